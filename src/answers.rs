@@ -1,0 +1,249 @@
+//! What every answer has, whoever made it: a request id, the security headers, a caching rule, and, if it is
+//! an error, a problem document. This wraps everything else, so that nothing leaves the house without it.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Instant,
+};
+
+use actix_web::{
+    Error, HttpMessage, HttpResponse,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderMap, HeaderName, HeaderValue, Quality, QualityItem},
+    },
+    middleware::Next,
+    mime,
+};
+
+use crate::{
+    auth::CurrentUser,
+    problem::{Kind, Problem},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Bytes of path and query together.
+const LONGEST_URI: usize = 8_192;
+/// Bytes of all headers together, names and values.
+const LARGEST_HEADERS: usize = 16_384;
+
+/// On every answer, whatever it says. No page of ours runs in a browser, so nothing needs to be allowed.
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+/// What is known of a request when its answer leaves.
+struct Asked {
+    id: String,
+    method: Method,
+    path: String,
+    began: Instant,
+}
+
+/// Middleware: completes every answer, and makes one where there is none (a panic).
+///
+/// # Errors
+/// A panic's answer travels as an error, since the request is gone with it; it is complete all the same.
+pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let asked = Asked {
+        id: request_id(request.headers()),
+        method: request.method().clone(),
+        path: request.path().to_owned(),
+        began: Instant::now(),
+    };
+    if let Err(problem) = admit(&request) {
+        return Ok(finish(request.into_response(HttpResponse::from_error(problem)), &asked));
+    }
+    match without_panic(next.call(request)).await {
+        Ok(Ok(response)) if is_accepted(&response) => Ok(finish(response, &asked)),
+        Ok(Ok(response)) => {
+            let problem = Problem::new(Kind::NotAcceptable);
+            Ok(finish(response.into_response(HttpResponse::from_error(problem)), &asked))
+        }
+        Ok(Err(error)) => Err(finish_without_request(HttpResponse::from_error(error), &asked)),
+        Err(panic) => {
+            let problem = Problem::internal(format!("a handler panicked: {}", said_by(&*panic)));
+            Err(finish_without_request(HttpResponse::from_error(problem), &asked))
+        }
+    }
+}
+
+/// What can be refused before anybody looks at the request.
+fn admit(request: &ServiceRequest) -> Result<(), Problem> {
+    if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > LONGEST_URI) {
+        return Err(Problem::new(Kind::UriTooLong));
+    }
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    if headers.sum::<usize>() > LARGEST_HEADERS {
+        return Err(Problem::new(Kind::HeaderFieldsTooLarge));
+    }
+    // A write is not done first and refused afterwards; all of them answer in JSON or with nothing.
+    let may_write = !request.method().is_safe();
+    if may_write && !accepts(request.headers(), "application/json") {
+        return Err(Problem::new(Kind::NotAcceptable));
+    }
+    Ok(())
+}
+
+/// Runs a handler to its end, or to its panic.
+async fn without_panic<T>(work: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+    let mut work = pin!(work);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+fn said_by(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("something that is no text")
+}
+
+/// Whether the caller takes what was made for it. Errors are problem documents whatever is asked for.
+fn is_accepted(response: &ServiceResponse) -> bool {
+    if !response.status().is_success() || response.request().method() == Method::OPTIONS {
+        return true;
+    }
+    let Some(made) = response.headers().get(header::CONTENT_TYPE) else { return true };
+    accepts(response.request().headers(), made.to_str().unwrap_or_default())
+}
+
+/// Whether `Accept` admits a media type (RFC 9110 §12.5.1): the most specific range decides.
+fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let Some(value) = headers.get(header::ACCEPT) else { return true };
+    if value == "*/*" || value.as_bytes() == media_type.as_bytes() {
+        return true;
+    }
+    // What cannot be understood asks for nothing.
+    let Ok(ranges) = header::from_comma_delimited::<_, QualityItem<mime::Mime>>(headers.get_all(header::ACCEPT)) else {
+        return true;
+    };
+    let (kind, subtype) = media_type.split_once('/').unwrap_or_default();
+    let specificity = |range: &mime::Mime| match (range.type_().as_str(), range.subtype().as_str()) {
+        ("*", "*") => Some(0),
+        (a, "*") if a == kind => Some(1),
+        (a, b) if a == kind && b == subtype => Some(2),
+        _ => None,
+    };
+    let matching = ranges.iter().filter_map(|range| Some((specificity(&range.item)?, range.quality)));
+    matching.max_by_key(|(specificity, _)| *specificity).is_some_and(|(_, quality)| quality > Quality::ZERO)
+}
+
+/// Completes an answer and writes its line into the log.
+fn finish(response: ServiceResponse, asked: &Asked) -> ServiceResponse {
+    let user_id = response.request().extensions().get::<CurrentUser>().map(|me| me.id.get());
+    let (request, response) = response.into_parts();
+    ServiceResponse::new(request, complete_response(response, asked, user_id))
+}
+
+/// The same for an answer whose request was lost.
+fn finish_without_request(response: HttpResponse, asked: &Asked) -> Error {
+    InternalError::from_response("the request was lost", complete_response(response, asked, None)).into()
+}
+
+fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>) -> HttpResponse {
+    let mut response = if is_error(response.status()) { with_problem(response, asked) } else { response };
+    let cache_control = cache_control(&asked.path, response.status());
+    let headers = response.headers_mut();
+    for (name, value) in &SECURITY_HEADERS {
+        headers.insert(name.clone(), value.clone());
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    if let Ok(id) = HeaderValue::from_str(&asked.id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    tracing::info!(
+        target: "kennel::access",
+        request_id = asked.id,
+        user_id,
+        method = %asked.method,
+        path = asked.path,
+        status = response.status().as_u16(),
+        micros = u64::try_from(asked.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+    );
+    response
+}
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// Gives an error its problem document; one that the framework made gets the problem of its status.
+fn with_problem(response: HttpResponse, asked: &Asked) -> HttpResponse {
+    let describe = |problem: &Problem| {
+        log_failure(problem, asked);
+        problem.body(&asked.path, &asked.id)
+    };
+    let ours = response.error().and_then(|error| error.as_error::<Problem>()).map(describe);
+    let body = ours.unwrap_or_else(|| describe(&made_by_the_framework(&response)));
+    let mut response = response.set_body(BoxBody::new(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    response
+}
+
+fn made_by_the_framework(response: &HttpResponse) -> Problem {
+    let kind = Kind::ALL.iter().find(|kind| kind.status() == response.status()).copied();
+    let cause = response.error().map_or_else(|| "an answer without an error".to_owned(), ToString::to_string);
+    Problem::new(kind.unwrap_or(Kind::Internal)).caused_by(cause)
+}
+
+/// A failure of ours is logged once, here, where the request is known; a caller's own is no event.
+fn log_failure(problem: &Problem, asked: &Asked) {
+    if !problem.kind().status().is_server_error() {
+        return;
+    }
+    let cause = problem.cause().map(ToString::to_string);
+    let (request_id, method, path) = (&asked.id, &asked.method, &asked.path);
+    tracing::error!(request_id, %method, path, cause, "{problem}");
+}
+
+/// Tokens and accounts are never stored, a private book only by its reader, and no error by anybody.
+fn cache_control(path: &str, status: StatusCode) -> &'static str {
+    let is_below = |area: &str| path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if is_below("/dogowner") {
+        "private, no-cache"
+    } else if is_below("/auth") || is_below("/me") || is_error(status) {
+        "no-store"
+    } else {
+        "no-cache"
+    }
+}
+
+/// The caller's own id for its request, if it is one that can be logged; otherwise a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    static PREFIX: LazyLock<String> = LazyLock::new(random_prefix);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let is_plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    match headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_plain) {
+        Some(id) => id.to_owned(),
+        None => format!("{}{:010x}", *PREFIX, COUNT.fetch_add(1, Ordering::Relaxed)),
+    }
+}
+
+/// Tells this process's ids from those of another one.
+fn random_prefix() -> String {
+    let mut bytes = [0_u8; 8];
+    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+        tracing::warn!("no random numbers: request ids are unique in this process only");
+    }
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}

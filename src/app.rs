@@ -1,0 +1,216 @@
+//! The app put together: state, limits, the route table and what wraps every request; and the server that
+//! runs it. What every answer has is in `answers`.
+
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    middleware::from_fn,
+    web::{self, Data, PathConfig, ServiceConfig},
+};
+
+use crate::{
+    answers,
+    auth::{
+        keys::{Keys, Secret},
+        password::Hasher,
+        token::AccessTokens,
+    },
+    config::Config,
+    db::{DatabaseUrl, Db, OpenError},
+    problem::{Kind, Problem},
+    routes,
+    system::Draining,
+};
+
+/// How long the headers of a request may take to arrive.
+const HEADER_PATIENCE: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Connections at a time; more wait in the system's queue.
+const CONNECTIONS: usize = 4_096;
+/// Open files: a connection each, and the database's.
+const OPEN_FILES: u64 = 2 * CONNECTIONS as u64;
+
+/// Why the server does not start. Its text is one line that says what to do.
+#[derive(Debug)]
+pub enum StartError {
+    Database(OpenError),
+    /// The key beside the SQLite file cannot be read or made.
+    Key(io::Error),
+    /// The address cannot be listened on.
+    Listen(String, io::Error),
+    /// Something that the system refused, or that the server stopped with.
+    Run(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => error.fmt(f),
+            Self::Key(error) => {
+                write!(f, "cannot use the key beside the database: {error}. Make it readable, or set JWT_SECRET")
+            }
+            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(
+                    f,
+                    "cannot listen on {address}: the port is taken. Stop the other program, or set PORT (0 takes a free one)"
+                )
+            }
+            Self::Listen(address, error) => {
+                write!(f, "cannot listen on {address}: {error}. Set HOST and PORT to an address of this machine")
+            }
+            Self::Run(what) => write!(f, "{what}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// What the handlers share.
+#[derive(Clone)]
+struct State {
+    db: Data<Db>,
+    keys: Data<Keys>,
+    tokens: Data<AccessTokens>,
+    hasher: Data<Hasher>,
+    draining: Data<Draining>,
+}
+
+impl State {
+    /// Opens the database and starts the threads. Blocks.
+    fn open(config: &Config) -> Result<Self, StartError> {
+        let failed = |error: &dyn fmt::Display| StartError::Run(error.to_string());
+        // The database first: it is what most often cannot be had, and it makes the folder's first file.
+        let db = Db::open(&config.database_url, config.database_pool_size).map_err(StartError::Database)?;
+        let keys = Keys::derive(&secret(config)?).map_err(|error| failed(&error))?;
+        let tokens = AccessTokens::new(&keys, config.access_token_ttl).map_err(|error| failed(&error))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let hasher = Hasher::start(cores, config.password_min_length).map_err(|error| failed(&error))?;
+        Ok(Self {
+            db: Data::new(db),
+            keys: Data::new(keys),
+            tokens: Data::new(tokens),
+            hasher: Data::new(hasher),
+            draining: Data::default(),
+        })
+    }
+
+    fn put_into(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(Data::clone(&self.db))
+            .app_data(Data::clone(&self.keys))
+            .app_data(Data::clone(&self.tokens))
+            .app_data(Data::clone(&self.hasher))
+            .app_data(Data::clone(&self.draining))
+            // An id that cannot be one names nothing.
+            .app_data(PathConfig::default().error_handler(|_, _| Problem::new(Kind::NotFound).into()));
+    }
+}
+
+/// The configured secret, or the one beside the SQLite file.
+fn secret(config: &Config) -> Result<Secret, StartError> {
+    match (&config.jwt_secret, &config.database_url) {
+        (Some(secret), _) => Ok(secret.clone()),
+        (None, DatabaseUrl::Sqlite(path)) => {
+            let (secret, path, made) = Secret::beside(path).map_err(StartError::Key)?;
+            if made {
+                tracing::info!(path = %path.display(), "made a key to sign access tokens with");
+            }
+            Ok(secret)
+        }
+        // The configuration demands one.
+        (None, DatabaseUrl::Postgres(_)) => Err(StartError::Run("JWT_SECRET is needed with PostgreSQL".to_owned())),
+    }
+}
+
+/// A server that runs.
+pub struct Server {
+    http: actix_web::dev::Server,
+    addr: SocketAddr,
+    state: State,
+}
+
+/// Stops a server from anywhere.
+#[derive(Clone)]
+pub struct StopHandle {
+    http: ServerHandle,
+    draining: Arc<Draining>,
+}
+
+impl StopHandle {
+    /// Tells the server to finish what is in flight and end. Returns at once; [`Server::wait`] returns when
+    /// it has ended.
+    pub fn stop(&self) {
+        self.draining.begin();
+        // The command is sent when `stop` is called; what it returns only waits.
+        drop(self.http.stop(true));
+    }
+}
+
+/// The `extra` of a server that has no more routes than the table.
+pub fn nothing_extra(_: &mut ServiceConfig) {}
+
+impl Server {
+    /// Opens the database, brings its schema up to date, and begins to serve. Must run on an actix system;
+    /// blocks it until the database is open. `extra` adds routes to the table.
+    ///
+    /// # Errors
+    /// Each says in one line what is wrong and what to do.
+    pub async fn start(config: Config, extra: fn(&mut ServiceConfig)) -> Result<Self, StartError> {
+        raise_the_limit_on_files();
+        let state = State::open(&config)?;
+        let shared = state.clone();
+        let app = move || {
+            App::new()
+                .configure(|config| shared.put_into(config))
+                .configure(routes::mount)
+                .configure(extra)
+                .default_service(web::to(routes::not_found))
+                .wrap(from_fn(answers::complete))
+        };
+        let address = (config.host.as_str(), config.port);
+        let http = HttpServer::new(app)
+            .workers(config.workers)
+            .max_connections((CONNECTIONS / config.workers).max(1))
+            .client_request_timeout(HEADER_PATIENCE)
+            .keep_alive(KEEP_ALIVE)
+            .shutdown_timeout(config.shutdown_timeout.as_secs())
+            .disable_signals()
+            .bind(address)
+            .map_err(|error| StartError::Listen(format!("{}:{}", config.host, config.port), error))?;
+        let addr = *http.addrs().first().ok_or_else(|| StartError::Run("nothing to listen on".to_owned()))?;
+        Ok(Self { http: http.run(), addr, state })
+    }
+
+    /// The address in use.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// A handle that can stop it.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle { http: self.http.handle(), draining: Data::clone(&self.state.draining).into_inner() }
+    }
+
+    /// Serves until it is told to stop, then finishes what is in flight and closes the database.
+    ///
+    /// # Errors
+    /// The server ended by itself.
+    pub async fn wait(self) -> Result<(), StartError> {
+        let outcome = self.http.await;
+        self.state.hasher.close();
+        self.state.db.close();
+        outcome.map_err(|error| StartError::Run(format!("the server ended: {error}")))
+    }
+}
+
+/// A connection is an open file, and the usual limit is far below what we accept.
+fn raise_the_limit_on_files() {
+    if let Err(error) = rlimit::increase_nofile_limit(OPEN_FILES) {
+        tracing::warn!(%error, "the limit on open files cannot be raised");
+    }
+}

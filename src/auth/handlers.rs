@@ -1,0 +1,104 @@
+//! `/auth`: how one gets a token, and loses it.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Data, Json},
+};
+
+use super::{
+    gate::{access_tokens, presented_token},
+    password::{Hasher, PasswordHash, RightPassword},
+    repo::{BegunSession, NewSession, Sessions},
+    token::{AccessTokens, Bearer},
+    wire::{LoginIn, MessageOut, SignupIn, TokensOut},
+};
+use crate::{
+    db::Db,
+    problem::{Kind, Problem},
+    users::{LoginKey, NewUser, UserId, UserOut, Users},
+    wire::{Valid, created},
+};
+
+/// The most characters of a `User-Agent` that are kept.
+const LONGEST_USER_AGENT: usize = 255;
+
+/// `POST /auth/signup`
+pub async fn signup(body: Valid<SignupIn>, hasher: Data<Hasher>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    let SignupIn { username, email, password } = body.0;
+    let context = vec![username.to_string(), email.to_string()];
+    let password_hash = hasher.hash_new(password, context).await?;
+    let new = NewUser { username, email, password_hash };
+    let user = db.write(move |conn| Users::create(conn, &new)).await?;
+    tracing::info!(user_id = user.id, "signup");
+    created("/me", &UserOut::from(user))
+}
+
+/// `POST /auth/login`
+pub async fn login(
+    request: HttpRequest,
+    body: Valid<LoginIn>,
+    hasher: Data<Hasher>,
+    tokens: Data<AccessTokens>,
+    db: Data<Db>,
+) -> Result<Json<TokensOut>, Problem> {
+    let LoginIn { login, password } = body.0;
+    let key = LoginKey::of(&login);
+    let found = db.read(move |conn| Users::find_for_login(conn, &key)).await?;
+    let (user, stored) = found.map_or((None, None), |found| (Some(found.id), Some(found.password_hash)));
+    let verdict = hasher.verify(password, stored).await?;
+    let (Some(user), Ok(RightPassword { rehashed })) = (user, verdict) else {
+        tracing::info!(user_id = user.map(UserId::get), "login failed");
+        return Err(Problem::new(Kind::InvalidCredentials));
+    };
+    begin_session(user, rehashed, &request, &tokens, &db).await
+}
+
+/// What a right password earns: a session in the database and a token for it.
+async fn begin_session(
+    user: UserId,
+    rehashed: Option<PasswordHash>,
+    request: &HttpRequest,
+    tokens: &AccessTokens,
+    db: &Db,
+) -> Result<Json<TokensOut>, Problem> {
+    let new = NewSession { refresh_salt: random_salt()?, user_agent: user_agent(request), life: tokens.life() };
+    let begin = move |conn: &mut _| {
+        if let Some(hash) = &rehashed {
+            Users::of(user).rehash(conn, hash)?;
+        }
+        let session = Sessions::of(user).create(conn, &new)?;
+        Ok((session, Users::of(user).show(conn)?))
+    };
+    let (BegunSession { id, began_at }, row) = db.write(begin).await?;
+    tracing::info!(user_id = user.get(), session_id = id.get(), "login");
+    Ok(Json(TokensOut {
+        access_token: tokens.issue(Bearer { user, session: id }, began_at)?,
+        token_type: "Bearer",
+        expires_in: tokens.life().as_secs(),
+        user: row.into(),
+    }))
+}
+
+/// `POST /auth/logout`: whoever calls it is logged out afterwards, so it never fails for the token's sake.
+pub async fn logout(request: HttpRequest, db: Data<Db>) -> Result<Json<MessageOut>, Problem> {
+    let tokens = access_tokens(&request)?;
+    let bearer = presented_token(&request).and_then(|token| tokens.verify_even_if_expired(token));
+    if let Ok(Bearer { user, session }) = bearer {
+        db.write(move |conn| Sessions::of(user).end(conn, session)).await?;
+        tracing::info!(user_id = user.get(), session_id = session.get(), "logout");
+    }
+    Ok(Json(MessageOut { message: "Logged Out" }))
+}
+
+fn random_salt() -> Result<[u8; 16], Problem> {
+    let mut salt = [0; 16];
+    aws_lc_rs::rand::fill(&mut salt).map_err(Problem::internal)?;
+    Ok(salt)
+}
+
+/// What the client calls itself, so that people know their sessions apart.
+fn user_agent(request: &HttpRequest) -> Option<String> {
+    let text = request.headers().get(header::USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().take(LONGEST_USER_AGENT).collect())
+}

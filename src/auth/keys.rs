@@ -1,0 +1,163 @@
+//! The server's secret, where it comes from, and the keys derived from it, one for each purpose, so that
+//! what is signed for one can never pass for another (HKDF, RFC 5869).
+
+use std::{
+    collections::HashSet,
+    fmt,
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use aws_lc_rs::{error::Unspecified, hkdf, hmac, rand};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+/// What everything is signed with: at least 32 random bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Why a text is not a secret; says how to make one.
+#[derive(Debug)]
+pub struct SecretFault(&'static str);
+
+impl fmt::Display for SecretFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. {}", self.0, Secret::HOW_TO_MAKE_ONE)
+    }
+}
+
+impl Secret {
+    /// The least length, in bytes (RFC 7518 §3.2: as long as the hash).
+    pub const LEAST: usize = 32;
+    /// A command that makes a good one.
+    pub const HOW_TO_MAKE_ONE: &str = "Make one with: head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\\n'";
+
+    /// Reads base64url, padded or not.
+    ///
+    /// # Errors
+    /// It is not base64url, too short, or plainly not random.
+    pub fn parse(text: &str) -> Result<Self, SecretFault> {
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text.trim_end_matches('='))
+            .map_err(|_| SecretFault("it accepts base64url of at least 32 random bytes"))?;
+        if bytes.len() < Self::LEAST {
+            return Err(SecretFault("it is too short: it accepts base64url of at least 32 random bytes"));
+        }
+        if !looks_random(&bytes) {
+            return Err(SecretFault("it is not random enough: it accepts base64url of at least 32 random bytes"));
+        }
+        Ok(Self(bytes))
+    }
+
+    /// A new one.
+    fn random() -> io::Result<Self> {
+        let mut bytes = vec![0; Self::LEAST];
+        rand::fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        Ok(Self(bytes))
+    }
+
+    /// The secret that lies beside a SQLite file, made at the first start. Tells whether it was made now.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or holds no secret.
+    pub fn beside(database: &Path) -> io::Result<(Self, PathBuf, bool)> {
+        let mut path = database.as_os_str().to_owned();
+        path.push(".key");
+        let path = PathBuf::from(path);
+        let made = !fs::exists(&path)? && Self::random()?.publish(&path)?;
+        let secret = Self::parse(fs::read_to_string(&path)?.trim())
+            .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))?;
+        Ok((secret, path, made))
+    }
+
+    /// Writes it whole, for its owner only, under a name that nobody has taken; tells whether it was ours
+    /// that came first: several instances may start at once.
+    fn publish(&self, path: &Path) -> io::Result<bool> {
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(format!(".{}", std::process::id()));
+        let draft = PathBuf::from(draft);
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        writeln!(file, "{}", URL_SAFE_NO_PAD.encode(&self.0))?;
+        file.sync_all()?;
+        let published = match fs::hard_link(&draft, path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        };
+        fs::remove_file(&draft)?;
+        published
+    }
+}
+
+/// Random bytes are nearly all different, and never repeat themselves. (32 of them have 30 different
+/// values on average, and fewer than 20 once in 10¹⁰ times.)
+fn looks_random(bytes: &[u8]) -> bool {
+    let different = bytes.iter().collect::<HashSet<_>>().len();
+    let repeats = (1..=bytes.len() / 2).any(|period| bytes.iter().zip(bytes.iter().skip(period)).all(|(a, b)| a == b));
+    different >= 20 && !repeats
+}
+
+/// The keys derived from the secret.
+pub struct Keys {
+    /// Signs access tokens.
+    pub access: [u8; 32],
+    /// Names the secret in a token's header (`kid`), so that it can be rotated.
+    pub id: String,
+    /// Signs the cursors of lists.
+    pub cursor: hmac::Key,
+}
+
+impl Keys {
+    /// # Errors
+    /// Never in practice: the lengths asked for are far below HKDF's limit.
+    pub fn derive(secret: &Secret) -> Result<Self, Unspecified> {
+        let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kennel").extract(&secret.0);
+        let derive = |label: &str| {
+            let mut key = [0; 32];
+            root.expand(&[label.as_bytes()], hkdf::HKDF_SHA256)?.fill(&mut key)?;
+            Ok::<_, Unspecified>(key)
+        };
+        Ok(Self {
+            access: derive("access token")?,
+            id: URL_SAFE_NO_PAD.encode(&derive("key id")?[..6]),
+            cursor: hmac::Key::new(hmac::HMAC_SHA256, &derive("cursor")?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_is_long_and_random() {
+        for weak in [
+            "",
+            "secret",
+            "c2hvcnQ",
+            "not base64url, but long enough to be thirty-two bytes of it",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "changemechangemechangemechangemechangemechangemechangeme",
+        ] {
+            assert!(Secret::parse(weak).is_err(), "{weak}");
+        }
+        let good = "s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o";
+        assert!(Secret::parse(good).is_ok());
+        assert!(Secret::parse(&format!("{good}=")).is_ok());
+    }
+
+    #[test]
+    fn every_key_is_another() {
+        let secret = Secret::parse("s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o").expect("a secret");
+        let keys = super::Keys::derive(&secret).expect("keys");
+        assert_ne!(keys.access.as_slice(), secret.0.as_slice());
+        assert_eq!(keys.id.len(), 8);
+    }
+}

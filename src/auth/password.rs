@@ -1,0 +1,290 @@
+//! Passwords: argon2id on threads of its own, each with memory that it keeps. A type for each stage, so that
+//! no password is stored unhashed and no verdict ignored.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use argon2::{
+    Algorithm, Argon2, Block, Params, PasswordHash as Phc, Version,
+    password_hash::phc::{Output, ParamsString, Salt},
+};
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::{Score, zxcvbn};
+
+use crate::{
+    problem::Problem,
+    wire::{Fault, text},
+    workers::{Limits, Workers, one_by_one},
+};
+
+/// The characters of a password (code points, after NFC): the fewest of any new one, and the most.
+const SHORTEST: usize = 8;
+const LONGEST: usize = 256;
+/// Bytes of a salt and of a hash.
+const SALT: usize = 16;
+const HASH: usize = 32;
+
+/// A password as somebody typed it, in Unicode's NFC. Never shown, never trimmed, never cut.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl Password {
+    /// Reads a new password: 8 to 256 characters, any but NUL. The configured least length, and how hard it is
+    /// to guess, are judged when it is hashed.
+    ///
+    /// # Errors
+    /// It is no text, or of another length.
+    pub fn new(value: &serde_json::Value) -> Result<Self, Fault> {
+        Self::of_at_least(SHORTEST, value)
+    }
+
+    /// Reads a password that is presented: 1 to 256 characters.
+    ///
+    /// # Errors
+    /// As [`Password::new`].
+    pub fn presented(value: &serde_json::Value) -> Result<Self, Fault> {
+        Self::of_at_least(1, value)
+    }
+
+    fn of_at_least(least: usize, value: &serde_json::Value) -> Result<Self, Fault> {
+        let password: String = text::string(value)?.nfc().collect();
+        if password.contains('\0') {
+            return Err(Fault::new("control_character", "A password may have any character but NUL."));
+        }
+        text::Rule { least, most: LONGEST }.check_length(&password)?;
+        Ok(Self(password))
+    }
+}
+
+/// An argon2id hash as a PHC string: the only thing that can be stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+impl PasswordHash {
+    /// One that was stored.
+    #[must_use]
+    pub fn stored(phc: String) -> Self {
+        Self(phc)
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The password does not belong to the hash, or there was no such user.
+#[derive(Debug)]
+#[must_use]
+pub struct WrongPassword;
+
+/// The password belongs to the hash.
+pub struct RightPassword {
+    /// The same password under today's parameters, where the stored hash has others.
+    pub rehashed: Option<PasswordHash>,
+}
+
+/// The hash threads.
+pub struct Hasher {
+    workers: Workers<Memory>,
+    /// Verified against when there is no such user, so that nobody can tell by the time.
+    decoy: Arc<PasswordHash>,
+    min_length: usize,
+}
+
+/// What a hash is computed in: 19 MiB that are allocated once for each thread.
+pub struct Memory(Vec<Block>);
+
+impl Hasher {
+    /// Starts `threads` of them; one for each core is right, since hashing does nothing but compute.
+    ///
+    /// # Errors
+    /// The system has no more threads or random numbers to give.
+    pub fn start(threads: usize, min_length: usize) -> Result<Self, Problem> {
+        // A core does 256 in about three seconds; who would wait longer is told so at once.
+        let limits = Limits { threads, queue: 256 * threads, group: 1, patience: Duration::from_secs(5) };
+        let make = || Ok(Memory(vec![Block::default(); params().block_count()]));
+        let workers = Workers::start("hasher", limits, make, one_by_one).map_err(Problem::internal)?;
+        let decoy = hash(&Password("a password that nobody has".to_owned()), &mut Memory(Vec::new()))?;
+        Ok(Self { workers, decoy: Arc::new(decoy), min_length })
+    }
+
+    /// Hashes a new password, unless it is too easy to guess for somebody who knows `context` (the
+    /// username and the e-mail address).
+    ///
+    /// # Errors
+    /// `validation-failed` at `/password`, saying why; `overloaded`.
+    pub async fn hash_new(&self, password: Password, context: Vec<String>) -> Result<PasswordHash, Problem> {
+        let least = self.min_length;
+        let hash = move |memory: &mut Memory| {
+            text::Rule { least, most: LONGEST }
+                .check_length(&password.0)
+                .and_then(|()| check_strength(&password, &context))
+                .map_err(|fault| fault.at("password"))?;
+            hash(&password, memory)
+        };
+        self.workers.run(hash).await
+    }
+
+    /// Whether `password` belongs to `stored`; without a `stored`, takes as long and says no.
+    ///
+    /// # Errors
+    /// `overloaded`; `internal-error` when what is stored is no hash.
+    pub async fn verify(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<Result<RightPassword, WrongPassword>, Problem> {
+        let decoy = Arc::clone(&self.decoy);
+        let verify = move |memory: &mut Memory| {
+            let verdict = verify(&password, stored.as_ref().unwrap_or(&decoy), memory)?;
+            Ok(if stored.is_some() { verdict } else { Err(WrongPassword) })
+        };
+        self.workers.run(verify).await
+    }
+
+    /// Finishes what waits and ends the threads.
+    pub fn close(&self) {
+        self.workers.close();
+    }
+
+    /// Runs anything on a hash thread, for tests of what happens there.
+    ///
+    /// # Errors
+    /// What `job` returns, `overloaded`, or `internal-error` when it panics.
+    #[doc(hidden)]
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.workers.run(move |_: &mut Memory| job()).await
+    }
+}
+
+/// OWASP's parameters for argon2id: 19 MiB, 2 passes, 1 lane.
+fn params() -> Params {
+    const PARAMS: Result<Params, argon2::Error> = Params::new(19_456, 2, 1, Some(HASH));
+    PARAMS.unwrap_or_default()
+}
+
+fn hash(password: &Password, memory: &mut Memory) -> Result<PasswordHash, Problem> {
+    let mut salt = [0; SALT];
+    aws_lc_rs::rand::fill(&mut salt).map_err(Problem::internal)?;
+    let params = params();
+    let phc = Phc {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).map_err(Problem::internal)?,
+        salt: Some(Salt::new(&salt).map_err(Problem::internal)?),
+        hash: Some(compute(Algorithm::Argon2id, Version::V0x13, params, password, &salt, memory)?),
+    };
+    Ok(PasswordHash(phc.to_string()))
+}
+
+fn verify(
+    password: &Password,
+    stored: &PasswordHash,
+    memory: &mut Memory,
+) -> Result<Result<RightPassword, WrongPassword>, Problem> {
+    let phc = Phc::new(&stored.0).map_err(Problem::internal)?;
+    let algorithm = Algorithm::try_from(phc.algorithm.as_str()).map_err(Problem::internal)?;
+    let version = phc.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(Problem::internal)?;
+    let stored_params = Params::try_from(&phc).map_err(Problem::internal)?;
+    let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else {
+        return Err(Problem::internal("a stored hash has no salt or no hash"));
+    };
+    let is_current = (algorithm, version) == (Algorithm::Argon2id, Version::V0x13)
+        && cost(&stored_params) == cost(&params())
+        && (salt.len(), expected.len()) == (SALT, HASH);
+    // `Output` compares in constant time.
+    if compute(algorithm, version, stored_params, password, &salt, memory)? != expected {
+        return Ok(Err(WrongPassword));
+    }
+    let rehashed = if is_current { None } else { Some(hash(password, memory)?) };
+    Ok(Ok(RightPassword { rehashed }))
+}
+
+fn cost(params: &Params) -> (u32, u32, u32) {
+    (params.m_cost(), params.t_cost(), params.p_cost())
+}
+
+fn compute(
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    password: &Password,
+    salt: &[u8],
+    memory: &mut Memory,
+) -> Result<Output, Problem> {
+    let blocks = params.block_count();
+    if memory.0.len() < blocks {
+        memory.0.resize(blocks, Block::default());
+    }
+    let length = params.output_len().unwrap_or(HASH);
+    let argon2 = Argon2::new(algorithm, version, params);
+    let mut out = [0; Output::MAX_LENGTH];
+    let out = out.get_mut(..length).ok_or_else(|| Problem::internal("a stored hash is too long"))?;
+    argon2
+        .hash_password_into_with_memory(password.0.as_bytes(), salt, out, &mut memory.0)
+        .map_err(Problem::internal)?;
+    Output::new(out).map_err(Problem::internal)
+}
+
+/// NIST SP 800-63B asks to refuse what is commonly used, expected or compromised; zxcvbn knows most of it.
+fn check_strength(password: &Password, context: &[String]) -> Result<(), Fault> {
+    let known: Vec<&str> = context.iter().map(String::as_str).chain(["kennel"]).collect();
+    let estimate = zxcvbn(&password.0, &known);
+    if estimate.score() >= Score::Three {
+        return Ok(());
+    }
+    let mut reasons = vec!["This password is too easy to guess.".to_owned()];
+    if let Some(feedback) = estimate.feedback() {
+        reasons.extend(feedback.warning().map(|warning| warning.to_string()));
+        reasons.extend(feedback.suggestions().iter().map(ToString::to_string));
+    }
+    Err(Fault::new("too_guessable", reasons.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, Password, PasswordHash, hash, verify};
+
+    fn password(text: &str) -> Password {
+        Password::presented(&text.into()).expect("a password")
+    }
+
+    #[test]
+    fn a_hash_is_argon2id_at_our_parameters_and_belongs_to_its_password_only() {
+        let mut memory = Memory(Vec::new());
+        let stored = hash(&password("blue tin roof"), &mut memory).expect("a hash");
+        assert!(stored.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored:?}");
+        let right = verify(&password("blue tin roof"), &stored, &mut memory).expect("a verdict");
+        assert!(right.is_ok_and(|right| right.rehashed.is_none()));
+        assert!(verify(&password("blue tin roog"), &stored, &mut memory).expect("a verdict").is_err());
+    }
+
+    #[test]
+    fn a_hash_at_weaker_parameters_is_made_anew() {
+        // The reference implementation's, for "password" with the salt "somesalt".
+        let weaker = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        let verdict = verify(&password("password"), &PasswordHash::stored(weaker.to_owned()), &mut Memory(Vec::new()));
+        let rehashed = verdict.expect("a verdict").expect("right").rehashed.expect("a new hash");
+        assert!(rehashed.as_str().contains("m=19456,t=2,p=1"), "{rehashed:?}");
+    }
+
+    #[test]
+    fn what_is_typed_differently_and_looks_the_same_is_the_same_password() {
+        assert_eq!(password("cafe\u{301}").0, password("caf\u{e9}").0);
+    }
+}

@@ -1,0 +1,64 @@
+//! What arrives at `/auth` and what leaves it.
+
+use serde::Serialize;
+
+use super::password::Password;
+use crate::{
+    users::{Email, UserOut, Username},
+    wire::{Fault, Fields, FromBody, text},
+};
+
+/// The longest name to log in with: an e-mail address.
+const LONGEST_LOGIN: usize = 254;
+
+/// Who signs up.
+pub struct SignupIn {
+    pub username: Username,
+    pub email: Email,
+    pub password: Password,
+}
+
+impl FromBody for SignupIn {
+    const READ_ONLY: &'static [&'static str] = UserOut::READ_ONLY;
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let username = fields.required("username", Username::read);
+        let email = fields.required("email", Email::read);
+        let password = fields.required("password", Password::new);
+        Some(Self { username: username?, email: email?, password: password? })
+    }
+}
+
+/// Who logs in: with the username or the e-mail address.
+pub struct LoginIn {
+    pub login: String,
+    pub password: Password,
+}
+
+impl FromBody for LoginIn {
+    const READ_ONLY: &'static [&'static str] = &[];
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let login = fields.required("username", |value| -> Result<String, Fault> {
+            text::Rule { least: 1, most: LONGEST_LOGIN }.read(value)
+        });
+        let password = fields.required("password", Password::presented);
+        Some(Self { login: login?, password: password? })
+    }
+}
+
+/// What a login gives (names of RFC 6749 §5.1).
+#[derive(Serialize)]
+pub struct TokensOut {
+    pub access_token: String,
+    pub token_type: &'static str,
+    /// Seconds.
+    pub expires_in: u64,
+    pub user: UserOut,
+}
+
+/// A word to people.
+#[derive(Serialize)]
+pub struct MessageOut {
+    pub message: &'static str,
+}

@@ -1,0 +1,133 @@
+//! The command line: serve (the default), and the schema.
+
+use std::{process::ExitCode, task::Poll};
+
+use clap::{ArgMatches, Command};
+
+use crate::{
+    app::{Server, StartError, nothing_extra},
+    config::{Config, LogFormat, VARIABLES},
+    db::{self, migrate},
+};
+
+/// What the program understands, with every variable in its help.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("kennel")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A JSON REST service for people who look after dogs. Without a command, it serves.")
+        .after_help(variables())
+        .subcommand(Command::new("serve").about("Serve requests (the default)"))
+        .subcommand(
+            Command::new("migrate")
+                .about("Work on the database's schema; serving brings it up to date by itself")
+                .subcommand_required(true)
+                .subcommand(Command::new("run").about("Bring the schema up to date"))
+                .subcommand(Command::new("revert").about("Take the newest migration back, and the data it holds"))
+                .subcommand(Command::new("show").about("List the migrations, [X] for those that ran")),
+        )
+}
+
+fn variables() -> String {
+    let described = VARIABLES.iter().map(|variable| {
+        let default = if variable.default.is_empty() { String::new() } else { format!(" [{}]", variable.default) };
+        format!("\n  {}{default}\n      {}", variable.name, variable.meaning)
+    });
+    "Environment variables (a file named .env is read too):".to_owned() + &described.collect::<String>()
+}
+
+/// Does what the command line asks for; a failure is one line on standard error.
+#[must_use]
+pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
+    let outcome = match matches.subcommand() {
+        Some(("migrate", matches)) => migrate(matches, &config),
+        _ => actix_web::rt::System::new().block_on(serve(config)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kennel: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Sends log lines to standard error, in the form that is configured.
+///
+/// # Errors
+/// `LOG` is no filter.
+pub fn start_log(config: &Config) -> Result<(), crate::config::ConfigError> {
+    // actix tells how it starts; we say it better.
+    let filter = format!("actix_server=warn,{}", config.log);
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|_| crate::config::ConfigError {
+        variable: "LOG",
+        remedy: "it accepts error, warn, info, debug, trace, off, or a filter such as kennel=debug,info".to_owned(),
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+async fn serve(config: Config) -> Result<(), StartError> {
+    let database = config.database_url.to_string();
+    let server = Server::start(config, nothing_extra).await?;
+    let at = format!("http://{}", server.addr());
+    println!("Kennel {} listens on {at} (database: {database})", env!("CARGO_PKG_VERSION"));
+    println!("Try: curl {at}/");
+    stop_on_signal(&server)?;
+    server.wait().await
+}
+
+/// The first SIGTERM or SIGINT lets requests finish; a second one does not.
+fn stop_on_signal(server: &Server) -> Result<(), StartError> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let listen = |kind| signal(kind).map_err(|error| StartError::Run(format!("cannot listen for signals: {error}")));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let handle = server.stop_handle();
+    #[expect(clippy::exit, reason = "the second signal asks for just that")]
+    let listening = actix_web::rt::spawn(async move {
+        next(&mut terminate, &mut interrupt).await;
+        tracing::info!("stopping: requests in flight may finish; a second signal stops at once");
+        handle.stop();
+        next(&mut terminate, &mut interrupt).await;
+        std::process::exit(1);
+    });
+    // It ends with the process.
+    drop(listening);
+    Ok(())
+}
+
+/// Waits for either signal.
+async fn next(a: &mut tokio::signal::unix::Signal, b: &mut tokio::signal::unix::Signal) {
+    std::future::poll_fn(|context| {
+        if a.poll_recv(context).is_ready() || b.poll_recv(context).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+fn migrate(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
+    let mut conn = db::connect(&config.database_url).map_err(StartError::Database)?;
+    match matches.subcommand_name() {
+        Some("run") => {
+            let ran = migrate::run(&mut conn).map_err(StartError::Database)?;
+            for name in ran {
+                println!("ran {name}");
+            }
+            println!("The schema is up to date.");
+        }
+        Some("revert") => match migrate::revert(&mut conn).map_err(StartError::Database)? {
+            Some(version) => println!("reverted {version}"),
+            None => println!("There is nothing to revert."),
+        },
+        _ => {
+            for step in migrate::show(&mut conn).map_err(StartError::Database)? {
+                println!("[{}] {}", if step.applied { 'X' } else { ' ' }, step.name);
+            }
+        }
+    }
+    Ok(())
+}

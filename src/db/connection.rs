@@ -1,0 +1,19 @@
+//! One connection, to either database: every query is written once and runs on both.
+
+use diesel::{PgConnection, Selectable, SqliteConnection};
+
+/// Outside this module it is `db::Connection`; the derive has a `Connection` of its own.
+///
+/// Never `establish` it: that tries one backend after the other and hides the first one's error. `sqlite` and
+/// `postgres` open their own variant.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// The columns of a row type, for `returning`, which takes no `as_select()` on this connection.
+#[must_use]
+pub fn columns<Row: Selectable<MultiBackend>>() -> Row::SelectExpression {
+    Row::construct_selection()
+}

@@ -1,0 +1,76 @@
+//! Which constraint a statement broke. PostgreSQL names it; SQLite names the columns of a broken UNIQUE,
+//! the name of a broken CHECK, and nothing for a foreign key. Both become one name here:
+//! the migrations call a UNIQUE over columns `a, b` of table `t` `t_a_b_unique`.
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+use crate::problem::Problem;
+
+/// A broken constraint, as far as the database tells.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The name of the UNIQUE constraint.
+    Unique(String),
+    ForeignKey,
+}
+
+impl Broken {
+    /// What `error` says was broken, if it is about a constraint that a caller can break.
+    fn by(error: &Error) -> Option<Self> {
+        let Error::DatabaseError(kind, information) = error else { return None };
+        match kind {
+            DatabaseErrorKind::ForeignKeyViolation => Some(Self::ForeignKey),
+            DatabaseErrorKind::UniqueViolation => {
+                let name = information.constraint_name().map(str::to_owned);
+                Some(Self::Unique(name.or_else(|| named_by_columns(information.message()))?))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `UNIQUE constraint failed: users.username_key` → `users_username_key_unique`.
+fn named_by_columns(message: &str) -> Option<String> {
+    let columns = message.strip_prefix("UNIQUE constraint failed: ")?;
+    let mut name = String::new();
+    for (position, column) in columns.split(", ").enumerate() {
+        let (table, column) = column.split_once('.')?;
+        if position == 0 {
+            name.push_str(table);
+        }
+        name.push('_');
+        name.push_str(column);
+    }
+    name.push_str("_unique");
+    Some(name)
+}
+
+/// Turns a broken constraint into the problem that the caller can mend.
+pub trait OnConstraint<T> {
+    /// Asks `explain` what a broken constraint means; any other failure, and a constraint that it does not
+    /// explain, stays what it is.
+    ///
+    /// # Errors
+    /// The problem that `explain` gives, or the one that the database's error stands for.
+    fn on_constraint(self, explain: impl FnOnce(&Broken) -> Option<Problem>) -> Result<T, Problem>;
+}
+
+impl<T> OnConstraint<T> for Result<T, Error> {
+    fn on_constraint(self, explain: impl FnOnce(&Broken) -> Option<Problem>) -> Result<T, Problem> {
+        self.map_err(|error| Broken::by(&error).as_ref().and_then(explain).unwrap_or_else(|| error.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named_by_columns;
+
+    #[test]
+    fn a_unique_constraint_of_sqlite_gets_the_name_that_postgresql_gives_it() {
+        let name = named_by_columns("UNIQUE constraint failed: users.email_key");
+        assert_eq!(name.as_deref(), Some("users_email_key_unique"));
+        let name = named_by_columns("UNIQUE constraint failed: owners.user_id, owners.id");
+        assert_eq!(name.as_deref(), Some("owners_user_id_id_unique"));
+        assert_eq!(named_by_columns("disk I/O error"), None);
+    }
+}

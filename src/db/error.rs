@@ -1,0 +1,63 @@
+//! What a database error means to a caller. Reaching a 4xx takes a decision elsewhere (`constraint`, or a
+//! repository that knows what a missing row means); whatever nobody decided about is ours: 500, or 503 when
+//! the database cannot serve just now.
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+use crate::problem::{Kind, Problem};
+
+/// What the databases say when they cannot serve just now; the same statement may succeed later.
+const BUSY: &[&str] = &[
+    // SQLite: another process holds the lock, or the disk is full.
+    "database is locked",
+    "database or disk is full",
+    // PostgreSQL: a time-out of ours, a shutdown, or no more connections.
+    "canceling statement due to",
+    "terminating connection due to",
+    "the database system is",
+    "too many clients already",
+    "remaining connection slots are reserved",
+];
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let kind = if is_busy(&error) { Kind::Unavailable } else { Kind::Internal };
+        Self::new(kind).caused_by(error)
+    }
+}
+
+fn is_busy(error: &Error) -> bool {
+    let Error::DatabaseError(kind, information) = error else {
+        return matches!(error, Error::BrokenTransactionManager);
+    };
+    match kind {
+        DatabaseErrorKind::ClosedConnection
+        | DatabaseErrorKind::UnableToSendCommand
+        | DatabaseErrorKind::SerializationFailure => true,
+        _ => is_deadlock(error) || BUSY.iter().any(|said| information.message().contains(said)),
+    }
+}
+
+/// Whether PostgreSQL asks for the transaction to be run again.
+pub fn wants_a_retry(problem: &Problem) -> bool {
+    database_error(problem).is_some_and(|error| {
+        matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) || is_deadlock(error)
+    })
+}
+
+/// Whether the connection is gone, rather than the server slow.
+pub fn lost_the_connection(problem: &Problem) -> bool {
+    matches!(
+        database_error(problem),
+        Some(Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _))
+    )
+}
+
+fn database_error(problem: &Problem) -> Option<&Error> {
+    problem.cause()?.downcast_ref()
+}
+
+fn is_deadlock(error: &Error) -> bool {
+    // Diesel has no kind for it, and gives no SQLSTATE.
+    matches!(error, Error::DatabaseError(_, information) if information.message() == "deadlock detected")
+}

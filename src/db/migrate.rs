@@ -1,0 +1,145 @@
+//! The schema: the two trees below `migrations/`, embedded. They run at start and by `kennel migrate`,
+//! always under a lock, so that any number of instances may start at once (Diesel itself takes none).
+
+use std::collections::HashSet;
+
+use diesel::{
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    migration::{Migration, MigrationSource},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::{Connection, MultiBackend, OpenError};
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// The advisory lock's key in PostgreSQL: any number that nobody else uses.
+const LOCK: i64 = 0x006b_656e_6e65_6c00;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A migration and whether the database has it.
+pub struct Step {
+    pub name: String,
+    pub applied: bool,
+}
+
+/// Brings the schema up to date; returns the names of what ran.
+///
+/// # Errors
+/// A migration failed (and left nothing behind), or the schema is newer than this program.
+pub fn run(conn: &mut Connection) -> Result<Vec<String>, OpenError> {
+    locked(conn, |conn| {
+        refuse_newer(conn)?;
+        let pending = conn.pending_migrations(source(conn))?;
+        for migration in &pending {
+            conn.run_migration(migration)?;
+        }
+        Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
+    })
+}
+
+/// Takes the newest migration back; returns its version, or none if there is nothing to take back.
+///
+/// # Errors
+/// As [`run`].
+pub fn revert(conn: &mut Connection) -> Result<Option<String>, OpenError> {
+    locked(conn, |conn| {
+        refuse_newer(conn)?;
+        if conn.applied_migrations()?.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(conn.revert_last_migration(source(conn))?.to_string()))
+    })
+}
+
+/// Every migration of this program, oldest first.
+///
+/// # Errors
+/// The database does not answer.
+pub fn show(conn: &mut Connection) -> Result<Vec<Step>, OpenError> {
+    locked(conn, |conn| {
+        let applied: HashSet<_> = conn.applied_migrations()?.into_iter().collect();
+        let mut steps: Vec<_> = known(conn)?
+            .iter()
+            .map(|migration| Step {
+                name: migration.name().to_string(),
+                applied: applied.contains(&migration.name().version()),
+            })
+            .collect();
+        steps.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(steps)
+    })
+}
+
+/// A program that is older than the schema does not know what its columns mean.
+fn refuse_newer(conn: &mut Connection) -> Result<(), Failure> {
+    let known = known(conn)?;
+    let mut applied = conn.applied_migrations()?.into_iter();
+    match applied.find(|version| known.iter().all(|migration| migration.name().version() != *version)) {
+        None => Ok(()),
+        Some(version) => Err(format!(
+            "the database has migration {version}, which this program (version {}) does not know",
+            env!("CARGO_PKG_VERSION")
+        )
+        .into()),
+    }
+}
+
+fn known(conn: &Connection) -> Result<Vec<Box<dyn Migration<MultiBackend>>>, Failure> {
+    MigrationSource::<MultiBackend>::migrations(&source(conn))
+}
+
+fn source(conn: &Connection) -> EmbeddedMigrations {
+    match conn {
+        Connection::Sqlite(_) => SQLITE,
+        Connection::Postgres(_) => POSTGRES,
+    }
+}
+
+/// Runs `work` while nobody else migrates: on SQLite in one exclusive transaction, on PostgreSQL under an
+/// advisory lock, which is waited for as long as it takes.
+fn locked<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> Result<T, Failure>) -> Result<T, OpenError> {
+    let outcome = match conn {
+        Connection::Sqlite(_) => exclusively(conn, work),
+        Connection::Postgres(_) => under_lock(conn, work),
+    };
+    outcome.map_err(|error| {
+        OpenError::new(
+            format_args!("cannot migrate the database: {error}"),
+            "Use a newer version of Kennel, or restore a backup",
+        )
+    })
+}
+
+fn exclusively<T>(
+    conn: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    type Transactions = <Connection as diesel::Connection>::TransactionManager;
+    if let Connection::Sqlite(sqlite) = conn {
+        AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN EXCLUSIVE")?;
+    }
+    match work(conn) {
+        Ok(value) => {
+            Transactions::commit_transaction(conn)?;
+            Ok(value)
+        }
+        Err(error) => {
+            Transactions::rollback_transaction(conn)?;
+            Err(error)
+        }
+    }
+}
+
+fn under_lock<T>(
+    conn: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    conn.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
+    conn.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
+    let outcome = work(conn);
+    conn.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
+    outcome
+}

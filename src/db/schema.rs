@@ -1,0 +1,72 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    use diesel::sql_types::{Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    dogs (id) {
+        id -> Int8,
+        user_id -> Int8,
+        owner_id -> Int8,
+        name -> Text,
+        born_on -> Nullable<Date>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    owners (id) {
+        id -> Int8,
+        user_id -> Int8,
+        name -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    sessions (id) {
+        id -> Int8,
+        user_id -> Int8,
+        refresh_counter -> Int8,
+        refresh_salt -> Bytea,
+        rotated_at -> Nullable<Timestamptz>,
+        user_agent -> Nullable<Text>,
+        created_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    users (id) {
+        id -> Int8,
+        username -> Text,
+        username_key -> Text,
+        email -> Text,
+        email_key -> Text,
+        password_hash -> Text,
+        verified_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
+}
+
+diesel::joinable!(owners -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+
+diesel::allow_tables_to_appear_in_same_query!(dogs, owners, sessions, users,);

@@ -1,0 +1,235 @@
+//! SQLite behind the door: a few readers, and one writer that commits in groups. WAL lets the readers go
+//! on while the writer writes; one writer means that nobody ever waits for a lock inside this process.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use diesel::{
+    Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
+    connection::{AnsiTransactionManager, TransactionManager},
+    sql_query,
+    sql_types::BigInt,
+};
+
+use super::{Connection, OpenError, execute};
+use crate::{
+    problem::{Kind, Problem},
+    workers::{Group, Limits, Ran, Workers, one_by_one},
+};
+
+/// How long SQLite itself waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Every connection gets these; those with a value to expect are asked whether they took.
+const SETTINGS: &[(&str, &str, Option<i64>)] = &[
+    ("foreign_keys", "ON", Some(1)),
+    ("synchronous", "FULL", Some(2)),
+    ("secure_delete", "ON", Some(1)),
+    ("trusted_schema", "OFF", Some(0)),
+    ("journal_size_limit", "67108864", Some(67_108_864)),
+    ("temp_store", "MEMORY", Some(2)),
+    ("cache_size", "-8192", Some(-8192)),
+];
+
+/// A database file.
+#[derive(Clone)]
+pub struct SqliteFile(PathBuf);
+
+/// What a connection may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+impl SqliteFile {
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Makes the file if there is none, for its owner's eyes only, and opens it for writing.
+    pub fn create(&self) -> Result<Connection, OpenError> {
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0);
+        match made {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(self.unopened(error)),
+        }
+        self.connect(Access::Write)
+    }
+
+    fn connect(&self, access: Access) -> Result<Connection, OpenError> {
+        let path = self.0.to_str().ok_or_else(|| self.unopened("its path is not UTF-8"))?;
+        // SQLite reads some names as URIs, but none that begins so.
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
+        let mut conn = SqliteConnection::establish(&path).map_err(|error| self.unopened(error))?;
+        configure(&mut conn, access).map_err(|error| self.unopened(error))?;
+        Ok(Connection::Sqlite(conn))
+    }
+
+    fn unopened(&self, why: impl std::fmt::Display) -> OpenError {
+        OpenError::new(
+            format_args!("cannot open the database {}: {why}", self.0.display()),
+            "Set DATABASE_URL to a file that this user may read and write",
+        )
+    }
+}
+
+fn configure(conn: &mut SqliteConnection, access: Access) -> QueryResult<()> {
+    execute(conn, &format!("PRAGMA busy_timeout={}", BUSY_TIMEOUT.as_millis()))?;
+    if access == Access::Write {
+        switch_to_wal(conn)?;
+    }
+    for (name, value, expected) in SETTINGS {
+        execute(conn, &format!("PRAGMA {name}={value}"))?;
+        if let Some(expected) = expected {
+            confirm(conn, name, *expected)?;
+        }
+    }
+    if access == Access::Read {
+        execute(conn, "PRAGMA query_only=ON")?;
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = BigInt)]
+    value: i64,
+}
+
+/// A pragma that SQLite does not know or cannot apply is not an error to it, but it is to us.
+fn confirm(conn: &mut SqliteConnection, name: &str, expected: i64) -> QueryResult<()> {
+    let setting: Setting = sql_query(format!("SELECT {name} AS value FROM pragma_{name}")).get_result(conn)?;
+    if setting.value == expected {
+        return Ok(());
+    }
+    Err(diesel::result::Error::QueryBuilderError(
+        format!("PRAGMA {name} is {} where {expected} was set", setting.value).into(),
+    ))
+}
+
+/// The first connection turns WAL on for good. While several start at once, SQLite refuses some of them
+/// without waiting, so they ask again until the time-out.
+fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut waited = Duration::ZERO;
+    loop {
+        match execute(conn, "PRAGMA journal_mode=WAL") {
+            Err(error) if error.to_string().contains("locked") && waited < BUSY_TIMEOUT * 6 => {
+                thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The readers and the writer of one file.
+pub struct SqliteDoor {
+    readers: Workers<Connection>,
+    writer: Workers<Connection>,
+}
+
+impl SqliteDoor {
+    /// Starts the readers and the writer.
+    pub fn open(file: &SqliteFile) -> Result<Self, OpenError> {
+        // Fail here, with a message, rather than on a thread.
+        drop(file.connect(Access::Write)?);
+        let cores = thread::available_parallelism().map_or(2, usize::from);
+        let reading = Limits { threads: cores.clamp(2, 8), queue: 4096, group: 1, patience: Duration::from_secs(5) };
+        // A writer waits for another process's lock as long as SQLite does, and then for its own commit.
+        let writing = Limits { threads: 1, queue: 4096, group: 256, patience: BUSY_TIMEOUT + Duration::from_secs(1) };
+        let connect = |access| {
+            let file = file.clone();
+            move || file.connect(access).map_err(|error| Problem::new(Kind::Unavailable).caused_by(error))
+        };
+        let unstarted = |error: io::Error| {
+            OpenError::new(format_args!("cannot start a thread: {error}"), "Raise the limit on threads")
+        };
+        Ok(Self {
+            readers: Workers::start("sqlite-reader", reading, connect(Access::Read), one_by_one).map_err(unstarted)?,
+            writer: Workers::start("sqlite-writer", writing, connect(Access::Write), commit_together)
+                .map_err(unstarted)?,
+        })
+    }
+
+    pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Problem> + Send + 'static,
+    {
+        self.readers.run(job).await
+    }
+
+    pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Problem> + Send + 'static,
+    {
+        self.writer.run(job).await
+    }
+
+    /// The last connection to close moves the WAL into the database file.
+    pub fn close(&self) {
+        self.readers.close();
+        self.writer.close();
+    }
+}
+
+/// Group commit: one transaction, one fsync for all jobs that were waiting. Each job has a savepoint, so
+/// that its failure undoes itself alone, and nobody is answered before the commit.
+fn commit_together(conn: &mut Connection, mut group: Group<Connection>) -> bool {
+    group.retain(|job| !job.is_abandoned());
+    if group.is_empty() {
+        return true;
+    }
+    match run_in_one_transaction(conn, &mut group) {
+        Ok(()) => {
+            for job in group {
+                job.answer();
+            }
+            true
+        }
+        Err(problem) => {
+            let cause = problem.cause().map_or_else(|| problem.to_string(), ToString::to_string);
+            for job in group {
+                job.refuse(Problem::new(problem.kind()).caused_by(format!("its group was not committed: {cause}")));
+            }
+            // Whatever state the connection was left in, a new one has none of it.
+            false
+        }
+    }
+}
+
+fn run_in_one_transaction(conn: &mut Connection, group: &mut Group<Connection>) -> Result<(), Problem> {
+    begin_immediate(conn)?;
+    for job in group {
+        Transactions::begin_transaction(conn)?;
+        match job.run(conn) {
+            Ran::Done => Transactions::commit_transaction(conn)?,
+            Ran::Failed(_) | Ran::Panicked => Transactions::rollback_transaction(conn)?,
+        }
+        // A job that panicked inside a transaction of its own has left it open, and with it the group's.
+        let depth = Transactions::transaction_manager_status_mut(conn).transaction_depth()?;
+        if depth.map(u32::from) != Some(1) {
+            return Err(Problem::internal("a job left a transaction open"));
+        }
+    }
+    Ok(Transactions::commit_transaction(conn)?)
+}
+
+type Transactions = <Connection as diesel::Connection>::TransactionManager;
+
+fn begin_immediate(conn: &mut Connection) -> QueryResult<()> {
+    match conn {
+        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
+        Connection::Postgres(_) => Err(diesel::result::Error::NotInTransaction),
+    }
+}

@@ -1,0 +1,26 @@
+//! Kennel: a JSON REST service for people who look after dogs.
+//!
+//! A request goes `routes` → `auth::gate` → a room's `handlers` → its `wire` (what arrives and leaves) → its
+//! `repo` (queries on behalf of one user) → `db`, the door to SQLite or PostgreSQL; `problem` if it goes
+//! wrong, and `answers` on its way out. The rooms are the nouns of the product, each with the same drawers:
+//! read `owners` first, it is the shortest.
+
+pub mod routes;
+
+pub mod auth;
+pub mod users;
+
+pub mod dogs;
+pub mod owners;
+
+pub mod problem;
+pub mod wire;
+
+pub mod db;
+pub mod workers;
+
+pub mod answers;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod system;

@@ -1,0 +1,214 @@
+//! The route table: every path, verb, handler and gate. `openapi.yaml` says what each of them promises, and
+//! a test walks both.
+
+use actix_web::{
+    HttpRequest, HttpResponse, Route,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    guard,
+    http::{
+        Method,
+        header::{self, HeaderValue},
+    },
+    middleware::{Next, from_fn},
+    web::{self, ServiceConfig},
+};
+
+use crate::{
+    auth::{self, gate::gate},
+    dogs, owners,
+    problem::{Kind, Problem},
+    system, users,
+    wire::unknown_parameter,
+};
+
+/// The whole surface. A plural path and the tutorial's singular one are one resource.
+#[rustfmt::skip]
+fn table() -> Vec<Area> {
+    vec![
+        open("", vec![
+            at(&["/"], vec![get(system::show)]),
+            at(&["/health/live"], vec![get(system::show_liveness)]),
+            at(&["/health/ready"], vec![get(system::show_readiness)]),
+            at(&["/openapi.yaml"], vec![get(system::show_contract)]),
+        ]),
+        open("/auth", vec![
+            at(&["/signup"], vec![post(auth::handlers::signup)]),
+            at(&["/login"], vec![post(auth::handlers::login)]),
+            at(&["/logout"], vec![post(auth::handlers::logout)]),
+        ]),
+        gated("/me", vec![
+            at(&[""], vec![get(users::handlers::show)]),
+        ]),
+        gated("/dogowner", vec![
+            at(&["/owners", "/owner"], vec![get(owners::handlers::list).paged(), post(owners::handlers::create)]),
+            at(&["/owners/{owner_id}"], vec![
+                get(owners::handlers::show),
+                patch(owners::handlers::update),
+                delete(owners::handlers::delete),
+            ]),
+            at(&["/owners/{owner_id}/dogs"], vec![get(dogs::handlers::list_of_owner).paged()]),
+            at(&["/dogs", "/dog"], vec![get(dogs::handlers::list).paged(), post(dogs::handlers::create)]),
+            at(&["/dogs/{dog_id}"], vec![
+                get(dogs::handlers::show),
+                patch(dogs::handlers::update),
+                delete(dogs::handlers::delete),
+            ]),
+        ]),
+    ]
+}
+
+/// The canonical path of a list, for a request that may have spelled it as the tutorial does.
+#[must_use]
+pub fn canonical_path(path: &str) -> &str {
+    match path {
+        "/dogowner/owner" => "/dogowner/owners",
+        "/dogowner/dog" => "/dogowner/dogs",
+        canonical => canonical,
+    }
+}
+
+/// Every method and path, as the contract spells them. Wherever there is GET there is HEAD, and OPTIONS is
+/// everywhere.
+#[must_use]
+pub fn surface() -> Vec<(Method, String)> {
+    let mut surface = Vec::new();
+    for area in table() {
+        for resource in area.resources {
+            for pattern in resource.patterns {
+                let methods = resource.verbs.iter().map(|verb| verb.method.clone());
+                surface.extend(methods.map(|method| (method, format!("{}{pattern}", area.prefix))));
+            }
+        }
+    }
+    surface
+}
+
+/// Puts the table into an app.
+pub fn mount(config: &mut ServiceConfig) {
+    for Area { prefix, gated, resources } in table() {
+        let resources: Vec<_> = resources.into_iter().map(Resource::into_actix).collect();
+        if prefix.is_empty() {
+            for resource in resources {
+                config.service(resource);
+            }
+            continue;
+        }
+        let scope = resources.into_iter().fold(web::scope(prefix), actix_web::Scope::service);
+        let scope = scope.default_service(web::to(not_found));
+        if gated {
+            config.service(scope.wrap(from_fn(gate)))
+        } else {
+            config.service(scope)
+        };
+    }
+}
+
+/// What no route takes.
+pub async fn not_found() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(Kind::NotFound))
+}
+
+/// Resources below one prefix, behind the gate or not.
+struct Area {
+    prefix: &'static str,
+    gated: bool,
+    resources: Vec<Resource>,
+}
+
+fn open(prefix: &'static str, resources: Vec<Resource>) -> Area {
+    Area { prefix, gated: false, resources }
+}
+
+fn gated(prefix: &'static str, resources: Vec<Resource>) -> Area {
+    Area { prefix, gated: true, resources }
+}
+
+/// One thing, under one path or several, and what can be done with it.
+struct Resource {
+    patterns: &'static [&'static str],
+    verbs: Vec<Verb>,
+}
+
+fn at(patterns: &'static [&'static str], verbs: Vec<Verb>) -> Resource {
+    Resource { patterns, verbs }
+}
+
+impl Resource {
+    fn into_actix(self) -> actix_web::Resource {
+        let allow = self.allow();
+        let resource = self.verbs.into_iter().fold(web::resource(self.patterns.to_vec()), |resource, verb| {
+            let route = if verb.paged { verb.route } else { verb.route.wrap(from_fn(refuse_any_query)) };
+            resource.route(route)
+        });
+        resource.default_service(web::to(move |request: HttpRequest| {
+            let answer = other_methods(&request, &allow);
+            async move { answer }
+        }))
+    }
+
+    fn allow(&self) -> String {
+        let has = |method| self.verbs.iter().any(|verb| verb.method == method);
+        let mut methods: Vec<_> = self.verbs.iter().map(|verb| verb.method.as_str()).collect();
+        methods.extend(has(Method::GET).then_some("HEAD"));
+        methods.push("OPTIONS");
+        methods.join(", ")
+    }
+}
+
+/// A method and its handler.
+struct Verb {
+    method: Method,
+    route: Route,
+    paged: bool,
+}
+
+impl Verb {
+    /// Its handler takes a `Page`, which reads the query; elsewhere there is none to read.
+    fn paged(mut self) -> Self {
+        self.paged = true;
+        self
+    }
+}
+
+macro_rules! verbs {
+    ($($name:ident $method:ident $guard:expr;)*) => {$(
+        fn $name<F, Args>(handler: F) -> Verb
+        where
+            F: actix_web::Handler<Args>,
+            Args: actix_web::FromRequest + 'static,
+            F::Output: actix_web::Responder + 'static,
+        {
+            Verb { method: Method::$method, route: web::route().guard($guard).to(handler), paged: false }
+        }
+    )*};
+}
+
+verbs! {
+    get GET guard::Any(guard::Get()).or(guard::Head());
+    post POST guard::Post();
+    patch PATCH guard::Patch();
+    delete DELETE guard::Delete();
+}
+
+/// OPTIONS tells the methods; any other is not one of them.
+fn other_methods(request: &HttpRequest, allow: &str) -> Result<HttpResponse, Problem> {
+    let allow = HeaderValue::from_str(allow).map_err(Problem::internal)?;
+    if request.method() == Method::OPTIONS {
+        return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
+    }
+    Err(Problem::new(Kind::MethodNotAllowed).with_header(header::ALLOW, allow))
+}
+
+/// Unknown parameters are refused, never ignored, and where no query is read all are unknown.
+async fn refuse_any_query(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let names = form_urlencoded::parse(request.query_string().as_bytes());
+    let errors: Vec<_> = names.map(|(name, _)| unknown_parameter(&name)).collect();
+    if errors.is_empty() {
+        return next.call(request).await;
+    }
+    Ok(request.into_response(HttpResponse::from_error(Problem::validation(errors))))
+}

@@ -1,0 +1,15 @@
+//! Accounts: who a user is, and what `/me` shows of it. How one becomes a user, and proves to be one, is in
+//! `auth`.
+
+pub mod handlers;
+mod repo;
+mod wire;
+
+pub use repo::{LoginKey, NewUser, Users};
+pub use wire::{Email, UserOut, Username};
+
+/// Stands for the table of users.
+pub enum User {}
+
+/// The id of a user.
+pub type UserId = crate::wire::Id<User>;

@@ -1,0 +1,159 @@
+//! Usernames and e-mail addresses, and the user as it is shown to itself.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
+
+use super::repo::UserRow;
+use crate::{
+    db::timestamp::Timestamp,
+    wire::{Fault, text::Rule},
+};
+
+/// Names that would look like ours, or like a path.
+const RESERVED: &[&str] = &[
+    "admin",
+    "administrator",
+    "anonymous",
+    "api",
+    "auth",
+    "docs",
+    "dogowner",
+    "dogs",
+    "everyone",
+    "health",
+    "help",
+    "kennel",
+    "login",
+    "logout",
+    "metrics",
+    "moderator",
+    "null",
+    "owner",
+    "owners",
+    "problems",
+    "root",
+    "security",
+    "signup",
+    "staff",
+    "support",
+    "system",
+    "undefined",
+    "user",
+    "users",
+    "www",
+];
+
+/// The one spelling of a username or e-mail address that counts: trimmed, NFKC, lower case.
+pub(super) fn key(text: &str) -> String {
+    text.trim().nfkc().collect::<String>().to_lowercase()
+}
+
+/// A username: 3 to 30 of `A–Z a–z 0–9 _ -`, kept as it was typed.
+#[derive(Clone, Debug)]
+pub struct Username(String);
+
+impl Username {
+    /// # Errors
+    /// It is too short or long, has another character, or is reserved.
+    pub fn read(value: &Value) -> Result<Self, Fault> {
+        let text = Rule { least: 3, most: 30 }.read(value)?;
+        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
+            return Err(Fault::new("format", "A username has the letters A to Z, digits, `_` and `-` only."));
+        }
+        if RESERVED.contains(&key(&text).as_str()) {
+            return Err(Fault::new("reserved", "This username is reserved. Choose another one."));
+        }
+        Ok(Self(text))
+    }
+
+    pub(super) fn key(&self) -> String {
+        key(&self.0)
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An e-mail address that is plausible, as browsers judge it; only a mail can tell whether it exists.
+#[derive(Clone, Debug)]
+pub struct Email(String);
+
+impl Email {
+    /// # Errors
+    /// It is too long, or not what HTML's `<input type=email>` accepts.
+    pub fn read(value: &Value) -> Result<Self, Fault> {
+        let text = Rule { least: 3, most: 254 }.read(value)?;
+        if is_plausible(&text) {
+            Ok(Self(text))
+        } else {
+            Err(Fault::new("format", "This is not an e-mail address such as ann@example.com."))
+        }
+    }
+
+    pub(super) fn key(&self) -> String {
+        key(&self.0)
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// WHATWG HTML's "valid email address": a wilful simplification of RFC 5322.
+fn is_plausible(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let in_local = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    !local.is_empty() && local.bytes().all(in_local) && domain.split('.').all(is_label)
+}
+
+/// The user, for the user's own eyes.
+#[derive(Serialize)]
+pub struct UserOut {
+    id: i64,
+    username: String,
+    email: String,
+    verified_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl UserOut {
+    /// What nobody can set.
+    pub const READ_ONLY: &'static [&'static str] = &["id", "verified_at", "created_at", "updated_at"];
+}
+
+impl From<UserRow> for UserOut {
+    fn from(row: UserRow) -> Self {
+        let UserRow { id, username, email, verified_at, created_at, updated_at } = row;
+        Self { id, username, email, verified_at, created_at, updated_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plausible;
+
+    #[test]
+    fn an_address_is_plausible_as_browsers_judge_it() {
+        for right in ["a@b", "ann@example.com", "x+y.z@a-b.example", "o'neil@example.com"] {
+            assert!(is_plausible(right), "{right}");
+        }
+        for wrong in ["", "@", "ann", "ann@", "@example.com", "a b@example.com", "ann@-a.com", "ann@a..com", "a@b@c"] {
+            assert!(!is_plausible(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Dates in bodies: `YYYY-MM-DD` (RFC 3339's full-date).
+
+use chrono::NaiveDate;
+use serde_json::Value;
+
+use super::fields::Fault;
+
+/// Reads a date of the years 1 to 9999.
+///
+/// # Errors
+/// It is not written so, or there is no such day.
+pub fn date(value: &Value) -> Result<NaiveDate, Fault> {
+    let text = value.as_str().ok_or(Fault::new("type", "A date is text: YYYY-MM-DD."))?;
+    parse(text).ok_or(Fault::new("format", "A date is YYYY-MM-DD, and a day that exists."))
+}
+
+fn parse(text: &str) -> Option<NaiveDate> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else { return None };
+    let number = |digits: &[&u8]| {
+        digits
+            .iter()
+            .try_fold(0_u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(**digit - b'0')))
+    };
+    let year = number(&[y1, y2, y3, y4]).filter(|year| *year >= 1)?;
+    NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, number(&[m1, m2])?, number(&[d1, d2])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_date_is_a_day_that_exists_written_one_way() {
+        for right in ["0001-01-01", "2024-02-29", "9999-12-31"] {
+            assert_eq!(parse(right).expect(right).format("%Y-%m-%d").to_string(), right);
+        }
+        for wrong in
+            ["", "0000-01-01", "2023-02-29", "2024-2-9", "2024-13-01", "+024-01-01", "2024-01-01T", "２024-1-1"]
+        {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A JSON object on its way into a type: every field is looked at, every fault is kept, and what nobody
+//! asked for is a fault too.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::Patch;
+use crate::problem::{FieldError, Problem};
+
+/// Why a value is not acceptable.
+#[derive(Debug)]
+pub struct Fault {
+    code: &'static str,
+    detail: Cow<'static, str>,
+}
+
+impl Fault {
+    pub fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// The fault of one field that was found after the body was read.
+    #[must_use]
+    pub fn at(self, field: &str) -> Problem {
+        Problem::validation(vec![self.of(field)])
+    }
+
+    fn of(self, field: &str) -> FieldError {
+        // RFC 6901 §3.
+        let pointer = format!("/{}", field.replace('~', "~0").replace('/', "~1"));
+        FieldError::body(&pointer, self.code, self.detail)
+    }
+}
+
+/// A type that arrives as a body.
+pub trait FromBody: Sized {
+    /// Fields that we send and nobody can set: accepted, so that one can send back what one got, and ignored.
+    const READ_ONLY: &'static [&'static str];
+
+    /// Takes the fields; none if one of them was not acceptable (`fields` has kept why).
+    fn from_body(fields: &mut Fields) -> Option<Self>;
+}
+
+/// The fields of an object, and the faults found so far.
+pub struct Fields {
+    object: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// Reads a whole body.
+    ///
+    /// # Errors
+    /// `validation-failed`, with every field that is not acceptable.
+    pub fn read<T: FromBody>(body: Value) -> Result<T, Problem> {
+        let Value::Object(object) = body else {
+            return Err(Problem::field("", "type", "The body is one JSON object."));
+        };
+        let mut fields = Self { object, errors: Vec::new() };
+        let read = T::from_body(&mut fields);
+        for name in std::mem::take(&mut fields.object).keys() {
+            if !T::READ_ONLY.contains(&name.as_str()) {
+                fields.fault(name, Fault::new("unknown_field", "There is no such field here."));
+            }
+        }
+        match read {
+            Some(value) if fields.errors.is_empty() => Ok(value),
+            _ => Err(Problem::validation(fields.errors)),
+        }
+    }
+
+    /// A field that must be there.
+    pub fn required<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<T> {
+        match self.object.remove(name) {
+            Some(value) => self.check(name, read(&value)),
+            None => self.check(name, Err(Fault::new("required", "This field is needed."))),
+        }
+    }
+
+    /// A field that may be absent or null.
+    pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<Option<T>> {
+        match self.object.remove(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => self.check(name, read(&value)).map(Some),
+        }
+    }
+
+    /// A field of a PATCH that cannot be cleared.
+    pub fn change<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<Option<T>> {
+        match self.object.remove(name) {
+            None => Some(None),
+            Some(Value::Null) => self.check(name, Err(Fault::new("not_nullable", "This field cannot be cleared."))),
+            Some(value) => self.check(name, read(&value)).map(Some),
+        }
+    }
+
+    /// A field of a PATCH that null clears.
+    pub fn patch<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<Patch<T>> {
+        match self.object.remove(name) {
+            None => Some(Patch::Keep),
+            Some(Value::Null) => Some(Patch::Clear),
+            Some(value) => self.check(name, read(&value)).map(Patch::Set),
+        }
+    }
+
+    fn check<T>(&mut self, name: &str, result: Result<T, Fault>) -> Option<T> {
+        result.map_err(|fault| self.fault(name, fault)).ok()
+    }
+
+    fn fault(&mut self, name: &str, fault: Fault) {
+        self.errors.push(fault.of(name));
+    }
+}

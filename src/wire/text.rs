@@ -1,0 +1,70 @@
+//! Text in bodies: trimmed, with limits in characters, and without control characters.
+
+use serde_json::Value;
+
+use super::fields::Fault;
+
+/// What a name, of an owner or a dog, may be.
+const NAME: Rule = Rule { least: 1, most: 255 };
+
+/// How long a text may be, in characters (code points) after trimming white space.
+#[derive(Clone, Copy)]
+pub struct Rule {
+    pub least: usize,
+    pub most: usize,
+}
+
+impl Rule {
+    /// Reads text that keeps to the rule.
+    ///
+    /// # Errors
+    /// It is not text, too short or too long, or has a control character (Unicode's Cc, NUL among them).
+    pub fn read(self, value: &Value) -> Result<String, Fault> {
+        let text = string(value)?;
+        if text.chars().any(char::is_control) {
+            return Err(Fault::new(
+                "control_character",
+                "Control characters, line breaks among them, are not allowed.",
+            ));
+        }
+        let trimmed = text.trim();
+        self.check_length(trimmed)?;
+        Ok(trimmed.to_owned())
+    }
+
+    /// Whether `text` is neither too short nor too long.
+    ///
+    /// # Errors
+    /// It is one of them.
+    pub fn check_length(self, text: &str) -> Result<(), Fault> {
+        let length = text.chars().count();
+        if length < self.least {
+            let code = if length == 0 { "required" } else { "too_short" };
+            return Err(Fault::new(code, format!("At least {}.", characters(self.least))));
+        }
+        if length > self.most {
+            return Err(Fault::new("too_long", format!("At most {}.", characters(self.most))));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a name: 1 to 255 characters.
+///
+/// # Errors
+/// As [`Rule::read`].
+pub fn name(value: &Value) -> Result<String, Fault> {
+    NAME.read(value)
+}
+
+/// Reads text as it is.
+///
+/// # Errors
+/// It is not text.
+pub fn string(value: &Value) -> Result<&str, Fault> {
+    value.as_str().ok_or(Fault::new("type", "This is text, in quotes."))
+}
+
+fn characters(count: usize) -> String {
+    if count == 1 { "1 character".to_owned() } else { format!("{count} characters") }
+}

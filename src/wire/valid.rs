@@ -1,0 +1,163 @@
+//! [`Valid`]: the extractor that lets only acceptable bodies into a handler.
+
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::Pin,
+    time::Duration,
+};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::{self, HeaderMap},
+    web::{Bytes, BytesMut},
+};
+use futures_core::Stream;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::fields::{Fields, FromBody};
+use crate::problem::{Kind, Problem};
+
+/// The most that a body may have, in bytes.
+pub const BODY_LIMIT: usize = 65_536;
+/// How long a whole body may take to arrive; actix itself has no such limit.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A body that was read, parsed and found acceptable.
+pub struct Valid<T>(pub T);
+
+impl<T: FromBody> FromRequest for Valid<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let admitted = admit(request.headers());
+        let mut payload = payload.take();
+        Box::pin(async move {
+            admitted?;
+            let body = tokio::time::timeout(BODY_PATIENCE, collect(&mut payload))
+                .await
+                .map_err(|_| Problem::new(Kind::RequestTimeout))??;
+            let body = parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))?;
+            Fields::read(body).map(Valid)
+        })
+    }
+}
+
+/// What the headers say already.
+fn admit(headers: &HeaderMap) -> Result<(), Problem> {
+    let unsupported = || Problem::new(Kind::UnsupportedMediaType);
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim());
+    if !text(header::CONTENT_TYPE).is_some_and(is_json) {
+        return Err(unsupported());
+    }
+    if text(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(unsupported().with_detail("Send the body as it is, not compressed."));
+    }
+    let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > BODY_LIMIT as u64) {
+        return Err(Problem::new(Kind::ContentTooLarge));
+    }
+    Ok(())
+}
+
+/// `application/json`, in UTF-8 if it says so at all.
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    essence.eq_ignore_ascii_case("application/json")
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+                value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
+}
+
+async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = poll_fn(|cx| Pin::new(&mut *payload).poll_next(cx)).await {
+        let chunk = chunk.map_err(|error| Problem::new(Kind::MalformedRequest).caused_by(error.to_string()))?;
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(Problem::new(Kind::ContentTooLarge));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Parses JSON as RFC 8259 recommends: a key that stands twice in an object is an error, at any depth.
+fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = Strict.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Builds a [`Value`] without taking the last of duplicate keys.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element_seed(Strict)? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let value = entries.next_value_seed(Strict)?;
+            if object.insert(key, value).is_some() {
+                return Err(A::Error::custom("a key stands twice"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}

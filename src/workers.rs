@@ -1,0 +1,256 @@
+//! Workers: threads that each own their state (a database connection, the memory of a hash) and take
+//! jobs from one bounded queue. Everything in Kennel that blocks a thread runs on workers, and nothing
+//! else does; what the state is and how a group of jobs is run, `db` and `auth::password` say.
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use crate::problem::{Kind, Problem};
+
+/// How many threads and jobs there may be, and how long a caller waits.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Threads, each with a state of its own.
+    pub threads: usize,
+    /// Jobs that may wait; one more is refused at once.
+    pub queue: usize,
+    /// The most jobs that a thread takes out of the queue at a time.
+    pub group: usize,
+    /// How long a caller waits for its answer. A job that has not begun by then never runs.
+    pub patience: Duration,
+}
+
+/// What became of a job on the worker's thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ran {
+    Done,
+    Failed(Kind),
+    /// It panicked, so the state may be half-changed.
+    Panicked,
+}
+
+/// A job in a worker's hands. Its answer is kept until the worker releases it, so that a writer can
+/// commit a whole group first.
+pub trait Job<S>: Send {
+    /// Runs the job; a panic is caught and becomes its answer.
+    fn run(&mut self, state: &mut S) -> Ran;
+    /// Sends the answer to the caller.
+    fn answer(self: Box<Self>);
+    /// Sends a failure instead of whatever the job came to.
+    fn refuse(self: Box<Self>, problem: Problem);
+    /// Whether nobody waits for the answer any more.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// Jobs taken together, in the order of their arrival.
+pub type Group<S> = Vec<Box<dyn Job<S>>>;
+
+/// The jobs that wait, and who waits for jobs.
+struct Waiting<S> {
+    jobs: VecDeque<Box<dyn Job<S>>>,
+    idle_threads: usize,
+    closed: bool,
+}
+
+struct Queue<S> {
+    waiting: Mutex<Waiting<S>>,
+    arrived: Condvar,
+}
+
+/// The threads and their queue. Dropping it, or [`Workers::close`], ends the threads once the queue is empty.
+pub struct Workers<S> {
+    queue: Arc<Queue<S>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    limits: Limits,
+}
+
+impl<S: 'static> Workers<S> {
+    /// Starts the threads. `make` builds the state of each, on the thread itself, and again after the state
+    /// was spoilt; while it fails, its problem answers the jobs. `run_group` does the work and returns
+    /// whether the state may be used again.
+    ///
+    /// # Errors
+    /// The system has no more threads to give.
+    pub fn start<M, R>(name: &str, limits: Limits, make: M, run_group: R) -> std::io::Result<Self>
+    where
+        M: Fn() -> Result<S, Problem> + Clone + Send + 'static,
+        R: Fn(&mut S, Group<S>) -> bool + Clone + Send + 'static,
+    {
+        let queue = Arc::new(Queue {
+            waiting: Mutex::new(Waiting { jobs: VecDeque::new(), idle_threads: 0, closed: false }),
+            arrived: Condvar::new(),
+        });
+        let threads = (0..limits.threads)
+            .map(|_| {
+                let (queue, make, run_group) = (Arc::clone(&queue), make.clone(), run_group.clone());
+                let work = move || work(&queue, limits.group, &make, &run_group);
+                thread::Builder::new().name(name.into()).spawn(work)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { queue, threads: Mutex::new(threads), limits })
+    }
+
+    /// Runs `job` on a worker and waits for its answer.
+    ///
+    /// # Errors
+    /// What the job returns; `overloaded` when the queue is full or the answer is late; `internal-error`
+    /// when the job panicked.
+    pub async fn run<T, F>(&self, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut S) -> Result<T, Problem> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        self.queue.put(Box::new(Call { job: Some(job), result: None, sender }), self.limits.queue)?;
+        match tokio::time::timeout(self.limits.patience, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Problem::internal("a worker ended without an answer")),
+            Err(_) => Err(Problem::new(Kind::Overloaded)),
+        }
+    }
+
+    /// Takes no more jobs, finishes those that wait, and returns when every thread has ended.
+    pub fn close(&self) {
+        self.queue.close();
+        for thread in lock(&self.threads).drain(..) {
+            // A thread's panic was caught and logged where it happened.
+            drop(thread.join());
+        }
+    }
+}
+
+/// The life of a worker's thread.
+fn work<S>(
+    queue: &Queue<S>,
+    most: usize,
+    make: &impl Fn() -> Result<S, Problem>,
+    run_group: &impl Fn(&mut S, Group<S>) -> bool,
+) {
+    let mut state = make().ok();
+    while let Some(group) = queue.take(most) {
+        let mut current = match state.take().map_or_else(make, Ok) {
+            Ok(current) => current,
+            Err(problem) => {
+                for job in group {
+                    job.refuse(Problem::new(problem.kind()).caused_by(problem.to_string()));
+                }
+                continue;
+            }
+        };
+        // Jobs catch their own panics; this would be one of `run_group` itself.
+        let usable = catch_unwind(AssertUnwindSafe(|| run_group(&mut current, group)));
+        state = usable.unwrap_or(false).then_some(current);
+    }
+}
+
+impl<S> Drop for Workers<S> {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl<S> Queue<S> {
+    fn put(&self, job: Box<dyn Job<S>>, capacity: usize) -> Result<(), Problem> {
+        let mut waiting = lock(&self.waiting);
+        if waiting.closed || waiting.jobs.len() >= capacity {
+            return Err(Problem::new(Kind::Overloaded));
+        }
+        waiting.jobs.push_back(job);
+        let somebody_sleeps = waiting.idle_threads > 0;
+        drop(waiting);
+        // A wake-up is a system call; a thread that is busy looks into the queue by itself.
+        if somebody_sleeps {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The next jobs, at most `most`; waits for the first. None when the queue is closed and empty.
+    fn take(&self, most: usize) -> Option<Group<S>> {
+        let mut waiting = lock(&self.waiting);
+        loop {
+            if !waiting.jobs.is_empty() {
+                let count = waiting.jobs.len().min(most);
+                return Some(waiting.jobs.drain(..count).collect());
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting.idle_threads += 1;
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.idle_threads -= 1;
+        }
+    }
+
+    fn close(&self) {
+        lock(&self.waiting).closed = true;
+        self.arrived.notify_all();
+    }
+}
+
+/// No code panics while it holds these locks, so a poisoned one is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A caller's closure, its result, and the way back.
+struct Call<T, F> {
+    job: Option<F>,
+    result: Option<Result<T, Problem>>,
+    sender: oneshot::Sender<Result<T, Problem>>,
+}
+
+impl<S, T, F> Job<S> for Call<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut S) -> Result<T, Problem> + Send,
+{
+    fn run(&mut self, state: &mut S) -> Ran {
+        let Some(job) = self.job.take() else { return Ran::Done };
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(state)));
+        let (ran, result) = match outcome {
+            Ok(Ok(value)) => (Ran::Done, Ok(value)),
+            Ok(Err(problem)) => (Ran::Failed(problem.kind()), Err(problem)),
+            Err(_) => (Ran::Panicked, Err(Problem::internal("a job panicked"))),
+        };
+        self.result = Some(result);
+        ran
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(result) = self.result {
+            // The caller may have left; then there is nobody to tell.
+            drop(self.sender.send(result));
+        }
+    }
+
+    fn refuse(self: Box<Self>, problem: Problem) {
+        drop(self.sender.send(Err(problem)));
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.sender.is_closed()
+    }
+}
+
+/// The way most workers run their groups (of one): a job by itself, answered as soon as it is done.
+pub fn one_by_one<S>(state: &mut S, group: Group<S>) -> bool {
+    for mut job in group {
+        if job.is_abandoned() {
+            continue;
+        }
+        let ran = job.run(state);
+        job.answer();
+        if ran == Ran::Panicked {
+            return false;
+        }
+    }
+    true
+}
