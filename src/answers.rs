@@ -67,14 +67,11 @@ pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
         began: Instant::now(),
     };
     if let Err(problem) = admit(&request) {
-        return Ok(finish(request.into_response(HttpResponse::from_error(problem)), &asked));
+        return Ok(finish(request.error_response(problem), &asked));
     }
     match without_panic(next.call(request)).await {
         Ok(Ok(response)) if is_accepted(&response) => Ok(finish(response, &asked)),
-        Ok(Ok(response)) => {
-            let problem = Problem::new(Kind::NotAcceptable);
-            Ok(finish(response.into_response(HttpResponse::from_error(problem)), &asked))
-        }
+        Ok(Ok(response)) => Ok(finish(response.error_response(Problem::new(Kind::NotAcceptable)), &asked)),
         Ok(Err(error)) => Err(finish_without_request(HttpResponse::from_error(error), &asked)),
         Err(panic) => {
             let problem = Problem::internal(format!("a handler panicked: {}", said_by(&*panic)));
@@ -174,11 +171,16 @@ fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>
         request_id = asked.id,
         user_id,
         method = %asked.method,
-        path = asked.path,
+        path = capped(&asked.path),
         status = response.status().as_u16(),
         micros = u64::try_from(asked.began.elapsed().as_micros()).unwrap_or(u64::MAX),
     );
     response
+}
+
+/// The beginning of a path: a log line has an end.
+fn capped(path: &str) -> &str {
+    path.get(..256).unwrap_or(path)
 }
 
 fn is_error(status: StatusCode) -> bool {
@@ -210,7 +212,7 @@ fn log_failure(problem: &Problem, asked: &Asked) {
         return;
     }
     let cause = problem.cause().map(ToString::to_string);
-    let (request_id, method, path) = (&asked.id, &asked.method, &asked.path);
+    let (request_id, method, path) = (&asked.id, &asked.method, capped(&asked.path));
     tracing::error!(request_id, %method, path, cause, "{problem}");
 }
 

@@ -120,6 +120,9 @@ pub struct FieldError {
     pub detail: Cow<'static, str>,
 }
 
+/// How many errors an answer lists, so that it is no larger than what provoked it.
+const MOST_ERRORS: usize = 50;
+
 /// A failure, on its way to the caller.
 #[derive(Debug)]
 pub struct Problem(Box<Inner>);
@@ -169,14 +172,15 @@ impl Problem {
         Self::new(Kind::Internal).caused_by(cause)
     }
 
-    /// All fields that are not valid, at once.
+    /// All fields that are not valid, at once; of very many, the first.
     #[must_use]
-    pub fn validation(errors: Vec<FieldError>) -> Self {
+    pub fn validation(mut errors: Vec<FieldError>) -> Self {
         let detail = match errors.len() {
             1 => Cow::Borrowed("1 field needs attention."),
             many => Cow::Owned(format!("{many} fields need attention.")),
         };
         let mut problem = Self::new(Kind::ValidationFailed).with_detail(detail);
+        errors.truncate(MOST_ERRORS);
         problem.0.errors = errors;
         problem
     }

@@ -210,5 +210,5 @@ async fn refuse_any_query(
     if errors.is_empty() {
         return next.call(request).await;
     }
-    Ok(request.into_response(HttpResponse::from_error(Problem::validation(errors))))
+    Ok(request.error_response(Problem::validation(errors)))
 }

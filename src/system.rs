@@ -72,10 +72,11 @@ pub async fn show_liveness() -> Json<HealthOut> {
 
 /// `GET /health/ready`: so does the database, and nobody has told the server to stop.
 pub async fn show_readiness(draining: Data<Draining>, db: Data<Db>) -> Result<Json<HealthOut>, Problem> {
+    let unavailable = || Problem::new(Kind::Unavailable);
     if draining.0.load(Ordering::Relaxed) {
-        return Err(Problem::new(Kind::Unavailable));
+        return Err(unavailable().caused_by("the server is stopping"));
     }
-    db.ping().await?;
+    db.ping().await.map_err(|problem| unavailable().caused_by(problem))?;
     Ok(Json(HealthOut { status: "ready" }))
 }
 

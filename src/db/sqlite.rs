@@ -13,8 +13,9 @@ use std::{
 use diesel::{
     Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
     connection::{AnsiTransactionManager, TransactionManager},
+    result::Error,
     sql_query,
-    sql_types::BigInt,
+    sql_types::Text,
 };
 
 use super::{Connection, OpenError, execute};
@@ -26,15 +27,18 @@ use crate::{
 /// How long SQLite itself waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Every connection gets these; those with a value to expect are asked whether they took.
-const SETTINGS: &[(&str, &str, Option<i64>)] = &[
-    ("foreign_keys", "ON", Some(1)),
-    ("synchronous", "FULL", Some(2)),
-    ("secure_delete", "ON", Some(1)),
-    ("trusted_schema", "OFF", Some(0)),
-    ("journal_size_limit", "67108864", Some(67_108_864)),
-    ("temp_store", "MEMORY", Some(2)),
-    ("cache_size", "-8192", Some(-8192)),
+/// Every connection gets these, and is asked whether they took.
+const SETTINGS: &[(&str, &str)] = &[
+    ("foreign_keys", "1"),
+    // FULL: an answered write survives a power cut.
+    ("synchronous", "2"),
+    ("secure_delete", "1"),
+    ("trusted_schema", "0"),
+    ("journal_size_limit", "67108864"),
+    // In memory.
+    ("temp_store", "2"),
+    // KiB, negative to tell them from pages.
+    ("cache_size", "-8192"),
 ];
 
 /// A database file.
@@ -85,34 +89,32 @@ fn configure(conn: &mut SqliteConnection, access: Access) -> QueryResult<()> {
     execute(conn, &format!("PRAGMA busy_timeout={}", BUSY_TIMEOUT.as_millis()))?;
     if access == Access::Write {
         switch_to_wal(conn)?;
+        confirm(conn, "journal_mode", "wal")?;
     }
-    for (name, value, expected) in SETTINGS {
+    for (name, value) in SETTINGS {
         execute(conn, &format!("PRAGMA {name}={value}"))?;
-        if let Some(expected) = expected {
-            confirm(conn, name, *expected)?;
-        }
+        confirm(conn, name, value)?;
     }
     if access == Access::Read {
-        execute(conn, "PRAGMA query_only=ON")?;
+        execute(conn, "PRAGMA query_only=1")?;
     }
     Ok(())
 }
 
 #[derive(QueryableByName)]
 struct Setting {
-    #[diesel(sql_type = BigInt)]
-    value: i64,
+    #[diesel(sql_type = Text)]
+    value: String,
 }
 
 /// A pragma that SQLite does not know or cannot apply is not an error to it, but it is to us.
-fn confirm(conn: &mut SqliteConnection, name: &str, expected: i64) -> QueryResult<()> {
-    let setting: Setting = sql_query(format!("SELECT {name} AS value FROM pragma_{name}")).get_result(conn)?;
-    if setting.value == expected {
+fn confirm(conn: &mut SqliteConnection, name: &str, expected: &str) -> QueryResult<()> {
+    let query = format!("SELECT CAST({name} AS TEXT) AS value FROM pragma_{name}");
+    let Setting { value } = sql_query(query).get_result(conn)?;
+    if value == expected {
         return Ok(());
     }
-    Err(diesel::result::Error::QueryBuilderError(
-        format!("PRAGMA {name} is {} where {expected} was set", setting.value).into(),
-    ))
+    Err(Error::QueryBuilderError(format!("PRAGMA {name} is {value} where {expected} was set").into()))
 }
 
 /// The first connection turns WAL on for good. While several start at once, SQLite refuses some of them
@@ -230,6 +232,6 @@ type Transactions = <Connection as diesel::Connection>::TransactionManager;
 fn begin_immediate(conn: &mut Connection) -> QueryResult<()> {
     match conn {
         Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
-        Connection::Postgres(_) => Err(diesel::result::Error::NotInTransaction),
+        Connection::Postgres(_) => Err(Error::NotInTransaction),
     }
 }

@@ -19,9 +19,9 @@ use serde::{Serialize, Serializer};
 
 use super::{MultiBackend, MultiRawValue};
 
-/// The SQL type of every `*_at` column.
+/// The SQL type of every `*_at` column. By its number, since PostgreSQL would be asked for a name's.
 #[derive(Clone, Copy, Debug, SqlType, diesel::query_builder::QueryId)]
-#[diesel(postgres_type(name = "timestamptz"))]
+#[diesel(postgres_type(oid = 1184, array_oid = 1185))]
 #[diesel(sqlite_type(name = "Long"))]
 pub struct Timestamptz;
 

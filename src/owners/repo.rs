@@ -127,7 +127,7 @@ impl Owners {
             .count()
             .get_result(conn)?;
         let dogs = if count == 1 { "1 dog".to_owned() } else { format!("{count} dogs") };
-        let detail = format!("This owner still has {dogs}. Delete them, or give them another owner, first.");
+        let detail = format!("This owner still has {dogs}. Delete its dogs, or give them another owner, first.");
         Ok(Problem::new(Kind::OwnerHasDogs).with_detail(detail))
     }
 }

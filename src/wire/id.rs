@@ -69,7 +69,7 @@ impl<T> Id<T> {
         let number = value.as_i64().or_else(|| whole().map(|number| number as i64));
         match number {
             Some(number) => Self::new(number).ok_or(Fault::new("too_small", "An id is a whole number from 1.")),
-            None if value.is_number() => Err(Fault::new("type", "An id is a whole number below 2^63.")),
+            None if value.is_number() => Err(Fault::new("out_of_range", "An id is a whole number below 2^63.")),
             None => Err(Fault::new("type", "An id is a whole number, not in quotes.")),
         }
     }

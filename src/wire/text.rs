@@ -39,8 +39,7 @@ impl Rule {
     pub fn check_length(self, text: &str) -> Result<(), Fault> {
         let length = text.chars().count();
         if length < self.least {
-            let code = if length == 0 { "required" } else { "too_short" };
-            return Err(Fault::new(code, format!("At least {}.", characters(self.least))));
+            return Err(Fault::new("too_short", format!("At least {}.", characters(self.least))));
         }
         if length > self.most {
             return Err(Fault::new("too_long", format!("At most {}.", characters(self.most))));
