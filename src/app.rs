@@ -17,7 +17,7 @@ use crate::{
         password::Hasher,
         token::AccessTokens,
     },
-    config::Config,
+    config::{Config, ConfigError},
     db::{DatabaseUrl, Db, OpenError},
     problem::{Kind, Problem},
     routes,
@@ -36,6 +36,7 @@ const OPEN_FILES: u64 = 2 * CONNECTIONS as u64;
 /// Why the server does not start. Its text is one line that says what to do.
 #[derive(Debug)]
 pub enum StartError {
+    Config(ConfigError),
     Database(OpenError),
     /// The key beside the SQLite file cannot be read or made.
     Key(io::Error),
@@ -48,6 +49,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Config(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),
             Self::Key(error) => {
                 write!(f, "cannot use the key beside the database: {error}. Make it readable, or set JWT_SECRET")
@@ -82,7 +84,11 @@ impl State {
     /// Opens the database and starts the threads. Blocks.
     fn open(config: &Config) -> Result<Self, StartError> {
         let failed = |error: &dyn fmt::Display| StartError::Run(error.to_string());
-        // The database first: it is what most often cannot be had, and it makes the folder's first file.
+        // A secret that PostgreSQL demands is missed before the database is waited for; the one beside a SQLite
+        // file is made after the file.
+        if matches!(config.database_url, DatabaseUrl::Postgres(_)) {
+            drop(secret(config)?);
+        }
         let db = Db::open(&config.database_url, config.database_pool_size).map_err(StartError::Database)?;
         let keys = Keys::derive(&secret(config)?).map_err(|error| failed(&error))?;
         let tokens = AccessTokens::new(&keys, config.access_token_ttl).map_err(|error| failed(&error))?;
@@ -120,8 +126,7 @@ fn secret(config: &Config) -> Result<Secret, StartError> {
             }
             Ok(secret)
         }
-        // The configuration demands one.
-        (None, DatabaseUrl::Postgres(_)) => Err(StartError::Run("JWT_SECRET is needed with PostgreSQL".to_owned())),
+        (None, DatabaseUrl::Postgres(_)) => Err(StartError::Config(ConfigError::secret_demanded())),
     }
 }
 

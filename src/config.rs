@@ -64,7 +64,7 @@ pub struct Config {
     pub host: String,
     pub port: u16,
     pub workers: usize,
-    /// None: made beside the SQLite file.
+    /// None: beside the SQLite file there is one, or will be.
     pub jwt_secret: Option<Secret>,
     pub access_token_ttl: Duration,
     pub password_min_length: usize,
@@ -109,7 +109,7 @@ impl Config {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let source = Source(&lookup);
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let config = Self {
+        Ok(Self {
             database_url: source.parsed("DATABASE_URL", "sqlite://PATH, sqlite:PATH, a bare path, or postgres://…")?,
             database_pool_size: source.number("DATABASE_POOL_SIZE", 1..=1000)?.unwrap_or(4 * cores),
             host: source.text("HOST")?,
@@ -121,14 +121,16 @@ impl Config {
             log: source.text("LOG")?,
             log_format: source.log_format("LOG_FORMAT")?,
             shutdown_timeout: source.duration("SHUTDOWN_TIMEOUT", 1, 600)?,
-        };
-        if matches!(config.database_url, DatabaseUrl::Postgres(_)) && config.jwt_secret.is_none() {
-            return Err(ConfigError {
-                variable: "JWT_SECRET",
-                remedy: format!("PostgreSQL demands it, so that all instances share it. {}", Secret::HOW_TO_MAKE_ONE),
-            });
-        }
-        Ok(config)
+        })
+    }
+}
+
+impl ConfigError {
+    /// Instances on PostgreSQL share a secret, so none of them can make one.
+    #[must_use]
+    pub fn secret_demanded() -> Self {
+        let remedy = format!("PostgreSQL demands it, so that all instances share it. {}", Secret::HOW_TO_MAKE_ONE);
+        Self { variable: "JWT_SECRET", remedy }
     }
 }
 

@@ -66,6 +66,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(dogs -> users (user_id));
 diesel::joinable!(owners -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 
