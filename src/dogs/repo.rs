@@ -61,6 +61,12 @@ fn one(user: i64, id: i64) -> _ {
     dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq(id))
 }
 
+/// A page of one user's dogs.
+#[auto_type]
+fn page(user: i64, after: i64, most: i64) -> _ {
+    dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.gt(after)).order(dogs::id).limit(most)
+}
+
 impl Dogs {
     #[must_use]
     pub fn of(user: UserId) -> Self {
@@ -69,28 +75,15 @@ impl Dogs {
 
     /// A page of them, by id.
     pub fn list(&self, conn: &mut Connection, window: Window) -> Result<Vec<DogRow>, Problem> {
-        let rows = dogs::table
-            .filter(dogs::user_id.eq(self.0.get()))
-            .filter(dogs::id.gt(window.after))
-            .order(dogs::id)
-            .limit(window.fetch())
-            .select(DogRow::as_select())
-            .load(conn)?;
-        Ok(rows)
+        let page = page(self.0.get(), window.after, window.fetch());
+        Ok(page.select(DogRow::as_select()).load(conn)?)
     }
 
     /// A page of those of one owner, by id.
     /// an owner that is not the user's simply has none.
     pub fn list_of_owner(&self, conn: &mut Connection, owner: OwnerId, window: Window) -> Result<Vec<DogRow>, Problem> {
-        let rows = dogs::table
-            .filter(dogs::user_id.eq(self.0.get()))
-            .filter(dogs::owner_id.eq(owner.get()))
-            .filter(dogs::id.gt(window.after))
-            .order(dogs::id)
-            .limit(window.fetch())
-            .select(DogRow::as_select())
-            .load(conn)?;
-        Ok(rows)
+        let page = page(self.0.get(), window.after, window.fetch()).filter(dogs::owner_id.eq(owner.get()));
+        Ok(page.select(DogRow::as_select()).load(conn)?)
     }
 
     /// One of them.
