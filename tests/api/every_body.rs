@@ -1,0 +1,260 @@
+//! The law of shape, part two: every operation that takes a body, with bodies that are none.
+
+use serde_json::{Value, json};
+
+use crate::every_route::{body, call, path, row};
+use crate::support::contract::{Operation, contract, fields};
+use crate::support::{Actor, Answer, App, Sentence, sentences};
+
+pub fn sentences() -> Vec<Sentence> {
+    sentences![
+        a_good_body_is_good,
+        a_body_that_is_not_one_json_document_is_400,
+        a_key_that_comes_twice_is_400_at_any_depth,
+        a_body_that_is_not_an_object_is_422,
+        a_body_that_is_not_sent_as_json_is_415,
+        a_json_body_may_say_that_it_is_in_utf_8,
+        a_body_above_the_limit_is_413,
+        an_unknown_field_is_refused_wherever_there_is_a_body,
+        read_only_fields_are_ignored_whatever_they_hold,
+        each_field_refuses_each_type_that_it_is_not,
+    ]
+}
+
+/// For each operation with a body: alice, the operation, a path and a good body.
+fn each_body(app: &App, mut told: impl FnMut(&Actor<'_>, &Operation, &str, Value)) {
+    let alice = app.sign_in("alice");
+    for operation in &contract().operations {
+        let Some(mut body) = body(operation, |name| row(&alice, name)) else { continue };
+        if operation.id == "signup" {
+            body["username"] = json!("zoe");
+            body["email"] = json!("zoe@example.com");
+        }
+        told(&alice, operation, &path(operation, |name| row(&alice, name)), body);
+    }
+}
+
+/// Sends each text to each operation as JSON; nothing may change.
+fn each_text(app: &App, texts: impl Fn(&str) -> Vec<Vec<u8>>, told: impl Fn(Answer, &[u8])) {
+    each_body(app, |alice, operation, path, body| {
+        let rows = app.database.rows();
+        for text in texts(&body.to_string()) {
+            let headers = [("Content-Type", "application/json")];
+            told(alice.send(&operation.method, path, &headers, Some(&text)), &text);
+        }
+        assert_eq!(app.database.rows(), rows, "{}", operation.id);
+    });
+}
+
+/// Without this the other sentences would prove nothing.
+fn a_good_body_is_good(app: &App) {
+    each_body(app, |alice, operation, path, body| {
+        let answer = call(alice, operation, path, Some(&body));
+        // The example's password is not alice's.
+        assert_eq!(answer.status / 100, if operation.id == "login" { 4 } else { 2 }, "{answer}");
+        assert!(![400, 413, 415, 422].contains(&answer.status), "{answer}");
+    });
+}
+
+fn a_body_that_is_not_one_json_document_is_400(app: &App) {
+    let texts = |good: &str| {
+        let mut texts: Vec<Vec<u8>> = [
+            "",
+            " ",
+            "{",
+            "}",
+            "{]",
+            "name=Ann",
+            "{'name':'Ann'}",
+            "{name:\"Ann\"}",
+            "nul",
+            "NaN",
+            "{\"a\":01}",
+            "{\"a\":1,}",
+            "[1,]",
+            "{\"a\":+1}",
+            "{\"a\":.5}",
+            "{\"a\":\"\u{1}\"}",
+            "\"\\ud800\"",
+            "\"\\x41\"",
+            "// {}",
+            "{}/**/",
+            "{}{}",
+            "{} x",
+        ]
+        .map(|text| text.as_bytes().to_vec())
+        .to_vec();
+        texts.push(format!("{good}{good}").into_bytes());
+        texts.push(format!("{good} 1").into_bytes());
+        texts.push(format!("{good}\0").into_bytes());
+        texts.push(format!("\u{feff}{good}").into_bytes());
+        texts.push(good.as_bytes()[..good.len() - 1].to_vec());
+        texts.push(good.encode_utf16().flat_map(u16::to_le_bytes).collect());
+        texts.push(b"{\"name\":\"\xff\"}".to_vec());
+        texts.push(b"{\"name\":\"\xc3\x28\"}".to_vec());
+        texts.push(b"{\"name\":\"\xed\xa0\x80\"}".to_vec());
+        texts.push("[".repeat(30_000).into_bytes());
+        texts.push("{\"a\":".repeat(10_000).into_bytes());
+        texts
+    };
+    each_text(app, texts, |answer, _| drop(answer.expect(400).problem("malformed-json")));
+}
+
+fn a_key_that_comes_twice_is_400_at_any_depth(app: &App) {
+    let texts = |good: &str| {
+        let with = |extra: &str| good.replacen('{', &format!("{{{extra},"), 1).into_bytes();
+        vec![
+            br#"{"name":"Ann","name":"Ann"}"#.to_vec(),
+            br#"{"x":{"y":1,"y":2}}"#.to_vec(),
+            br#"[{"y":[{"z":1,"z":1}]}]"#.to_vec(),
+            br#"{"name":"Ann","n\u0061me":"Mia"}"#.to_vec(),
+            with(r#""id":1,"id":2"#),
+            with(r#""id":{"a":[{"b":1,"b":1}]}"#),
+        ]
+    };
+    each_text(app, texts, |answer, _| drop(answer.expect(400).problem("malformed-json")));
+}
+
+fn a_body_that_is_not_an_object_is_422(app: &App) {
+    let texts =
+        |_: &str| ["[]", "null", "1", "\"Ann\"", "true", "[{}]", " [ ] "].map(|text| text.as_bytes().to_vec()).to_vec();
+    each_text(app, texts, |answer, _| drop(answer.error("", "type")));
+}
+
+fn a_body_that_is_not_sent_as_json_is_415(app: &App) {
+    each_body(app, |alice, operation, path, body| {
+        let (rows, body) = (app.database.rows(), body.to_string());
+        let types = [
+            "text/plain",
+            "text/json",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "application/xml",
+            "application/jsonp",
+            "application/json-patch+json",
+            "application/json; charset=latin1",
+            "json",
+            "",
+            "*/*",
+            "application/json, text/plain",
+            "application/json; charset=utf-16",
+        ];
+        for media_type in types {
+            let answer = alice.send(&operation.method, path, &[("Content-Type", media_type)], Some(body.as_bytes()));
+            answer.expect(415).problem("unsupported-media-type");
+        }
+        alice.send(&operation.method, path, &[], Some(body.as_bytes())).expect(415);
+        for encoding in ["gzip", "br", "deflate", "zstd", "gzip, identity"] {
+            let headers = [("Content-Type", "application/json"), ("Content-Encoding", encoding)];
+            alice.send(&operation.method, path, &headers, Some(body.as_bytes())).expect(415);
+        }
+        assert_eq!(app.database.rows(), rows, "{}", operation.id);
+    });
+}
+
+fn a_json_body_may_say_that_it_is_in_utf_8(app: &App) {
+    each_body(app, |alice, operation, path, mut body| {
+        let types = ["application/json; charset=utf-8", "application/json;charset=\"UTF-8\"", "Application/JSON"];
+        for (number, media_type) in types.into_iter().enumerate() {
+            if operation.id == "signup" {
+                body["username"] = json!(format!("zoe-{number}"));
+                body["email"] = json!(format!("zoe-{number}@example.com"));
+            }
+            let headers = [("Content-Type", media_type), ("Content-Encoding", "identity")];
+            let answer = alice.send(&operation.method, path, &headers, Some(body.to_string().as_bytes()));
+            assert!(![400, 415, 422].contains(&answer.status), "{media_type}: {answer}");
+        }
+    });
+}
+
+fn a_body_above_the_limit_is_413(app: &App) {
+    each_body(app, |alice, operation, path, body| {
+        let body = body.to_string();
+        let padded = |length: usize| format!("{body}{}", " ".repeat(length - body.len()));
+        let rows = app.database.rows();
+        for length in [65_537, 70_000, 1 << 20] {
+            let answer = alice.send_text(&operation.method, path, &padded(length));
+            answer.expect(413).problem("content-too-large");
+        }
+        assert_eq!(app.database.rows(), rows, "{}", operation.id);
+        let at_the_limit = alice.send_text(&operation.method, path, &padded(65_536));
+        assert!(![400, 413, 422].contains(&at_the_limit.status), "{at_the_limit}");
+    });
+}
+
+fn an_unknown_field_is_refused_wherever_there_is_a_body(app: &App) {
+    each_body(app, |alice, operation, path, body| {
+        let rows = app.database.rows();
+        for (field, pointer) in [
+            ("colour", "/colour"),
+            ("", "/"),
+            ("Name", "/Name"),
+            ("name ", "/name "),
+            ("a/b~c", "/a~1b~0c"),
+            ("__proto__", "/__proto__"),
+            ("ID", "/ID"),
+            ("version", "/version"),
+            ("role", "/role"),
+            ("password_hash", "/password_hash"),
+        ] {
+            let mut body = body.clone();
+            body[field] = json!(1);
+            let answer = call(alice, operation, path, Some(&body));
+            // The contract's own words may be shown where the caller said them first.
+            assert_eq!(answer.error(pointer, "unknown_field").error_count(), 1);
+        }
+        assert_eq!(app.database.rows(), rows, "{}", operation.id);
+    });
+}
+
+fn read_only_fields_are_ignored_whatever_they_hold(app: &App) {
+    each_body(app, |alice, operation, path, mut body| {
+        let schema = operation.body_schema().expect("it has a body");
+        let read_only: Vec<_> = fields(&contract().at(&schema).1["properties"])
+            .filter(|(_, field)| contract().resolve(field)["readOnly"] == true)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for (number, value) in [json!(1), json!("x"), Value::Null, json!([{"deep": []}])].into_iter().enumerate() {
+            for field in &read_only {
+                body[field] = value.clone();
+            }
+            if operation.id == "signup" {
+                body["username"] = json!(format!("zoe-{number}"));
+                body["email"] = json!(format!("zoe-{number}@example.com"));
+            }
+            let answer = call(alice, operation, path, Some(&body));
+            assert!(![400, 422].contains(&answer.status), "{answer}");
+        }
+    });
+}
+
+/// What the contract says a field cannot be, the server refuses at that field, and nothing else.
+fn each_field_refuses_each_type_that_it_is_not(app: &App) {
+    each_body(app, |alice, operation, path, good| {
+        let schema = operation.body_schema().expect("it has a body");
+        let rows = app.database.rows();
+        for (name, _) in fields(&contract().at(&schema).1["properties"]) {
+            for wrong in [
+                Value::Null,
+                json!(true),
+                json!(1),
+                json!(-1),
+                json!(1.5),
+                json!(1e300),
+                json!([]),
+                json!({}),
+                json!(""),
+            ] {
+                let mut body = good.clone();
+                body[name] = wrong;
+                if contract().validate(&schema, &body).is_ok() {
+                    continue;
+                }
+                let answer = call(alice, operation, path, Some(&body)).expect(422).problem("validation-failed");
+                assert_eq!(answer.json["errors"][0]["pointer"], format!("/{name}"), "{body}: {answer}");
+                assert_eq!(answer.error_count(), 1, "{body}: {answer}");
+            }
+        }
+        assert_eq!(app.database.rows(), rows, "{}", operation.id);
+    });
+}

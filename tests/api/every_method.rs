@@ -1,0 +1,146 @@
+//! The law of shape, part one: every path with every method, HEAD and OPTIONS, what the caller accepts, and
+//! queries that nobody asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::every_route::{body, call, path, row, rows};
+use crate::support::contract::{Operation, contract, fields};
+use crate::support::{Actor, App, Sentence, sentences};
+
+pub fn sentences() -> Vec<Sentence> {
+    sentences![
+        a_method_that_a_path_does_not_know_is_405_and_allow_lists_those_it_does,
+        options_lists_the_methods_and_needs_no_token,
+        head_answers_the_headers_of_get_and_no_body,
+        an_answer_that_the_caller_does_not_accept_is_406,
+        whatever_admits_the_answers_type_is_accepted,
+        a_query_parameter_that_an_operation_does_not_know_is_refused,
+        a_path_that_does_not_exist_is_404_with_every_method,
+    ]
+}
+
+/// The paths of the contract, with ids of alice's rows, and the methods that each knows.
+fn paths(alice: &Actor<'_>) -> BTreeMap<String, BTreeSet<&'static str>> {
+    let hers = rows(alice);
+    let mut paths: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for operation in &contract().operations {
+        let path = path(operation, &hers);
+        let methods = paths.entry(path).or_insert_with(|| BTreeSet::from(["OPTIONS"]));
+        methods.insert(operation.method.as_str());
+        if operation.method == "GET" {
+            methods.insert("HEAD");
+        }
+    }
+    paths
+}
+
+fn allowed(allow: &str) -> BTreeSet<&str> {
+    allow.split(", ").collect()
+}
+
+fn a_method_that_a_path_does_not_know_is_405_and_allow_lists_those_it_does(app: &App) {
+    let alice = app.sign_in("alice");
+    for (path, methods) in paths(&alice) {
+        let rows = app.database.rows();
+        for method in
+            ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "get", "Post", "FOO", "QUERY"]
+        {
+            if methods.contains(method) {
+                continue;
+            }
+            let answer = alice.send(method, &path, &[], None).expect(405);
+            assert_eq!(allowed(answer.header("allow")), methods, "{answer}");
+            assert!(method == "HEAD" || answer.json["type"] == "/problems/method-not-allowed", "{answer}");
+        }
+        assert_eq!(app.database.rows(), rows);
+    }
+}
+
+fn options_lists_the_methods_and_needs_no_token(app: &App) {
+    let alice = app.sign_in("alice");
+    for (path, methods) in paths(&alice) {
+        let answer = app.anon().send("OPTIONS", &path, &[], None).expect(204);
+        assert_eq!(allowed(answer.header("allow")), methods, "{answer}");
+    }
+}
+
+fn head_answers_the_headers_of_get_and_no_body(app: &App) {
+    let alice = app.sign_in("alice");
+    let more = [alice.owner("Mia"), alice.owner("Zoe")];
+    let mut paths: Vec<_> =
+        paths(&alice).into_iter().filter(|(_, known)| known.contains("GET")).map(|(path, _)| path).collect();
+    paths.extend(["/dogowner/owners?limit=1", "/dogowner/owners?limit=0", "/nowhere"].map(str::to_owned));
+    paths.push(format!("/dogowner/owners/{}", more[0] + 4711));
+    for actor in [&alice, &app.anon()] {
+        for path in &paths {
+            let (get, head) = (actor.get(path), actor.send("HEAD", path, &[], None));
+            assert_eq!(head.status, get.status, "{head}");
+            assert!(head.body.is_empty(), "{head}");
+            let (get, head) = (get.headers_but_for_the_request_id(), head.headers_but_for_the_request_id());
+            assert_eq!(head, get, "HEAD {path}, and GET");
+        }
+    }
+}
+
+/// Calls each operation with each of these values of `Accept`; the statuses.
+fn with_accept(app: &App, accepts: &[&str], statuses: impl Fn(&Operation, &str, u16)) {
+    let alice = app.sign_in("alice");
+    for operation in &contract().operations {
+        for accept in accepts {
+            let path = path(operation, |name| row(&alice, name));
+            let body = body(operation, |name| row(&alice, name)).map(|body| body.to_string());
+            let headers = [("Accept", *accept), ("Content-Type", "application/json")];
+            let headers = if body.is_some() { &headers[..] } else { &headers[..1] };
+            let actor = if operation.id == "logout" { app.anon() } else { alice.clone() };
+            let answer = actor.send(&operation.method, &path, headers, body.as_deref().map(str::as_bytes));
+            statuses(operation, accept, answer.status);
+        }
+    }
+}
+
+fn an_answer_that_the_caller_does_not_accept_is_406(app: &App) {
+    let unacceptable =
+        ["text/html", "application/xml", "image/*, text/plain", "application/json;q=0, application/yaml;q=0"];
+    with_accept(app, &unacceptable, |operation, accept, status| {
+        assert_eq!(status, 406, "{} with Accept: {accept}", operation.id);
+    });
+    assert_eq!(app.database.count("users"), 1, "nothing was done");
+    app.anon().send("GET", "/openapi.yaml", &[("Accept", "application/json")], None).expect(406);
+    app.anon().send("GET", "/", &[("Accept", "application/yaml")], None).expect(406);
+}
+
+fn whatever_admits_the_answers_type_is_accepted(app: &App) {
+    let acceptable = ["*/*", "application/*", "text/html, */*;q=0.1", "APPLICATION/JSON, application/yaml;q=0.5"];
+    with_accept(app, &acceptable, |operation, accept, status| {
+        assert_ne!(status, 406, "{} with Accept: {accept}", operation.id);
+    });
+}
+
+fn a_query_parameter_that_an_operation_does_not_know_is_refused(app: &App) {
+    let alice = app.sign_in("alice");
+    for operation in &contract().operations {
+        let path = path(operation, |name| row(&alice, name));
+        let body = body(operation, |name| row(&alice, name));
+        let rows = app.database.rows();
+        for query in ["colour=red", "access_token=x", "colour=red&colour=blue"] {
+            let answer = call(&alice, operation, &format!("{path}?{query}"), body.as_ref());
+            let name = query.split('=').next().unwrap_or_default();
+            answer.parameter_error(name, "unknown_parameter");
+        }
+        assert_eq!(app.database.rows(), rows, "{}", operation.id);
+    }
+    let known = fields(&contract().document["components"]["parameters"]).count();
+    assert!(known > 0, "some operations know parameters");
+}
+
+fn a_path_that_does_not_exist_is_404_with_every_method(app: &App) {
+    let alice = app.sign_in("alice");
+    for path in
+        ["/nowhere", "/dogs", "/users/alice", "/favicon.ico", "/auth", "/.env", "/auth/refresh", "/dogowner/cats"]
+    {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FOO"] {
+            let answer = alice.send(method, path, &[], None).expect(404);
+            assert!(method == "HEAD" || answer.json["type"] == "/problems/not-found", "{answer}");
+        }
+    }
+}

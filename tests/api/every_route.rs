@@ -1,0 +1,206 @@
+//! Laws that walk the contract, so that the tenth resource is as safe as the first without a new line of test:
+//! the gate, the neighbours, and that the router and the contract are one. (The law of shape is in
+//! `every_method.rs` and `every_body.rs`, the law of coverage in `main.rs`.)
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use kennel::problem::Kind;
+use serde_json::{Value, json};
+
+use crate::support::contract::{Operation, contract, fields};
+use crate::support::{Actor, Answer, App, Repository, Sentence, sentences};
+
+pub fn sentences() -> Vec<Sentence> {
+    sentences![
+        behind_the_gate_everything_asks_for_a_token,
+        a_neighbours_row_answers_the_very_bytes_of_a_row_that_never_was,
+        a_neighbours_id_in_a_body_is_an_id_that_never_was,
+        the_aliases_answer_as_the_plural_paths_do,
+        the_router_and_the_contract_have_the_same_operations,
+        the_contract_and_the_server_know_the_same_problems,
+        the_examples_of_the_contract_are_as_it_says,
+        what_needs_a_token_is_what_is_private,
+    ]
+}
+
+/// A new row of this actor's, for a path parameter or body field of this name: a new kind of row needs a line.
+pub fn row(actor: &Actor<'_>, name: &str) -> i64 {
+    match name {
+        "owner_id" => actor.owner("Ann"),
+        "dog_id" => actor.dog("Rex", row(actor, "owner_id")),
+        other => panic!("how to make a row for {other:?} must be said here"),
+    }
+}
+
+/// A row of this actor's for each name, made when it is first asked for.
+pub fn rows<'a>(actor: &'a Actor<'a>) -> impl Fn(&str) -> i64 + 'a {
+    let made = RefCell::new(BTreeMap::new());
+    move |name| *made.borrow_mut().entry(name.to_owned()).or_insert_with(|| row(actor, name))
+}
+
+/// An id that no row has had.
+pub const NEVER: i64 = 9_000_000_000_000_000_000;
+
+/// The operation's path with an id for each of its parameters.
+pub fn path(operation: &Operation, id: impl Fn(&str) -> i64) -> String {
+    let fill = |path: String, name: &str| path.replace(&format!("{{{name}}}"), &id(name).to_string());
+    operation.path_parameters().into_iter().fold(operation.path.clone(), fill)
+}
+
+/// The fields of the operation's body that name rows.
+pub fn id_fields(operation: &Operation) -> Vec<String> {
+    let Some(schema) = operation.body_schema() else { return Vec::new() };
+    let schema = contract().at(&schema).1;
+    let named = fields(&schema["properties"])
+        .filter(|(name, field)| name.ends_with("_id") && contract().resolve(field)["readOnly"] != true);
+    named.map(|(name, _)| name.clone()).collect()
+}
+
+/// A good body, if the operation takes one: the contract's first example, about rows that `id` gives.
+pub fn body(operation: &Operation, id: impl Fn(&str) -> i64) -> Option<Value> {
+    operation.body_schema()?;
+    let mut body = operation.body_examples().into_iter().next().expect("an example of the body");
+    for name in id_fields(operation).iter().filter(|name| !body[name.as_str()].is_null()).cloned().collect::<Vec<_>>() {
+        body[&name] = json!(id(&name));
+    }
+    Some(body)
+}
+
+pub fn call(actor: &Actor<'_>, operation: &Operation, path: &str, body: Option<&Value>) -> Answer {
+    match body {
+        Some(body) => actor.send_json(&operation.method, path, body),
+        None => actor.send(&operation.method, path, &[], None),
+    }
+}
+
+pub fn is_private(operation: &Operation) -> bool {
+    ["/me", "/dogowner"]
+        .iter()
+        .any(|area| operation.path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+fn behind_the_gate_everything_asks_for_a_token(app: &App) {
+    let alice = app.sign_in("alice");
+    let hers = rows(&alice);
+    for operation in contract().operations.iter().filter(|operation| is_private(operation)) {
+        let (path, body) = (path(operation, &hers), body(operation, &hers));
+        let before = app.database.rows();
+        let answer = call(&app.anon(), operation, &path, body.as_ref()).expect(401).problem("missing-token");
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        assert_eq!(app.database.rows(), before);
+    }
+}
+
+fn a_neighbours_row_answers_the_very_bytes_of_a_row_that_never_was(app: &App) {
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    for operation in contract().operations.iter().filter(|operation| operation.path.contains('{')) {
+        let hers = path(operation, |name| row(&alice, name));
+        let never = path(operation, |_| NEVER);
+        let body = body(operation, |name| row(&bob, name));
+        let rows = app.database.rows();
+        let answer = call(&bob, operation, &hers, body.as_ref()).expect(404).problem("not-found");
+        answer.same_as(&call(&bob, operation, &never, body.as_ref()));
+        assert_eq!(app.database.rows(), rows, "{answer} changed something");
+    }
+}
+
+fn a_neighbours_id_in_a_body_is_an_id_that_never_was(app: &App) {
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    for operation in &contract().operations {
+        for field in id_fields(operation) {
+            let path = path(operation, |name| row(&bob, name));
+            let mut body = body(operation, |name| row(&bob, name)).expect("a body");
+            let mut refusal = |id: i64| {
+                body[&field] = json!(id);
+                call(&bob, operation, &path, Some(&body)).error(&format!("/{field}"), "not_found")
+            };
+            let hers = row(&alice, &field);
+            let rows = app.database.rows();
+            refusal(hers).same_as(&refusal(NEVER));
+            assert_eq!(app.database.rows(), rows, "{} changed something", operation.id);
+        }
+    }
+}
+
+fn the_aliases_answer_as_the_plural_paths_do(app: &App) {
+    let alice = app.sign_in("alice");
+    row(&alice, "dog_id");
+    row(&alice, "dog_id");
+    let aliases = contract().operations.iter().filter_map(|alias| Some((alias, alias.id.strip_suffix("_singular")?)));
+    for (alias, plural) in aliases {
+        let plural = contract().operation(plural);
+        assert_eq!(alias.definition["responses"], plural.definition["responses"], "{}", alias.id);
+        assert_eq!(alias.definition["requestBody"], plural.definition["requestBody"], "{}", alias.id);
+        let (singular_path, plural_path) = (&alias.path, &plural.path);
+        for query in ["", "?limit=1", "?limit=0&colour=red"] {
+            let answers = [singular_path, plural_path].map(|path| {
+                let body = plural.body_schema().map(|_| json!({"name": "", "owner_id": 0}));
+                let answer = call(&alice, plural, &format!("{path}{query}"), body.as_ref());
+                (answer.status, answer.body_but_for_the_request_id().replace(path.as_str(), "…"))
+            });
+            assert_eq!(answers[0], answers[1]);
+        }
+    }
+}
+
+fn the_router_and_the_contract_have_the_same_operations(_: &Repository) {
+    let mut routed: Vec<_> =
+        kennel::routes::surface().into_iter().map(|(method, path)| format!("{method} {path}")).collect();
+    let mut promised: Vec<_> =
+        contract().operations.iter().map(|operation| format!("{} {}", operation.method, operation.path)).collect();
+    routed.sort();
+    promised.sort();
+    assert_eq!(routed, promised, "the routes, and the contract's");
+}
+
+fn the_contract_and_the_server_know_the_same_problems(_: &Repository) {
+    let types = contract().at("/components/schemas/Problem/properties/type").1;
+    let promised: Vec<_> =
+        types["enum"].as_array().expect("a list of types").iter().filter_map(Value::as_str).collect();
+    let known: Vec<_> = Kind::ALL.iter().map(|kind| format!("/problems/{}", kind.slug())).collect();
+    assert_eq!(promised, known);
+    let statuses = contract().at("/components/schemas/Problem/properties/status").1;
+    let mut known: Vec<_> = Kind::ALL.iter().map(|kind| json!(kind.status().as_u16())).collect();
+    known.dedup();
+    assert_eq!(statuses["enum"], Value::Array(known));
+}
+
+fn the_examples_of_the_contract_are_as_it_says(_: &Repository) {
+    let mut checked = 0;
+    check_examples("", &contract().document, &mut checked);
+    assert!(checked > 20, "only {checked} examples were found");
+}
+
+/// Checks the examples beside each schema, and that problems in them have the titles that they have in truth.
+fn check_examples(pointer: &str, value: &Value, checked: &mut usize) {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(object) => {
+            object.iter().map(|(key, child)| (crate::support::contract::escape(key), child)).collect()
+        }
+        Value::Array(items) => items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect(),
+        _ => return,
+    };
+    if value.get("schema").is_some() {
+        let named = fields(&value["examples"]).map(|(_, example)| &contract().resolve(example)["value"]);
+        for example in named.chain(value.get("example")) {
+            *checked += 1;
+            let checked = contract().validate(&format!("{pointer}/schema"), example);
+            assert_eq!(checked, Ok(()), "the example at {pointer}: {example}");
+            let kind = Kind::ALL.iter().find(|kind| example["type"] == format!("/problems/{}", kind.slug()));
+            assert!(kind.is_none_or(|kind| example["title"] == kind.title()), "the title in {example}");
+        }
+    }
+    for (key, child) in children {
+        check_examples(&format!("{pointer}/{key}"), child, checked);
+    }
+}
+
+fn what_needs_a_token_is_what_is_private(_: &Repository) {
+    let usual = &contract().document["security"];
+    for operation in &contract().operations {
+        let security = operation.definition.get("security").unwrap_or(usual);
+        let needs_a_token = *security == json!([{"bearer": []}]);
+        assert_eq!(needs_a_token, is_private(operation), "{}", operation.id);
+    }
+}

@@ -1,0 +1,122 @@
+//! The house's own bookkeeping: walls between the rooms, and whatever is written down twice.
+
+use std::process::Command;
+
+use kennel::config::VARIABLES;
+
+use crate::support::{Repository, Sentence, sentences};
+
+pub fn sentences() -> Vec<Sentence> {
+    sentences![
+        queries_are_only_in_db_and_in_repositories,
+        repositories_know_nothing_of_http,
+        the_environment_is_read_only_by_config_and_main,
+        the_example_of_an_environment_has_every_variable_with_its_default,
+        the_readme_lists_every_variable_with_its_default,
+        the_two_migration_trees_have_the_same_folders,
+        diesel_toml_names_the_schema_file,
+        the_lock_file_holds_no_crate_that_is_ruled_out,
+        the_default_build_needs_no_openssl,
+    ]
+}
+
+/// The lines of the sources in which one of these words is code, outside of the files where it may be.
+fn trespassers(words: &[&str], may: impl Fn(&str) -> bool) -> Vec<String> {
+    let sources = Repository::here().sources();
+    let elsewhere = sources.iter().filter(|(path, _)| !may(path));
+    elsewhere
+        .flat_map(|(path, text)| text.lines().enumerate().map(move |(number, line)| (path, number + 1, line.trim())))
+        .filter(|(_, _, line)| !line.starts_with("//"))
+        .filter(|(_, _, line)| words.iter().any(|word| line.contains(word)))
+        .map(|(path, number, line)| format!("src/{path}:{number}: {line}"))
+        .collect()
+}
+
+fn queries_are_only_in_db_and_in_repositories(_: &Repository) {
+    let may = |path: &str| path.starts_with("db/") || path.ends_with("repo.rs");
+    assert_eq!(trespassers(&["diesel::", "diesel_migrations::"], may), [""; 0]);
+}
+
+fn repositories_know_nothing_of_http(_: &Repository) {
+    assert_eq!(trespassers(&["actix_web"], |path| !path.ends_with("repo.rs")), [""; 0]);
+}
+
+fn the_environment_is_read_only_by_config_and_main(_: &Repository) {
+    let words = ["std::env", "env::var", "dotenvy", "env::{"];
+    assert_eq!(trespassers(&words, |path| ["config.rs", "main.rs"].contains(&path)), [""; 0]);
+}
+
+/// `NAME` and default of each variable that is read.
+fn variables() -> Vec<(String, String)> {
+    VARIABLES.iter().map(|variable| (variable.name.to_owned(), variable.default.to_owned())).collect()
+}
+
+/// Lines such as `# PORT=8000`, each below a sentence about it.
+fn the_example_of_an_environment_has_every_variable_with_its_default(repository: &Repository) {
+    let example = repository.read(".env.example");
+    let mut listed = Vec::new();
+    let mut explained = false;
+    for line in example.lines().map(str::trim) {
+        let setting = line.trim_start_matches(['#', ' ']).split_once('=').filter(|(name, _)| is_name(name));
+        if let Some((name, default)) = setting {
+            assert!(explained, ".env.example says nothing about {name}");
+            listed.push((name.to_owned(), default.to_owned()));
+        }
+        explained = line.starts_with('#') && setting.is_none() || explained && setting.is_some();
+    }
+    assert_eq!(listed, variables());
+}
+
+/// Rows such as ``| `PORT` | `8000` | … |``.
+fn the_readme_lists_every_variable_with_its_default(repository: &Repository) {
+    let readme = repository.read("README.md");
+    let rows = readme.lines().filter_map(|line| {
+        let mut cells = line.trim().strip_prefix('|')?.split('|').map(str::trim);
+        let name = cells.next()?.strip_prefix('`')?.strip_suffix('`').filter(|name| is_name(name))?;
+        let default = cells.next()?;
+        let default = default.strip_prefix('`').and_then(|default| default.strip_suffix('`')).unwrap_or_default();
+        Some((name.to_owned(), default.to_owned()))
+    });
+    assert_eq!(rows.collect::<Vec<_>>(), variables());
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() > 2 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}
+
+fn the_two_migration_trees_have_the_same_folders(repository: &Repository) {
+    let names = |tree: &str| repository.names_in(&format!("migrations/{tree}"));
+    assert_eq!(names("sqlite"), names("postgres"));
+    for tree in ["sqlite", "postgres"] {
+        for name in names(tree) {
+            assert_eq!(repository.names_in(&format!("migrations/{tree}/{name}")), ["down.sql", "up.sql"]);
+        }
+    }
+}
+
+fn diesel_toml_names_the_schema_file(repository: &Repository) {
+    assert!(repository.read("diesel.toml").contains(r#"file = "src/db/schema.rs""#));
+}
+
+/// An RSA that leaks by its timing, an HTTP/2 that can be flooded, a `.env`
+/// reader that nobody looks after.
+fn the_lock_file_holds_no_crate_that_is_ruled_out(repository: &Repository) {
+    let lock = repository.read("Cargo.lock");
+    let packages: Vec<_> = lock
+        .split("[[package]]")
+        .map(|package| package.lines().filter(|line| !line.is_empty()).take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert!(packages.iter().any(|package| package.contains(r#"name = "actix-web""#)), "the lock file can be read");
+    for ruled_out in [r#"name = "rsa""#, r#"name = "h2" version = "0.3."#, r#"name = "dotenv""#] {
+        assert!(!packages.iter().any(|package| package.starts_with(ruled_out)), "{ruled_out}");
+    }
+}
+
+fn the_default_build_needs_no_openssl(_: &Repository) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--offline", "--locked", "--edges", "normal,build", "--prefix", "none"]);
+    let tree = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
+    let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+    assert!(tree.contains("actix-web v"), "{tree}");
+    assert!(!tree.contains("openssl"), "{tree}");
+}

@@ -1,0 +1,93 @@
+//! The schema on its way: up, down, up again, by eight at once, and never by a program that does not know it.
+
+use crate::support::process::{Program, Running, Starting};
+use crate::support::{Database, Engine, Sentence, schema, sentences};
+
+pub fn sentences() -> Vec<Sentence> {
+    sentences![
+        eight_instances_start_at_once_on_an_empty_database,
+        what_is_taken_back_and_run_again_is_the_same_schema,
+        each_single_step_can_be_taken_back_and_run_again,
+        showing_the_migrations_tells_which_are_applied,
+        a_schema_that_is_newer_than_the_program_is_refused,
+    ]
+}
+
+fn migrate(database: &Database, verb: &str) -> String {
+    let ended = Program::on(database).args(&["migrate", verb]).run();
+    assert_eq!(ended.code, Some(0), "{verb}: {ended:?}");
+    ended.stdout
+}
+
+fn applied(database: &Database) -> i64 {
+    database.count("__diesel_schema_migrations")
+}
+
+fn eight_instances_start_at_once_on_an_empty_database(database: &Database) {
+    let program = || {
+        let program = Program::on(database);
+        // With SQLite they must also agree on the secret that one of them makes.
+        if database.engine == Engine::Sqlite { program.unset("JWT_SECRET") } else { program }
+    };
+    let starting: Vec<_> = (0..8).map(|_| program().spawn()).collect();
+    let running: Vec<Running> = starting.into_iter().map(Starting::wait_until_it_listens).collect();
+    let token = running[0].sign_in("alice").token().to_owned();
+    for server in &running {
+        server.anon().get("/health/ready").expect(200);
+        server.anon().with_token(&token).get("/me").expect(200);
+    }
+    for server in running {
+        assert_eq!(server.stop("TERM").code, Some(0));
+    }
+}
+
+fn what_is_taken_back_and_run_again_is_the_same_schema(database: &Database) {
+    migrate(database, "run");
+    let (up, steps) = (schema::shape(database), applied(database));
+    assert!(!up.is_empty() && steps > 0);
+    for _ in 0..steps {
+        migrate(database, "revert");
+    }
+    assert_eq!(schema::shape(database), [""; 0]);
+    assert_eq!(applied(database), 0);
+    migrate(database, "revert");
+    migrate(database, "run");
+    assert_eq!(schema::shape(database), up);
+    migrate(database, "run");
+    assert_eq!(schema::shape(database), up);
+}
+
+fn each_single_step_can_be_taken_back_and_run_again(database: &Database) {
+    migrate(database, "run");
+    let up = schema::shape(database);
+    migrate(database, "revert");
+    migrate(database, "run");
+    assert_eq!(schema::shape(database), up);
+}
+
+fn showing_the_migrations_tells_which_are_applied(database: &Database) {
+    let before = migrate(database, "show");
+    migrate(database, "run");
+    let after = migrate(database, "show");
+    let names = crate::support::Repository::here().names_in(&format!("migrations/{}", database.engine));
+    for name in &names {
+        assert!(before.contains(name) && after.contains(name), "{name} in\n{before}\nand\n{after}");
+    }
+    assert_eq!(before.lines().count(), after.lines().count());
+    assert_ne!(before, after);
+}
+
+fn a_schema_that_is_newer_than_the_program_is_refused(database: &Database) {
+    migrate(database, "run");
+    let newer = "INSERT INTO __diesel_schema_migrations (version, run_on) \
+                 SELECT '99991231235959', max(run_on) FROM __diesel_schema_migrations";
+    database.execute(newer).expect("it is recorded");
+    let before = schema::shape(database);
+    for args in [&[][..], &["migrate", "run"], &["migrate", "revert"]] {
+        let ended = Program::on(database).args(args).run();
+        assert_eq!(ended.code, Some(1), "{args:?}: {ended:?}");
+        assert!(ended.stderr.starts_with("kennel: ") && ended.stderr.contains("99991231235959"), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    }
+    assert_eq!(schema::shape(database), before);
+}

@@ -1,0 +1,99 @@
+//! Somebody who calls the server over HTTP: `anon`, `alice` or `bob`. Every answer they get is held to the
+//! contract before the test sees it.
+
+use serde_json::{Value, json};
+use ureq::http::Request;
+
+use super::client::Client;
+use super::{Answer, contract};
+
+/// A name and a value.
+pub type Header<'a> = (&'a str, &'a str);
+
+#[derive(Clone)]
+pub struct Actor<'a> {
+    client: &'a Client,
+    pub token: Option<String>,
+}
+
+impl<'a> Actor<'a> {
+    pub fn new(client: &'a Client, token: Option<String>) -> Self {
+        Self { client, token }
+    }
+
+    /// The same server, called with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self::new(self.client, Some(token.to_owned()))
+    }
+
+    /// The access token of somebody who is logged in.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("somebody who is logged in")
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], None)
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], None)
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send_json("POST", path, body)
+    }
+
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send_json("PATCH", path, body)
+    }
+
+    pub fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.send_text(method, path, &body.to_string())
+    }
+
+    /// Sends text as if it were JSON, whatever it is.
+    pub fn send_text(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.send(method, path, &[("Content-Type", "application/json")], Some(body.as_bytes()))
+    }
+
+    /// Sends any request that an HTTP library can; for others there is [`Client::wire`].
+    pub fn send(&self, method: &str, path: &str, headers: &[Header<'_>], body: Option<&[u8]>) -> Answer {
+        let asked = format!("{method} {path}");
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.client.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let agent = &self.client.agent;
+        let answered = match body {
+            None => request.body(()).map(|request| agent.run(request)),
+            Some(body) => request.body(body).map(|request| agent.run(request)),
+        };
+        let response = answered
+            .unwrap_or_else(|error| panic!("{asked}: cannot be sent: {error}"))
+            .unwrap_or_else(|error| panic!("{asked}: no answer: {error}"));
+        let (parts, body) = response.into_parts();
+        let body = body.into_with_config().limit(16 << 20).read_to_vec();
+        let body = body.unwrap_or_else(|error| panic!("{asked}: the body broke off: {error}"));
+        let answer = Answer::new(method, path, parts.status.as_u16(), parts.headers, body);
+        contract::hold(self.client.engine, &answer);
+        answer
+    }
+
+    /// Makes an owner and gives its id.
+    pub fn owner(&self, name: &str) -> i64 {
+        self.post("/dogowner/owners", &json!({ "name": name })).expect(201).id()
+    }
+
+    /// Makes a dog of one of my owners and gives its id.
+    pub fn dog(&self, name: &str, owner_id: i64) -> i64 {
+        self.post("/dogowner/dogs", &json!({"name": name, "owner_id": owner_id})).expect(201).id()
+    }
+
+    /// My user id.
+    pub fn id(&self) -> i64 {
+        self.get("/me").expect(200).id()
+    }
+}

@@ -1,0 +1,199 @@
+//! A fresh, empty database for each test: a file in a directory of its own, or a database in the
+//! throw-away PostgreSQL cluster of `postgres.rs`. It goes when the test ends.
+//!
+//! Also the test's own way in: plain SQL past the server, to look at what is stored and to store what
+//! the server never would.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::Text;
+use diesel::{Connection, PgConnection, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use tempfile::TempDir;
+
+use super::postgres;
+use super::sentence::{Scene, Told};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    /// The databases that this machine can run the suite on.
+    pub fn at_hand() -> Vec<Self> {
+        if postgres::is_installed() { vec![Self::Sqlite, Self::Postgres] } else { vec![Self::Sqlite] }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        })
+    }
+}
+
+/// An empty database that belongs to one test, and a directory to go with it.
+pub struct Database {
+    pub engine: Engine,
+    name: String,
+    directory: TempDir,
+    /// A connection that is kept, since a new one costs PostgreSQL a new process.
+    kept: Mutex<Option<Sql>>,
+}
+
+impl Scene for Database {
+    const TOLD: Told = Told::OnEachDatabase;
+
+    fn set(engine: Engine) -> Self {
+        Self::fresh(engine)
+    }
+}
+
+impl Database {
+    pub fn fresh(engine: Engine) -> Self {
+        let name = match engine {
+            Engine::Sqlite => "kennel.db".to_owned(),
+            Engine::Postgres => postgres::cluster().create_database(),
+        };
+        let directory = tempfile::Builder::new().prefix("kennel-test-").tempdir().expect("a temporary directory");
+        Self { engine, name, directory, kept: Mutex::new(None) }
+    }
+
+    /// What `DATABASE_URL` is to say.
+    pub fn url(&self) -> String {
+        match self.engine {
+            Engine::Sqlite => format!("sqlite://{}", self.file().display()),
+            Engine::Postgres => postgres::cluster().url(&self.name),
+        }
+    }
+
+    /// The SQLite file.
+    pub fn file(&self) -> PathBuf {
+        self.directory.path().join(&self.name)
+    }
+
+    /// An empty directory (but for the SQLite file) to start processes in.
+    pub fn directory(&self) -> PathBuf {
+        self.directory.path().to_owned()
+    }
+
+    /// A connection past the server.
+    fn connect(&self) -> Sql {
+        match self.engine {
+            Engine::Sqlite => {
+                let file = self.file();
+                let path = file.to_str().expect("a path in UTF-8");
+                let mut connection = SqliteConnection::establish(path).expect("the SQLite file opens");
+                connection
+                    .batch_execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON;")
+                    .expect("the pragmas are taken");
+                Sql::Sqlite(connection)
+            }
+            Engine::Postgres => Sql::Postgres(postgres::connect(&self.url())),
+        }
+    }
+
+    /// Runs one statement past the server; how many rows it touched.
+    pub fn execute(&self, statement: &str) -> QueryResult<usize> {
+        self.with_connection(|connection| connection.execute(statement))
+    }
+
+    /// The one text column `value` of a query's rows.
+    pub fn texts(&self, query: &str) -> Vec<String> {
+        self.with_connection(|connection| connection.texts(query))
+    }
+
+    fn with_connection<T>(&self, work: impl FnOnce(&mut Sql) -> T) -> T {
+        match self.engine {
+            Engine::Sqlite => work(&mut self.connect()),
+            Engine::Postgres => {
+                let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                work(kept.get_or_insert_with(|| self.connect()))
+            }
+        }
+    }
+
+    /// How many rows a table, or a `FROM` with conditions, has.
+    pub fn count(&self, from: &str) -> i64 {
+        let counted = self.texts(&format!("SELECT CAST(count(*) AS TEXT) AS value FROM {from}"));
+        counted[0].parse().expect("a count is a number")
+    }
+
+    /// The tables that hold the service's rows.
+    pub fn tables(&self) -> Vec<String> {
+        self.texts(match self.engine {
+            Engine::Sqlite => {
+                "SELECT name AS value FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
+                 AND name <> '__diesel_schema_migrations' ORDER BY name"
+            }
+            Engine::Postgres => {
+                "SELECT table_name::text AS value FROM information_schema.tables WHERE table_schema = 'public' \
+                 AND table_name <> '__diesel_schema_migrations' ORDER BY table_name COLLATE \"C\""
+            }
+        })
+    }
+
+    /// Every row of every table but `sessions`, as text, in a fixed order: equal before and after means that
+    /// nothing changed.
+    pub fn rows(&self) -> Vec<String> {
+        let tables = self.tables().into_iter().filter(|table| table != "sessions");
+        tables.flat_map(|table| self.rows_of(&table)).collect()
+    }
+
+    /// Every row of one table as text.
+    pub fn rows_of(&self, table: &str) -> Vec<String> {
+        let whole_row = match self.engine {
+            Engine::Postgres => format!("{table}::text"),
+            Engine::Sqlite => {
+                let columns = self.texts(&format!("SELECT name AS value FROM pragma_table_info('{table}')"));
+                let quoted: Vec<_> = columns.iter().map(|column| format!("quote({column})")).collect();
+                quoted.join(" || ',' || ")
+            }
+        };
+        self.texts(&format!("SELECT '{table} ' || {whole_row} AS value FROM {table} ORDER BY 1"))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.engine == Engine::Postgres {
+            postgres::cluster().drop_database(&self.name);
+        }
+    }
+}
+
+/// A connection to either database.
+enum Sql {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+impl Sql {
+    fn execute(&mut self, statement: &str) -> QueryResult<usize> {
+        match self {
+            Self::Sqlite(connection) => sql_query(statement).execute(connection),
+            Self::Postgres(connection) => sql_query(statement).execute(connection),
+        }
+    }
+
+    fn texts(&mut self, query: &str) -> Vec<String> {
+        let rows: QueryResult<Vec<Row>> = match self {
+            Self::Sqlite(connection) => sql_query(query).load(connection),
+            Self::Postgres(connection) => sql_query(query).load(connection),
+        };
+        let rows = rows.unwrap_or_else(|error| panic!("{query}\n{error}"));
+        rows.into_iter().map(|row| row.value).collect()
+    }
+}

@@ -1,0 +1,127 @@
+//! What every answer owes the caller, whatever was asked: the headers, the shape of errors, and what must
+//! never be seen from outside. `contract.rs` asks this of each answer, and then what is particular to it.
+
+use kennel::problem::Kind;
+use serde_json::Value;
+
+use super::Answer;
+use super::app::SECRET;
+use super::client::PASSWORD;
+use super::contract::TEST_ROUTES;
+
+/// Traces of the inside that no body may show: stored secrets, SQL, types, files, the words of parsers.
+const NEVER_SHOWN: [&str; 16] = [
+    "$argon2",
+    SECRET,
+    PASSWORD,
+    "SELECT ",
+    "INSERT ",
+    "UNIQUE constraint",
+    "FOREIGN KEY",
+    "sqlite",
+    "postgres",
+    "diesel",
+    "actix",
+    "serde",
+    "expected value",
+    "at line 1",
+    "panicked",
+    "src/",
+];
+
+/// Whether the answer has good manners; if not, what it lacks.
+pub fn check(answer: &Answer) -> Result<(), String> {
+    let may_fail = answer.asked_path().starts_with(TEST_ROUTES);
+    must(answer.status != 500 || may_fail, "nothing that a caller sends is our fault")?;
+    headers(answer)?;
+    body(answer)?;
+    if answer.status >= 400 { problem(answer) } else { Ok(()) }
+}
+
+fn headers(answer: &Answer) -> Result<(), String> {
+    let id = one(answer, "x-request-id")?;
+    let is_plain = id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    must(is_plain && (1..=64).contains(&id.len()), "X-Request-Id is 1 to 64 plain characters")?;
+    let fixed = [
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", cache_control(answer)),
+    ];
+    for (name, value) in fixed {
+        must(one(answer, name)? == value, &format!("{name} is {value:?}"))?;
+    }
+    must(answer.header_if_any("server").is_none(), "nothing tells what the server is made of")?;
+    match answer.status {
+        401 => {
+            let challenge = one(answer, "www-authenticate")?;
+            let names_the_fault = challenge.starts_with(r#"Bearer error="invalid_token", error_description=""#);
+            must(challenge == "Bearer" || names_the_fault, "WWW-Authenticate is a Bearer challenge")
+        }
+        405 => one(answer, "allow").map(drop),
+        429 | 503 => {
+            let seconds = one(answer, "retry-after")?;
+            must(seconds.parse::<u32>().is_ok(), "Retry-After is whole seconds")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn cache_control(answer: &Answer) -> &'static str {
+    let path = answer.asked_path();
+    let is_in = |area: &str| path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if is_in("/dogowner") {
+        "private, no-cache"
+    } else if is_in("/auth") || is_in("/me") || answer.status >= 400 {
+        "no-store"
+    } else {
+        "no-cache"
+    }
+}
+
+fn body(answer: &Answer) -> Result<(), String> {
+    if answer.method == "HEAD" || answer.status == 204 {
+        return must(answer.body.is_empty(), "there is no body");
+    }
+    let content_type = one(answer, "content-type")?;
+    if content_type.ends_with("json") {
+        must(answer.json != Value::Null, "a body that calls itself JSON is JSON")?;
+        let shown = String::from_utf8_lossy(&answer.body);
+        for secret in NEVER_SHOWN {
+            must(!shown.contains(secret), &format!("no body shows {secret:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn problem(answer: &Answer) -> Result<(), String> {
+    if answer.method == "HEAD" {
+        return Ok(());
+    }
+    let problem = &answer.json;
+    must(one(answer, "content-type")? == "application/problem+json", "an error is application/problem+json")?;
+    must(problem["request_id"] == one(answer, "x-request-id")?, "request_id is the X-Request-Id")?;
+    must(problem["status"] == answer.status, "the status in the body is the status")?;
+    must(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "an error has a detail")?;
+    let kind = Kind::ALL.iter().find(|kind| problem["type"] == format!("/problems/{}", kind.slug()));
+    let kind = kind.ok_or("the problem's type is a known one")?;
+    must(kind.status().as_u16() == answer.status, "the problem's type has this status")?;
+    must(problem["title"] == kind.title(), "the problem's type has this title")?;
+    match problem.get("instance") {
+        None => Ok(()),
+        Some(_) if answer.status == 404 => Err("no 404 has an instance, so that all are the same bytes".to_owned()),
+        Some(instance) => must(instance == answer.asked_path(), "the problem's instance is the path"),
+    }
+}
+
+fn one<'a>(answer: &'a Answer, name: &str) -> Result<&'a str, String> {
+    let mut values = answer.headers.get_all(name).iter();
+    match (values.next().map(|value| value.to_str()), values.next()) {
+        (Some(Ok(value)), None) => Ok(value),
+        _ => Err(format!("{name} is there once")),
+    }
+}
+
+fn must(holds: bool, rule: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(rule.to_owned()) }
+}

@@ -1,0 +1,192 @@
+//! The program as people run it: a process of its own, with nothing in its environment but what the test says.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use super::app::settings;
+use super::client::{Client, PATIENCE};
+use super::{Database, Engine};
+
+/// How a process ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// None if a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The program, not started yet.
+pub struct Program {
+    engine: Engine,
+    command: Command,
+}
+
+impl Program {
+    /// Set up as the tests' servers are, in the database's own directory.
+    pub fn on(database: &Database) -> Self {
+        Self::with(database, settings(database))
+    }
+
+    /// With these settings and no others.
+    pub fn with(database: &Database, settings: HashMap<String, String>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kennel"));
+        command.env_clear().envs(settings).current_dir(database.directory());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { engine: database.engine, command }
+    }
+
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn unset(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Ended {
+        self.spawn().process.end()
+    }
+
+    /// Starts it without waiting for anything.
+    pub fn spawn(mut self) -> Starting {
+        let child = self.command.spawn().expect("the program starts");
+        let (process, addresses) = Process::watch(child);
+        Starting { engine: self.engine, process, addresses }
+    }
+
+    /// Starts it as a server and waits until it says where it listens.
+    pub fn serve(self) -> Running {
+        self.spawn().wait_until_it_listens()
+    }
+}
+
+/// A server that may not listen yet.
+pub struct Starting {
+    engine: Engine,
+    process: Process,
+    addresses: Receiver<(String, SocketAddr)>,
+}
+
+impl Starting {
+    pub fn wait_until_it_listens(self) -> Running {
+        let Ok((line, address)) = self.addresses.recv_timeout(PATIENCE) else {
+            panic!("the server does not say where it listens: {:?}", self.process.kill());
+        };
+        Running { client: Client::new(address, self.engine), line, process: Some(self.process) }
+    }
+}
+
+/// A server in a process of its own; killed when the test ends, if it still runs.
+pub struct Running {
+    client: Client,
+    /// The line that says where it listens.
+    pub line: String,
+    process: Option<Process>,
+}
+
+impl Deref for Running {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Running {
+    /// Asks it to stop, with the signal of this name (`TERM`, `INT`), and waits for its end.
+    pub fn stop(mut self, signal: &str) -> Ended {
+        self.client.hang_up();
+        let process = self.process.take().expect("it runs");
+        process.signal(signal);
+        process.end()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill();
+        }
+    }
+}
+
+/// A process and the threads that read what it says, so that it never waits for a reader.
+struct Process {
+    child: Child,
+    stdout: JoinHandle<String>,
+    stderr: JoinHandle<String>,
+}
+
+impl Process {
+    /// Begins to read. Lines with an address in them are told as they come.
+    fn watch(mut child: Child) -> (Self, Receiver<(String, SocketAddr)>) {
+        let (tell, told) = mpsc::channel();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let stdout = thread::spawn(move || read_lines(stdout.expect("its output is ours"), Some(&tell)));
+        let stderr = thread::spawn(move || read_lines(stderr.expect("its errors are ours"), None));
+        (Self { child, stdout, stderr }, told)
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.is_ok_and(|status| status.success()), "{kill} fails");
+    }
+
+    fn kill(mut self) -> Ended {
+        let _it_may_have_ended = self.child.kill();
+        self.end()
+    }
+
+    /// Waits for the end; a process that does not come to it is killed and fails the test.
+    fn end(mut self) -> Ended {
+        let (tell, told) = mpsc::channel();
+        let (stdout, stderr) = (self.stdout, self.stderr);
+        let said = thread::spawn(move || {
+            let said = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+            let _nobody_waits_any_more = tell.send(());
+            said
+        });
+        let in_time = told.recv_timeout(PATIENCE).is_ok();
+        if !in_time {
+            let _it_may_have_ended = self.child.kill();
+        }
+        let code = self.child.wait().ok().and_then(|status| status.code());
+        let (stdout, stderr) = said.join().unwrap_or_default();
+        let ended = Ended { code, stdout, stderr };
+        assert!(in_time, "the program does not end: {ended:?}");
+        ended
+    }
+}
+
+fn read_lines(stream: impl Read, tell: Option<&Sender<(String, SocketAddr)>>) -> String {
+    let mut all = String::new();
+    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        if let (Some(tell), Some(address)) = (tell, address_in(&line)) {
+            let _nobody_waits_any_more = tell.send((line.clone(), address));
+        }
+        all.push_str(&line);
+        all.push('\n');
+    }
+    all
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("http://")?;
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}

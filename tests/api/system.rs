@@ -1,0 +1,72 @@
+//! The entrances: what this is, whether it is well, and its contract.
+
+use serde_json::{Value, json};
+
+use crate::support::{App, Repository, Sentence, sentences};
+
+pub fn sentences() -> Vec<Sentence> {
+    sentences![
+        the_root_says_what_this_is_and_where_to_go,
+        every_link_of_the_root_leads_somewhere,
+        a_running_server_is_alive_and_ready,
+        the_contract_that_is_served_is_the_one_in_the_repository,
+        the_version_is_the_same_everywhere,
+        a_read_writes_nothing,
+    ]
+}
+
+fn the_root_says_what_this_is_and_where_to_go(app: &App) {
+    let answer = app.anon().get("/").expect(200);
+    assert_eq!(answer.text("name"), "Kennel");
+    assert_eq!(answer.json["links"]["contract"], "/openapi.yaml");
+}
+
+fn every_link_of_the_root_leads_somewhere(app: &App) {
+    let root = app.anon().get("/");
+    for link in root.json["links"].as_object().expect("links").values().filter_map(Value::as_str) {
+        let status = app.anon().get(link).status;
+        assert!([200, 401, 405].contains(&status), "{link}: {status}");
+    }
+}
+
+fn a_running_server_is_alive_and_ready(app: &App) {
+    assert_eq!(app.anon().get("/health/live").expect(200).json, json!({"status": "ok"}));
+    assert_eq!(app.anon().get("/health/ready").expect(200).json, json!({"status": "ready"}));
+}
+
+fn the_contract_that_is_served_is_the_one_in_the_repository(app: &App) {
+    let answer = app.anon().get("/openapi.yaml").expect(200);
+    assert!(answer.header("content-type").starts_with("application/yaml"), "{}", answer.header("content-type"));
+    assert_eq!(String::from_utf8_lossy(&answer.body), Repository::here().read("openapi.yaml"));
+}
+
+fn the_version_is_the_same_everywhere(app: &App) {
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(app.anon().get("/").text("version"), version);
+    assert_eq!(crate::support::contract::contract().document["info"]["version"], version);
+    assert!(Repository::here().read("CHANGELOG.md").contains(version), "CHANGELOG.md knows the version {version}");
+}
+
+/// No GET issues a write: nothing in the database changes, not even a session's time.
+fn a_read_writes_nothing(app: &App) {
+    let alice = app.sign_in("alice");
+    let owner = alice.owner("Ann");
+    let dog = alice.dog("Rex", owner);
+    let all = || (app.database.rows(), app.database.rows_of("sessions"));
+    let before = all();
+    for path in [
+        "/".to_owned(),
+        "/me".to_owned(),
+        "/health/ready".to_owned(),
+        "/openapi.yaml".to_owned(),
+        "/dogowner/owners".to_owned(),
+        "/dogowner/dog".to_owned(),
+        format!("/dogowner/owners/{owner}"),
+        format!("/dogowner/owners/{owner}/dogs"),
+        format!("/dogowner/dogs/{dog}"),
+    ] {
+        alice.get(&path).expect(200);
+        alice.send("HEAD", &path, &[], None).expect(200);
+    }
+    assert_eq!(all(), before);
+}
