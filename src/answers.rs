@@ -27,6 +27,8 @@ use actix_web::{
     mime,
 };
 
+use tracing::Instrument;
+
 use crate::{
     auth::CurrentUser,
     problem::{Kind, Problem},
@@ -51,7 +53,9 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
 struct Asked {
     id: String,
     method: Method,
+    /// As it was spelled.
     path: String,
+    cache_control: CacheControl,
     began: Instant,
 }
 
@@ -64,12 +68,15 @@ pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
         id: request_id(request.headers()),
         method: request.method().clone(),
         path: request.path().to_owned(),
+        // Decoded, as the routes are found: `/%6de` is `/me`.
+        cache_control: CacheControl::of(request.match_info().as_str()),
         began: Instant::now(),
     };
     if let Err(problem) = admit(&request) {
         return Ok(finish(request.error_response(problem), &asked));
     }
-    match without_panic(next.call(request)).await {
+    let span = tracing::info_span!("request", id = asked.id);
+    match without_panic(next.call(request).instrument(span)).await {
         Ok(Ok(response)) if is_accepted(&response) => Ok(finish(response, &asked)),
         Ok(Ok(response)) => Ok(finish(response.error_response(Problem::new(Kind::NotAcceptable)), &asked)),
         Ok(Err(error)) => Err(finish_without_request(HttpResponse::from_error(error), &asked)),
@@ -157,7 +164,7 @@ fn finish_without_request(response: HttpResponse, asked: &Asked) -> Error {
 
 fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>) -> HttpResponse {
     let mut response = if is_error(response.status()) { with_problem(response, asked) } else { response };
-    let cache_control = cache_control(&asked.path, response.status());
+    let cache_control = asked.cache_control.value(response.status());
     let headers = response.headers_mut();
     for (name, value) in &SECURITY_HEADERS {
         headers.insert(name.clone(), value.clone());
@@ -213,18 +220,44 @@ fn log_failure(problem: &Problem, asked: &Asked) {
     }
     let cause = problem.cause().map(ToString::to_string);
     let (request_id, method, path) = (&asked.id, &asked.method, capped(&asked.path));
-    tracing::error!(request_id, %method, path, cause, "{problem}");
+    // What passes by itself is no fault of ours.
+    if problem.kind().status() == StatusCode::SERVICE_UNAVAILABLE {
+        tracing::warn!(request_id, %method, path, cause, "{problem}");
+    } else {
+        tracing::error!(request_id, %method, path, cause, "{problem}");
+    }
 }
 
-/// Tokens and accounts are never stored, a private book only by its reader, and no error by anybody.
-fn cache_control(path: &str, status: StatusCode) -> &'static str {
-    let is_below = |area: &str| path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if is_below("/dogowner") {
-        "private, no-cache"
-    } else if is_below("/auth") || is_below("/me") || is_error(status) {
-        "no-store"
-    } else {
-        "no-cache"
+/// Who may keep an answer (RFC 9111).
+#[derive(Clone, Copy)]
+enum CacheControl {
+    /// Nobody: tokens and accounts.
+    NoStore,
+    /// The reader, who asks again before each use: a private book.
+    Private,
+    /// Anybody, likewise; but nobody keeps an error.
+    Public,
+}
+
+impl CacheControl {
+    fn of(path: &str) -> Self {
+        let is_below =
+            |area: &str| path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if is_below("/auth") || is_below("/me") {
+            Self::NoStore
+        } else if is_below("/dogowner") {
+            Self::Private
+        } else {
+            Self::Public
+        }
+    }
+
+    fn value(self, status: StatusCode) -> &'static str {
+        match self {
+            Self::Private => "private, no-cache",
+            Self::Public if !is_error(status) => "no-cache",
+            Self::Public | Self::NoStore => "no-store",
+        }
     }
 }
 

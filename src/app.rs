@@ -1,7 +1,7 @@
 //! The app put together: state, limits, the route table and what wraps every request; and the server that
 //! runs it. What every answer has is in `answers`.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{
     App, HttpServer,
@@ -39,7 +39,7 @@ pub enum StartError {
     Config(ConfigError),
     Database(OpenError),
     /// The key beside the SQLite file cannot be read or made.
-    Key(io::Error),
+    Key(PathBuf, io::Error),
     /// The address cannot be listened on.
     Listen(String, io::Error),
     /// Something that the system refused, or that the server stopped with.
@@ -51,8 +51,8 @@ impl fmt::Display for StartError {
         match self {
             Self::Config(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),
-            Self::Key(error) => {
-                write!(f, "cannot use the key beside the database: {error}. Make it readable, or set JWT_SECRET")
+            Self::Key(path, error) => {
+                write!(f, "cannot use the key {}: {error}. Make it readable, or set JWT_SECRET", path.display())
             }
             Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
                 write!(
@@ -120,9 +120,10 @@ fn secret(config: &Config) -> Result<Secret, StartError> {
     match (&config.jwt_secret, &config.database_url) {
         (Some(secret), _) => Ok(secret.clone()),
         (None, DatabaseUrl::Sqlite(path)) => {
-            let (secret, path, made) = Secret::beside(path).map_err(StartError::Key)?;
+            let key = Secret::path_beside(path);
+            let (secret, made) = Secret::beside(path).map_err(|error| StartError::Key(key.clone(), error))?;
             if made {
-                tracing::info!(path = %path.display(), "made a key to sign access tokens with");
+                tracing::info!(path = %key.display(), "made a key to sign access tokens with");
             }
             Ok(secret)
         }

@@ -52,23 +52,16 @@ pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
     }
 }
 
-/// Sends log lines to standard error, in the form that is configured.
-///
-/// # Errors
-/// `LOG` is no filter.
-pub fn start_log(config: &Config) -> Result<(), crate::config::ConfigError> {
+/// Sends log lines to standard error, in the form that is configured; panics too.
+pub fn start_log(config: &Config) {
     // actix tells how it starts; we say it better.
-    let filter = format!("actix_server=warn,{}", config.log);
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|_| crate::config::ConfigError {
-        variable: "LOG",
-        remedy: "it accepts error, warn, info, debug, trace, off, or a filter such as kennel=debug,info".to_owned(),
-    })?;
+    let filter = tracing_subscriber::EnvFilter::new(format!("actix_server=warn,{}", config.log));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
-    Ok(())
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
 }
 
 async fn serve(config: Config) -> Result<(), StartError> {
@@ -96,7 +89,7 @@ fn stop_on_signal(server: &Server) -> Result<(), StartError> {
         next(&mut terminate, &mut interrupt).await;
         std::process::exit(1);
     });
-    // It ends with the process.
+    // It ends with the process. While the database closes, at the very end, it hears nothing.
     drop(listening);
     Ok(())
 }

@@ -3,6 +3,8 @@
 
 use std::{fmt, fs, num::NonZeroUsize, str::FromStr, thread, time::Duration};
 
+use tracing::level_filters::LevelFilter;
+
 use crate::{auth::keys::Secret, db::DatabaseUrl};
 
 /// A variable that is read, as it is documented.
@@ -118,7 +120,7 @@ impl Config {
             jwt_secret: source.secret("JWT_SECRET", "JWT_SECRET_FILE")?,
             access_token_ttl: source.duration("ACCESS_TOKEN_TTL", 1, 3600)?,
             password_min_length: source.number("PASSWORD_MIN_LENGTH", 8..=64)?.unwrap_or(8),
-            log: source.text("LOG")?,
+            log: source.log_filter("LOG")?,
             log_format: source.log_format("LOG_FORMAT")?,
             shutdown_timeout: source.duration("SHUTDOWN_TIMEOUT", 1, 600)?,
         })
@@ -167,6 +169,17 @@ impl Source<'_> {
             .ok_or_else(|| {
                 refused(name, &format!("a duration such as 2s, 15m, 12h or 30d, from {least} to {most} seconds"))
             })
+    }
+
+    /// A level, or several of `target=level` and one level for the rest.
+    fn log_filter(&self, name: &'static str) -> Result<String, ConfigError> {
+        let filter = self.text(name)?;
+        let is_level =
+            |part: &str| part.rsplit('=').next().is_some_and(|level| level.trim().parse::<LevelFilter>().is_ok());
+        if filter.split(',').all(is_level) {
+            return Ok(filter);
+        }
+        Err(refused(name, "error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"))
     }
 
     fn log_format(&self, name: &'static str) -> Result<LogFormat, ConfigError> {
@@ -236,6 +249,8 @@ mod tests {
             ("WORKERS", "many"),
             ("ACCESS_TOKEN_TTL", "2h"),
             ("PASSWORD_MIN_LENGTH", "7"),
+            ("LOG", "verbose"),
+            ("LOG", "kennel=debug,warning"),
             ("LOG_FORMAT", "xml"),
             ("SHUTDOWN_TIMEOUT", "0s"),
             ("JWT_SECRET", "short"),

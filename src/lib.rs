@@ -10,8 +10,9 @@ pub mod routes;
 pub mod auth;
 pub mod users;
 
-pub mod dogs;
 pub mod owners;
+
+pub mod dogs;
 
 pub mod problem;
 pub mod wire;

@@ -52,7 +52,7 @@ kinds! {
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "This method does not exist here"
         "The header Allow lists the methods that do.";
     NotAcceptable NOT_ACCEPTABLE "not-acceptable" "No answer in a format that you accept"
-        "Send `Accept: application/json`, or no Accept at all.";
+        "Send `Accept: */*`, or no Accept at all.";
     RequestTimeout REQUEST_TIMEOUT "request-timeout" "The body took too long"
         "Send the whole body within 10 seconds.";
     UsernameTaken CONFLICT "username-taken" "The username is taken"
@@ -120,7 +120,7 @@ pub struct FieldError {
     pub detail: Cow<'static, str>,
 }
 
-/// How many errors an answer lists, so that it is no larger than what provoked it.
+/// How many errors an answer lists, so that it stays small.
 const MOST_ERRORS: usize = 50;
 
 /// A failure, on its way to the caller.
@@ -223,12 +223,24 @@ impl Problem {
         self
     }
 
+    /// The same failure for somebody else, its cause in words.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        Self::new(self.kind()).caused_by(self.cause_in_words())
+    }
+
+    /// What the log is told of it.
+    #[must_use]
+    pub fn cause_in_words(&self) -> String {
+        self.cause().map_or_else(|| self.to_string(), ToString::to_string)
+    }
+
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// What the log is told of it.
+    /// What brought it about.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.cause.as_deref()

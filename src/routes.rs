@@ -19,10 +19,10 @@ use crate::{
     dogs, owners,
     problem::{Kind, Problem},
     system, users,
-    wire::unknown_parameter,
+    wire::{CanonicalPath, unknown_parameter},
 };
 
-/// The whole surface. A plural path and the tutorial's singular one are one resource.
+/// The whole surface. A plural path and the tutorial's singular one are one resource; the first is canonical.
 #[rustfmt::skip]
 fn table() -> Vec<Area> {
     vec![
@@ -58,16 +58,6 @@ fn table() -> Vec<Area> {
     ]
 }
 
-/// The canonical path of a list, for a request that may have spelled it as the tutorial does.
-#[must_use]
-pub fn canonical_path(path: &str) -> &str {
-    match path {
-        "/dogowner/owner" => "/dogowner/owners",
-        "/dogowner/dog" => "/dogowner/dogs",
-        canonical => canonical,
-    }
-}
-
 /// Every method and path, as the contract spells them. Wherever there is GET there is HEAD, and OPTIONS is
 /// everywhere.
 #[must_use]
@@ -87,7 +77,7 @@ pub fn surface() -> Vec<(Method, String)> {
 /// Puts the table into an app.
 pub fn mount(config: &mut ServiceConfig) {
     for Area { prefix, gated, resources } in table() {
-        let resources: Vec<_> = resources.into_iter().map(Resource::into_actix).collect();
+        let resources: Vec<_> = resources.into_iter().map(|resource| resource.into_actix(prefix)).collect();
         if prefix.is_empty() {
             for resource in resources {
                 config.service(resource);
@@ -135,9 +125,13 @@ fn at(patterns: &'static [&'static str], verbs: Vec<Verb>) -> Resource {
 }
 
 impl Resource {
-    fn into_actix(self) -> actix_web::Resource {
+    fn into_actix(self, prefix: &str) -> actix_web::Resource {
         let allow = self.allow();
-        let resource = self.verbs.into_iter().fold(web::resource(self.patterns.to_vec()), |resource, verb| {
+        let mut resource = web::resource(self.patterns.to_vec());
+        if let [canonical, _alias, ..] = self.patterns {
+            resource = resource.app_data(CanonicalPath(format!("{prefix}{canonical}")));
+        }
+        let resource = self.verbs.into_iter().fold(resource, |resource, verb| {
             let route = if verb.paged { verb.route } else { verb.route.wrap(from_fn(refuse_any_query)) };
             resource.route(route)
         });

@@ -76,7 +76,7 @@ pub async fn show_readiness(draining: Data<Draining>, db: Data<Db>) -> Result<Js
     if draining.0.load(Ordering::Relaxed) {
         return Err(unavailable().caused_by("the server is stopping"));
     }
-    db.ping().await.map_err(|problem| unavailable().caused_by(problem))?;
+    db.ping().await.map_err(|problem| unavailable().caused_by(problem.cause_in_words()))?;
     Ok(Json(HealthOut { status: "ready" }))
 }
 

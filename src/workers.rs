@@ -23,7 +23,7 @@ pub struct Limits {
     pub queue: usize,
     /// The most jobs that a thread takes out of the queue at a time.
     pub group: usize,
-    /// How long a caller waits for its answer. A job that has not begun by then never runs.
+    /// How long a caller waits for its answer. A job that has not begun by then is not begun any more.
     pub patience: Duration,
 }
 
@@ -133,13 +133,14 @@ fn work<S>(
     make: &impl Fn() -> Result<S, Problem>,
     run_group: &impl Fn(&mut S, Group<S>) -> bool,
 ) {
+    let make = || catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(Problem::internal("no state was made")));
     let mut state = make().ok();
     while let Some(group) = queue.take(most) {
         let mut current = match state.take().map_or_else(make, Ok) {
             Ok(current) => current,
             Err(problem) => {
                 for job in group {
-                    job.refuse(Problem::new(problem.kind()).caused_by(problem.to_string()));
+                    job.refuse(problem.repeated());
                 }
                 continue;
             }

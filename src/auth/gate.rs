@@ -13,7 +13,7 @@ use actix_web::{
 };
 
 use super::{
-    SessionId, repo,
+    repo,
     token::{AccessTokens, Bearer},
 };
 use crate::{
@@ -23,11 +23,9 @@ use crate::{
 };
 
 /// Who is asking. A handler that takes it needs a login, and only the gate can make one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct CurrentUser {
     pub id: UserId,
-    pub username: String,
-    pub session: SessionId,
 }
 
 impl FromRequest for CurrentUser {
@@ -35,7 +33,7 @@ impl FromRequest for CurrentUser {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let me = request.extensions().get::<Self>().cloned();
+        let me = request.extensions().get::<Self>().copied();
         ready(me.ok_or_else(|| Problem::internal("a handler behind no gate asks for the current user")))
     }
 }

@@ -9,7 +9,7 @@ use actix_web::{
 use super::{
     gate::{access_tokens, presented_token},
     password::{Hasher, PasswordHash, RightPassword},
-    repo::{BegunSession, NewSession, Sessions},
+    repo::{BegunSession, Sessions},
     token::{AccessTokens, Bearer},
     wire::{LoginIn, MessageOut, SignupIn, TokensOut},
 };
@@ -28,7 +28,7 @@ pub async fn signup(body: Valid<SignupIn>, hasher: Data<Hasher>, db: Data<Db>) -
     let SignupIn { username, email, password } = body.0;
     let context = vec![username.to_string(), email.to_string()];
     let password_hash = hasher.hash_new(password, context).await?;
-    let new = NewUser { username, email, password_hash };
+    let new = NewUser::new(&username, &email, &password_hash);
     let user = db.write(move |conn| Users::create(conn, &new)).await?;
     tracing::info!(user_id = user.id, "signup");
     created("/me", &UserOut::from(user))
@@ -62,12 +62,12 @@ async fn begin_session(
     tokens: &AccessTokens,
     db: &Db,
 ) -> Result<Json<TokensOut>, Problem> {
-    let new = NewSession { refresh_salt: random_salt()?, user_agent: user_agent(request), life: tokens.life() };
+    let (life, user_agent) = (tokens.accepted_for(), user_agent(request));
     let begin = move |conn: &mut _| {
         if let Some(hash) = &rehashed {
             Users::of(user).rehash(conn, hash)?;
         }
-        let session = Sessions::of(user).create(conn, &new)?;
+        let session = Sessions::of(user).create(conn, life, user_agent.as_deref())?;
         Ok((session, Users::of(user).show(conn)?))
     };
     let (BegunSession { id, began_at }, row) = db.write(begin).await?;
@@ -80,21 +80,20 @@ async fn begin_session(
     }))
 }
 
-/// `POST /auth/logout`: whoever calls it is logged out afterwards, so it never fails for the token's sake.
+/// `POST /auth/logout`: ends the token's session. Whoever has no session is logged out already, so no token is
+/// too old or too wrong for it.
 pub async fn logout(request: HttpRequest, db: Data<Db>) -> Result<Json<MessageOut>, Problem> {
+    let token = match presented_token(&request) {
+        // Nobody knows which of two tokens is meant.
+        Err(problem) if problem.kind() == Kind::MalformedRequest => return Err(problem),
+        token => token,
+    };
     let tokens = access_tokens(&request)?;
-    let bearer = presented_token(&request).and_then(|token| tokens.verify_even_if_expired(token));
-    if let Ok(Bearer { user, session }) = bearer {
+    if let Ok(Bearer { user, session }) = token.and_then(|token| tokens.verify_even_if_expired(token)) {
         db.write(move |conn| Sessions::of(user).end(conn, session)).await?;
         tracing::info!(user_id = user.get(), session_id = session.get(), "logout");
     }
     Ok(Json(MessageOut { message: "Logged Out" }))
-}
-
-fn random_salt() -> Result<[u8; 16], Problem> {
-    let mut salt = [0; 16];
-    aws_lc_rs::rand::fill(&mut salt).map_err(Problem::internal)?;
-    Ok(salt)
 }
 
 /// What the client calls itself, so that people know their sessions apart.

@@ -63,27 +63,35 @@ impl Secret {
         Ok(Self(bytes))
     }
 
+    /// Where the secret of a SQLite file lies: beside it.
+    #[must_use]
+    pub fn path_beside(database: &Path) -> PathBuf {
+        let mut path = database.as_os_str().to_owned();
+        path.push(".key");
+        PathBuf::from(path)
+    }
+
     /// The secret that lies beside a SQLite file, made at the first start. Tells whether it was made now.
     ///
     /// # Errors
     /// The file cannot be read or written, or holds no secret.
-    pub fn beside(database: &Path) -> io::Result<(Self, PathBuf, bool)> {
-        let mut path = database.as_os_str().to_owned();
-        path.push(".key");
-        let path = PathBuf::from(path);
+    pub fn beside(database: &Path) -> io::Result<(Self, bool)> {
+        let path = Self::path_beside(database);
         let made = !fs::exists(&path)? && Self::random()?.publish(&path)?;
         let secret = Self::parse(fs::read_to_string(&path)?.trim())
             .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))?;
-        Ok((secret, path, made))
+        Ok((secret, made))
     }
 
     /// Writes it whole, for its owner only, under a name that nobody has taken; tells whether it was ours
     /// that came first: several instances may start at once.
     fn publish(&self, path: &Path) -> io::Result<bool> {
+        let mut suffix = [0; 8];
+        rand::fill(&mut suffix).map_err(|_| io::Error::other("the system gives no random numbers"))?;
         let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{}", std::process::id()));
+        draft.push(format!(".{:016x}", u64::from_be_bytes(suffix)));
         let draft = PathBuf::from(draft);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         writeln!(file, "{}", URL_SAFE_NO_PAD.encode(&self.0))?;
         file.sync_all()?;
         let published = match fs::hard_link(&draft, path) {

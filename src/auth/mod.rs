@@ -9,6 +9,7 @@ pub mod handlers;
 pub mod keys;
 pub mod password;
 mod repo;
+mod strength;
 pub mod token;
 mod wire;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use diesel::{ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl};
 
 use super::{CurrentUser, SessionId, token::Bearer};
 use crate::{
@@ -19,12 +19,16 @@ use crate::{
 pub struct Sessions(UserId);
 
 /// A session to be inserted.
-#[derive(Clone)]
-pub struct NewSession {
+#[derive(Insertable)]
+#[diesel(table_name = sessions)]
+struct NewSession<'a> {
+    user_id: i64,
     /// What its refresh tokens will be derived from.
-    pub refresh_salt: [u8; 16],
-    pub user_agent: Option<String>,
-    pub life: Duration,
+    refresh_salt: &'a [u8],
+    user_agent: Option<&'a str>,
+    created_at: Timestamp,
+    last_seen_at: Timestamp,
+    expires_at: Timestamp,
 }
 
 /// A session that began just now.
@@ -38,25 +42,33 @@ impl Sessions {
         Self(user)
     }
 
-    /// Begins a session, and clears those of this user away whose time is over.
-    pub fn create(&self, conn: &mut Connection, new: &NewSession) -> Result<BegunSession, Problem> {
+    /// Begins a session that lasts for `life`, and clears those of this user away whose time is over.
+    ///
+    /// # Errors
+    /// `invalid-credentials` when the user was deleted since the password was checked.
+    pub fn create(
+        &self,
+        conn: &mut Connection,
+        life: Duration,
+        user_agent: Option<&str>,
+    ) -> Result<BegunSession, Problem> {
         let now = Timestamp::now();
         let over = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(sessions::expires_at.lt(now));
         let _rows = diesel::delete(over).execute(conn)?;
-        let row = (
-            sessions::user_id.eq(self.0.get()),
-            sessions::refresh_salt.eq(new.refresh_salt.as_slice()),
-            sessions::user_agent.eq(new.user_agent.as_deref()),
-            sessions::created_at.eq(now),
-            sessions::last_seen_at.eq(now),
-            sessions::expires_at.eq(now.plus(new.life)),
-        );
-        let id: i64 = diesel::insert_into(sessions::table)
-            .values(row)
-            .returning(sessions::id)
-            .get_result(conn)
-            // The user was deleted since the password was checked.
-            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::InvalidCredentials)))?;
+        let mut refresh_salt = [0; 16];
+        aws_lc_rs::rand::fill(&mut refresh_salt).map_err(Problem::internal)?;
+        let new = NewSession {
+            user_id: self.0.get(),
+            refresh_salt: &refresh_salt,
+            user_agent,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now.plus(life),
+        };
+        let id: i64 =
+            diesel::insert_into(sessions::table).values(new).returning(sessions::id).get_result(conn).on_constraint(
+                |broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::InvalidCredentials)),
+            )?;
         let id = SessionId::new(id).ok_or_else(|| Problem::internal("a session's id is not positive"))?;
         Ok(BegunSession { id, began_at: now })
     }
@@ -73,16 +85,19 @@ impl Sessions {
 }
 
 /// The user that a valid token speaks for, if its session still stands. The one query of the gate.
+///
+/// # Errors
+/// `revoked-token`.
 pub fn current_user(conn: &mut Connection, bearer: Bearer) -> Result<CurrentUser, Problem> {
-    let username: Option<String> = sessions::table
-        .inner_join(users::table.on(users::id.eq(sessions::user_id)))
+    let user: Option<i64> = sessions::table
+        .inner_join(users::table)
         .filter(sessions::id.eq(bearer.session.get()))
         .filter(sessions::user_id.eq(bearer.user.get()))
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.gt(Timestamp::now()))
-        .select(users::username)
+        .select(users::id)
         .first(conn)
         .optional()?;
-    let username = username.ok_or_else(|| Problem::new(Kind::RevokedToken))?;
-    Ok(CurrentUser { id: bearer.user, username, session: bearer.session })
+    let id = user.and_then(UserId::new).ok_or_else(|| Problem::new(Kind::RevokedToken))?;
+    Ok(CurrentUser { id })
 }

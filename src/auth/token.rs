@@ -83,6 +83,12 @@ impl AccessTokens {
         self.life
     }
 
+    /// How long a token is accepted, and so how long its session must last: until then it has not expired.
+    #[must_use]
+    pub fn accepted_for(&self) -> Duration {
+        self.life + Duration::from_secs(LEEWAY.unsigned_abs())
+    }
+
     /// A token for a session that began at `auth_time`.
     ///
     /// # Errors

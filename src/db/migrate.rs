@@ -1,7 +1,7 @@
 //! The schema: the two trees below `migrations/`, embedded. They run at start and by `kennel migrate`,
 //! always under a lock, so that any number of instances may start at once (Diesel itself takes none).
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt};
 
 use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
@@ -79,13 +79,22 @@ fn refuse_newer(conn: &mut Connection) -> Result<(), Failure> {
     let mut applied = conn.applied_migrations()?.into_iter();
     match applied.find(|version| known.iter().all(|migration| migration.name().version() != *version)) {
         None => Ok(()),
-        Some(version) => Err(format!(
-            "the database has migration {version}, which this program (version {}) does not know",
-            env!("CARGO_PKG_VERSION")
-        )
-        .into()),
+        Some(version) => Err(NewerSchema(version.to_string()).into()),
     }
 }
+
+/// The database has a migration that this program does not know; its version.
+#[derive(Debug)]
+struct NewerSchema(String);
+
+impl fmt::Display for NewerSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (migration, program) = (&self.0, env!("CARGO_PKG_VERSION"));
+        write!(f, "it has migration {migration}, which this program (version {program}) does not know")
+    }
+}
+
+impl std::error::Error for NewerSchema {}
 
 fn known(conn: &Connection) -> Result<Vec<Box<dyn Migration<MultiBackend>>>, Failure> {
     MigrationSource::<MultiBackend>::migrations(&source(conn))
@@ -106,10 +115,12 @@ fn locked<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> Result
         Connection::Postgres(_) => under_lock(conn, work),
     };
     outcome.map_err(|error| {
-        OpenError::new(
-            format_args!("cannot migrate the database: {error}"),
-            "Use a newer version of Kennel, or restore a backup",
-        )
+        let remedy = if error.is::<NewerSchema>() {
+            "Use a newer version of Kennel, or restore a backup"
+        } else {
+            "See that this user may create tables in the database, and try again"
+        };
+        OpenError::new(format_args!("cannot migrate the database: {error}"), remedy)
     })
 }
 
@@ -127,7 +138,8 @@ fn exclusively<T>(
             Ok(value)
         }
         Err(error) => {
-            Transactions::rollback_transaction(conn)?;
+            // What went wrong first is what counts; the connection is not used again.
+            drop(Transactions::rollback_transaction(conn));
             Err(error)
         }
     }
@@ -139,7 +151,8 @@ fn under_lock<T>(
 ) -> Result<T, Failure> {
     conn.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
     conn.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
-    let outcome = work(conn);
+    let value = work(conn)?;
+    // After a failure the lock goes with the connection.
     conn.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
-    outcome
+    Ok(value)
 }

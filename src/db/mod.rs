@@ -38,7 +38,13 @@ impl FromStr for DatabaseUrl {
     type Err = &'static str;
 
     fn from_str(url: &str) -> Result<Self, Self::Err> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        if let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) {
+            // Otherwise libpq takes a part of the password for the port, and says it aloud.
+            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let path = path.split('?').next().unwrap_or_default();
+            if path.contains('@') || authority.matches('@').count() > 1 {
+                return Err("an @ or / in the password is written as %40 or %2F");
+            }
             return Ok(Self::Postgres(url.to_owned()));
         }
         let path = match url.strip_prefix("sqlite:") {

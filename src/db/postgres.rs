@@ -3,7 +3,7 @@
 //! run again.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -23,6 +23,8 @@ use crate::{
 /// What every connection asks of the server, so that no statement, lock or forgotten transaction lasts.
 const SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; \
     SET idle_in_transaction_session_timeout = '10s'; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'";
+/// How long one attempt to connect may take; `PARAMETERS` has it in seconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// libpq's parameters: how long to wait for a server, and when to give a silent one up.
 const PARAMETERS: &[(&str, &str)] = &[
     ("application_name", "kennel"),
@@ -48,14 +50,15 @@ pub struct PostgresDoor {
 /// Where connections come from.
 struct Server {
     url: String,
-    /// When the last attempt failed: with the server gone, one worker tries and the others answer at once.
-    failed_at: Mutex<Option<Instant>>,
+    /// None while all is well. Otherwise nobody tries before then, and who tries is the only one: with the
+    /// server gone, one worker waits for it and the others answer at once.
+    next_try: Mutex<Option<Instant>>,
 }
 
 impl PostgresDoor {
     /// Starts `connections` workers.
     pub fn open(url: &str, connections: usize) -> Result<Self, OpenError> {
-        let server = Arc::new(Server { url: url.to_owned(), failed_at: Mutex::new(None) });
+        let server = Arc::new(Server { url: url.to_owned(), next_try: Mutex::new(None) });
         let limits = Limits { threads: connections, queue: 4096, group: 1, patience: Duration::from_secs(5) };
         let make = {
             let server = Arc::clone(&server);
@@ -154,17 +157,29 @@ fn keep_if_whole(conn: &mut Connection, group: Group<Connection>) -> bool {
 
 impl Server {
     fn connect(&self) -> Result<Connection, Problem> {
-        let mut failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if failed_at.is_some_and(|then| then.elapsed() < BACK_OFF) {
+        if !self.may_try() {
             return Err(Problem::new(Kind::Unavailable).caused_by("the database could not be reached just now"));
         }
-        // Not under the lock: a server that is there is asked by all workers at once.
-        *failed_at = None;
-        drop(failed_at);
-        connect(&self.url).map_err(|error| {
-            *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            Problem::new(Kind::Unavailable).caused_by(error)
-        })
+        let outcome = connect(&self.url);
+        *self.next_try() = outcome.is_err().then(|| Instant::now() + BACK_OFF);
+        outcome.map_err(|error| Problem::new(Kind::Unavailable).caused_by(error))
+    }
+
+    fn may_try(&self) -> bool {
+        let mut next_try = self.next_try();
+        let now = Instant::now();
+        match *next_try {
+            None => true,
+            Some(at) if now < at => false,
+            Some(_) => {
+                *next_try = Some(now + CONNECT_TIMEOUT + BACK_OFF);
+                true
+            }
+        }
+    }
+
+    fn next_try(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.next_try.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -206,10 +221,12 @@ pub fn connect_patiently(url: &str) -> Result<Connection, OpenError> {
         let may_come = NOT_YET.iter().any(|said| error.contains(said));
         if !may_come || started.elapsed() > START_PATIENCE {
             let said = error.split_whitespace().collect::<Vec<_>>().join(" ");
-            return Err(OpenError::new(
-                format_args!("cannot open the database: {said}"),
-                "Start PostgreSQL, or correct DATABASE_URL",
-            ));
+            let remedy = if may_come {
+                "Start PostgreSQL, or correct DATABASE_URL"
+            } else {
+                "Correct DATABASE_URL, or create what it names"
+            };
+            return Err(OpenError::new(format_args!("cannot open the database: {said}"), remedy));
         }
         if !told {
             tracing::warn!("PostgreSQL does not answer yet; waiting for up to {START_PATIENCE:?}");

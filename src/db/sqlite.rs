@@ -97,6 +97,7 @@ fn configure(conn: &mut SqliteConnection, access: Access) -> QueryResult<()> {
     }
     if access == Access::Read {
         execute(conn, "PRAGMA query_only=1")?;
+        confirm(conn, "query_only", "1")?;
     }
     Ok(())
 }
@@ -142,8 +143,6 @@ pub struct SqliteDoor {
 impl SqliteDoor {
     /// Starts the readers and the writer.
     pub fn open(file: &SqliteFile) -> Result<Self, OpenError> {
-        // Fail here, with a message, rather than on a thread.
-        drop(file.connect(Access::Write)?);
         let cores = thread::available_parallelism().map_or(2, usize::from);
         let reading = Limits { threads: cores.clamp(2, 8), queue: 4096, group: 1, patience: Duration::from_secs(5) };
         // A writer waits for another process's lock as long as SQLite does, and then for its own commit.
@@ -188,8 +187,7 @@ impl SqliteDoor {
 /// Group commit: one transaction, one fsync for all jobs that were waiting. Each job has a savepoint, so
 /// that its failure undoes itself alone, and nobody is answered before the commit.
 fn commit_together(conn: &mut Connection, mut group: Group<Connection>) -> bool {
-    group.retain(|job| !job.is_abandoned());
-    if group.is_empty() {
+    if group.iter().all(|job| job.is_abandoned()) {
         return true;
     }
     match run_in_one_transaction(conn, &mut group) {
@@ -200,9 +198,8 @@ fn commit_together(conn: &mut Connection, mut group: Group<Connection>) -> bool 
             true
         }
         Err(problem) => {
-            let cause = problem.cause().map_or_else(|| problem.to_string(), ToString::to_string);
             for job in group {
-                job.refuse(Problem::new(problem.kind()).caused_by(format!("its group was not committed: {cause}")));
+                job.refuse(problem.repeated());
             }
             // Whatever state the connection was left in, a new one has none of it.
             false
@@ -212,19 +209,25 @@ fn commit_together(conn: &mut Connection, mut group: Group<Connection>) -> bool 
 
 fn run_in_one_transaction(conn: &mut Connection, group: &mut Group<Connection>) -> Result<(), Problem> {
     begin_immediate(conn)?;
-    for job in group {
+    for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
         Transactions::begin_transaction(conn)?;
         match job.run(conn) {
             Ran::Done => Transactions::commit_transaction(conn)?,
-            Ran::Failed(_) | Ran::Panicked => Transactions::rollback_transaction(conn)?,
-        }
-        // A job that panicked inside a transaction of its own has left it open, and with it the group's.
-        let depth = Transactions::transaction_manager_status_mut(conn).transaction_depth()?;
-        if depth.map(u32::from) != Some(1) {
-            return Err(Problem::internal("a job left a transaction open"));
+            // A full disk undoes the whole transaction by itself, so that this fails; the job knows why.
+            Ran::Failed(kind) => undo(conn).map_err(|error| Problem::new(kind).caused_by(error))?,
+            Ran::Panicked => undo(conn)?,
         }
     }
     Ok(Transactions::commit_transaction(conn)?)
+}
+
+/// Goes back to the group's own transaction: a job that panicked may have left some of its own open.
+fn undo(conn: &mut Connection) -> QueryResult<()> {
+    let depth = |conn: &mut Connection| Transactions::transaction_manager_status_mut(conn).transaction_depth();
+    while depth(conn)?.is_some_and(|depth| depth.get() > 1) {
+        Transactions::rollback_transaction(conn)?;
+    }
+    Ok(())
 }
 
 type Transactions = <Connection as diesel::Connection>::TransactionManager;

@@ -79,8 +79,7 @@ impl Dogs {
         Ok(page.select(DogRow::as_select()).load(conn)?)
     }
 
-    /// A page of those of one owner, by id.
-    /// an owner that is not the user's simply has none.
+    /// A page of those of one owner, by id. An owner that is not the user's has none.
     pub fn list_of_owner(&self, conn: &mut Connection, owner: OwnerId, window: Window) -> Result<Vec<DogRow>, Problem> {
         let page = page(self.0.get(), window.after, window.fetch()).filter(dogs::owner_id.eq(owner.get()));
         Ok(page.select(DogRow::as_select()).load(conn)?)

@@ -2,8 +2,8 @@
 //! book; not there and not yours are the same `not-found`.
 
 use diesel::{
-    Connection as _, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
-    SelectableHelper, dsl::auto_type,
+    AsChangeset, Connection as _, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl,
+    Selectable, SelectableHelper, dsl::auto_type,
 };
 
 use super::{
@@ -38,6 +38,13 @@ struct NewOwner<'a> {
     user_id: i64,
     name: &'a str,
     created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = owners)]
+struct OwnerChanges<'a> {
+    name: Option<&'a str>,
     updated_at: Timestamp,
 }
 
@@ -94,11 +101,16 @@ impl Owners {
     /// # Errors
     /// `not-found`.
     pub fn update(&self, conn: &mut Connection, id: OwnerId, patch: &OwnerPatch) -> Result<OwnerRow, Problem> {
-        let Some(name) = &patch.name else { return self.show(conn, id) };
-        let changes =
-            (owners::name.eq(name), owners::updated_at.eq(Timestamp::now()), owners::version.eq(owners::version + 1));
+        if patch.is_empty() {
+            return self.show(conn, id);
+        }
+        let changes = OwnerChanges { name: patch.name.as_deref(), updated_at: Timestamp::now() };
         let mine = one(self.0.get(), id.get());
-        let changed = diesel::update(mine).set(changes).returning(columns::<OwnerRow>()).get_result(conn).optional()?;
+        let changed = diesel::update(mine)
+            .set((changes, owners::version.eq(owners::version + 1)))
+            .returning(columns::<OwnerRow>())
+            .get_result(conn)
+            .optional()?;
         changed.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 

@@ -29,6 +29,13 @@ pub struct OwnerPatch {
     pub name: Option<String>,
 }
 
+impl OwnerPatch {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none()
+    }
+}
+
 impl FromBody for OwnerPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
 

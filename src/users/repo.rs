@@ -28,23 +28,33 @@ pub struct UserRow {
 }
 
 /// A user to be inserted.
-#[derive(Clone)]
-pub struct NewUser {
-    pub username: Username,
-    pub email: Email,
-    pub password_hash: PasswordHash,
-}
-
 #[derive(Insertable)]
 #[diesel(table_name = users)]
-struct InsertedUser<'a> {
+pub struct NewUser {
     username: String,
     username_key: String,
     email: String,
     email_key: String,
-    password_hash: &'a str,
+    password_hash: String,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+impl NewUser {
+    /// Somebody who signs up now.
+    #[must_use]
+    pub fn new(username: &Username, email: &Email, password_hash: &PasswordHash) -> Self {
+        let now = Timestamp::now();
+        Self {
+            username: username.to_string(),
+            username_key: username.key(),
+            email: email.to_string(),
+            email_key: email.key(),
+            password_hash: password_hash.as_str().to_owned(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 /// What a login names: an e-mail address has an `@`, a username never.
@@ -80,17 +90,7 @@ impl Users {
     /// # Errors
     /// `username-taken`, `email-taken`.
     pub fn create(conn: &mut Connection, new: &NewUser) -> Result<UserRow, Problem> {
-        let now = Timestamp::now();
-        let row = InsertedUser {
-            username: new.username.to_string(),
-            username_key: new.username.key(),
-            email: new.email.to_string(),
-            email_key: new.email.key(),
-            password_hash: new.password_hash.as_str(),
-            created_at: now,
-            updated_at: now,
-        };
-        diesel::insert_into(users::table).values(row).returning(columns::<UserRow>()).get_result(conn).on_constraint(
+        diesel::insert_into(users::table).values(new).returning(columns::<UserRow>()).get_result(conn).on_constraint(
             |broken| match broken {
                 Broken::Unique(name) if name == "users_username_key_unique" => {
                     Some(Problem::new(Kind::UsernameTaken).at("/username", "taken"))

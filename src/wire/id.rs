@@ -59,7 +59,7 @@ impl<T> Id<T> {
         self.0
     }
 
-    /// Reads it from a body; any whole number passes here, since only the database knows which exist.
+    /// Reads it from a body; whether there is such a row, only the database knows.
     ///
     /// # Errors
     /// It is not a whole number from 1.

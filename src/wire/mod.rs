@@ -13,7 +13,7 @@ mod valid;
 pub use date::date;
 pub use fields::{Fault, Fields, FromBody};
 pub use id::Id;
-pub use page::{Listed, Page, Window, unknown_parameter};
+pub use page::{CanonicalPath, Listed, Page, Window, unknown_parameter};
 pub use patch::Patch;
 pub use valid::{BODY_LIMIT, Valid};
 

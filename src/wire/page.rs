@@ -19,11 +19,15 @@ use serde::Serialize;
 use crate::{
     auth::keys::Keys,
     problem::{FieldError, Problem},
-    routes,
 };
 
 const DEFAULT_LIMIT: i64 = 50;
 const MOST: i64 = 200;
+
+/// Why a parameter is not acceptable: code and detail.
+type Refusal = (&'static str, &'static str);
+
+const FOREIGN_CURSOR: Refusal = ("invalid_cursor", "Take a cursor from the Link header of this very list.");
 
 /// Which rows of a list are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +45,14 @@ impl Window {
     }
 }
 
+/// The canonical path of a resource that has several; the route table sets it.
+#[derive(Clone)]
+pub struct CanonicalPath(pub String);
+
 /// The page that a request asks for. The only reader of a list's query; what it does not know is refused.
 pub struct Page {
     pub window: Window,
-    /// The list, by its canonical path: a cursor is good for no other.
-    path: String,
-    keys: Data<Keys>,
+    request: HttpRequest,
 }
 
 impl FromRequest for Page {
@@ -60,28 +66,37 @@ impl FromRequest for Page {
 
 impl Page {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let keys = request.app_data::<Data<Keys>>().ok_or_else(|| Problem::internal("no keys in the app"))?;
-        let path = routes::canonical_path(request.path());
         let mut query = Query::of(request);
         let limit = query.take("limit", |text| limit(&text));
-        let after = query.take("cursor", |text| read_cursor(&keys.cursor, path, &text));
+        let after = query.take("cursor", |text| read_cursor(cursor_key(request)?, path(request), &text));
         query.end()?;
         let window = Window { after: after.unwrap_or(0), limit: limit.unwrap_or(DEFAULT_LIMIT) };
-        Ok(Self { window, path: path.to_owned(), keys: Data::clone(keys) })
+        Ok(Self { window, request: request.clone() })
     }
 
     /// The answer: `rows` as they were fetched, each turned into what leaves the house; `id` is what they
     /// are paged by.
     pub fn list<R, T: From<R>>(self, mut rows: Vec<R>, id: impl Fn(&R) -> i64) -> Listed<T> {
-        let size = usize::try_from(self.window.limit).unwrap_or(usize::MAX);
+        let limit = self.window.limit;
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_next = rows.len() > size;
         rows.truncate(size);
-        let next = rows.last().filter(|_| has_next).map(|last| {
-            let cursor = write_cursor(&self.keys.cursor, &self.path, id(last));
-            format!("<{}?limit={}&cursor={cursor}>; rel=\"next\"", self.path, self.window.limit)
+        let next = rows.last().filter(|_| has_next).and_then(|last| {
+            let path = path(&self.request);
+            let cursor = write_cursor(cursor_key(&self.request).ok()?, path, id(last));
+            Some(format!("<{path}?limit={limit}&cursor={cursor}>; rel=\"next\""))
         });
         Listed { rows: rows.into_iter().map(T::from).collect(), next }
     }
+}
+
+/// The list, by its canonical path: a cursor is good for no other.
+fn path(request: &HttpRequest) -> &str {
+    request.app_data::<CanonicalPath>().map_or_else(|| request.match_info().as_str(), |path| &path.0)
+}
+
+fn cursor_key(request: &HttpRequest) -> Result<&hmac::Key, Refusal> {
+    request.app_data::<Data<Keys>>().map(|keys| &keys.cursor).ok_or(FOREIGN_CURSOR)
 }
 
 /// A page of a list, on its way out.
@@ -116,11 +131,7 @@ impl<'a> Query<'a> {
         Self { parameters, errors: Vec::new() }
     }
 
-    fn take<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Cow<'a, str>) -> Result<T, (&'static str, &'static str)>,
-    ) -> Option<T> {
+    fn take<T>(&mut self, name: &str, read: impl FnOnce(Cow<'a, str>) -> Result<T, Refusal>) -> Option<T> {
         let position = self.parameters.iter().position(|(given, _)| given == name)?;
         let (_, text) = self.parameters.swap_remove(position);
         if self.parameters.iter().any(|(given, _)| given == name) {
@@ -146,7 +157,7 @@ pub fn unknown_parameter(name: &str) -> FieldError {
 }
 
 /// A whole number from 1; more than a page holds counts as a full page.
-fn limit(text: &str) -> Result<i64, (&'static str, &'static str)> {
+fn limit(text: &str) -> Result<i64, Refusal> {
     if text.is_empty() || !text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(("type", "A limit is a whole number from 1."));
     }
@@ -163,12 +174,11 @@ fn write_cursor(key: &hmac::Key, path: &str, after: i64) -> String {
     URL_SAFE_NO_PAD.encode([&after.to_be_bytes(), signature.as_ref()].concat())
 }
 
-fn read_cursor(key: &hmac::Key, path: &str, text: &str) -> Result<i64, (&'static str, &'static str)> {
-    const FOREIGN: (&str, &str) = ("invalid_cursor", "Take a cursor from the Link header of this very list.");
-    let cursor = URL_SAFE_NO_PAD.decode(text).map_err(|_| FOREIGN)?;
-    let (after, signature) = cursor.split_first_chunk().ok_or(FOREIGN)?;
+fn read_cursor(key: &hmac::Key, path: &str, text: &str) -> Result<i64, Refusal> {
+    let cursor = URL_SAFE_NO_PAD.decode(text).map_err(|_| FOREIGN_CURSOR)?;
+    let (after, signature) = cursor.split_first_chunk().ok_or(FOREIGN_CURSOR)?;
     let after = i64::from_be_bytes(*after);
-    hmac::verify(key, &signed_by_cursor(path, after), signature).map_err(|_| FOREIGN)?;
+    hmac::verify(key, &signed_by_cursor(path, after), signature).map_err(|_| FOREIGN_CURSOR)?;
     Ok(after)
 }
 
@@ -203,7 +213,8 @@ mod tests {
         assert!(read_cursor(&key, "/dogowner/owners", &cursor).is_err());
         let other = hmac::Key::new(hmac::HMAC_SHA256, &[8; 32]);
         assert!(read_cursor(&other, "/dogowner/dogs", &cursor).is_err());
-        for wrong in ["", "42", &cursor[1..], "AAAAAAAAACo"] {
+        let shortened = cursor.chars().skip(1).collect::<String>();
+        for wrong in ["", "42", &shortened, "AAAAAAAAACo"] {
             assert!(read_cursor(&key, "/dogowner/dogs", wrong).is_err(), "{wrong}");
         }
     }

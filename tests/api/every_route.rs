@@ -61,8 +61,10 @@ pub fn id_fields(operation: &Operation) -> Vec<String> {
 pub fn body(operation: &Operation, id: impl Fn(&str) -> i64) -> Option<Value> {
     operation.body_schema()?;
     let mut body = operation.body_examples().into_iter().next().expect("an example of the body");
-    for name in id_fields(operation).iter().filter(|name| !body[name.as_str()].is_null()).cloned().collect::<Vec<_>>() {
-        body[&name] = json!(id(&name));
+    for name in id_fields(operation) {
+        if body.get(&name).is_some_and(Value::is_number) {
+            body[&name] = json!(id(&name));
+        }
     }
     Some(body)
 }

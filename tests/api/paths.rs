@@ -11,6 +11,7 @@ pub fn sentences() -> Vec<Sentence> {
         only_a_number_in_plain_digits_is_an_id,
         an_address_that_is_too_long_is_414,
         an_absolute_address_is_read_as_its_path,
+        a_path_in_another_spelling_has_the_headers_of_its_own,
     ]
 }
 
@@ -196,4 +197,16 @@ fn an_absolute_address_is_read_as_its_path(app: &App) {
     let answer = raw(app, &format!("http://{}/me", app.address), &token);
     assert_eq!(answer.expect(200).text("username"), "alice");
     raw(app, &format!("http://{}/me", app.address), "").expect(401);
+}
+
+fn a_path_in_another_spelling_has_the_headers_of_its_own(app: &App) {
+    let alice = app.sign_in("alice");
+    for name in ["Ann", "Bea"] {
+        alice.owner(name);
+    }
+    let token = format!("Authorization: Bearer {}\r\n", alice.token());
+    assert_eq!(raw(app, "/%6d%65", &token).expect(200).header("cache-control"), "no-store");
+    let page = raw(app, "/%64ogowner/%6fwner?limit=1", &token).expect(200);
+    assert_eq!(page.header("cache-control"), "private, no-cache");
+    assert!(page.header("link").starts_with("</dogowner/owners?limit=1&cursor="), "{page}");
 }

@@ -18,6 +18,8 @@ pub fn sentences() -> Vec<Sentence> {
         a_secret_may_come_from_a_file,
         a_sqlite_file_may_be_named_in_three_ways,
         variables_may_come_from_a_dotenv_file,
+        a_line_of_a_dotenv_file_that_cannot_be_read_is_not_shown,
+        a_password_in_a_database_url_is_never_shown,
         a_port_that_is_taken_is_one_line_with_a_remedy,
         a_database_that_cannot_be_opened_is_one_line_with_a_remedy,
         help_and_version_are_told_and_nonsense_is_not,
@@ -65,6 +67,7 @@ fn a_bad_variable_is_named_with_what_it_accepts(database: &Database) {
         ("PORT", "eighty"),
         ("PORT", "65536"),
         ("WORKERS", "0"),
+        ("LOG", "verbose"),
         ("ACCESS_TOKEN_TTL", "2h"),
         ("ACCESS_TOKEN_TTL", "15"),
         ("PASSWORD_MIN_LENGTH", "7"),
@@ -156,6 +159,23 @@ fn variables_may_come_from_a_dotenv_file(database: &Database) {
     drop(server);
     assert_eq!(database.count("users"), 1);
     refused(&Program::with(database, [("PORT".to_owned(), "x".to_owned())].into()).run(), &["PORT"]);
+}
+
+fn a_line_of_a_dotenv_file_that_cannot_be_read_is_not_shown(database: &Database) {
+    for line in ["JWT_SECRET='canary", "DATABASE_URL=postgres://kennel:canary@localhost/a b"] {
+        fs::write(database.directory().join(".env"), line).expect("a file is written");
+        let ended = Program::on(database).run();
+        refused(&ended, &[".env"]);
+        assert!(!ended.stderr.contains("canary"), "{ended:?}");
+    }
+}
+
+fn a_password_in_a_database_url_is_never_shown(database: &Database) {
+    for url in ["postgres://kennel:cana/ry@127.0.0.1:1/k", "postgres://kennel:cana@ry@127.0.0.1:1/k"] {
+        let ended = Program::on(database).set("DATABASE_URL", url).run();
+        refused(&ended, &["DATABASE_URL"]);
+        assert!(!ended.stderr.contains("cana") && !ended.stderr.contains("ry@"), "{ended:?}");
+    }
 }
 
 fn a_sqlite_file_may_be_named_in_three_ways(database: &Database) {

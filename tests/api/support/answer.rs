@@ -30,6 +30,20 @@ impl Answer {
         after_the_host.unwrap_or(path)
     }
 
+    /// The same with its letters and digits as they are: `/%6de` means `/me`.
+    pub fn meant_path(&self) -> String {
+        let (first, encoded) = self.asked_path().split_once('%').unwrap_or((self.asked_path(), ""));
+        let mut plain = first.to_owned();
+        for part in encoded.split('%').filter(|part| !part.is_empty()) {
+            let letter = part.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).map(char::from);
+            match letter.filter(char::is_ascii_alphanumeric) {
+                Some(letter) => plain.extend([letter].into_iter().chain(part.chars().skip(2))),
+                None => plain.extend(['%'].into_iter().chain(part.chars())),
+            }
+        }
+        plain
+    }
+
     /// Whether the server's HTTP parser made it, by itself and before anything else could: for what is no HTTP,
     /// or too much of it. It says nothing, and hangs up.
     pub fn is_the_parsers(&self) -> bool {

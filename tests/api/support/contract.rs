@@ -103,7 +103,7 @@ impl Contract {
     }
 
     fn check(&self, engine: Engine, answer: &Answer) -> Result<(), String> {
-        let Some(operation) = self.find(&answer.method, answer.asked_path()) else {
+        let Some(operation) = self.find(&answer.method, &answer.meant_path()) else {
             return self.check_unknown(answer);
         };
         let status = answer.status.to_string();

@@ -68,7 +68,7 @@ fn headers(answer: &Answer) -> Result<(), String> {
 }
 
 fn cache_control(answer: &Answer) -> &'static str {
-    let path = answer.asked_path();
+    let path = answer.meant_path();
     let is_in = |area: &str| path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if is_in("/dogowner") {
         "private, no-cache"
