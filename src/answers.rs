@@ -132,7 +132,7 @@ fn is_accepted(response: &ServiceResponse) -> bool {
 /// Whether `Accept` admits a media type (RFC 9110 §12.5.1): the most specific range decides.
 fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let Some(value) = headers.get(header::ACCEPT) else { return true };
-    if value == "*/*" || value.as_bytes() == media_type.as_bytes() {
+    if value == "*/*" || value.is_empty() || value.as_bytes() == media_type.as_bytes() {
         return true;
     }
     // What cannot be understood asks for nothing.

@@ -54,9 +54,13 @@ pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
 
 /// Sends log lines to standard error, in the form that is configured; panics too.
 pub fn start_log(config: &Config) {
-    // actix tells how it starts; we say it better.
-    let filter = tracing_subscriber::EnvFilter::new(format!("actix_server=warn,{}", config.log));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // actix tells how it starts, which we say better, and calls it an error when a client sends no HTTP.
+    let filter = format!("actix_server=warn,actix_http::h1=off,{}", config.log);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        // When nobody reads the log any more, there is nowhere to say so, and trying to would panic.
+        .log_internal_errors(false);
     match config.log_format {
         LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

@@ -1,7 +1,14 @@
 //! The configuration: environment variables, read once at start. This is the only place that knows their
 //! names, defaults and limits; `.env.example` and the README list them, and a test compares.
 
-use std::{fmt, fs, num::NonZeroUsize, str::FromStr, thread, time::Duration};
+use std::{
+    fmt, fs,
+    io::{self, Read},
+    num::NonZeroUsize,
+    str::FromStr,
+    thread,
+    time::Duration,
+};
 
 use tracing::level_filters::LevelFilter;
 
@@ -114,7 +121,8 @@ impl Config {
         Ok(Self {
             database_url: source.parsed("DATABASE_URL", "sqlite://PATH, sqlite:PATH, a bare path, or postgres://…")?,
             database_pool_size: source.number("DATABASE_POOL_SIZE", 1..=1000)?.unwrap_or(4 * cores),
-            host: source.text("HOST")?,
+            // An IPv6 address may stand in brackets, as in a URL.
+            host: source.text("HOST")?.trim_matches(['[', ']']).to_owned(),
             port: source.parsed("PORT", "a number from 0 to 65535")?,
             workers: source.number("WORKERS", 1..=512)?.unwrap_or(cores),
             jwt_secret: source.secret("JWT_SECRET", "JWT_SECRET_FILE")?,
@@ -197,13 +205,20 @@ impl Source<'_> {
             (None, None) => return Ok(None),
             (Some(text), None) => (name, text),
             (None, Some(path)) => {
-                let text = fs::read_to_string(&path)
+                let text = read_start(&path)
                     .map_err(|error| refused(file, &format!("the path of a readable file ({})", error.kind())))?;
                 (file, text.trim().to_owned())
             }
         };
         Secret::parse(&text).map(Some).map_err(|fault| ConfigError { variable, remedy: fault.to_string() })
     }
+}
+
+/// The beginning of a file; nothing that is configured is longer.
+fn read_start(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(65_536).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn refused(variable: &'static str, accepts: &str) -> ConfigError {

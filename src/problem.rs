@@ -199,8 +199,7 @@ impl Problem {
 
     /// The same problem about a field of the body.
     #[must_use]
-    pub fn at(mut self, pointer: &str, code: &'static str) -> Self {
-        let detail = self.0.detail.clone();
+    pub fn at(mut self, pointer: &str, code: &'static str, detail: &'static str) -> Self {
         self.0.errors.push(FieldError::body(pointer, code, detail));
         self
     }

@@ -6,7 +6,7 @@ use std::{
     fmt,
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -78,6 +78,9 @@ impl Secret {
     pub fn beside(database: &Path) -> io::Result<(Self, bool)> {
         let path = Self::path_beside(database);
         let made = !fs::exists(&path)? && Self::random()?.publish(&path)?;
+        if fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
+            tracing::warn!(path = %path.display(), "others than its owner can read the key; chmod 600 it");
+        }
         let secret = Self::parse(fs::read_to_string(&path)?.trim())
             .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))?;
         Ok((secret, made))

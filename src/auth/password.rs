@@ -113,7 +113,7 @@ impl Hasher {
     /// The system has no more threads or random numbers to give.
     pub fn start(threads: usize, min_length: usize) -> Result<Self, Problem> {
         // A core does 256 in about three seconds; who would wait longer is told so at once.
-        let limits = Limits { threads, queue: 256 * threads, group: 1, patience: Duration::from_secs(5) };
+        let limits = Limits { threads, queue: 256 * threads, group: 1, patience: Duration::from_secs(10) };
         let make = || Ok(Memory(vec![Block::default(); params().block_count()]));
         let workers = Workers::start("hasher", limits, make, one_by_one).map_err(Problem::internal)?;
         let decoy = hash(&Password("a password that nobody has".to_owned()), &mut Memory(Vec::new()))?;

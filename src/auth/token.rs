@@ -86,7 +86,8 @@ impl AccessTokens {
     /// How long a token is accepted, and so how long its session must last: until then it has not expired.
     #[must_use]
     pub fn accepted_for(&self) -> Duration {
-        self.life + Duration::from_secs(LEEWAY.unsigned_abs())
+        // A token counts in whole seconds, and the last of them counts whole.
+        self.life + Duration::from_secs(LEEWAY.unsigned_abs() + 1)
     }
 
     /// A token for a session that began at `auth_time`.

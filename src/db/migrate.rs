@@ -5,7 +5,7 @@ use std::{collections::HashSet, fmt};
 
 use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
-    migration::{Migration, MigrationSource},
+    migration::{Migration, MigrationSource, MigrationVersion},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -69,18 +69,26 @@ pub fn show(conn: &mut Connection) -> Result<Vec<Step>, OpenError> {
             })
             .collect();
         steps.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let unknown =
+            unknown(conn)?.map(|version| Step { name: format!("{version} (of a newer version)"), applied: true });
+        steps.extend(unknown);
         Ok(steps)
     })
 }
 
 /// A program that is older than the schema does not know what its columns mean.
 fn refuse_newer(conn: &mut Connection) -> Result<(), Failure> {
-    let known = known(conn)?;
-    let mut applied = conn.applied_migrations()?.into_iter();
-    match applied.find(|version| known.iter().all(|migration| migration.name().version() != *version)) {
+    match unknown(conn)? {
         None => Ok(()),
         Some(version) => Err(NewerSchema(version.to_string()).into()),
     }
+}
+
+/// The newest migration that the database has and this program does not.
+fn unknown(conn: &mut Connection) -> Result<Option<MigrationVersion<'static>>, Failure> {
+    let known = known(conn)?;
+    let is_unknown = |version: &MigrationVersion<'_>| known.iter().all(|known| known.name().version() != *version);
+    Ok(conn.applied_migrations()?.into_iter().filter(is_unknown).max())
 }
 
 /// The database has a migration that this program does not know; its version.

@@ -39,18 +39,18 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         if let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) {
-            // Otherwise libpq takes a part of the password for the port, and says it aloud.
-            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-            let path = path.split('?').next().unwrap_or_default();
-            if path.contains('@') || authority.matches('@').count() > 1 {
-                return Err("an @ or / in the password is written as %40 or %2F");
+            // libpq would take a part of the password for something else, and say it aloud.
+            let address = rest.split('?').next().unwrap_or_default();
+            let path = address.split_once('/').map_or("", |(_, path)| path);
+            if path.contains('@') || address.matches('@').count() > 1 || !is_percent_encoded(rest) {
+                return Err("an @, / or % in the password is written as %40, %2F or %25");
             }
             return Ok(Self::Postgres(url.to_owned()));
         }
-        let path = match url.strip_prefix("sqlite:") {
-            Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
-            None if url.contains("://") => return Err("this kind of database is not supported"),
-            None => url,
+        let path = match url.split_once(':') {
+            Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
+            Some((scheme, _)) if !scheme.contains('/') => return Err("this kind of database is not supported"),
+            _ => url,
         };
         if path.is_empty() || path.contains(":memory:") || path.contains(['?', '\0']) {
             return Err("SQLite needs the path of a file");
@@ -59,15 +59,20 @@ impl FromStr for DatabaseUrl {
     }
 }
 
+/// Whether each `%` begins an escape (RFC 3986 §2.1).
+fn is_percent_encoded(url: &str) -> bool {
+    url.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
+}
+
 /// What people are told: without the password.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "SQLite, {}", path.display()),
             Self::Postgres(url) => {
-                let place = url.rsplit_once('@').map_or_else(|| url.rsplit("//").next(), |(_, place)| Some(place));
-                let place = place.unwrap_or_default();
-                write!(f, "PostgreSQL, {}", place.split('?').next().unwrap_or_default())
+                let address = url.split('?').next().unwrap_or_default();
+                let place = address.rsplit('@').next().unwrap_or_default();
+                write!(f, "PostgreSQL, {}", place.rsplit("://").next().unwrap_or_default())
             }
         }
     }
@@ -150,12 +155,15 @@ impl Db {
         }
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and is still the one that was opened.
     ///
     /// # Errors
-    /// `unavailable` or `overloaded`.
+    /// `unavailable`, `overloaded`, or `internal-error` when it is spoilt.
     pub async fn ping(&self) -> Result<(), Problem> {
-        self.read(|conn| Ok(conn.batch_execute("SELECT 1")?)).await
+        if let Door::Sqlite(door) = &self.0 {
+            door.check_file()?;
+        }
+        self.read(|conn| Ok(execute(conn, "SELECT id FROM users LIMIT 1")?)).await
     }
 
     /// Finishes what was taken on and closes every connection; later calls are refused.

@@ -2,12 +2,12 @@
 //! on while the writer writes; one writer means that nobody ever waits for a lock inside this process.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use diesel::{
@@ -26,6 +26,9 @@ use crate::{
 
 /// How long SQLite itself waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long other instances may take to turn WAL on.
+const START_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Every connection gets these, and is asked whether they took.
 const SETTINGS: &[(&str, &str)] = &[
@@ -77,6 +80,12 @@ impl SqliteFile {
         Ok(Connection::Sqlite(conn))
     }
 
+    /// The device and number of the file that is there now.
+    fn identity(&self) -> io::Result<(u64, u64)> {
+        let metadata = fs::metadata(&self.0)?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
     fn unopened(&self, why: impl std::fmt::Display) -> OpenError {
         OpenError::new(
             format_args!("cannot open the database {}: {why}", self.0.display()),
@@ -122,12 +131,11 @@ fn confirm(conn: &mut SqliteConnection, name: &str, expected: &str) -> QueryResu
 /// without waiting, so they ask again until the time-out.
 fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
     const PAUSE: Duration = Duration::from_millis(20);
-    let mut waited = Duration::ZERO;
+    let began = Instant::now();
     loop {
         match execute(conn, "PRAGMA journal_mode=WAL") {
-            Err(error) if error.to_string().contains("locked") && waited < BUSY_TIMEOUT * 6 => {
+            Err(error) if error.to_string().contains("locked") && began.elapsed() < START_PATIENCE => {
                 thread::sleep(PAUSE);
-                waited += PAUSE;
             }
             outcome => return outcome,
         }
@@ -138,6 +146,8 @@ fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
 pub struct SqliteDoor {
     readers: Workers<Connection>,
     writer: Workers<Connection>,
+    file: SqliteFile,
+    identity: (u64, u64),
 }
 
 impl SqliteDoor {
@@ -155,6 +165,8 @@ impl SqliteDoor {
             OpenError::new(format_args!("cannot start a thread: {error}"), "Raise the limit on threads")
         };
         Ok(Self {
+            identity: file.identity().map_err(|error| file.unopened(error))?,
+            file: file.clone(),
             readers: Workers::start("sqlite-reader", reading, connect(Access::Read), one_by_one).map_err(unstarted)?,
             writer: Workers::start("sqlite-writer", writing, connect(Access::Write), commit_together)
                 .map_err(unstarted)?,
@@ -175,6 +187,16 @@ impl SqliteDoor {
         F: FnOnce(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         self.writer.run(job).await
+    }
+
+    /// Whether the file is still where it was: SQLite goes on with a file that somebody moved or deleted, and
+    /// all that it writes is lost.
+    pub fn check_file(&self) -> Result<(), Problem> {
+        if self.file.identity().is_ok_and(|identity| identity == self.identity) {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Unavailable)
+            .caused_by("the database file was moved or deleted; restart with the right one"))
     }
 
     /// The last connection to close moves the WAL into the database file.

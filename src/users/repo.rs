@@ -2,7 +2,8 @@
 //! signing up and finding whom a login means.
 
 use diesel::{
-    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper,
+    BoolExpressionMethods, Connection as _, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
+    RunQueryDsl, Selectable, SelectableHelper,
 };
 
 use super::{
@@ -76,6 +77,9 @@ pub struct Credentials {
     pub password_hash: PasswordHash,
 }
 
+const USERNAME_TAKEN: &str = "Another account has this username. Choose another one.";
+const EMAIL_TAKEN: &str = "Another account has this e-mail address. Log in with it, or use another one.";
+
 /// One user's own row.
 pub struct Users(UserId);
 
@@ -90,17 +94,42 @@ impl Users {
     /// # Errors
     /// `username-taken`, `email-taken`.
     pub fn create(conn: &mut Connection, new: &NewUser) -> Result<UserRow, Problem> {
-        diesel::insert_into(users::table).values(new).returning(columns::<UserRow>()).get_result(conn).on_constraint(
-            |broken| match broken {
-                Broken::Unique(name) if name == "users_username_key_unique" => {
-                    Some(Problem::new(Kind::UsernameTaken).at("/username", "taken"))
-                }
-                Broken::Unique(name) if name == "users_email_key_unique" => {
-                    Some(Problem::new(Kind::EmailTaken).at("/email", "taken"))
-                }
-                _ => None,
-            },
-        )
+        // A transaction of its own, so that after a broken constraint there is still one to look in.
+        let insert = |conn: &mut Connection| {
+            diesel::insert_into(users::table).values(new).returning(columns::<UserRow>()).get_result(conn)
+        };
+        let inserted = conn.transaction(insert).on_constraint(|broken| match broken {
+            Broken::Unique(name) if name == "users_username_key_unique" => Some(Problem::new(Kind::UsernameTaken)),
+            Broken::Unique(name) if name == "users_email_key_unique" => Some(Problem::new(Kind::EmailTaken)),
+            _ => None,
+        });
+        match inserted {
+            Err(problem) if [Kind::UsernameTaken, Kind::EmailTaken].contains(&problem.kind()) => {
+                Err(Self::taken(conn, new, problem.kind())?)
+            }
+            result => result,
+        }
+    }
+
+    /// What of a newcomer is taken. A database names one broken constraint and chooses which; the caller is
+    /// told of both, on every database alike. `named` is what it chose, should the row be gone by now.
+    fn taken(conn: &mut Connection, new: &NewUser, named: Kind) -> Result<Problem, Problem> {
+        let rows: Vec<(String, String)> = users::table
+            .filter(users::username_key.eq(&new.username_key).or(users::email_key.eq(&new.email_key)))
+            .select((users::username_key, users::email_key))
+            .load(conn)?;
+        let username = rows.iter().any(|(username_key, _)| *username_key == new.username_key);
+        let email = rows.iter().any(|(_, email_key)| *email_key == new.email_key);
+        Ok(match (username, email) {
+            (true, true) => Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN).at(
+                "/email",
+                "taken",
+                EMAIL_TAKEN,
+            ),
+            (true, false) => Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN),
+            (false, true) => Problem::new(Kind::EmailTaken).at("/email", "taken", EMAIL_TAKEN),
+            (false, false) => Problem::new(named),
+        })
     }
 
     /// Whom a login means, if there is such a user.

@@ -49,14 +49,15 @@ impl<T: FromBody> FromRequest for Valid<T> {
 /// What the headers say already.
 fn admit(headers: &HeaderMap) -> Result<(), Problem> {
     let unsupported = || Problem::new(Kind::UnsupportedMediaType);
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim());
-    if !text(header::CONTENT_TYPE).is_some_and(is_json) {
+    let texts = |name| headers.get_all(name).map(|value| value.to_str().unwrap_or_default().trim());
+    let mut content_types = texts(header::CONTENT_TYPE);
+    if !content_types.next().is_some_and(is_json) || content_types.next().is_some() {
         return Err(unsupported());
     }
-    if text(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+    if texts(header::CONTENT_ENCODING).any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(unsupported().with_detail("Send the body as it is, not compressed."));
     }
-    let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    let length = texts(header::CONTENT_LENGTH).next().and_then(|length| length.parse::<u64>().ok());
     if length.is_some_and(|length| length > BODY_LIMIT as u64) {
         return Err(Problem::new(Kind::ContentTooLarge));
     }

@@ -19,6 +19,7 @@ pub fn sentences() -> Vec<Sentence> {
         every_bad_field_is_named_at_once,
         a_username_belongs_to_one_account_in_any_letter_case,
         an_email_belongs_to_one_account_in_any_letter_case,
+        a_username_and_an_email_that_are_both_taken_are_both_named,
         of_fifty_signups_at_once_with_one_name_one_succeeds,
         nobody_signs_up_as_more_than_a_user,
     ]
@@ -153,6 +154,19 @@ fn an_email_belongs_to_one_account_in_any_letter_case(app: &App) {
         sign_up(app, "another", email).expect(409).problem("email-taken");
     }
     assert_eq!(app.database.count("users"), 1);
+}
+
+fn a_username_and_an_email_that_are_both_taken_are_both_named(app: &App) {
+    app.sign_up("alice");
+    app.sign_up("bob");
+    let named = |answer: &Answer| {
+        let errors = answer.json["errors"].as_array().expect("errors");
+        errors.iter().map(|error| error["pointer"].clone()).collect::<Vec<_>>()
+    };
+    let both = sign_up(app, "ALICE", "bob@example.com").expect(409).problem("username-taken");
+    assert_eq!(named(&both), ["/username", "/email"]);
+    let one = sign_up(app, "zoe", "bob@example.com").expect(409).problem("email-taken");
+    assert_eq!(named(&one), ["/email"]);
 }
 
 fn of_fifty_signups_at_once_with_one_name_one_succeeds(app: &App) {

@@ -24,6 +24,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_database_that_cannot_be_opened_is_one_line_with_a_remedy,
         help_and_version_are_told_and_nonsense_is_not,
         its_log_never_shows_a_secret,
+        it_serves_and_stops_when_nobody_reads_its_log_any_more,
     ]
 }
 
@@ -62,6 +63,8 @@ fn it_stops_when_it_is_asked_to_and_keeps_what_it_was_told(database: &Database) 
 fn a_bad_variable_is_named_with_what_it_accepts(database: &Database) {
     for (variable, value) in [
         ("DATABASE_URL", "mysql://dogs"),
+        ("DATABASE_URL", "mysql:dogs"),
+        ("DATABASE_URL", "file:dogs.db"),
         ("DATABASE_POOL_SIZE", "none"),
         ("HOST", "not a host"),
         ("PORT", "eighty"),
@@ -171,11 +174,28 @@ fn a_line_of_a_dotenv_file_that_cannot_be_read_is_not_shown(database: &Database)
 }
 
 fn a_password_in_a_database_url_is_never_shown(database: &Database) {
-    for url in ["postgres://kennel:cana/ry@127.0.0.1:1/k", "postgres://kennel:cana@ry@127.0.0.1:1/k"] {
+    for url in [
+        "postgres://kennel:cana/ry@127.0.0.1:1/k",
+        "postgres://kennel:cana@ry@127.0.0.1:1/k",
+        "postgres://kennel:cana%zzry@127.0.0.1:1/k",
+    ] {
         let ended = Program::on(database).set("DATABASE_URL", url).run();
         refused(&ended, &["DATABASE_URL"]);
         assert!(!ended.stderr.contains("cana") && !ended.stderr.contains("ry@"), "{ended:?}");
     }
+    if database.engine == Engine::Postgres {
+        let url = format!("{}?password=can@ry", database.url());
+        let server = Program::on(database).set("DATABASE_URL", &url).serve();
+        assert!(!server.line.contains("can") && !server.line.contains("ry)"), "{}", server.line);
+    }
+}
+
+/// What reads the log went away: each line fails, and says nothing of it.
+fn it_serves_and_stops_when_nobody_reads_its_log_any_more(database: &Database) {
+    let server = Program::on(database).set("LOG", "trace").log_to_a_broken_pipe().serve();
+    server.sign_in("alice").owner("Ann");
+    server.anon().get("/nowhere").expect(404);
+    assert_eq!(server.stop("TERM").code, Some(0));
 }
 
 fn a_sqlite_file_may_be_named_in_three_ways(database: &Database) {

@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{App, Repository, Sentence, sentences};
+use crate::support::{App, Engine, Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         the_root_says_what_this_is_and_where_to_go,
         every_link_of_the_root_leads_somewhere,
         a_running_server_is_alive_and_ready,
+        a_server_without_its_tables_is_alive_but_not_ready,
+        a_server_whose_file_was_moved_is_not_ready,
         the_contract_that_is_served_is_the_one_in_the_repository,
         the_version_is_the_same_everywhere,
         a_read_writes_nothing,
@@ -32,6 +34,27 @@ fn every_link_of_the_root_leads_somewhere(app: &App) {
 fn a_running_server_is_alive_and_ready(app: &App) {
     assert_eq!(app.anon().get("/health/live").expect(200).json, json!({"status": "ok"}));
     assert_eq!(app.anon().get("/health/ready").expect(200).json, json!({"status": "ready"}));
+}
+
+fn a_server_without_its_tables_is_alive_but_not_ready(app: &App) {
+    for table in ["dogs", "owners", "sessions", "users"] {
+        app.database.execute(&format!("DROP TABLE {table}")).expect("a table goes");
+    }
+    app.anon().get("/health/live").expect(200);
+    app.anon().get("/health/ready").expect(503).problem("unavailable");
+}
+
+/// SQLite would go on writing into a file that has no name any more.
+fn a_server_whose_file_was_moved_is_not_ready(app: &App) {
+    if app.engine == Engine::Postgres {
+        return;
+    }
+    let file = app.database.file();
+    let elsewhere = app.database.directory().join("elsewhere.db");
+    std::fs::rename(&file, &elsewhere).expect("it is moved");
+    app.anon().get("/health/ready").expect(503).problem("unavailable");
+    std::fs::rename(&elsewhere, &file).expect("it is moved back");
+    app.anon().get("/health/ready").expect(200);
 }
 
 fn the_contract_that_is_served_is_the_one_in_the_repository(app: &App) {

@@ -237,7 +237,7 @@ fn a_session_ends_with_its_last_token_and_no_earlier(app: &App) {
     };
     let ends_at: i64 = app.database.texts(ends_at)[0].parse().expect("a time");
     let expires_at = token.claims["exp"].as_i64().expect("a time");
-    assert!((expires_at + 5..=expires_at + 6).contains(&ends_at), "{expires_at} and {ends_at}");
+    assert!((expires_at + 6..=expires_at + 7).contains(&ends_at), "{expires_at} and {ends_at}");
 }
 
 fn a_token_of_another_server_is_none_here(app: &App) {

@@ -56,6 +56,14 @@ impl Program {
         self
     }
 
+    /// Its log goes to a pipe that nobody reads.
+    pub fn log_to_a_broken_pipe(mut self) -> Self {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.command.stderr(writer);
+        self
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Ended {
         self.spawn().process.end()
@@ -137,7 +145,7 @@ impl Process {
         let (tell, told) = mpsc::channel();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let stdout = thread::spawn(move || read_lines(stdout.expect("its output is ours"), Some(&tell)));
-        let stderr = thread::spawn(move || read_lines(stderr.expect("its errors are ours"), None));
+        let stderr = thread::spawn(move || stderr.map(|stderr| read_lines(stderr, None)).unwrap_or_default());
         (Self { child, stdout, stderr }, told)
     }
 
