@@ -5,8 +5,8 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle, Thread},
     time::Duration,
 };
 
@@ -55,13 +55,14 @@ pub type Group<S> = Vec<Box<dyn Job<S>>>;
 /// The jobs that wait, and who waits for jobs.
 struct Waiting<S> {
     jobs: VecDeque<Box<dyn Job<S>>>,
-    idle_threads: usize,
+    /// The threads that sleep. The last to fall asleep is woken first: its memory is warm, and requests that
+    /// come one by one all find the same thread, so that none of them is told from another by its thread.
+    idle: Vec<Thread>,
     closed: bool,
 }
 
 struct Queue<S> {
     waiting: Mutex<Waiting<S>>,
-    arrived: Condvar,
 }
 
 /// The threads and their queue. Dropping it, or [`Workers::close`], ends the threads once the queue is empty.
@@ -83,10 +84,8 @@ impl<S: 'static> Workers<S> {
         M: Fn() -> Result<S, Problem> + Clone + Send + 'static,
         R: Fn(&mut S, Group<S>) -> bool + Clone + Send + 'static,
     {
-        let queue = Arc::new(Queue {
-            waiting: Mutex::new(Waiting { jobs: VecDeque::new(), idle_threads: 0, closed: false }),
-            arrived: Condvar::new(),
-        });
+        let queue =
+            Arc::new(Queue { waiting: Mutex::new(Waiting { jobs: VecDeque::new(), idle: Vec::new(), closed: false }) });
         let threads = (0..limits.threads)
             .map(|_| {
                 let (queue, make, run_group) = (Arc::clone(&queue), make.clone(), run_group.clone());
@@ -164,11 +163,11 @@ impl<S> Queue<S> {
             return Err(Problem::new(Kind::Overloaded));
         }
         waiting.jobs.push_back(job);
-        let somebody_sleeps = waiting.idle_threads > 0;
-        drop(waiting);
         // A wake-up is a system call; a thread that is busy looks into the queue by itself.
-        if somebody_sleeps {
-            self.arrived.notify_one();
+        let sleeper = waiting.idle.pop();
+        drop(waiting);
+        if let Some(thread) = sleeper {
+            thread.unpark();
         }
         Ok(())
     }
@@ -184,15 +183,21 @@ impl<S> Queue<S> {
             if waiting.closed {
                 return None;
             }
-            waiting.idle_threads += 1;
-            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-            waiting.idle_threads -= 1;
+            waiting.idle.push(thread::current());
+            drop(waiting);
+            // Whoever takes this thread off the list wakes it, even if it has not fallen asleep yet.
+            thread::park();
+            waiting = lock(&self.waiting);
+            // It may also wake for no reason, and then it is still on the list.
+            let me = thread::current().id();
+            waiting.idle.retain(|thread| thread.id() != me);
         }
     }
 
     fn close(&self) {
-        lock(&self.waiting).closed = true;
-        self.arrived.notify_all();
+        let mut waiting = lock(&self.waiting);
+        waiting.closed = true;
+        waiting.idle.drain(..).for_each(|thread| thread.unpark());
     }
 }
 
