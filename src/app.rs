@@ -121,7 +121,7 @@ fn secret(config: &Config) -> Result<Secret, StartError> {
         (Some(secret), _) => Ok(secret.clone()),
         (None, DatabaseUrl::Sqlite(path)) => {
             let key = Secret::path_beside(path);
-            let (secret, made) = Secret::beside(path).map_err(|error| StartError::Key(key.clone(), error))?;
+            let (secret, made) = Secret::kept_in(&key).map_err(|error| StartError::Key(key.clone(), error))?;
             if made {
                 tracing::info!(path = %key.display(), "made a key to sign access tokens with");
             }

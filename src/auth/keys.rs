@@ -71,17 +71,16 @@ impl Secret {
         PathBuf::from(path)
     }
 
-    /// The secret that lies beside a SQLite file, made at the first start. Tells whether it was made now.
+    /// The secret that a file holds, made at the first start. Tells whether it was made now.
     ///
     /// # Errors
     /// The file cannot be read or written, or holds no secret.
-    pub fn beside(database: &Path) -> io::Result<(Self, bool)> {
-        let path = Self::path_beside(database);
-        let made = !fs::exists(&path)? && Self::random()?.publish(&path)?;
-        if fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
+    pub fn kept_in(path: &Path) -> io::Result<(Self, bool)> {
+        let made = !fs::exists(path)? && Self::random()?.publish(path)?;
+        if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
             tracing::warn!(path = %path.display(), "others than its owner can read the key; chmod 600 it");
         }
-        let secret = Self::parse(fs::read_to_string(&path)?.trim())
+        let secret = Self::parse(fs::read_to_string(path)?.trim())
             .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))?;
         Ok((secret, made))
     }

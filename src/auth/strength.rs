@@ -16,22 +16,20 @@ const OUR_WORDS: [&str; 4] = ["kennel", "dogowner", "dogs", "dog"];
 /// NIST SP 800-63B asks to refuse what is commonly used, expected or compromised; zxcvbn knows most of it.
 /// `context`, the username and the e-mail address, is expected, and so are its parts.
 pub fn check(password: &str, context: &[String]) -> Result<(), Fault> {
-    let expected = expected_words(context);
-    let judge = |text: &str| {
-        let beginning: String = text.chars().take(JUDGED).collect();
-        zxcvbn(&beginning, &expected.iter().map(String::as_str).collect::<Vec<_>>())
-    };
-    let mut estimate = judge(password);
+    let words = expected_words(context);
+    let expected: Vec<&str> = words.iter().map(String::as_str).collect();
+    judge(password, &expected)?;
+    // zxcvbn takes several expected words with something between them for hard.
+    let whole = password.to_lowercase();
+    let rest = expected.iter().fold(whole.clone(), |rest, word| rest.replace(word, ""));
+    if rest == whole { Ok(()) } else { judge(&rest, &expected) }
+}
+
+fn judge(text: &str, expected: &[&str]) -> Result<(), Fault> {
+    let beginning: String = text.chars().take(JUDGED).collect();
+    let estimate = zxcvbn(&beginning, expected);
     if estimate.guesses() >= ENOUGH_GUESSES {
-        // zxcvbn takes several expected words with something between them for hard.
-        let rest = without(password, &expected);
-        if rest.len() == password.len() {
-            return Ok(());
-        }
-        estimate = judge(&rest);
-        if estimate.guesses() >= ENOUGH_GUESSES {
-            return Ok(());
-        }
+        return Ok(());
     }
     let mut reasons = vec!["This password is too easy to guess.".to_owned()];
     if let Some(feedback) = estimate.feedback() {
@@ -51,10 +49,6 @@ fn expected_words(context: &[String]) -> Vec<String> {
     let mut words: Vec<_> = words.filter(|word| word.chars().count() >= 3).map(str::to_lowercase).collect();
     words.sort_unstable_by_key(|word| std::cmp::Reverse(word.len()));
     words
-}
-
-fn without(password: &str, words: &[String]) -> String {
-    words.iter().fold(password.to_lowercase(), |rest, word| rest.replace(word, ""))
 }
 
 #[cfg(test)]
