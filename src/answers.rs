@@ -236,6 +236,8 @@ enum CacheControl {
     /// The reader, who asks again before each use: a private book.
     Private,
     /// Anybody, likewise; but nobody keeps an error.
+    Open,
+    /// Anybody, for a minute without asking: public pages.
     Public,
 }
 
@@ -247,16 +249,19 @@ impl CacheControl {
             Self::NoStore
         } else if is_below("/dogowner") {
             Self::Private
-        } else {
+        } else if is_below("/users") || is_below("/dogs") {
             Self::Public
+        } else {
+            Self::Open
         }
     }
 
     fn value(self, status: StatusCode) -> &'static str {
         match self {
             Self::Private => "private, no-cache",
-            Self::Public if !is_error(status) => "no-cache",
-            Self::Public | Self::NoStore => "no-store",
+            Self::Open if !is_error(status) => "no-cache",
+            Self::Public if !is_error(status) => "public, max-age=60",
+            Self::Open | Self::Public | Self::NoStore => "no-store",
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     },
     config::{Config, ConfigError},
     db::{DatabaseUrl, Db, OpenError},
+    idempotency,
     problem::{Kind, Problem},
     routes,
     system::Draining,
@@ -207,7 +208,10 @@ impl Server {
     /// # Errors
     /// The server ended by itself.
     pub async fn wait(self) -> Result<(), StartError> {
+        let db = Data::clone(&self.state.db);
+        let sweeper = actix_web::rt::spawn(async move { idempotency::sweep(&db).await });
         let outcome = self.http.await;
+        sweeper.abort();
         self.state.hasher.close();
         self.state.db.close();
         outcome.map_err(|error| StartError::Run(format!("the server ended: {error}")))

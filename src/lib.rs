@@ -12,8 +12,14 @@ pub mod users;
 
 pub mod owners;
 
+pub mod co_owners;
 pub mod dogs;
+pub mod tasks;
 
+pub mod profiles;
+pub mod public;
+
+pub mod idempotency;
 pub mod problem;
 pub mod wire;
 

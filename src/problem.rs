@@ -1,5 +1,7 @@
 //! The one error type: what went wrong, as the caller is told it (RFC 9457), and what caused it, as the log
-//! is told it. The table of kinds is here; the body is completed by `answers`, which knows the request.
+//! is told it. The table of kinds is in `kinds`; the body is completed by `answers`, which knows the request.
+
+mod kinds;
 
 use std::{borrow::Cow, error::Error, fmt};
 
@@ -12,94 +14,7 @@ use actix_web::{
 };
 use serde::Serialize;
 
-/// Declares the kinds with their status, `type` (below `/problems/`), title and standard detail.
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident $status:ident $slug:literal $title:literal $detail:literal;)*) => {
-        /// What can go wrong, one for each problem `type`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind { $($(#[$doc])* $kind,)* }
-
-        impl Kind {
-            /// Every kind, in the order of their status.
-            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
-
-            const fn row(self) -> (StatusCode, &'static str, &'static str, &'static str) {
-                match self { $(Self::$kind => (StatusCode::$status, $slug, $title, $detail),)* }
-            }
-        }
-    };
-}
-
-kinds! {
-    MalformedRequest BAD_REQUEST "malformed-request" "The request cannot be read"
-        "Something in the request's line or headers cannot be understood.";
-    MalformedJson BAD_REQUEST "malformed-json" "The body is not JSON"
-        "Send one JSON object in UTF-8, each key once, and nothing after it.";
-    MissingToken UNAUTHORIZED "missing-token" "An access token is needed"
-        "Log in at /auth/login and send the access token as `Authorization: Bearer <token>`.";
-    InvalidToken UNAUTHORIZED "invalid-token" "The access token is not valid"
-        "This is not an access token of this server. Log in at /auth/login for a new one.";
-    ExpiredToken UNAUTHORIZED "expired-token" "The access token has expired"
-        "Log in at /auth/login for a new one.";
-    /// The session ended (logout), or its user is gone.
-    RevokedToken UNAUTHORIZED "revoked-token" "The session has ended"
-        "This access token's session has ended. Log in at /auth/login for a new one.";
-    InvalidCredentials UNAUTHORIZED "invalid-credentials" "Wrong username or password"
-        "No account has this username or e-mail with this password.";
-    /// Not there, or not yours: the caller cannot tell which.
-    NotFound NOT_FOUND "not-found" "Not found"
-        "There is nothing here that you can see.";
-    MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "This method does not exist here"
-        "The header Allow lists the methods that do.";
-    NotAcceptable NOT_ACCEPTABLE "not-acceptable" "No answer in a format that you accept"
-        "Send `Accept: */*`, or no Accept at all.";
-    RequestTimeout REQUEST_TIMEOUT "request-timeout" "The body took too long"
-        "Send the whole body within 10 seconds.";
-    UsernameTaken CONFLICT "username-taken" "The username is taken"
-        "Another account has this username (letter case does not count). Choose another one.";
-    EmailTaken CONFLICT "email-taken" "The e-mail address is taken"
-        "Another account has this e-mail address (letter case does not count). Log in with it, or use another one.";
-    OwnerHasDogs CONFLICT "owner-has-dogs" "The owner still has dogs"
-        "Delete the dogs, or give them another owner, first.";
-    ContentTooLarge PAYLOAD_TOO_LARGE "content-too-large" "The body is too large"
-        "A body may have 65,536 bytes.";
-    UriTooLong URI_TOO_LONG "uri-too-long" "The address is too long"
-        "Path and query together may have 8,192 bytes.";
-    UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body is not sent as JSON"
-        "Send `Content-Type: application/json`, in UTF-8 and not compressed.";
-    ValidationFailed UNPROCESSABLE_ENTITY "validation-failed" "Some fields are not valid"
-        "Some fields need attention.";
-    HeaderFieldsTooLarge REQUEST_HEADER_FIELDS_TOO_LARGE "header-fields-too-large" "The headers are too large"
-        "All headers together may have 16,384 bytes.";
-    Internal INTERNAL_SERVER_ERROR "internal-error" "Something went wrong here"
-        "This is our fault, and it was logged under the request_id. Try again later.";
-    /// More work than can be done in time: our capacity, not the caller's quota.
-    Overloaded SERVICE_UNAVAILABLE "overloaded" "The server is busy"
-        "Too much is waiting to be done. Try again in a second.";
-    /// The database does not answer, or the server is shutting down.
-    Unavailable SERVICE_UNAVAILABLE "unavailable" "The service is not available"
-        "The database does not answer, or the server is shutting down. Try again in a second.";
-}
-
-impl Kind {
-    /// The status of the answer.
-    #[must_use]
-    pub const fn status(self) -> StatusCode {
-        self.row().0
-    }
-
-    /// The last segment of the problem's `type`.
-    #[must_use]
-    pub const fn slug(self) -> &'static str {
-        self.row().1
-    }
-
-    /// What it is called, for people.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        self.row().2
-    }
-}
+pub use self::kinds::Kind;
 
 /// Where in the request a fault is.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -163,7 +78,7 @@ impl Problem {
             Kind::Overloaded | Kind::Unavailable => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         };
-        Self(Box::new(Inner { kind, detail: Cow::Borrowed(kind.row().3), errors: Vec::new(), header, cause: None }))
+        Self(Box::new(Inner { kind, detail: Cow::Borrowed(kind.detail()), errors: Vec::new(), header, cause: None }))
     }
 
     /// A failure of ours. The cause goes to the log, never to the caller.

@@ -16,10 +16,10 @@ use actix_web::{
 
 use crate::{
     auth::{self, gate::gate},
-    dogs, owners,
+    co_owners, dogs, owners,
     problem::{Kind, Problem},
-    system, users,
-    wire::{CanonicalPath, unknown_parameter},
+    profiles, public, system, tasks, users,
+    wire::{CanonicalPath, tagged, unknown_parameter},
 };
 
 /// The whole surface. A plural path and the tutorial's singular one are one resource; the first is canonical.
@@ -38,22 +38,54 @@ fn table() -> Vec<Area> {
             at(&["/logout"], vec![post(auth::handlers::logout)]),
         ]),
         gated("/me", vec![
-            at(&[""], vec![get(users::handlers::show)]),
+            at(&[""], vec![
+                get(users::handlers::show),
+                patch(users::handlers::update),
+                delete(users::handlers::delete),
+            ]),
+            at(&["/export"], vec![get(users::handlers::show_export)]),
+            at(&["/profile"], vec![
+                get(profiles::handlers::show),
+                put(profiles::handlers::replace),
+                delete(profiles::handlers::delete),
+            ]),
         ]),
         gated("/dogowner", vec![
-            at(&["/owners", "/owner"], vec![get(owners::handlers::list).paged(), post(owners::handlers::create)]),
+            at(&["/owners", "/owner"], vec![get(owners::handlers::list).queried(), post(owners::handlers::create)]),
             at(&["/owners/{owner_id}"], vec![
                 get(owners::handlers::show),
+                put(owners::handlers::replace),
                 patch(owners::handlers::update),
-                delete(owners::handlers::delete),
+                delete(owners::handlers::delete).queried(),
             ]),
-            at(&["/owners/{owner_id}/dogs"], vec![get(dogs::handlers::list_of_owner).paged()]),
-            at(&["/dogs", "/dog"], vec![get(dogs::handlers::list).paged(), post(dogs::handlers::create)]),
+            at(&["/owners/{owner_id}/dogs"], vec![get(dogs::handlers::list_of_owner).queried()]),
+            at(&["/dogs", "/dog"], vec![get(dogs::handlers::list).queried(), post(dogs::handlers::create)]),
             at(&["/dogs/{dog_id}"], vec![
-                get(dogs::handlers::show),
+                get(dogs::handlers::show).queried(),
+                put(dogs::handlers::replace),
                 patch(dogs::handlers::update),
                 delete(dogs::handlers::delete),
             ]),
+            at(&["/dogs/{dog_id}/co-owners"], vec![get(co_owners::handlers::list).queried()]),
+            at(&["/dogs/{dog_id}/co-owners/{owner_id}"], vec![
+                put(co_owners::handlers::create),
+                delete(co_owners::handlers::delete),
+            ]),
+            at(&["/tasks"], vec![get(tasks::handlers::list).queried(), post(tasks::handlers::create)]),
+            at(&["/tasks/{task_id}"], vec![
+                get(tasks::handlers::show),
+                put(tasks::handlers::replace),
+                patch(tasks::handlers::update),
+                delete(tasks::handlers::delete),
+            ]),
+        ]),
+        public("/users", vec![
+            at(&["/{username}"], vec![get(public::handlers::show_user)]),
+            at(&["/{username}/dogs"], vec![get(public::handlers::list_dogs_of_user).queried()]),
+        ]),
+        public("/dogs", vec![
+            at(&[""], vec![get(public::handlers::list_dogs).queried()]),
+            at(&["/{dog_id}"], vec![get(public::handlers::show_dog)]),
         ]),
     ]
 }
@@ -76,7 +108,7 @@ pub fn surface() -> Vec<(Method, String)> {
 
 /// Puts the table into an app.
 pub fn mount(config: &mut ServiceConfig) {
-    for Area { prefix, gated, resources } in table() {
+    for Area { prefix, access, resources } in table() {
         let resources: Vec<_> = resources.into_iter().map(|resource| resource.into_actix(prefix)).collect();
         if prefix.is_empty() {
             for resource in resources {
@@ -86,10 +118,10 @@ pub fn mount(config: &mut ServiceConfig) {
         }
         let scope = resources.into_iter().fold(web::scope(prefix), actix_web::Scope::service);
         let scope = scope.default_service(web::to(not_found));
-        if gated {
-            config.service(scope.wrap(from_fn(gate)))
-        } else {
-            config.service(scope)
+        match access {
+            Access::Open => config.service(scope),
+            Access::Gated => config.service(scope.wrap(from_fn(gate))),
+            Access::Public => config.service(scope.wrap(from_fn(tagged))),
         };
     }
 }
@@ -99,19 +131,33 @@ pub async fn not_found() -> Result<HttpResponse, Problem> {
     Err(Problem::new(Kind::NotFound))
 }
 
-/// Resources below one prefix, behind the gate or not.
+/// Resources below one prefix, and for whom they are.
 struct Area {
     prefix: &'static str,
-    gated: bool,
+    access: Access,
     resources: Vec<Resource>,
 }
 
+/// Who may call, and who may keep the answers.
+enum Access {
+    /// Anybody.
+    Open,
+    /// Whoever has a session.
+    Gated,
+    /// Anybody; and caches may keep the answers and ask whether they are still good.
+    Public,
+}
+
 fn open(prefix: &'static str, resources: Vec<Resource>) -> Area {
-    Area { prefix, gated: false, resources }
+    Area { prefix, access: Access::Open, resources }
 }
 
 fn gated(prefix: &'static str, resources: Vec<Resource>) -> Area {
-    Area { prefix, gated: true, resources }
+    Area { prefix, access: Access::Gated, resources }
+}
+
+fn public(prefix: &'static str, resources: Vec<Resource>) -> Area {
+    Area { prefix, access: Access::Public, resources }
 }
 
 /// One thing, under one path or several, and what can be done with it.
@@ -132,7 +178,7 @@ impl Resource {
             resource = resource.app_data(CanonicalPath(format!("{prefix}{canonical}")));
         }
         let resource = self.verbs.into_iter().fold(resource, |resource, verb| {
-            let route = if verb.paged { verb.route } else { verb.route.wrap(from_fn(refuse_any_query)) };
+            let route = if verb.queried { verb.route } else { verb.route.wrap(from_fn(refuse_any_query)) };
             resource.route(route)
         });
         resource.default_service(web::to(move |request: HttpRequest| {
@@ -154,13 +200,13 @@ impl Resource {
 struct Verb {
     method: Method,
     route: Route,
-    paged: bool,
+    queried: bool,
 }
 
 impl Verb {
-    /// Its handler takes a `Page`, which reads the query; elsewhere there is none to read.
-    fn paged(mut self) -> Self {
-        self.paged = true;
+    /// Its handler takes a `Page` or `Queried`, which reads the query; elsewhere there is none to read.
+    fn queried(mut self) -> Self {
+        self.queried = true;
         self
     }
 }
@@ -173,7 +219,7 @@ macro_rules! verbs {
             Args: actix_web::FromRequest + 'static,
             F::Output: actix_web::Responder + 'static,
         {
-            Verb { method: Method::$method, route: web::route().guard($guard).to(handler), paged: false }
+            Verb { method: Method::$method, route: web::route().guard($guard).to(handler), queried: false }
         }
     )*};
 }
@@ -181,6 +227,7 @@ macro_rules! verbs {
 verbs! {
     get GET guard::Any(guard::Get()).or(guard::Head());
     post POST guard::Post();
+    put PUT guard::Put();
     patch PATCH guard::Patch();
     delete DELETE guard::Delete();
 }

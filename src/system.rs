@@ -30,6 +30,8 @@ struct Links {
     login: &'static str,
     owners: &'static str,
     dogs: &'static str,
+    tasks: &'static str,
+    public_dogs: &'static str,
     health: &'static str,
 }
 
@@ -60,6 +62,8 @@ pub async fn show() -> Json<ServiceOut> {
             login: "/auth/login",
             owners: "/dogowner/owners",
             dogs: "/dogowner/dogs",
+            tasks: "/dogowner/tasks",
+            public_dogs: "/dogs",
             health: "/health/ready",
         },
     })

@@ -7,35 +7,71 @@ there, or with an owner that is not there, tests little. So the rows of the exam
 import functools
 import itertools
 import os
+import re
+import zlib
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 import schemathesis
+from schemathesis.core.parameters import ParameterLocation
 
 URL = os.environ["KENNEL_URL"]
 PASSWORD = "seven brown sofas at dawn"  # as in the contract
 numbers = itertools.count(1)
+contract = {}
+session = requests.Session()
 
 
 def call(method, path, token=None, **body):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = requests.request(method, URL + path, headers=headers, json=body or None, timeout=10)
+    answer = session.request(method, URL + path, headers=headers, json=body or None, timeout=10)
     answer.raise_for_status()
     return answer
 
 
-def log_in():
-    return call("POST", "/auth/login", username="alice", password=PASSWORD).json()["access_token"]
+def log_in(name):
+    return call("POST", "/auth/login", username=name, password=PASSWORD).json()["access_token"]
 
 
-for name in ("alice", "bob"):
+def sign_in(name):
     call("POST", "/auth/signup", username=name, email=f"{name}@example.com", password=PASSWORD)
-alice = log_in()
-for path, bodies in {
-    "/dogowner/owners": [{"name": "Ann"}, {"name": "Ben"}],
-    "/dogowner/dogs": [{"name": "Rex", "owner_id": 1}, {"name": "Lex", "owner_id": 1}],
-}.items():
+    return log_in(name)
+
+
+alice, bob = sign_in("alice"), sign_in("bob")
+# Somebody whom nobody misses: may be renamed, and shown or not.
+zoe = sign_in("zoe")
+
+# The letters that the examples look for are in each of them.
+EXAMPLES = {
+    "/dogowner/owners": [{"name": "Ann of Exeter"}, {"name": "Ben of Exeter"}],
+    "/dogowner/dogs": [
+        {"name": "Rex", "owner_id": 1, "co_owner_ids": [2], "born_on": "2024-05-01"},
+        {"name": "Lex", "owner_id": 1},
+    ],
+    "/dogowner/tasks": [
+        {"name": "Walk Rex", "dog_id": 1, "completed": False, "due_on": "2026-11-30"},
+        {"name": "Walk Lex", "dog_id": 1, "completed": False, "due_on": "2026-11-30"},
+    ],
+}
+for path, bodies in EXAMPLES.items():
     ids = [call("POST", path, alice, **body).json()["id"] for body in bodies]
     assert ids == [1, 2], f"{path} is not the first of a fresh database"
+
+
+def show(token):
+    """Makes somebody's page public."""
+    call("PUT", "/me/profile", token, description="Two dogs, one sofa.")
+
+
+def write_examples_anew():
+    """Takes the rows of the examples away from others, with which they would go."""
+    for path in ("/dogowner/dogs", "/dogowner/tasks"):
+        for number, body in enumerate(EXAMPLES[path], start=1):
+            call("PUT", f"{path}/{number}", alice, **body)
+
+
+show(alice)
 
 
 @schemathesis.hook
@@ -46,10 +82,16 @@ def before_load_schema(context, raw_schema):
     that is `readOnly`, so the promise would go untested.
     """
     del raw_schema["components"]["schemas"]["Ignored"]["readOnly"]
+    contract.update(raw_schema)
 
 
 # The rows that chains of requests have made.
 made_in_chains = set()
+ROOMS = {
+    "owner_id": ("/dogowner/owner", lambda: call("POST", "/dogowner/owners", alice, name="Ann")),
+    "dog_id": ("/dogowner/dog", lambda: call("POST", "/dogowner/dogs", alice, name="Rex", owner_id=1)),
+    "task_id": ("/dogowner/tasks", lambda: call("POST", "/dogowner/tasks", alice, name="Walk", dog_id=1)),
+}
 
 
 @schemathesis.hook
@@ -61,18 +103,27 @@ def before_call(context, case, kwargs):
     if case.meta is None:
         return
     operation = case.operation.definition.raw["operationId"]
-    path, query, body = case.path_parameters or {}, case.query or {}, case.body
     is_chain = case.meta.phase.name.value == "stateful"
+    keep_credentials(case, operation)
+    keep_people(case, operation, is_chain)
+    keep_rows(case, operation, is_chain)
+    keep_query(case, is_chain)
+    keep_headers(case)
 
+
+def keep_credentials(case, operation):
     # A logout ends a session of its own, so that the session of all the others lives on.
     if operation == "logout" and "Authorization" in case.headers:
-        case.headers["Authorization"] = f"Bearer {log_in()}"
+        case.headers["Authorization"] = f"Bearer {log_in('alice')}"
 
     # Half of the wrong credentials are sent as tokens, or nobody would look into them.
     credentials = case.headers.get("Authorization", "Bearer ")
     if not credentials.startswith("Bearer ") and next(numbers) % 2:
         case.headers["Authorization"] = f"Bearer {credentials}"
 
+
+def keep_people(case, operation, is_chain):
+    body = case.body
     # Whoever signs up as alice would find her there. In chains everybody is new.
     if operation == "signup" and isinstance(body, dict):
         for key, value, new in (
@@ -83,34 +134,125 @@ def before_call(context, case, kwargs):
                 body = {**body, key: new}
         case.body = body
 
-    # The rows of the examples stay, and chains remove only what chains have made; a new row goes instead.
-    for name, make in (
-        ("owner_id", lambda: call("POST", "/dogowner/owners", alice, name="Ann")),
-        ("dog_id", lambda: call("POST", "/dogowner/dogs", alice, name="Rex", owner_id=1)),
-    ):
-        row = path.get(name)
-        if case.method == "DELETE" and (row in (1, 2) or is_chain and (name, row) not in made_in_chains):
-            if isinstance(row, int):
-                case.path_parameters = {name: make().json()["id"]}
+    # The people of the examples stay, keep their names and their pages; somebody else goes instead.
+    if case.auth_identity is None or case.headers.get("Authorization", "").count(".") != 2:
+        return
+    instead = None
+    if operation == "delete_me":
+        instead = sign_in(f"mayfly-{next(numbers)}")
+    elif operation == "update_me" and isinstance(body, dict) and "username" in body:
+        instead = zoe
+    elif operation == "delete_profile":
+        instead = zoe
+        show(zoe)
+    if instead:
+        case.headers["Authorization"] = f"Bearer {instead}"
 
-    # A cursor is whatever the server gave, for the very list; of the dogs of another owner, take the first page.
-    if query.get("cursor") == "b3Bh":
-        case.query = {name: value for name, value in query.items() if name != "cursor"}
-        if path.get("owner_id", 1) == 1:
-            case.query["cursor"] = cursor_of(case.operation.path.replace("{owner_id}", "1"))
+
+def keep_rows(case, operation, is_chain):
+    # Schemathesis would take a read-only `id` that it sent for the id of the new row, and look for that.
+    if is_chain and operation.startswith("create_") and isinstance(case.body, dict):
+        case.body = {name: value for name, value in case.body.items() if name != "id"}
+
+    # Of many owners at random one would hardly ever be there; mostly those of the examples stand for them.
+    co_owners = case.body.get("co_owner_ids") if isinstance(case.body, dict) else None
+    if co_owners and case.meta.generation.mode.is_positive and not is_spared(case, co_owners):
+        ids = {1 + int(co_owner) % 2 for co_owner in co_owners} - {case.body.get("owner_id")}
+        case.body = {**case.body, "co_owner_ids": sorted(ids)}
+
+    # The rows of the examples stay, and chains remove only what chains have made; a new row goes instead.
+    for name, (_, make) in ROOMS.items():
+        row = str((case.path_parameters or {}).get(name))
+        if operation != f"delete_{name.removesuffix('_id')}" or not row.isdecimal():
+            continue
+        if row in ("1", "2") or is_chain and ((name, row) not in made_in_chains or has_more(name, row)):
+            case.path_parameters = {name: make().json()["id"]}
+        elif operation != "delete_task":
+            write_examples_anew()
+
+
+def has_more(name, row):
+    """Whether other rows, which a chain may remember, would go with this one."""
+    lists = {"owner_id": f"/dogowner/owners/{row}/dogs?limit=1", "dog_id": f"/dogowner/tasks?dog_id={row}&limit=1"}
+    answer = session.get(URL + lists[name], headers={"Authorization": f"Bearer {alice}"}) if name in lists else None
+    return answer is not None and answer.ok and answer.json() != []
+
+
+def keep_query(case, is_chain):
+    if not case.meta.generation.mode.is_positive:
+        return
+    query = dict(case.query or {})
+    # A key that comes twice is refused, and of so few keys many would.
+    sort = query.get("sort")
+    if sort and not is_spared(case, sort):
+        keys = {key.removeprefix("-"): key for key in reversed(sort.split(","))}
+        query["sort"] = ",".join(reversed(keys.values()))
+    # A cursor is whatever the server gave, for the very list with the very filters. Chains take the first page.
+    cursor = query.get("cursor")
+    if cursor and not is_spared(case, cursor):
+        filters = {name: value for name, value in query.items() if name not in ("limit", "cursor", "count", "expand")}
+        query["cursor"] = None if is_chain else cursor_of(case.formatted_path, tuple(sorted(filters.items())))
+        query = {name: value for name, value in query.items() if value is not None}
+    case.query = query
+
+
+@functools.cache
+def cursor_of(path, filters):
+    headers = {"Authorization": f"Bearer {alice}"}
+    answer = session.get(URL + path, params=[("limit", "1"), *filters], headers=headers, timeout=10)
+    return answer.links["next"]["url"].partition("cursor=")[2] if "next" in answer.links else None
+
+
+def keep_headers(case):
+    headers = case.headers
+    # A key stands for one request, and few are ever the same. In chains none is.
+    key = headers.get("Idempotency-Key")
+    if key is not None and not is_under_test(case, "Idempotency-Key") and not is_spared(case, key):
+        headers["Idempotency-Key"] = f"{key[:200]}-{next(numbers)}"
+
+    # What a precondition names is mostly the version that there is, or nearly every write would be in vain.
+    held, unwanted = headers.get("If-Match"), headers.get("If-None-Match")
+    if case.method in ("PUT", "PATCH", "DELETE"):
+        if held is not None and not is_under_test(case, "If-Match") and not (is_tag(held) and is_spared(case, held)):
+            headers["If-Match"] = version(case) or '"1"'
+        if unwanted is not None and not is_under_test(case, "If-None-Match"):
+            headers["If-None-Match"] = unwanted if is_tag(unwanted) and is_spared(case, unwanted) else '"0"'
+    elif unwanted == '"3"' and case.meta.phase.name.value == "examples":
+        headers["If-None-Match"] = version(case) or unwanted
+
+
+def is_under_test(case, header):
+    """Whether this header, or any header, is what is wrong with the request."""
+    if case.meta.phase.name.value == "coverage":
+        return getattr(case.meta.phase.data, "parameter", None) == header
+    part = case.meta.components.get(ParameterLocation.HEADER)
+    return part is not None and part.mode.is_negative
+
+
+def is_tag(value):
+    # What schemathesis takes for good may have lost its quotes.
+    return re.search(contract["components"]["schemas"]["EntityTags"]["pattern"], value) is not None
+
+
+def is_spared(case, value):
+    """Whether a value is left as it is: of those made up at random one in four, and always in the same requests."""
+    if case.meta.phase.name.value in ("examples", "stateful"):
+        return False
+    request = (value, case.path_parameters, case.query, case.body if isinstance(case.body, dict) else None)
+    return zlib.crc32(repr(request).encode()) % 4 == 0
+
+
+def version(case):
+    headers = {"Authorization": case.headers["Authorization"]} if "Authorization" in case.headers else {}
+    return session.get(URL + case.formatted_path, headers=headers, timeout=10).headers.get("ETag")
 
 
 @schemathesis.hook
 def after_call(context, case, response):
     if case.meta is not None and case.meta.phase.name.value == "stateful" and response.status_code == 201:
-        for name, area in (("owner_id", "/dogowner/owner"), ("dog_id", "/dogowner/dog")):
+        for name, (area, _) in ROOMS.items():
             if case.operation.path.startswith(area):
-                made_in_chains.add((name, response.json()["id"]))
-
-
-@functools.cache
-def cursor_of(path):
-    return call("GET", f"{path}?limit=1", alice).links["next"]["url"].partition("cursor=")[2]
+                made_in_chains.add((name, str(response.json()["id"])))
 
 
 @schemathesis.check
@@ -120,7 +262,9 @@ def every_answer_has_what_all_have(ctx, response, case):
     path = case.operation.path
     area = "/" + path.split("/")[1]
     error = response.status_code >= 400
+    public = "no-store" if error else "public, max-age=60"
     caching = {"/auth": "no-store", "/me": "no-store", "/dogowner": "private, no-cache"}
+    caching |= {"/users": public, "/dogs": public}
     expected = {
         "cache-control": caching.get(area, "no-store" if error else "no-cache"),
         "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -135,18 +279,95 @@ def every_answer_has_what_all_have(ctx, response, case):
     assert problem["status"] == response.status_code, "the problem has another status than the answer"
     assert problem["request_id"] == headers["x-request-id"], "the problem has another id than the answer"
     assert ("instance" in problem) == (response.status_code != 404), "only a 404 has no instance"
-    if response.status_code == 422:
+    assert "etag" not in headers, "an error has no version"
+    if response.status_code == 422 and problem["type"] != "/problems/idempotency-key-reused":
         assert problem["errors"], "a 422 names what is wrong"
     if response.status_code == 401:
         bare = problem["type"] in ("/problems/missing-token", "/problems/invalid-credentials")
         assert bare == (headers["www-authenticate"] == "Bearer"), "the challenge does not fit the problem"
 
 
+@schemathesis.check
+def headers_answer_headers(ctx, response, case):
+    """What is there only because the request asked for it."""
+    asked = {name.lower() for name in response.request.headers}
+    answered = set(response.headers)
+    query = query_of(response)
+    if response.status_code == 304:
+        assert "if-none-match" in asked, "nobody asked whether it was modified"
+    if response.status_code == 412:
+        assert asked & {"if-match", "if-none-match"}, "nobody set a condition"
+    if "idempotency-replayed" in answered:
+        assert "idempotency-key" in asked, "nobody gave a key"
+    if response.status_code == 200 and case.method == "GET":
+        assert ("x-total-count" in answered) == (query.get("count") == "true"), "it is counted if and only if asked for"
+
+
+DOGS = ("/dogowner/dogs", "/dogowner/dog", "/dogowner/dogs/{dog_id}", "/dogowner/owners/{owner_id}/dogs")
+
+
+@schemathesis.check
+def dogs_are_expanded_as_asked(ctx, response, case):
+    """`expand` adds the very rows that the ids mean, and nothing else."""
+    if response.status_code != 200 or case.method != "GET" or case.operation.path not in DOGS:
+        return
+    wanted = set(filter(None, query_of(response).get("expand", "").split(",")))
+    body = response.json()
+    for dog in body if isinstance(body, list) else [body]:
+        assert {"owner", "co_owners"} & set(dog) == wanted, "it is expanded in another way than asked for"
+        assert dog.get("owner", {"id": dog["owner_id"]})["id"] == dog["owner_id"], "this is not the owner"
+        ids = [owner["id"] for owner in dog["co_owners"]] if "co_owners" in dog else dog["co_owner_ids"]
+        assert ids == dog["co_owner_ids"] == sorted(set(ids)), "these are not the co-owners"
+    if isinstance(body, dict):
+        assert ("etag" in response.headers) == (not wanted), "a dog has a version unless it is expanded"
+
+
+@schemathesis.check
+def rows_are_as_asked(ctx, response, case):
+    """Lists have the rows that the filters name, in the order that `sort` names, and no more than `limit`."""
+    if response.status_code != 200 or not case.operation.definition.raw["operationId"].startswith("list_"):
+        return
+    rows, query = response.json(), query_of(response)
+    assert len(rows) <= min(int(query.get("limit", 50)), 200), "these are more rows than asked for"
+    for row in rows:
+        if "owner_id" in query:
+            assert row["owner_id"] == int(query["owner_id"]), "this is the dog of another owner"
+        if "dog_id" in query:
+            assert row["dog_id"] == int(query["dog_id"]), "this is the task for another dog"
+        if "completed" in query:
+            assert row["completed"] == (query["completed"] == "true"), "it is completed, or it is not"
+        if "due_before" in query:
+            assert row["due_on"] and row["due_on"] < query["due_before"], "it is not due before then"
+    keys = query.get("sort", "id").split(",")
+    direction, last = re.fullmatch("(-?)(.*)", keys[-1]).groups()
+    keys += [direction + "name"] * (last in ("born_on", "due_on")) + [direction + "id"]
+    for one, other in itertools.pairwise(rows):
+        for key in keys:
+            name = key.removeprefix("-")
+            # An unknown date is the last.
+            before, after = (row[name] or "9999-12-31" for row in (one, other))
+            # Only the server knows which names are alike but for the letter case, and the time to the microsecond.
+            if name in ("name", "created_at") and (name == "name") == (before != after):
+                break
+            if before != after:
+                assert (before < after) != key.startswith("-"), f"these rows are not sorted by {key}"
+                break
+
+
+def query_of(response):
+    return dict(parse_qsl(urlsplit(response.request.url).query, keep_blank_values=True))
+
+
 # A request can obey the schema and still be refused, but only for these reasons, and only where
 # schemathesis.toml expects a 422.
 BEYOND_THE_SCHEMA = {
     ("cursor", "invalid_cursor"),
+    ("sort", "repeated"),
     ("/owner_id", "not_found"),
+    ("/co_owner_ids/*", "not_found"),
+    ("/co_owner_ids/*", "already_primary"),
+    ("/dog_id", "not_found"),
+    ("/email", "unchangeable"),
     ("/password", "too_guessable"),
     ("/username", "reserved"),
 }
@@ -157,6 +378,11 @@ def refused_for_a_reason_beyond_the_schema(ctx, response, case):
     """Keeps the 422s that schemathesis.toml expects from hiding others."""
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code != 422:
         return
-    for error in response.json()["errors"]:
-        reason = (error.get("pointer", error.get("parameter")), error["code"])
+    problem = response.json()
+    if problem["type"] == "/problems/idempotency-key-reused":
+        assert "Idempotency-Key" in response.request.headers, "nobody gave a key"
+        return
+    for error in problem["errors"]:
+        place = re.sub(r"/[0-9]+$", "/*", error.get("pointer", error.get("parameter")))
+        reason = (place, error["code"])
         assert reason in BEYOND_THE_SCHEMA, f"a request that obeys the schema was refused: {error}"

@@ -17,7 +17,7 @@ use crate::{
     db::Db,
     problem::{Kind, Problem},
     users::{LoginKey, NewUser, UserId, UserOut, Users},
-    wire::{Valid, created},
+    wire::{Created, Valid},
 };
 
 /// The most characters of a `User-Agent` that are kept.
@@ -31,7 +31,7 @@ pub async fn signup(body: Valid<SignupIn>, hasher: Data<Hasher>, db: Data<Db>) -
     let new = NewUser::new(&username, &email, &password_hash);
     let user = db.write(move |conn| Users::create(conn, &new)).await?;
     tracing::info!(user_id = user.id, "signup");
-    created("/me", &UserOut::from(user))
+    Ok(Created::new("/me".to_owned(), &UserOut::from(user))?.into())
 }
 
 /// `POST /auth/login`

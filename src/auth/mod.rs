@@ -14,6 +14,8 @@ pub mod token;
 mod wire;
 
 pub use gate::CurrentUser;
+pub use repo::Sessions;
+pub use wire::SessionOut;
 
 /// Stands for the table of sessions.
 pub enum Session {}

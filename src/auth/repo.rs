@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::{
+    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper,
+};
 
-use super::{CurrentUser, SessionId, token::Bearer};
+use super::{CurrentUser, SessionId, token::Bearer, wire::SessionFilter};
 use crate::{
     db::{
         Broken, Connection, OnConstraint,
+        keyset::{Found, Key, Sort},
         schema::{sessions, users},
         timestamp::Timestamp,
     },
     problem::{Kind, Problem},
     users::UserId,
+    wire::Asked,
 };
 
 /// The sessions of one user.
@@ -37,7 +41,24 @@ pub struct BegunSession {
     pub began_at: Timestamp,
 }
 
+/// A stored session, as far as its user may see it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub struct SessionRow {
+    pub id: i64,
+    pub user_agent: Option<String>,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// By id only.
+pub const SORTS: &[Sort<SessionRow>] =
+    &[Sort { name: "id", sql: "sessions.id", key: |row| Key::Id(row.id), then: None }];
+
 impl Sessions {
+    #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
@@ -71,6 +92,15 @@ impl Sessions {
             )?;
         let id = SessionId::new(id).ok_or_else(|| Problem::internal("a session's id is not positive"))?;
         Ok(BegunSession { id, began_at: now })
+    }
+
+    /// A page of them, by id.
+    pub fn list(&self, conn: &mut Connection, asked: &Asked<SessionFilter>) -> Result<Found<SessionRow>, Problem> {
+        asked.window.page(|step| {
+            let mine = sessions::table.filter(sessions::user_id.eq(self.0.get())).into_boxed();
+            let page = mine.filter(step.rows).order(step.order).limit(step.limit);
+            page.select(SessionRow::as_select()).load(conn)
+        })
     }
 
     /// Ends a session; one that ended already, or is somebody else's, stays as it is.

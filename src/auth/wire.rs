@@ -2,10 +2,14 @@
 
 use serde::Serialize;
 
-use super::password::Password;
+use super::{
+    password::Password,
+    repo::{SORTS, SessionRow},
+};
 use crate::{
+    db::{keyset::Sort, timestamp::Timestamp},
     users::{Email, UserOut, Username},
-    wire::{Fault, Fields, FromBody, text},
+    wire::{Fault, Fields, FromBody, FromQuery, List, Query, text},
 };
 
 /// The longest name to log in with: an e-mail address.
@@ -61,4 +65,37 @@ pub struct TokensOut {
 #[derive(Serialize)]
 pub struct MessageOut {
     pub message: &'static str,
+}
+
+/// All sessions of a user.
+#[derive(Default)]
+pub struct SessionFilter;
+
+impl FromQuery for SessionFilter {
+    fn from_query(_: &mut Query<'_>) -> Self {
+        Self
+    }
+}
+
+impl List for SessionFilter {
+    type Row = SessionRow;
+    const SORTS: &'static [Sort<SessionRow>] = SORTS;
+}
+
+/// A session, for the user whose it is. Nothing of it opens a door.
+#[derive(Serialize)]
+pub struct SessionOut {
+    id: i64,
+    user_agent: Option<String>,
+    created_at: Timestamp,
+    last_seen_at: Timestamp,
+    expires_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+}
+
+impl From<SessionRow> for SessionOut {
+    fn from(row: SessionRow) -> Self {
+        let SessionRow { id, user_agent, created_at, last_seen_at, expires_at, revoked_at } = row;
+        Self { id, user_agent, created_at, last_seen_at, expires_at, revoked_at }
+    }
 }

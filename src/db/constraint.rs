@@ -57,7 +57,11 @@ pub trait OnConstraint<T> {
 
 impl<T> OnConstraint<T> for Result<T, Error> {
     fn on_constraint(self, explain: impl FnOnce(&Broken) -> Option<Problem>) -> Result<T, Problem> {
-        self.map_err(|error| Broken::by(&error).as_ref().and_then(explain).unwrap_or_else(|| error.into()))
+        self.map_err(|error| match Broken::by(&error).as_ref().and_then(explain) {
+            // The door may still want to know what it was.
+            Some(problem) => problem.caused_by(error),
+            None => error.into(),
+        })
     }
 }
 

@@ -38,10 +38,22 @@ fn is_busy(error: &Error) -> bool {
     }
 }
 
-/// Whether PostgreSQL asks for the transaction to be run again.
+/// Constraints that a transaction breaks only because another one was quicker; run again, it sees what that did.
+const RACES: &[&str] = &[
+    // A dog was written down while its user became public, or private.
+    "dogs_user_fkey",
+    // The same key came twice at once.
+    "idempotency_keys_user_id_key_unique",
+];
+
+/// Whether a transaction on PostgreSQL is to be run again: PostgreSQL asks for it, or it lost a race.
 pub fn wants_a_retry(problem: &Problem) -> bool {
-    database_error(problem).is_some_and(|error| {
-        matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) || is_deadlock(error)
+    database_error(problem).is_some_and(|error| match error {
+        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
+        Error::DatabaseError(_, information) => {
+            is_deadlock(error) || information.constraint_name().is_some_and(|name| RACES.contains(&name))
+        }
+        _ => false,
     })
 }
 

@@ -4,12 +4,17 @@
 use std::{collections::HashSet, fmt};
 
 use diesel::{
+    ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     migration::{Migration, MigrationSource, MigrationVersion},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Connection, MultiBackend, OpenError};
+use super::{
+    Connection, MultiBackend, OpenError,
+    schema::{dogs, owners},
+};
+use crate::wire::text::search_key;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -33,11 +38,39 @@ pub fn run(conn: &mut Connection) -> Result<Vec<String>, OpenError> {
     locked(conn, |conn| {
         refuse_newer(conn)?;
         let pending = conn.pending_migrations(source(conn))?;
-        for migration in &pending {
-            conn.run_migration(migration)?;
+        if let Some((last, before)) = pending.split_last() {
+            for migration in before {
+                conn.run_migration(migration)?;
+            }
+            // Before the last one, so that whoever is interrupted here begins here again.
+            fill_name_keys(conn)?;
+            conn.run_migration(last)?;
         }
         Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
     })
+}
+
+/// Gives the rows that were there before names were searched and sorted what they are found by; SQL alone cannot
+/// make it.
+fn fill_name_keys(conn: &mut Connection) -> QueryResult<()> {
+    const AT_ONCE: i64 = 1_000;
+    macro_rules! fill {
+        ($($table:ident)*) => {$(
+            loop {
+                let empty = $table::table.filter($table::name_key.eq("")).order($table::id).limit(AT_ONCE);
+                let rows: Vec<(i64, String)> = empty.select(($table::id, $table::name)).load(conn)?;
+                if rows.is_empty() {
+                    break;
+                }
+                for (id, name) in rows {
+                    let row = $table::table.find(id);
+                    let _one = diesel::update(row).set($table::name_key.eq(search_key(&name))).execute(conn)?;
+                }
+            }
+        )*};
+    }
+    fill!(owners dogs);
+    Ok(())
 }
 
 /// Takes the newest migration back; returns its version, or none if there is nothing to take back.

@@ -5,6 +5,8 @@
 mod connection;
 mod constraint;
 mod error;
+pub mod expression;
+pub mod keyset;
 pub mod migrate;
 mod postgres;
 pub mod schema;
@@ -13,7 +15,10 @@ pub mod timestamp;
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use diesel::{QueryResult, connection::SimpleConnection};
+use diesel::{
+    QueryResult,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+};
 
 pub use self::{
     connection::{AnyConnection as Connection, MultiBackend, MultiRawValue, columns},
@@ -139,6 +144,18 @@ impl Db {
         }
     }
 
+    /// The same for queries that have to see one moment all together.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn snapshot<T, F>(&self, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+    {
+        self.read(move |conn| at_one_moment(conn, &job)).await
+    }
+
     /// Runs `job` as one transaction and returns once it is durable; an error rolls it back. PostgreSQL may
     /// ask for it to be run again, so a job changes nothing but the database.
     ///
@@ -185,6 +202,25 @@ pub fn connect(url: &DatabaseUrl) -> Result<Connection, OpenError> {
         DatabaseUrl::Postgres(url) => postgres::connect_patiently(url),
     }
 }
+
+/// Runs `job` in a transaction that sees what was committed before its first query, and nothing later.
+fn at_one_moment<T>(conn: &mut Connection, job: impl Fn(&mut Connection) -> Result<T, Problem>) -> Result<T, Problem> {
+    match conn {
+        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+        Connection::Postgres(conn) => {
+            AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        }
+    }
+    let result = job(conn);
+    let ended = Transactions::rollback_transaction(conn);
+    // Nothing was changed, so that all there is to lose is a connection that broke.
+    match result {
+        Ok(value) => Ok(ended.map(|()| value)?),
+        Err(problem) => Err(problem),
+    }
+}
+
+type Transactions = <Connection as diesel::Connection>::TransactionManager;
 
 /// Runs `query` for its effect.
 fn execute(conn: &mut impl SimpleConnection, query: &str) -> QueryResult<()> {

@@ -1,7 +1,18 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
-    use diesel::sql_types::{Bytea, Date, Int8, Nullable, Text};
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    dog_co_owners (dog_id, owner_id) {
+        dog_id -> Int8,
+        owner_id -> Int8,
+        user_id -> Int8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
     use crate::db::timestamp::Timestamptz;
 
     dogs (id) {
@@ -13,11 +24,28 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         version -> Int8,
+        name_key -> Text,
+        is_public -> Bool,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{Bytea, Date, Int8, Nullable, Text};
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    idempotency_keys (user_id, key) {
+        user_id -> Int8,
+        key -> Text,
+        fingerprint -> Bytea,
+        status -> Int8,
+        headers -> Text,
+        body -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
     use crate::db::timestamp::Timestamptz;
 
     owners (id) {
@@ -27,11 +55,25 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         version -> Int8,
+        name_key -> Text,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{Bytea, Date, Int8, Nullable, Text};
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    profiles (user_id) {
+        user_id -> Int8,
+        description -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
     use crate::db::timestamp::Timestamptz;
 
     sessions (id) {
@@ -49,7 +91,26 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Bytea, Date, Int8, Nullable, Text};
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    tasks (id) {
+        id -> Int8,
+        user_id -> Int8,
+        dog_id -> Nullable<Int8>,
+        name -> Text,
+        name_key -> Text,
+        completed -> Bool,
+        completed_at -> Nullable<Timestamptz>,
+        due_on -> Nullable<Date>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
     use crate::db::timestamp::Timestamptz;
 
     users (id) {
@@ -63,11 +124,23 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         version -> Int8,
+        is_public -> Bool,
     }
 }
 
-diesel::joinable!(dogs -> users (user_id));
+diesel::joinable!(idempotency_keys -> users (user_id));
 diesel::joinable!(owners -> users (user_id));
+diesel::joinable!(profiles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(tasks -> users (user_id));
 
-diesel::allow_tables_to_appear_in_same_query!(dogs, owners, sessions, users,);
+diesel::allow_tables_to_appear_in_same_query!(
+    dog_co_owners,
+    dogs,
+    idempotency_keys,
+    owners,
+    profiles,
+    sessions,
+    tasks,
+    users,
+);

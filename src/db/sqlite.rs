@@ -167,7 +167,8 @@ impl SqliteDoor {
         Ok(Self {
             identity: file.identity().map_err(|error| file.unopened(error))?,
             file: file.clone(),
-            readers: Workers::start("sqlite-reader", reading, connect(Access::Read), one_by_one).map_err(unstarted)?,
+            readers: Workers::start("sqlite-reader", reading, connect(Access::Read), read_one_by_one)
+                .map_err(unstarted)?,
             writer: Workers::start("sqlite-writer", writing, connect(Access::Write), commit_together)
                 .map_err(unstarted)?,
         })
@@ -204,6 +205,13 @@ impl SqliteDoor {
         self.readers.close();
         self.writer.close();
     }
+}
+
+/// Reads; a connection that was left in a transaction is not kept, since it would see the past.
+fn read_one_by_one(conn: &mut Connection, group: Group<Connection>) -> bool {
+    let whole = one_by_one(conn, group);
+    let depth = Transactions::transaction_manager_status_mut(conn).transaction_depth();
+    whole && depth.is_ok_and(|depth| depth.is_none())
 }
 
 /// Group commit: one transaction, one fsync for all jobs that were waiting. Each job has a savepoint, so

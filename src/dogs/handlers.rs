@@ -1,69 +1,100 @@
 //! `/dogowner/dogs`, and `/dogowner/dog` as the tutorial spells it.
 
 use actix_web::{
-    HttpResponse,
+    Either, HttpResponse,
     web::{Data, Json, Path},
 };
 
 use super::{
     DogId, Dogs,
-    wire::{DogIn, DogOut, DogPatch},
+    wire::{DogFilter, DogIn, DogOut, DogPatch, Expand, RoleFilter},
 };
 use crate::{
     auth::CurrentUser,
     db::Db,
+    idempotency::Retryable,
     owners::{OwnerId, Owners},
     problem::Problem,
-    wire::{Listed, Page, Valid, created},
+    wire::{Created, Listed, Page, Preconditions, Queried, Single, Valid},
 };
 
 /// `GET /dogowner/dogs`
-pub async fn list(me: CurrentUser, page: Page, db: Data<Db>) -> Result<Listed<DogOut>, Problem> {
-    let window = page.window;
-    let dogs = db.read(move |conn| Dogs::of(me.id).list(conn, window)).await?;
-    Ok(page.list(dogs, |dog| dog.id))
+pub async fn list(me: CurrentUser, page: Page<DogFilter>, db: Data<Db>) -> Result<Listed<DogOut>, Problem> {
+    page.read(&db, move |conn, asked| Dogs::of(me.id).list(conn, asked)).await
 }
 
 /// `GET /dogowner/owners/{owner_id}/dogs`
 pub async fn list_of_owner(
     me: CurrentUser,
     owner: Path<OwnerId>,
-    page: Page,
+    page: Page<RoleFilter>,
     db: Data<Db>,
 ) -> Result<Listed<DogOut>, Problem> {
-    let window = page.window;
-    let list = move |conn: &mut _| {
+    let list = move |conn: &mut _, asked: &_| {
         let _owner = Owners::of(me.id).show(conn, *owner)?;
-        Dogs::of(me.id).list_of_owner(conn, *owner, window)
+        Dogs::of(me.id).list_of_owner(conn, *owner, asked)
     };
-    Ok(page.list(db.read(list).await?, |dog| dog.id))
+    page.read(&db, list).await
 }
 
 /// `POST /dogowner/dogs`
-pub async fn create(me: CurrentUser, body: Valid<DogIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
-    let dog = db.write(move |conn| Dogs::of(me.id).create(conn, &body.0)).await?;
-    created(&format!("/dogowner/dogs/{}", dog.id), &DogOut::from(dog))
+pub async fn create(me: CurrentUser, body: Retryable<DogIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    let create = move |conn: &mut _, new: &DogIn| {
+        let dog = Dogs::of(me.id).create(conn, new)?;
+        let (location, version) = (format!("/dogowner/dogs/{}", dog.id), dog.version);
+        Ok(Created::new(location, &DogOut::from(dog))?.version(version))
+    };
+    body.create(&db, me.id, create).await
 }
 
-/// `GET /dogowner/dogs/{dog_id}`
-pub async fn show(me: CurrentUser, id: Path<DogId>, db: Data<Db>) -> Result<Json<DogOut>, Problem> {
-    let dog = db.read(move |conn| Dogs::of(me.id).show(conn, *id)).await?;
-    Ok(Json(dog.into()))
+/// `GET /dogowner/dogs/{dog_id}`. With its owners it has no `ETag`: they change without it.
+pub async fn show(
+    me: CurrentUser,
+    id: Path<DogId>,
+    query: Queried<Expand>,
+    db: Data<Db>,
+) -> Result<Either<Single<DogOut>, Json<DogOut>>, Problem> {
+    let Queried(expand) = query;
+    if expand.is_nothing() {
+        let dog = db.read(move |conn| Dogs::of(me.id).show(conn, *id)).await?;
+        return Ok(Either::Left(dog.into()));
+    }
+    let dog = db.snapshot(move |conn| Dogs::of(me.id).show_expanded(conn, *id, expand)).await?;
+    Ok(Either::Right(Json(dog.into())))
+}
+
+/// `PUT /dogowner/dogs/{dog_id}`
+pub async fn replace(
+    me: CurrentUser,
+    id: Path<DogId>,
+    only_if: Preconditions,
+    body: Valid<DogIn>,
+    db: Data<Db>,
+) -> Result<Single<DogOut>, Problem> {
+    let patch = body.0.into();
+    let dog = db.write(move |conn| Dogs::of(me.id).update(conn, *id, &only_if, &patch)).await?;
+    Ok(dog.into())
 }
 
 /// `PATCH /dogowner/dogs/{dog_id}`
 pub async fn update(
     me: CurrentUser,
     id: Path<DogId>,
+    only_if: Preconditions,
     body: Valid<DogPatch>,
     db: Data<Db>,
-) -> Result<Json<DogOut>, Problem> {
-    let dog = db.write(move |conn| Dogs::of(me.id).update(conn, *id, &body.0)).await?;
-    Ok(Json(dog.into()))
+) -> Result<Single<DogOut>, Problem> {
+    let dog = db.write(move |conn| Dogs::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
+    Ok(dog.into())
 }
 
 /// `DELETE /dogowner/dogs/{dog_id}`
-pub async fn delete(me: CurrentUser, id: Path<DogId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
-    db.write(move |conn| Dogs::of(me.id).delete(conn, *id)).await?;
+pub async fn delete(
+    me: CurrentUser,
+    id: Path<DogId>,
+    only_if: Preconditions,
+    db: Data<Db>,
+) -> Result<HttpResponse, Problem> {
+    db.write(move |conn| Dogs::of(me.id).delete(conn, *id, &only_if)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

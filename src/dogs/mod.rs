@@ -1,10 +1,12 @@
-//! Dogs: each belongs to one owner in the same user's book.
+//! Dogs: each belongs to one owner in the same user's book; others may own it too (`co_owners`).
 
+mod expand;
 pub mod handlers;
 mod repo;
 mod wire;
 
 pub use repo::Dogs;
+pub use wire::DogOut;
 
 /// Stands for the table of dogs.
 pub enum Dog {}

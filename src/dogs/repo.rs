@@ -3,32 +3,44 @@
 use chrono::NaiveDate;
 use diesel::{
     AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
-    SelectableHelper, dsl::auto_type,
+    SelectableHelper,
+    dsl::{auto_type, exists},
 };
 
 use super::{
     DogId,
-    wire::{DogIn, DogPatch},
+    expand::{ExpandedDog, expand},
+    wire::{DogFilter, DogIn, DogPatch, Expand, Role, RoleFilter},
 };
 use crate::{
-    db::{Broken, Connection, OnConstraint, columns, schema::dogs, timestamp::Timestamp},
+    co_owners::{CoOwnerIds, CoOwners, IdList},
+    db::{
+        Broken, Connection, MultiBackend, OnConstraint, columns,
+        expression::FoundBy,
+        keyset::{Found, Key, LAST_DAY, Sort},
+        schema::{dog_co_owners, dogs, users},
+        timestamp::Timestamp,
+    },
     owners::OwnerId,
     problem::{Kind, Problem},
     users::UserId,
-    wire::Window,
+    wire::{Asked, Preconditions, Versions, text::search_key},
 };
 
-/// A stored dog.
+/// A stored dog, and who owns it too.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = dogs)]
 pub struct DogRow {
     pub id: i64,
     pub user_id: i64,
     pub owner_id: i64,
+    #[diesel(select_expression = CoOwnerIds, select_expression_type = CoOwnerIds)]
+    pub co_owner_ids: IdList,
     pub name: String,
     pub born_on: Option<NaiveDate>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub version: i64,
 }
 
 #[derive(Insertable)]
@@ -37,6 +49,7 @@ struct NewDog<'a> {
     user_id: i64,
     owner_id: i64,
     name: &'a str,
+    name_key: String,
     born_on: Option<NaiveDate>,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -47,10 +60,24 @@ struct NewDog<'a> {
 struct DogChanges<'a> {
     owner_id: Option<i64>,
     name: Option<&'a str>,
+    name_key: Option<String>,
     /// None keeps it, some of none clears it.
     born_on: Option<Option<NaiveDate>>,
     updated_at: Timestamp,
 }
+
+/// What dogs are sorted by.
+pub const SORTS: &[Sort<DogRow>] = &[
+    Sort { name: "id", sql: "dogs.id", key: |row| Key::Id(row.id), then: None },
+    Sort { name: "name", sql: "dogs.name_key", key: |row| Key::Text(search_key(&row.name)), then: None },
+    Sort {
+        name: "born_on",
+        sql: "COALESCE(dogs.born_on, '9999-12-31')",
+        key: |row| Key::Day(row.born_on.unwrap_or(LAST_DAY)),
+        then: Some("name"),
+    },
+    Sort { name: "created_at", sql: "dogs.created_at", key: |row| Key::Moment(row.created_at), then: None },
+];
 
 /// The dogs in one user's book.
 pub struct Dogs(UserId);
@@ -61,28 +88,70 @@ fn one(user: i64, id: i64) -> _ {
     dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq(id))
 }
 
-/// A page of one user's dogs.
-#[auto_type]
-fn page(user: i64, after: i64, most: i64) -> _ {
-    dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.gt(after)).order(dogs::id).limit(most)
-}
-
 impl Dogs {
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of them, by id.
-    pub fn list(&self, conn: &mut Connection, window: Window) -> Result<Vec<DogRow>, Problem> {
-        let page = page(self.0.get(), window.after, window.fetch());
-        Ok(page.select(DogRow::as_select()).load(conn)?)
+    /// A page of those that are asked for.
+    pub fn list(&self, conn: &mut Connection, asked: &Asked<DogFilter>) -> Result<Found<ExpandedDog>, Problem> {
+        let total = asked.count.then(|| self.some(&asked.filter).count().get_result(conn)).transpose()?;
+        let found = asked.window.page(|step| {
+            let page = self.some(&asked.filter).filter(step.rows).order(step.order).limit(step.limit);
+            if step.in_memory {
+                // Only ids are sorted; a row is fetched with its co-owners once it is known to be in the page.
+                let ids = FoundBy { column: "dogs.id", query: page.select(dogs::id) };
+                let page = dogs::table.filter(dogs::user_id.eq(self.0.get())).into_boxed().filter(ids);
+                return page.order(step.order).select(DogRow::as_select()).load(conn);
+            }
+            page.select(DogRow::as_select()).load(conn)
+        })?;
+        found.of(total).try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
+    }
+
+    /// Those that are filtered and searched for.
+    fn some<'a>(&self, filter: &'a DogFilter) -> dogs::BoxedQuery<'a, MultiBackend> {
+        let mut some = dogs::table.filter(dogs::user_id.eq(self.0.get())).into_boxed();
+        if let Some(owner) = filter.owner_id {
+            some = some.filter(dogs::owner_id.eq(owner.get()));
+        }
+        if let Some(search) = &filter.search {
+            some = some.filter(search.in_column("dogs.name_key"));
+        }
+        some
     }
 
     /// A page of those of one owner, by id. An owner that is not the user's has none.
-    pub fn list_of_owner(&self, conn: &mut Connection, owner: OwnerId, window: Window) -> Result<Vec<DogRow>, Problem> {
-        let page = page(self.0.get(), window.after, window.fetch()).filter(dogs::owner_id.eq(owner.get()));
-        Ok(page.select(DogRow::as_select()).load(conn)?)
+    pub fn list_of_owner(
+        &self,
+        conn: &mut Connection,
+        owner: OwnerId,
+        asked: &Asked<RoleFilter>,
+    ) -> Result<Found<ExpandedDog>, Problem> {
+        let (user, after) = (self.0.get(), asked.window.after_id());
+        let has_role = |role| asked.filter.role.is_none_or(|wanted| wanted == role);
+        let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
+        let owned = dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::owner_id.eq(owner.get()));
+        let shared = dog_co_owners::table
+            .filter(dog_co_owners::user_id.eq(user))
+            .filter(dog_co_owners::owner_id.eq(owner.get()));
+        let (mut rows, mut total) = (Vec::new(), 0);
+        if has_role(Role::Primary) {
+            let page = owned.filter(dogs::id.gt(after)).order(dogs::id).limit(enough);
+            rows.append(&mut page.select(DogRow::as_select()).load(conn)?);
+            total += if asked.count { owned.count().get_result(conn)? } else { 0 };
+        }
+        if has_role(Role::Co) {
+            let page = shared.filter(dog_co_owners::dog_id.gt(after)).order(dog_co_owners::dog_id).limit(enough);
+            let page =
+                dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq_any(page.select(dog_co_owners::dog_id)));
+            rows.append(&mut page.select(DogRow::as_select()).load(conn)?);
+            total += if asked.count { shared.count().get_result(conn)? } else { 0 };
+        }
+        rows.sort_unstable_by_key(|row: &DogRow| row.id);
+        let found = asked.window.found(rows).of(asked.count.then_some(total));
+        found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
     }
 
     /// One of them.
@@ -94,59 +163,123 @@ impl Dogs {
         found.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
-    /// A new one.
+    /// One of them with its owners.
     ///
     /// # Errors
-    /// `validation-failed` at `/owner_id` when the user has no such owner.
+    /// `not-found`.
+    pub fn show_expanded(&self, conn: &mut Connection, id: DogId, parts: Expand) -> Result<ExpandedDog, Problem> {
+        let row = self.show(conn, id)?;
+        expand(conn, self.0, vec![row], parts)?.pop().ok_or_else(|| Problem::new(Kind::NotFound))
+    }
+
+    /// A new one, public if its user is.
+    ///
+    /// # Errors
+    /// `validation-failed` at `/owner_id` or in `/co_owner_ids` when the user has no such owner.
     pub fn create(&self, conn: &mut Connection, new: &DogIn) -> Result<DogRow, Problem> {
         let now = Timestamp::now();
         let row = NewDog {
             user_id: self.0.get(),
             owner_id: new.owner_id.get(),
             name: &new.name,
+            name_key: search_key(&new.name),
             born_on: new.born_on,
             created_at: now,
             updated_at: now,
         };
-        diesel::insert_into(dogs::table)
-            .values(row)
+        let publicly = users::table.find(self.0.get()).filter(users::is_public);
+        let mut dog: DogRow = diesel::insert_into(dogs::table)
+            .values((row, dogs::is_public.eq(exists(publicly))))
             .returning(columns::<DogRow>())
             .get_result(conn)
-            .on_constraint(no_such_owner)
+            .on_constraint(no_such_owner)?;
+        if !new.co_owner_ids.is_empty() {
+            let id = DogId::new(dog.id).ok_or_else(|| Problem::internal("a dog's id is not positive"))?;
+            dog.co_owner_ids = CoOwners::of(self.0).fill(conn, id, new.owner_id, &new.co_owner_ids)?;
+        }
+        Ok(dog)
     }
 
-    /// Changes what `patch` names; nothing, if it names nothing.
+    /// Changes what `patch` names; nothing, if it names nothing. A co-owner that becomes the primary owner is
+    /// no co-owner any more.
     ///
     /// # Errors
-    /// `not-found`; `validation-failed` at `/owner_id` when the user has no such owner.
-    pub fn update(&self, conn: &mut Connection, id: DogId, patch: &DogPatch) -> Result<DogRow, Problem> {
+    /// `not-found`, `precondition-failed`; `validation-failed` as for [`Dogs::create`].
+    pub fn update(
+        &self,
+        conn: &mut Connection,
+        id: DogId,
+        only_if: &Preconditions,
+        patch: &DogPatch,
+    ) -> Result<DogRow, Problem> {
+        let versions = self.versions(conn, id, only_if)?;
         if patch.is_empty() {
             return self.show(conn, id);
         }
         let changes = DogChanges {
             owner_id: patch.owner_id.map(OwnerId::get),
             name: patch.name.as_deref(),
+            name_key: patch.name.as_deref().map(search_key),
             born_on: patch.born_on.clone().into_change(),
             updated_at: Timestamp::now(),
         };
-        let mine = one(self.0.get(), id.get());
+        let mine = one(self.0.get(), id.get()).filter(dogs::version.between(versions.least, versions.most));
         let changed = diesel::update(mine)
             .set((changes, dogs::version.eq(dogs::version + 1)))
-            .returning(columns::<DogRow>())
-            .get_result(conn)
-            .optional()
+            .execute(conn)
             .on_constraint(no_such_owner)?;
-        changed.ok_or_else(|| Problem::new(Kind::NotFound))
+        if changed == 0 {
+            return Err(versions.not_found());
+        }
+        let co_owners = CoOwners::of(self.0);
+        if let Some(ids) = &patch.co_owner_ids {
+            let primary = self.lock(conn, id)?;
+            let _rows = co_owners.remove(conn, id, None)?;
+            let _ids = co_owners.fill(conn, id, primary, ids)?;
+        } else if let Some(primary) = patch.owner_id {
+            let _rows = co_owners.remove(conn, id, Some(primary))?;
+        }
+        // Only now that the row is ours is it sure who owns it: `RETURNING` would not see a co-owner that came
+        // while the update waited for its turn.
+        self.show(conn, id)
     }
 
-    /// Deletes one.
+    /// The primary owner of a dog that nobody else changes before this transaction ends.
     ///
     /// # Errors
     /// `not-found`.
-    pub fn delete(&self, conn: &mut Connection, id: DogId) -> Result<(), Problem> {
-        let mine = one(self.0.get(), id.get());
+    pub fn lock(&self, conn: &mut Connection, id: DogId) -> Result<OwnerId, Problem> {
+        let mine = one(self.0.get(), id.get()).select(dogs::owner_id);
+        let found: Option<i64> = match conn {
+            Connection::Sqlite(conn) => mine.first(conn),
+            Connection::Postgres(conn) => mine.for_no_key_update().first(conn),
+        }
+        .optional()?;
+        let owner = found.ok_or_else(|| Problem::new(Kind::NotFound))?;
+        OwnerId::new(owner).ok_or_else(|| Problem::internal("an owner's id is not positive"))
+    }
+
+    /// A dog with other co-owners is another version of it.
+    pub fn touch(&self, conn: &mut Connection, id: DogId) -> Result<(), Problem> {
+        let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
+        let _one = diesel::update(one(self.0.get(), id.get())).set(changes).execute(conn)?;
+        Ok(())
+    }
+
+    /// The versions that one may have when it is written.
+    fn versions(&self, conn: &mut Connection, id: DogId, only_if: &Preconditions) -> Result<Versions, Problem> {
+        only_if.versions(|| Ok(self.show(conn, id)?.version))
+    }
+
+    /// Deletes one, with its tasks.
+    ///
+    /// # Errors
+    /// `not-found`, `precondition-failed`.
+    pub fn delete(&self, conn: &mut Connection, id: DogId, only_if: &Preconditions) -> Result<(), Problem> {
+        let versions = self.versions(conn, id, only_if)?;
+        let mine = one(self.0.get(), id.get()).filter(dogs::version.between(versions.least, versions.most));
         match diesel::delete(mine).execute(conn)? {
-            0 => Err(Problem::new(Kind::NotFound)),
+            0 => Err(versions.not_found()),
             _ => Ok(()),
         }
     }

@@ -1,22 +1,27 @@
 //! Dogs as they arrive and as they leave.
 
 use chrono::NaiveDate;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::repo::DogRow;
+use super::{
+    expand::ExpandedDog,
+    repo::{DogRow, SORTS},
+};
 use crate::{
-    db::timestamp::Timestamp,
-    owners::OwnerId,
-    wire::{Fields, FromBody, Patch, date, text::name},
+    co_owners::MOST_CO_OWNERS,
+    db::{keyset::Sort, timestamp::Timestamp},
+    owners::{OwnerId, OwnerOut},
+    wire::{Fields, FromBody, FromQuery, List, Patch, Query, Search, Single, date, day, text::name},
 };
 
-const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
+const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at", "owner", "co_owners"];
 
-/// A new dog.
+/// A new dog, or what replaces one.
 pub struct DogIn {
     pub owner_id: OwnerId,
     pub name: String,
     pub born_on: Option<NaiveDate>,
+    pub co_owner_ids: Vec<OwnerId>,
 }
 
 impl FromBody for DogIn {
@@ -26,7 +31,9 @@ impl FromBody for DogIn {
         let name = fields.required("name", name);
         let owner_id = fields.required("owner_id", OwnerId::from_json);
         let born_on = fields.optional("born_on", date);
-        Some(Self { owner_id: owner_id?, name: name?, born_on: born_on? })
+        let co_owner_ids = fields.ids("co_owner_ids", MOST_CO_OWNERS);
+        let co_owner_ids = co_owner_ids?.into_change().flatten().unwrap_or_default();
+        Some(Self { owner_id: owner_id?, name: name?, born_on: born_on?, co_owner_ids })
     }
 }
 
@@ -35,12 +42,13 @@ pub struct DogPatch {
     pub owner_id: Option<OwnerId>,
     pub name: Option<String>,
     pub born_on: Patch<NaiveDate>,
+    pub co_owner_ids: Option<Vec<OwnerId>>,
 }
 
 impl DogPatch {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.owner_id.is_none() && self.name.is_none() && self.born_on == Patch::Keep
+        self.owner_id.is_none() && self.name.is_none() && self.born_on == Patch::Keep && self.co_owner_ids.is_none()
     }
 }
 
@@ -51,7 +59,94 @@ impl FromBody for DogPatch {
         let name = fields.change("name", name);
         let owner_id = fields.change("owner_id", OwnerId::from_json);
         let born_on = fields.patch("born_on", date);
-        Some(Self { owner_id: owner_id?, name: name?, born_on: born_on? })
+        let co_owner_ids = fields.ids("co_owner_ids", MOST_CO_OWNERS);
+        let co_owner_ids = co_owner_ids?.into_change().map(Option::unwrap_or_default);
+        Some(Self { owner_id: owner_id?, name: name?, born_on: born_on?, co_owner_ids })
+    }
+}
+
+/// To replace is to change every field.
+impl From<DogIn> for DogPatch {
+    fn from(new: DogIn) -> Self {
+        Self {
+            owner_id: Some(new.owner_id),
+            name: Some(new.name),
+            born_on: new.born_on.map_or(Patch::Clear, Patch::Set),
+            co_owner_ids: Some(new.co_owner_ids),
+        }
+    }
+}
+
+/// What is shown with a dog.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expand {
+    pub owner: bool,
+    pub co_owners: bool,
+}
+
+impl Expand {
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl FromQuery for Expand {
+    fn from_query(query: &mut Query<'_>) -> Self {
+        let parts = query.some_of("expand", &[("owner", "owner"), ("co_owners", "co_owners")]).unwrap_or_default();
+        Self { owner: parts.contains(&"owner"), co_owners: parts.contains(&"co_owners") }
+    }
+}
+
+/// Which dogs are listed.
+#[derive(Default)]
+pub struct DogFilter {
+    pub owner_id: Option<OwnerId>,
+    pub search: Option<Search>,
+    pub expand: Expand,
+}
+
+impl FromQuery for DogFilter {
+    fn from_query(query: &mut Query<'_>) -> Self {
+        Self { owner_id: query.id("owner_id"), search: query.search(), expand: Expand::from_query(query) }
+    }
+}
+
+impl List for DogFilter {
+    type Row = DogRow;
+    const SORTS: &'static [Sort<DogRow>] = SORTS;
+
+    fn has_parts(&self) -> bool {
+        !self.expand.is_nothing()
+    }
+}
+
+/// What an owner is to a dog.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Primary,
+    Co,
+}
+
+/// Which dogs of an owner are listed: in both roles, unless one is given.
+pub struct RoleFilter {
+    pub role: Option<Role>,
+    pub expand: Expand,
+}
+
+impl FromQuery for RoleFilter {
+    fn from_query(query: &mut Query<'_>) -> Self {
+        let role = query.one_of("role", &[("primary", Role::Primary), ("co", Role::Co)]);
+        Self { role, expand: Expand::from_query(query) }
+    }
+}
+
+impl List for RoleFilter {
+    type Row = DogRow;
+    /// By id only.
+    const SORTS: &'static [Sort<DogRow>] = SORTS.split_at(1).0;
+
+    fn has_parts(&self) -> bool {
+        true
     }
 }
 
@@ -61,25 +156,46 @@ pub struct DogOut {
     id: i64,
     user_id: i64,
     owner_id: i64,
+    co_owner_ids: Vec<i64>,
     name: String,
     #[serde(serialize_with = "day")]
     born_on: Option<NaiveDate>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<OwnerOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    co_owners: Option<Vec<OwnerOut>>,
 }
 
 impl From<DogRow> for DogOut {
     fn from(row: DogRow) -> Self {
-        let DogRow { id, user_id, owner_id, name, born_on, created_at, updated_at } = row;
-        Self { id, user_id, owner_id, name, born_on, created_at, updated_at }
+        let DogRow { id, user_id, owner_id, co_owner_ids, name, born_on, created_at, updated_at, version: _ } = row;
+        let co_owner_ids = co_owner_ids.0;
+        Self {
+            id,
+            user_id,
+            owner_id,
+            co_owner_ids,
+            name,
+            born_on,
+            created_at,
+            updated_at,
+            owner: None,
+            co_owners: None,
+        }
     }
 }
 
-/// A day as RFC 3339 writes it, or null.
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
-fn day<S: Serializer>(day: &Option<NaiveDate>, serializer: S) -> Result<S::Ok, S::Error> {
-    match day {
-        Some(day) => serializer.collect_str(&day.format("%Y-%m-%d")),
-        None => serializer.serialize_none(),
+impl From<ExpandedDog> for DogOut {
+    fn from(dog: ExpandedDog) -> Self {
+        let co_owners = dog.co_owners.map(|owners| owners.into_iter().map(OwnerOut::from).collect());
+        Self { owner: dog.owner.map(OwnerOut::from), co_owners, ..dog.row.into() }
+    }
+}
+
+impl From<DogRow> for Single<DogOut> {
+    fn from(row: DogRow) -> Self {
+        Self { version: row.version, body: row.into() }
     }
 }

@@ -2,52 +2,75 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Data, Json, Path},
+    web::{Data, Path},
 };
 
 use super::{
     OwnerId, Owners,
-    wire::{OwnerIn, OwnerOut, OwnerPatch},
+    wire::{Deletion, OwnerFilter, OwnerIn, OwnerOut, OwnerPatch},
 };
 use crate::{
     auth::CurrentUser,
     db::Db,
+    idempotency::Retryable,
     problem::Problem,
-    wire::{Listed, Page, Valid, created},
+    wire::{Created, Listed, Page, Preconditions, Queried, Single, Valid},
 };
 
 /// `GET /dogowner/owners`
-pub async fn list(me: CurrentUser, page: Page, db: Data<Db>) -> Result<Listed<OwnerOut>, Problem> {
-    let window = page.window;
-    let owners = db.read(move |conn| Owners::of(me.id).list(conn, window)).await?;
-    Ok(page.list(owners, |owner| owner.id))
+pub async fn list(me: CurrentUser, page: Page<OwnerFilter>, db: Data<Db>) -> Result<Listed<OwnerOut>, Problem> {
+    page.read(&db, move |conn, asked| Owners::of(me.id).list(conn, asked)).await
 }
 
 /// `POST /dogowner/owners`
-pub async fn create(me: CurrentUser, body: Valid<OwnerIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
-    let owner = db.write(move |conn| Owners::of(me.id).create(conn, &body.0)).await?;
-    created(&format!("/dogowner/owners/{}", owner.id), &OwnerOut::from(owner))
+pub async fn create(me: CurrentUser, body: Retryable<OwnerIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    let create = move |conn: &mut _, new: &OwnerIn| {
+        let owner = Owners::of(me.id).create(conn, new)?;
+        let (location, version) = (format!("/dogowner/owners/{}", owner.id), owner.version);
+        Ok(Created::new(location, &OwnerOut::from(owner))?.version(version))
+    };
+    body.create(&db, me.id, create).await
 }
 
 /// `GET /dogowner/owners/{owner_id}`
-pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<Json<OwnerOut>, Problem> {
+pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<Single<OwnerOut>, Problem> {
     let owner = db.read(move |conn| Owners::of(me.id).show(conn, *id)).await?;
-    Ok(Json(owner.into()))
+    Ok(owner.into())
+}
+
+/// `PUT /dogowner/owners/{owner_id}`
+pub async fn replace(
+    me: CurrentUser,
+    id: Path<OwnerId>,
+    only_if: Preconditions,
+    body: Valid<OwnerIn>,
+    db: Data<Db>,
+) -> Result<Single<OwnerOut>, Problem> {
+    let patch = body.0.into();
+    let owner = db.write(move |conn| Owners::of(me.id).update(conn, *id, &only_if, &patch)).await?;
+    Ok(owner.into())
 }
 
 /// `PATCH /dogowner/owners/{owner_id}`
 pub async fn update(
     me: CurrentUser,
     id: Path<OwnerId>,
+    only_if: Preconditions,
     body: Valid<OwnerPatch>,
     db: Data<Db>,
-) -> Result<Json<OwnerOut>, Problem> {
-    let owner = db.write(move |conn| Owners::of(me.id).update(conn, *id, &body.0)).await?;
-    Ok(Json(owner.into()))
+) -> Result<Single<OwnerOut>, Problem> {
+    let owner = db.write(move |conn| Owners::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
+    Ok(owner.into())
 }
 
 /// `DELETE /dogowner/owners/{owner_id}`
-pub async fn delete(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
-    db.write(move |conn| Owners::of(me.id).delete(conn, *id)).await?;
+pub async fn delete(
+    me: CurrentUser,
+    id: Path<OwnerId>,
+    only_if: Preconditions,
+    query: Queried<Deletion>,
+    db: Data<Db>,
+) -> Result<HttpResponse, Problem> {
+    db.write(move |conn| Owners::of(me.id).delete(conn, *id, &only_if, query.0.with_dogs)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

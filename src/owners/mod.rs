@@ -4,7 +4,8 @@ pub mod handlers;
 mod repo;
 mod wire;
 
-pub use repo::Owners;
+pub use repo::{OwnerRow, Owners, SORTS};
+pub use wire::OwnerOut;
 
 /// Stands for the table of owners.
 pub enum Owner {}

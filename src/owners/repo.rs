@@ -8,21 +8,23 @@ use diesel::{
 
 use super::{
     OwnerId,
-    wire::{OwnerIn, OwnerPatch},
+    wire::{OwnerFilter, OwnerIn, OwnerPatch},
 };
 use crate::{
     db::{
-        Broken, Connection, OnConstraint, columns,
-        schema::{dogs, owners},
+        Broken, Connection, MultiBackend, OnConstraint, columns,
+        expression::OneOf,
+        keyset::{Found, Key, Sort},
+        schema::{dog_co_owners, dogs, owners},
         timestamp::Timestamp,
     },
     problem::{Kind, Problem},
     users::UserId,
-    wire::Window,
+    wire::{Asked, Preconditions, Versions, text::search_key},
 };
 
 /// A stored owner.
-#[derive(Queryable, Selectable)]
+#[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = owners)]
 pub struct OwnerRow {
     pub id: i64,
@@ -30,6 +32,7 @@ pub struct OwnerRow {
     pub name: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub version: i64,
 }
 
 #[derive(Insertable)]
@@ -37,6 +40,7 @@ pub struct OwnerRow {
 struct NewOwner<'a> {
     user_id: i64,
     name: &'a str,
+    name_key: String,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -44,9 +48,17 @@ struct NewOwner<'a> {
 #[derive(AsChangeset)]
 #[diesel(table_name = owners)]
 struct OwnerChanges<'a> {
-    name: Option<&'a str>,
+    name: &'a str,
+    name_key: String,
     updated_at: Timestamp,
 }
+
+/// What owners are sorted by.
+pub const SORTS: &[Sort<OwnerRow>] = &[
+    Sort { name: "id", sql: "owners.id", key: |row| Key::Id(row.id), then: None },
+    Sort { name: "name", sql: "owners.name_key", key: |row| Key::Text(search_key(&row.name)), then: None },
+    Sort { name: "created_at", sql: "owners.created_at", key: |row| Key::Moment(row.created_at), then: None },
+];
 
 /// The owners in one user's book.
 pub struct Owners(UserId);
@@ -63,16 +75,23 @@ impl Owners {
         Self(user)
     }
 
-    /// A page of them, by id.
-    pub fn list(&self, conn: &mut Connection, window: Window) -> Result<Vec<OwnerRow>, Problem> {
-        let rows = owners::table
-            .filter(owners::user_id.eq(self.0.get()))
-            .filter(owners::id.gt(window.after))
-            .order(owners::id)
-            .limit(window.fetch())
-            .select(OwnerRow::as_select())
-            .load(conn)?;
-        Ok(rows)
+    /// A page of those that are asked for.
+    pub fn list(&self, conn: &mut Connection, asked: &Asked<OwnerFilter>) -> Result<Found<OwnerRow>, Problem> {
+        let total = asked.count.then(|| self.some(&asked.filter).count().get_result(conn)).transpose()?;
+        let found = asked.window.page(|step| {
+            let page = self.some(&asked.filter).filter(step.rows).order(step.order).limit(step.limit);
+            page.select(OwnerRow::as_select()).load(conn)
+        })?;
+        Ok(found.of(total))
+    }
+
+    /// Those that are searched for.
+    fn some<'a>(&self, filter: &'a OwnerFilter) -> owners::BoxedQuery<'a, MultiBackend> {
+        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).into_boxed();
+        match &filter.search {
+            None => mine,
+            Some(search) => mine.filter(search.in_column("owners.name_key")),
+        }
     }
 
     /// One of them.
@@ -84,10 +103,22 @@ impl Owners {
         found.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
+    /// Those of these ids that there are, by id.
+    pub fn those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<OwnerRow>, Problem> {
+        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(OneOf::new("owners.id", ids));
+        Ok(mine.order(owners::id).select(OwnerRow::as_select()).load(conn)?)
+    }
+
     /// A new one.
     pub fn create(&self, conn: &mut Connection, new: &OwnerIn) -> Result<OwnerRow, Problem> {
         let now = Timestamp::now();
-        let row = NewOwner { user_id: self.0.get(), name: &new.name, created_at: now, updated_at: now };
+        let row = NewOwner {
+            user_id: self.0.get(),
+            name: &new.name,
+            name_key: search_key(&new.name),
+            created_at: now,
+            updated_at: now,
+        };
         let owner = diesel::insert_into(owners::table)
             .values(row)
             .returning(columns::<OwnerRow>())
@@ -99,37 +130,85 @@ impl Owners {
     /// Changes what `patch` names; nothing, if it names nothing.
     ///
     /// # Errors
-    /// `not-found`.
-    pub fn update(&self, conn: &mut Connection, id: OwnerId, patch: &OwnerPatch) -> Result<OwnerRow, Problem> {
-        if patch.is_empty() {
-            return self.show(conn, id);
-        }
-        let changes = OwnerChanges { name: patch.name.as_deref(), updated_at: Timestamp::now() };
-        let mine = one(self.0.get(), id.get());
+    /// `not-found`, `precondition-failed`.
+    pub fn update(
+        &self,
+        conn: &mut Connection,
+        id: OwnerId,
+        only_if: &Preconditions,
+        patch: &OwnerPatch,
+    ) -> Result<OwnerRow, Problem> {
+        let versions = self.versions(conn, id, only_if)?;
+        let Some(name) = &patch.name else { return self.show(conn, id) };
+        let changes = OwnerChanges { name, name_key: search_key(name), updated_at: Timestamp::now() };
+        let mine = one(self.0.get(), id.get()).filter(owners::version.between(versions.least, versions.most));
         let changed = diesel::update(mine)
             .set((changes, owners::version.eq(owners::version + 1)))
             .returning(columns::<OwnerRow>())
             .get_result(conn)
             .optional()?;
-        changed.ok_or_else(|| Problem::new(Kind::NotFound))
+        changed.ok_or_else(|| versions.not_found())
     }
 
-    /// Deletes one that has no dogs.
+    /// The versions that one may have when it is written.
+    fn versions(&self, conn: &mut Connection, id: OwnerId, only_if: &Preconditions) -> Result<Versions, Problem> {
+        only_if.versions(|| Ok(self.show(conn, id)?.version))
+    }
+
+    /// Deletes one that has no dogs, or one with its dogs.
     ///
     /// # Errors
-    /// `not-found`; `owner-has-dogs`, saying how many.
-    pub fn delete(&self, conn: &mut Connection, id: OwnerId) -> Result<(), Problem> {
-        let mine = one(self.0.get(), id.get());
+    /// `not-found`, `precondition-failed`; `owner-has-dogs`, saying how many.
+    pub fn delete(
+        &self,
+        conn: &mut Connection,
+        id: OwnerId,
+        only_if: &Preconditions,
+        with_dogs: bool,
+    ) -> Result<(), Problem> {
+        self.lock(conn, id)?;
+        let versions = self.versions(conn, id, only_if)?;
+        if with_dogs {
+            let dogs = dogs::table.filter(dogs::user_id.eq(self.0.get())).filter(dogs::owner_id.eq(id.get()));
+            let _dogs = diesel::delete(dogs).execute(conn)?;
+        }
+        self.leave_co_owned_dogs(conn, id)?;
+        let mine = one(self.0.get(), id.get()).filter(owners::version.between(versions.least, versions.most));
         // A transaction of its own, so that after a broken constraint there is still one to count in.
         let deleted = conn
             .transaction(|conn| diesel::delete(mine).execute(conn))
             .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::OwnerHasDogs)));
         match deleted {
-            Ok(0) => Err(Problem::new(Kind::NotFound)),
+            Ok(0) => Err(versions.not_found()),
             Ok(_) => Ok(()),
             Err(problem) if problem.kind() == Kind::OwnerHasDogs => Err(self.has_dogs(conn, id)?),
             Err(problem) => Err(problem),
         }
+    }
+
+    /// Keeps others from giving one a dog meanwhile, or a share in one. In SQLite nobody else writes.
+    fn lock(&self, conn: &mut Connection, id: OwnerId) -> Result<(), Problem> {
+        let mine = one(self.0.get(), id.get()).select(owners::id);
+        match conn {
+            Connection::Sqlite(_) => {}
+            Connection::Postgres(conn) => {
+                let _id: Option<i64> = mine.for_update().first(conn).optional()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who reads those dogs again finds them changed: they lose a co-owner.
+    fn leave_co_owned_dogs(&self, conn: &mut Connection, id: OwnerId) -> Result<(), Problem> {
+        let co_owned = dog_co_owners::table
+            .filter(dog_co_owners::user_id.eq(self.0.get()))
+            .filter(dog_co_owners::owner_id.eq(id.get()))
+            .select(dog_co_owners::dog_id);
+        let dogs = dogs::table.filter(dogs::user_id.eq(self.0.get())).filter(dogs::id.eq_any(co_owned));
+        let _dogs = diesel::update(dogs)
+            .set((dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1)))
+            .execute(conn)?;
+        Ok(())
     }
 
     fn has_dogs(&self, conn: &mut Connection, id: OwnerId) -> Result<Problem, Problem> {
@@ -139,7 +218,10 @@ impl Owners {
             .count()
             .get_result(conn)?;
         let dogs = if count == 1 { "1 dog".to_owned() } else { format!("{count} dogs") };
-        let detail = format!("This owner still has {dogs}. Delete its dogs, or give them another owner, first.");
+        let detail = format!(
+            "This owner still has {dogs}. Delete its dogs, or give them another owner, first; or delete them together \
+             with ?force=true."
+        );
         Ok(Problem::new(Kind::OwnerHasDogs).with_detail(detail))
     }
 }

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use super::repo::OwnerRow;
+use super::repo::{OwnerRow, SORTS};
 use crate::{
-    db::timestamp::Timestamp,
-    wire::{Fields, FromBody, text::name},
+    db::{keyset::Sort, timestamp::Timestamp},
+    wire::{Fields, FromBody, FromQuery, List, Query, Search, Single, text::name},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
 
-/// A new owner.
+/// A new owner, or what replaces one.
 pub struct OwnerIn {
     pub name: String,
 }
@@ -29,19 +29,47 @@ pub struct OwnerPatch {
     pub name: Option<String>,
 }
 
-impl OwnerPatch {
-    /// Whether it changes nothing.
-    pub fn is_empty(&self) -> bool {
-        self.name.is_none()
-    }
-}
-
 impl FromBody for OwnerPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.change("name", name);
         Some(Self { name: name? })
+    }
+}
+
+/// To replace is to change every field.
+impl From<OwnerIn> for OwnerPatch {
+    fn from(new: OwnerIn) -> Self {
+        Self { name: Some(new.name) }
+    }
+}
+
+/// Which owners are listed.
+#[derive(Default)]
+pub struct OwnerFilter {
+    pub search: Option<Search>,
+}
+
+impl FromQuery for OwnerFilter {
+    fn from_query(query: &mut Query<'_>) -> Self {
+        Self { search: query.search() }
+    }
+}
+
+impl List for OwnerFilter {
+    type Row = OwnerRow;
+    const SORTS: &'static [Sort<OwnerRow>] = SORTS;
+}
+
+/// How an owner is deleted.
+pub struct Deletion {
+    pub with_dogs: bool,
+}
+
+impl FromQuery for Deletion {
+    fn from_query(query: &mut Query<'_>) -> Self {
+        Self { with_dogs: query.flag("force").unwrap_or(false) }
     }
 }
 
@@ -57,7 +85,13 @@ pub struct OwnerOut {
 
 impl From<OwnerRow> for OwnerOut {
     fn from(row: OwnerRow) -> Self {
-        let OwnerRow { id, user_id, name, created_at, updated_at } = row;
+        let OwnerRow { id, user_id, name, created_at, updated_at, version: _ } = row;
         Self { id, user_id, name, created_at, updated_at }
+    }
+}
+
+impl From<OwnerRow> for Single<OwnerOut> {
+    fn from(row: OwnerRow) -> Self {
+        Self { version: row.version, body: row.into() }
     }
 }

@@ -1,12 +1,13 @@
 //! Accounts: who a user is, and what `/me` shows of it. How one becomes a user, and proves to be one, is in
 //! `auth`.
 
+mod export;
 pub mod handlers;
 mod repo;
 mod wire;
 
 pub use repo::{LoginKey, NewUser, Users};
-pub use wire::{Email, UserOut, Username};
+pub use wire::{Email, UserOut, Username, UsernameKey};
 
 /// Stands for the table of users.
 pub enum User {}

@@ -8,12 +8,13 @@ use diesel::{
 
 use super::{
     UserId,
-    wire::{Email, Username, key},
+    wire::{Email, UserPatch, Username, key},
 };
 use crate::{
     auth::password::PasswordHash,
     db::{Broken, Connection, OnConstraint, columns, schema::users, timestamp::Timestamp},
     problem::{Kind, Problem},
+    wire::Preconditions,
 };
 
 /// A user, as far as the user may see it.
@@ -26,6 +27,7 @@ pub struct UserRow {
     pub verified_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    pub version: i64,
 }
 
 /// A user to be inserted.
@@ -154,6 +156,50 @@ impl Users {
     pub fn show(&self, conn: &mut Connection) -> Result<UserRow, Problem> {
         let found = users::table.find(self.0.get()).select(UserRow::as_select()).first(conn).optional()?;
         found.ok_or_else(|| Problem::new(Kind::RevokedToken))
+    }
+
+    /// Changes what `patch` names; nothing, if it names nothing.
+    ///
+    /// # Errors
+    /// `username-taken`, `precondition-failed`; `validation-failed` for another e-mail address.
+    pub fn update(
+        &self,
+        conn: &mut Connection,
+        only_if: &Preconditions,
+        patch: &UserPatch,
+    ) -> Result<UserRow, Problem> {
+        let versions = only_if.versions(|| Ok(self.show(conn)?.version))?;
+        let present = self.show(conn)?;
+        if patch.email.as_ref().is_some_and(|email| email.key() != key(&present.email)) {
+            return Err(Problem::field("/email", "unchangeable", "The e-mail address of an account stays as it is."));
+        }
+        let Some(username) = &patch.username else { return Ok(present) };
+        let me = users::table.find(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        let changes = (
+            users::username.eq(username.to_string()),
+            users::username_key.eq(username.key()),
+            users::updated_at.eq(Timestamp::now()),
+            users::version.eq(users::version + 1),
+        );
+        let changed = diesel::update(me).set(changes).returning(columns::<UserRow>()).get_result(conn).optional();
+        let changed = changed.on_constraint(|broken| {
+            let taken = *broken == Broken::Unique("users_username_key_unique".to_owned());
+            taken.then(|| Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN))
+        })?;
+        changed.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))
+    }
+
+    /// Deletes the user with all that is theirs.
+    ///
+    /// # Errors
+    /// `precondition-failed`.
+    pub fn delete(&self, conn: &mut Connection, only_if: &Preconditions) -> Result<(), Problem> {
+        let versions = only_if.versions(|| Ok(self.show(conn)?.version))?;
+        let me = users::table.find(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        match diesel::delete(me).execute(conn)? {
+            0 => Err(versions.unmet_or(Kind::RevokedToken)),
+            _ => Ok(()),
+        }
     }
 
     /// Stores the same password under other parameters.

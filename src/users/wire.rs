@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::repo::UserRow;
 use crate::{
     db::timestamp::Timestamp,
-    wire::{Fault, text::Rule},
+    wire::{Fault, Fields, FromBody, Single, text::Rule},
 };
 
 /// Names that would look like ours, or like a path.
@@ -51,6 +51,27 @@ pub(super) fn key(text: &str) -> String {
     text.trim().nfkc().collect::<String>().to_lowercase()
 }
 
+fn is_in_username(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// The spelling of a username by which its user is found.
+#[derive(Clone, Debug)]
+pub struct UsernameKey(String);
+
+impl UsernameKey {
+    /// The key of a username in any letter case; none of what cannot be one.
+    #[must_use]
+    pub fn of(username: &str) -> Option<Self> {
+        username.bytes().all(is_in_username).then(|| Self(key(username)))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A username: 3 to 30 of `A–Z a–z 0–9 _ -`, kept as it was typed.
 #[derive(Clone, Debug)]
 pub struct Username(String);
@@ -60,7 +81,7 @@ impl Username {
     /// It is too short or long, has another character, or is reserved.
     pub fn read(value: &Value) -> Result<Self, Fault> {
         let text = Rule { least: 3, most: 30 }.read(value)?;
-        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
+        if !text.bytes().all(is_in_username) {
             return Err(Fault::new("format", "A username has the letters A to Z, digits, `_` and `-` only."));
         }
         if RESERVED.contains(&key(&text).as_str()) {
@@ -120,6 +141,22 @@ fn is_plausible(text: &str) -> bool {
     !local.is_empty() && local.bytes().all(in_local) && domain.split('.').all(is_label)
 }
 
+/// What changes about an account.
+pub struct UserPatch {
+    pub username: Option<Username>,
+    pub email: Option<Email>,
+}
+
+impl FromBody for UserPatch {
+    const READ_ONLY: &'static [&'static str] = UserOut::READ_ONLY;
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let username = fields.change("username", Username::read);
+        let email = fields.change("email", Email::read);
+        Some(Self { username: username?, email: email? })
+    }
+}
+
 /// The user, for the user's own eyes.
 #[derive(Serialize)]
 pub struct UserOut {
@@ -138,8 +175,14 @@ impl UserOut {
 
 impl From<UserRow> for UserOut {
     fn from(row: UserRow) -> Self {
-        let UserRow { id, username, email, verified_at, created_at, updated_at } = row;
+        let UserRow { id, username, email, verified_at, created_at, updated_at, version: _ } = row;
         Self { id, username, email, verified_at, created_at, updated_at }
+    }
+}
+
+impl From<UserRow> for Single<UserOut> {
+    fn from(row: UserRow) -> Self {
+        Self { version: row.version, body: row.into() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Dates in bodies: `YYYY-MM-DD` (RFC 3339's full-date).
 
 use chrono::NaiveDate;
+use serde::Serializer;
 use serde_json::Value;
 
 use super::fields::Fault;
@@ -14,7 +15,8 @@ pub fn date(value: &Value) -> Result<NaiveDate, Fault> {
     parse(text).ok_or(Fault::new("format", "A date is YYYY-MM-DD, and a day that exists."))
 }
 
-fn parse(text: &str) -> Option<NaiveDate> {
+/// The same as text.
+pub(super) fn parse(text: &str) -> Option<NaiveDate> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else { return None };
     let number = |digits: &[&u8]| {
         digits
@@ -23,6 +25,14 @@ fn parse(text: &str) -> Option<NaiveDate> {
     };
     let year = number(&[y1, y2, y3, y4]).filter(|year| *year >= 1)?;
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, number(&[m1, m2])?, number(&[d1, d2])?)
+}
+
+/// Writes a date, or null.
+pub fn day<S: Serializer>(day: &Option<NaiveDate>, serializer: S) -> Result<S::Ok, S::Error> {
+    match day {
+        Some(day) => serializer.collect_str(&day.format("%Y-%m-%d")),
+        None => serializer.serialize_none(),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::Patch;
+use super::{Id, Patch, query::Refusal};
 use crate::problem::{FieldError, Problem};
 
 /// Why a value is not acceptable.
@@ -26,11 +26,25 @@ impl Fault {
         Problem::validation(vec![self.of(field)])
     }
 
+    /// The same about a query parameter.
+    #[must_use]
+    pub fn into_refusal(self) -> Refusal {
+        (self.code, self.detail)
+    }
+
     fn of(self, field: &str) -> FieldError {
         // RFC 6901 §3.
         let pointer = format!("/{}", field.replace('~', "~0").replace('/', "~1"));
         FieldError::body(&pointer, self.code, self.detail)
     }
+}
+
+/// Reads `true` or `false`.
+///
+/// # Errors
+/// It is neither.
+pub fn boolean(value: &Value) -> Result<bool, Fault> {
+    value.as_bool().ok_or(Fault::new("type", "This is true or false, not in quotes."))
 }
 
 /// A type that arrives as a body.
@@ -86,6 +100,14 @@ impl Fields {
         }
     }
 
+    /// A field that may be absent, but not null.
+    pub fn usual<T>(&mut self, name: &str, usual: T, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<T> {
+        match self.object.remove(name) {
+            None => Some(usual),
+            Some(value) => self.check(name, read(&value)),
+        }
+    }
+
     /// A field of a PATCH that cannot be cleared.
     pub fn change<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<Option<T>> {
         match self.object.remove(name) {
@@ -102,6 +124,30 @@ impl Fields {
             Some(Value::Null) => Some(Patch::Clear),
             Some(value) => self.check(name, read(&value)).map(Patch::Set),
         }
+    }
+
+    /// A set of at most so many ids: absent keeps it, null empties it.
+    pub fn ids<T>(&mut self, name: &str, most: usize) -> Option<Patch<Vec<Id<T>>>> {
+        let values = match self.object.remove(name) {
+            None => return Some(Patch::Keep),
+            Some(Value::Null) => return Some(Patch::Clear),
+            Some(Value::Array(values)) => values,
+            Some(_) => return self.check(name, Err(Fault::new("type", "This is a list of ids: [1, 2]."))),
+        };
+        if values.len() > most {
+            return self.check(name, Err(Fault::new("too_long", format!("At most {most}."))));
+        }
+        let before = self.errors.len();
+        let mut ids = Vec::new();
+        for (index, value) in values.iter().enumerate() {
+            let id = Id::from_json(value)
+                .and_then(|id| if ids.contains(&id) { Err(Fault::new("repeated", "Name each once.")) } else { Ok(id) });
+            match id {
+                Ok(id) => ids.push(id),
+                Err(fault) => self.errors.push(FieldError::body(&format!("/{name}/{index}"), fault.code, fault.detail)),
+            }
+        }
+        (self.errors.len() == before).then_some(Patch::Set(ids))
     }
 
     fn check<T>(&mut self, name: &str, result: Result<T, Fault>) -> Option<T> {

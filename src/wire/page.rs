@@ -1,47 +1,75 @@
-//! Lists, a page at a time: `limit` and `cursor` in, a bare array and a `Link` header (RFC 8288) out.
-//! Pages are found by key, not by offset, so they stay put while rows come and go.
+//! Lists, a page at a time: `sort`, `limit`, `cursor` and `count` in, a bare array with `Link` (RFC 8288) and
+//! `X-Total-Count` out. What else a list can be asked, its [`List`] says; how rows are found, `db::keyset`.
 
 use std::{
-    borrow::Cow,
     future::{Ready, ready},
+    sync::Arc,
 };
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, Responder,
     dev::Payload,
-    http::header::{self, HeaderValue},
+    http::header::{self, HeaderName, HeaderValue},
     web::Data,
 };
 use aws_lc_rs::hmac;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 
+use super::{
+    cursor::{foreign_cursor, read_cursor, write_cursor},
+    query::{FromQuery, Query, Refusal},
+};
 use crate::{
     auth::keys::Keys,
-    problem::{FieldError, Problem},
+    db::{
+        Connection, Db,
+        keyset::{Direction, Found, Key, Sort, Term, Window},
+    },
+    problem::Problem,
 };
 
-const DEFAULT_LIMIT: i64 = 50;
-const MOST: i64 = 200;
+const DEFAULT_LIMIT: usize = 50;
+const MOST: usize = 200;
+/// What is unique in every list, as a query names it.
+const ID: &str = "id";
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// Why a parameter is not acceptable: code and detail.
-type Refusal = (&'static str, &'static str);
+/// A list that can be asked for in pages; the type holds what it is filtered by.
+pub trait List: FromQuery + Send + Sync + 'static {
+    type Row: 'static;
+    /// What it can be sorted by. The first is the id, and the usual order.
+    const SORTS: &'static [Sort<Self::Row>];
+    /// Whether `count=true` may be asked: not where there is no end of rows.
+    const COUNTS: bool = true;
 
-const FOREIGN_CURSOR: Refusal = ("invalid_cursor", "Take a cursor from the Link header of this very list.");
-
-/// Which rows of a list are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Rows with a greater id.
-    pub after: i64,
-    limit: i64,
+    /// Whether something beside the rows is read, which has to fit them.
+    fn has_parts(&self) -> bool {
+        false
+    }
 }
 
-impl Window {
-    /// How many rows to fetch: one more than the page has, to see whether there is a next one.
+/// What a request asks of a list.
+pub struct Asked<L: List> {
+    pub filter: L,
+    pub window: Window<L::Row>,
+    /// Whether all rows are to be counted.
+    pub count: bool,
+}
+
+impl<L: List> Asked<L> {
+    /// A full page of all rows, by id, after those with these keys.
     #[must_use]
-    pub fn fetch(self) -> i64 {
-        self.limit + 1
+    pub fn all_after(after: Option<Vec<Key>>) -> Self
+    where
+        L: Default,
+    {
+        let (order, by_index) = usual_order::<L>();
+        let window = Window { order, by_index, after, limit: MOST };
+        Self { filter: L::default(), window, count: false }
+    }
+
+    fn takes_several_queries(&self) -> bool {
+        self.count || self.filter.has_parts() || self.window.after.as_ref().is_some_and(|after| after.len() > 1)
     }
 }
 
@@ -49,13 +77,21 @@ impl Window {
 #[derive(Clone)]
 pub struct CanonicalPath(pub String);
 
+impl CanonicalPath {
+    /// The one path of what a request is about.
+    #[must_use]
+    pub fn of(request: &HttpRequest) -> &str {
+        request.app_data::<Self>().map_or_else(|| request.match_info().as_str(), |path| &path.0)
+    }
+}
+
 /// The page that a request asks for. The only reader of a list's query; what it does not know is refused.
-pub struct Page {
-    pub window: Window,
+pub struct Page<L: List> {
+    asked: Arc<Asked<L>>,
     request: HttpRequest,
 }
 
-impl FromRequest for Page {
+impl<L: List> FromRequest for Page<L> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
@@ -64,46 +100,82 @@ impl FromRequest for Page {
     }
 }
 
-impl Page {
+impl<L: List> Page<L> {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let mut query = Query::of(request);
-        let limit = query.take("limit", |text| limit(&text));
-        let after = query.take("cursor", |text| read_cursor(cursor_key(request)?, path(request), &text));
-        query.end()?;
-        let window = Window { after: after.unwrap_or(0), limit: limit.unwrap_or(DEFAULT_LIMIT) };
-        Ok(Self { window, request: request.clone() })
-    }
-
-    /// The answer: `rows` as they were fetched, each turned into what leaves the house; `id` is what they
-    /// are paged by.
-    pub fn list<R, T: From<R>>(self, mut rows: Vec<R>, id: impl Fn(&R) -> i64) -> Listed<T> {
-        let limit = self.window.limit;
-        let size = usize::try_from(limit).unwrap_or(usize::MAX);
-        let has_next = rows.len() > size;
-        rows.truncate(size);
-        let next = rows.last().filter(|_| has_next).and_then(|last| {
-            let path = path(&self.request);
-            let cursor = write_cursor(cursor_key(&self.request).ok()?, path, id(last));
-            Some(format!("<{path}?limit={limit}&cursor={cursor}>; rel=\"next\""))
+        let limit = query.take("limit", limit);
+        let sorted = if L::SORTS.len() > 1 { query.take("sort", |text| order(L::SORTS, Some(text))) } else { None };
+        let (order, by_index) = sorted.unwrap_or_else(usual_order::<L>);
+        let after = query.take("cursor", |text| {
+            let keys = read_cursor(cursor_key(request).ok_or_else(foreign_cursor)?, &bound_to(request), text)?;
+            if keys.len() == order.len() { Ok(keys) } else { Err(foreign_cursor()) }
         });
-        Listed { rows: rows.into_iter().map(T::from).collect(), next }
+        let count = L::COUNTS && query.flag("count").unwrap_or(false);
+        let filter = L::from_query(&mut query);
+        query.end()?;
+        let window = Window { order, by_index, after, limit: limit.unwrap_or(DEFAULT_LIMIT) };
+        Ok(Self { asked: Arc::new(Asked { filter, window, count }), request: request.clone() })
+    }
+
+    /// Reads the page, and turns each row into what leaves the house.
+    ///
+    /// # Errors
+    /// Those of `job`.
+    pub async fn read<R, T, F>(self, db: &Db, job: F) -> Result<Listed<T>, Problem>
+    where
+        R: Send + 'static,
+        T: From<R>,
+        F: Fn(&mut Connection, &Asked<L>) -> Result<Found<R>, Problem> + Send + 'static,
+    {
+        let asked = Arc::clone(&self.asked);
+        let job = move |conn: &mut Connection| job(conn, &asked);
+        let several = self.asked.takes_several_queries();
+        let found = if several { db.snapshot(job).await? } else { db.read(job).await? };
+        let next = found.next.map(|keys| self.next(&keys)).transpose()?;
+        Ok(Listed { rows: found.rows.into_iter().map(T::from).collect(), next, total: found.total })
+    }
+
+    /// The `Link` to the page after the row with these keys: the request's own parameters, and a cursor.
+    fn next(&self, keys: &[Key]) -> Result<HeaderValue, Problem> {
+        let mut link = format!("<{}?", CanonicalPath::of(&self.request));
+        let given = form_urlencoded::parse(self.request.query_string().as_bytes());
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in given.filter(|(name, _)| !["limit", "cursor"].contains(&name.as_ref())) {
+            query.append_pair(&name, &value);
+        }
+        query.append_pair("limit", &self.asked.window.limit.to_string());
+        let key = cursor_key(&self.request).ok_or_else(|| Problem::internal("no keys in the app"))?;
+        let cursor = write_cursor(key, &bound_to(&self.request), keys).map_err(Problem::internal)?;
+        query.append_pair("cursor", &cursor);
+        link.push_str(&query.finish());
+        link.push_str(">; rel=\"next\"");
+        HeaderValue::try_from(link).map_err(Problem::internal)
     }
 }
 
-/// The list, by its canonical path: a cursor is good for no other.
-fn path(request: &HttpRequest) -> &str {
-    request.app_data::<CanonicalPath>().map_or_else(|| request.match_info().as_str(), |path| &path.0)
+/// What a cursor is good for: this list, sorted and filtered so.
+fn bound_to(request: &HttpRequest) -> String {
+    let given = form_urlencoded::parse(request.query_string().as_bytes());
+    let mut given: Vec<_> =
+        given.filter(|(name, _)| !["limit", "cursor", "count", "expand"].contains(&name.as_ref())).collect();
+    given.sort_unstable();
+    format!(
+        "{}?{}",
+        CanonicalPath::of(request),
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish()
+    )
 }
 
-fn cursor_key(request: &HttpRequest) -> Result<&hmac::Key, Refusal> {
-    request.app_data::<Data<Keys>>().map(|keys| &keys.cursor).ok_or(FOREIGN_CURSOR)
+fn cursor_key(request: &HttpRequest) -> Option<&hmac::Key> {
+    request.app_data::<Data<Keys>>().map(|keys| &keys.cursor)
 }
 
 /// A page of a list, on its way out.
 pub struct Listed<T> {
     rows: Vec<T>,
     /// The value of `Link`, if there is a next page.
-    next: Option<String>,
+    next: Option<HeaderValue>,
+    total: Option<i64>,
 }
 
 impl<T: Serialize> Responder for Listed<T> {
@@ -111,86 +183,81 @@ impl<T: Serialize> Responder for Listed<T> {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::Ok().json(self.rows);
-        // A path of ours and base64url: always a header's value.
-        if let Some(link) = self.next.and_then(|link| HeaderValue::try_from(link).ok()) {
+        if let Some(link) = self.next {
             response.headers_mut().insert(header::LINK, link);
+        }
+        if let Some(total) = self.total {
+            response.headers_mut().insert(TOTAL_COUNT, total.into());
         }
         response
     }
 }
 
-/// The parameters of a query, taken one by one; what is left at the end is unknown.
-struct Query<'a> {
-    parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    errors: Vec<FieldError>,
-}
-
-impl<'a> Query<'a> {
-    fn of(request: &'a HttpRequest) -> Self {
-        let parameters = form_urlencoded::parse(request.query_string().as_bytes()).collect();
-        Self { parameters, errors: Vec::new() }
-    }
-
-    fn take<T>(&mut self, name: &str, read: impl FnOnce(Cow<'a, str>) -> Result<T, Refusal>) -> Option<T> {
-        let position = self.parameters.iter().position(|(given, _)| given == name)?;
-        let (_, text) = self.parameters.swap_remove(position);
-        if self.parameters.iter().any(|(given, _)| given == name) {
-            self.parameters.retain(|(given, _)| given != name);
-            self.errors.push(FieldError::query(name, "repeated_parameter", "Give this parameter once."));
-            return None;
-        }
-        read(text).map_err(|(code, detail)| self.errors.push(FieldError::query(name, code, detail))).ok()
-    }
-
-    fn end(mut self) -> Result<(), Problem> {
-        for (name, _) in &self.parameters {
-            self.errors.push(unknown_parameter(name));
-        }
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
-    }
-}
-
-/// The fault of a parameter that a route does not have.
-#[must_use]
-pub fn unknown_parameter(name: &str) -> FieldError {
-    FieldError::query(name, "unknown_parameter", "There is no such parameter here.")
-}
-
 /// A whole number from 1; more than a page holds counts as a full page.
-fn limit(text: &str) -> Result<i64, Refusal> {
+fn limit(text: &str) -> Result<usize, Refusal> {
     if text.is_empty() || !text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(("type", "A limit is a whole number from 1."));
+        return Err(("type", "A limit is a whole number from 1.".into()));
     }
-    let number = text.parse::<i64>();
+    let number = text.parse::<usize>();
     if text.starts_with('-') || number == Ok(0) {
-        return Err(("too_small", "A limit is a whole number from 1."));
+        return Err(("too_small", "A limit is a whole number from 1.".into()));
     }
     Ok(number.unwrap_or(MOST).min(MOST))
 }
 
-/// A cursor is the id of the last row seen, signed together with the list that it belongs to.
-fn write_cursor(key: &hmac::Key, path: &str, after: i64) -> String {
-    let signature = hmac::sign(key, &signed_by_cursor(path, after));
-    URL_SAFE_NO_PAD.encode([&after.to_be_bytes(), signature.as_ref()].concat())
+/// `-created_at,name`: keys in the order of their weight, `-` for descending; nothing is by id. What was not asked
+/// for goes on in the direction of the key before it. Tells whether an index has that order.
+fn order<Row>(sorts: &'static [Sort<Row>], text: Option<&str>) -> Result<(Vec<Term<Row>>, bool), Refusal> {
+    let mut order: Vec<Term<Row>> = Vec::new();
+    for word in text.into_iter().flat_map(|text| text.split(',')) {
+        let (name, direction) = match word.strip_prefix('-') {
+            Some(name) => (name, Direction::Descending),
+            None => (word, Direction::Ascending),
+        };
+        if order.iter().any(|term| term.sort.name == name) {
+            return Err(("repeated", "Name each key once.".into()));
+        }
+        order.push(Term { sort: find(sorts, name).ok_or_else(|| unknown_sort(sorts))?, direction });
+    }
+    complete(sorts, &mut order);
+    let mut by_index: Vec<_> = order.first().copied().into_iter().collect();
+    complete(sorts, &mut by_index);
+    let is_by_index = by_index == order;
+    Ok((order, is_by_index))
 }
 
-fn read_cursor(key: &hmac::Key, path: &str, text: &str) -> Result<i64, Refusal> {
-    let cursor = URL_SAFE_NO_PAD.decode(text).map_err(|_| FOREIGN_CURSOR)?;
-    let (after, signature) = cursor.split_first_chunk().ok_or(FOREIGN_CURSOR)?;
-    let after = i64::from_be_bytes(*after);
-    hmac::verify(key, &signed_by_cursor(path, after), signature).map_err(|_| FOREIGN_CURSOR)?;
-    Ok(after)
+/// Goes on with what was not asked for, up to the id.
+fn complete<Row>(sorts: &'static [Sort<Row>], order: &mut Vec<Term<Row>>) {
+    let last = order.last().copied();
+    let direction = last.map_or(Direction::Ascending, |term| term.direction);
+    for name in last.and_then(|term| term.sort.then).into_iter().chain([ID]) {
+        if order.iter().all(|term| term.sort.name != name) {
+            order.extend(find(sorts, name).map(|sort| Term { sort, direction }));
+        }
+    }
+    // Nothing is left to be sorted after the id.
+    if let Some(unique) = order.iter().position(|term| term.sort.name == ID) {
+        order.truncate(unique + 1);
+    }
 }
 
-fn signed_by_cursor(path: &str, after: i64) -> Vec<u8> {
-    [&after.to_be_bytes(), path.as_bytes()].concat()
+/// By id.
+fn usual_order<L: List>() -> (Vec<Term<L::Row>>, bool) {
+    order(L::SORTS, None).unwrap_or_default()
+}
+
+fn find<Row>(sorts: &'static [Sort<Row>], name: &str) -> Option<&'static Sort<Row>> {
+    sorts.iter().find(|sort| sort.name == name)
+}
+
+fn unknown_sort<Row>(sorts: &[Sort<Row>]) -> Refusal {
+    let known: Vec<_> = sorts.iter().map(|sort| sort.name).collect();
+    ("unknown_value", format!("This accepts: {}; with - in front for descending.", known.join(", ")).into())
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::hmac;
-
-    use super::{limit, read_cursor, write_cursor};
+    use super::{Direction, Key, Sort, limit, order};
 
     #[test]
     fn a_limit_is_at_least_one_and_at_most_a_full_page() {
@@ -206,16 +273,32 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_good_for_its_own_list_only_and_cannot_be_made_up() {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
-        let cursor = write_cursor(&key, "/dogowner/dogs", 42);
-        assert_eq!(read_cursor(&key, "/dogowner/dogs", &cursor), Ok(42));
-        assert!(read_cursor(&key, "/dogowner/owners", &cursor).is_err());
-        let other = hmac::Key::new(hmac::HMAC_SHA256, &[8; 32]);
-        assert!(read_cursor(&other, "/dogowner/dogs", &cursor).is_err());
-        let shortened = cursor.chars().skip(1).collect::<String>();
-        for wrong in ["", "42", &shortened, "AAAAAAAAACo"] {
-            assert!(read_cursor(&key, "/dogowner/dogs", wrong).is_err(), "{wrong}");
+    fn an_order_ends_with_the_id_in_the_direction_of_the_key_before() {
+        const fn sort(name: &'static str, then: Option<&'static str>) -> Sort<()> {
+            Sort { name, sql: name, key: |()| Key::Id(0), then }
+        }
+        const SORTS: &[Sort<()>] = &[sort("id", None), sort("name", None), sort("age", Some("name"))];
+        let read = |text| {
+            let (order, by_index) = order(SORTS, Some(text)).map_err(|(code, _)| code)?;
+            let signs = order.iter().map(|term| if term.direction == Direction::Descending { "-" } else { "" });
+            let words: Vec<_> = signs.zip(&order).map(|(sign, term)| format!("{sign}{}", term.sort.name)).collect();
+            Ok((words.join(","), by_index))
+        };
+        for (asked_for, meant, by_index) in [
+            ("-name", "-name,-id", true),
+            ("-name,-id", "-name,-id", true),
+            ("-age", "-age,-name,-id", true),
+            ("age,name", "age,name,id", true),
+            ("-age,name", "-age,name,id", false),
+            ("name,-age", "name,-age,-id", false),
+            ("-id,name", "-id", true),
+            ("age,-id", "age,-id", false),
+        ] {
+            assert_eq!(read(asked_for), Ok((meant.to_owned(), by_index)));
+        }
+        assert_eq!(read("name,-name"), Err("repeated"));
+        for wrong in ["", "-", "name,", ",name", "size", "--name", "+name", "NAME", " name"] {
+            assert_eq!(read(wrong), Err("unknown_value"), "{wrong:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Text in bodies: trimmed, with limits in characters, and without control characters.
 
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
 
 use super::fields::Fault;
 
@@ -21,15 +22,19 @@ impl Rule {
     /// It is not text, too short or too long, or has a control character (Unicode's Cc, NUL among them).
     pub fn read(self, value: &Value) -> Result<String, Fault> {
         let text = string(value)?;
-        if text.chars().any(char::is_control) {
-            return Err(Fault::new(
-                "control_character",
-                "Control characters, line breaks among them, are not allowed.",
-            ));
-        }
+        refuse_control_characters(text)?;
         let trimmed = text.trim();
         self.check_length(trimmed)?;
         Ok(trimmed.to_owned())
+    }
+
+    /// Whether `text` keeps to the rule as it is.
+    ///
+    /// # Errors
+    /// As [`Rule::read`].
+    pub fn check(self, text: &str) -> Result<(), Fault> {
+        refuse_control_characters(text)?;
+        self.check_length(text)
     }
 
     /// Whether `text` is neither too short nor too long.
@@ -46,6 +51,20 @@ impl Rule {
         }
         Ok(())
     }
+}
+
+fn refuse_control_characters(text: &str) -> Result<(), Fault> {
+    if text.chars().any(char::is_control) {
+        return Err(Fault::new("control_character", "Control characters, line breaks among them, are not allowed."));
+    }
+    Ok(())
+}
+
+/// The spelling by which a name is found and sorted: letter case does not count, nor how an accent is encoded
+/// (Unicode's canonical caseless matching, but by simple means: upper case, then lower, so that `ß` is `ss`).
+#[must_use]
+pub fn search_key(text: &str) -> String {
+    text.nfd().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }
 
 /// Reads a name: 1 to 255 characters.
@@ -66,4 +85,18 @@ pub fn string(value: &Value) -> Result<&str, Fault> {
 
 fn characters(count: usize) -> String {
     if count == 1 { "1 character".to_owned() } else { format!("{count} characters") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::search_key;
+
+    #[test]
+    fn letter_case_and_the_encoding_of_accents_do_not_count() {
+        for (one, other) in [("Élan", "e\u{301}LAN"), ("Straße", "STRASSE"), ("ΟΔΟΣ", "οδος"), ("Ｒｅｘ", "ｒＥＸ")]
+        {
+            assert_eq!(search_key(one), search_key(other), "{one}");
+        }
+        assert_ne!(search_key("Rex"), search_key("Réx"));
+    }
 }

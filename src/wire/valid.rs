@@ -33,16 +33,24 @@ impl<T: FromBody> FromRequest for Valid<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let admitted = admit(request.headers());
-        let mut payload = payload.take();
-        Box::pin(async move {
-            admitted?;
-            let body = tokio::time::timeout(BODY_PATIENCE, collect(&mut payload))
-                .await
-                .map_err(|_| Problem::new(Kind::RequestTimeout))??;
-            let body = parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))?;
-            Fields::read(body).map(Valid)
-        })
+        let json = read_json(request, payload);
+        Box::pin(async move { Fields::read(json.await?).map(Valid) })
+    }
+}
+
+/// Reads the body of a request as JSON.
+///
+/// # Errors
+/// It is not sent as JSON, too large, too slow, or no JSON.
+pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Value, Problem>> + use<> {
+    let admitted = admit(request.headers());
+    let mut payload = payload.take();
+    async move {
+        admitted?;
+        let body = tokio::time::timeout(BODY_PATIENCE, collect(&mut payload))
+            .await
+            .map_err(|_| Problem::new(Kind::RequestTimeout))??;
+        parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))
     }
 }
 

@@ -14,6 +14,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_dog_can_be_given_to_another_owner_of_mine,
         a_patch_keeps_what_it_does_not_name_and_clears_what_is_null,
         a_patch_that_changes_nothing_leaves_the_row_as_it_is,
+        a_put_replaces_everything,
         the_dogs_of_an_owner_are_that_owners_dogs,
         a_deleted_dog_is_gone,
         a_date_of_birth_is_a_real_day,
@@ -121,6 +122,25 @@ fn a_patch_that_changes_nothing_leaves_the_row_as_it_is(app: &App) {
     assert_eq!(app.database.rows(), rows);
 }
 
+fn a_put_replaces_everything(app: &App) {
+    let alice = app.sign_in("alice");
+    let (ann, mia) = (alice.owner("Ann"), alice.owner("Mia"));
+    let body = json!({"name": "Rex", "owner_id": ann, "born_on": "2024-05-01"});
+    let created = alice.post("/dogowner/dogs", &body).expect(201);
+    let path = created.header("location");
+    let replaced = alice.put(path, &json!({"name": "Rexy", "owner_id": mia})).expect(200);
+    assert_eq!((replaced.text("name"), &replaced.json["owner_id"]), ("Rexy", &json!(mia)));
+    assert_eq!(replaced.json["born_on"], Value::Null);
+    assert_eq!(replaced.json["created_at"], created.json["created_at"]);
+    assert_ne!(replaced.etag(), created.etag());
+    let rows = app.database.rows();
+    let nothing = alice.put(path, &json!({})).error("/name", "required").error("/owner_id", "required");
+    assert_eq!(nothing.error_count(), 2);
+    alice.put(path, &json!({"name": "Rexy", "owner_id": null})).error("/owner_id", "type");
+    alice.put("/dogowner/dogs/4711", &body).expect(404);
+    assert_eq!(app.database.rows(), rows);
+}
+
 fn the_dogs_of_an_owner_are_that_owners_dogs(app: &App) {
     let alice = app.sign_in("alice");
     let (ann, mia) = (alice.owner("Ann"), alice.owner("Mia"));
@@ -196,7 +216,8 @@ fn what_i_got_i_can_send_back(app: &App) {
     body["created_at"] = json!(null);
     let changed = alice.patch(got.header("location"), &body).expect(200);
     let copy = alice.post("/dogowner/dogs", &body).expect(201);
-    for answer in [changed, copy] {
+    let replaced = alice.put(got.header("location"), &body).expect(200);
+    for answer in [changed, copy, replaced] {
         for field in ["user_id", "owner_id", "name", "born_on"] {
             assert_eq!(answer.json[field], got.json[field]);
         }

@@ -16,6 +16,7 @@ pub fn sentences() -> Vec<Sentence> {
         behind_the_gate_everything_asks_for_a_token,
         a_neighbours_row_answers_the_very_bytes_of_a_row_that_never_was,
         a_neighbours_id_in_a_body_is_an_id_that_never_was,
+        a_neighbours_id_in_a_query_finds_nothing,
         the_aliases_answer_as_the_plural_paths_do,
         the_router_and_the_contract_have_the_same_operations,
         the_contract_and_the_server_know_the_same_problems,
@@ -25,45 +26,53 @@ pub fn sentences() -> Vec<Sentence> {
 }
 
 /// A new row of this actor's, for a path parameter or body field of this name: a new kind of row needs a line.
-pub fn row(actor: &Actor<'_>, name: &str) -> i64 {
+pub fn row(actor: &Actor<'_>, name: &str) -> Value {
     match name {
-        "owner_id" => actor.owner("Ann"),
-        "dog_id" => actor.dog("Rex", row(actor, "owner_id")),
+        "owner_id" | "co_owner_ids" => json!(actor.owner("Ann")),
+        "dog_id" => json!(actor.dog("Rex", actor.owner("Ann"))),
+        "task_id" => json!(actor.task("Walk")),
+        "username" => actor.get("/me").expect(200).json["username"].clone(),
         other => panic!("how to make a row for {other:?} must be said here"),
     }
 }
 
 /// A row of this actor's for each name, made when it is first asked for.
-pub fn rows<'a>(actor: &'a Actor<'a>) -> impl Fn(&str) -> i64 + 'a {
+pub fn rows<'a>(actor: &'a Actor<'a>) -> impl Fn(&str) -> Value + 'a {
     let made = RefCell::new(BTreeMap::new());
-    move |name| *made.borrow_mut().entry(name.to_owned()).or_insert_with(|| row(actor, name))
+    move |name| made.borrow_mut().entry(name.to_owned()).or_insert_with(|| row(actor, name)).clone()
 }
 
 /// An id that no row has had.
 pub const NEVER: i64 = 9_000_000_000_000_000_000;
 
 /// The operation's path with an id for each of its parameters.
-pub fn path(operation: &Operation, id: impl Fn(&str) -> i64) -> String {
-    let fill = |path: String, name: &str| path.replace(&format!("{{{name}}}"), &id(name).to_string());
+pub fn path(operation: &Operation, id: impl Fn(&str) -> Value) -> String {
+    let fill = |path: String, name: &str| {
+        let id = id(name);
+        path.replace(&format!("{{{name}}}"), &id.as_str().map_or_else(|| id.to_string(), str::to_owned))
+    };
     operation.path_parameters().into_iter().fold(operation.path.clone(), fill)
 }
 
-/// The fields of the operation's body that name rows.
+/// The fields of the operation's body that name a row (`_id`) or several (`_ids`).
 pub fn id_fields(operation: &Operation) -> Vec<String> {
     let Some(schema) = operation.body_schema() else { return Vec::new() };
     let schema = contract().at(&schema).1;
     let named = fields(&schema["properties"])
-        .filter(|(name, field)| name.ends_with("_id") && contract().resolve(field)["readOnly"] != true);
+        .filter(|(name, _)| name.ends_with("_id") || name.ends_with("_ids"))
+        .filter(|(_, field)| contract().resolve(field)["readOnly"] != true);
     named.map(|(name, _)| name.clone()).collect()
 }
 
 /// A good body, if the operation takes one: the contract's first example, about rows that `id` gives.
-pub fn body(operation: &Operation, id: impl Fn(&str) -> i64) -> Option<Value> {
+pub fn body(operation: &Operation, id: impl Fn(&str) -> Value) -> Option<Value> {
     operation.body_schema()?;
     let mut body = operation.body_examples().into_iter().next().expect("an example of the body");
     for name in id_fields(operation) {
-        if body.get(&name).is_some_and(Value::is_number) {
-            body[&name] = json!(id(&name));
+        match &body[&name] {
+            Value::Number(_) => body[&name] = id(&name),
+            Value::Array(ids) if !ids.is_empty() => body[&name] = json!([id(&name)]),
+            _ => {}
         }
     }
     Some(body)
@@ -96,14 +105,17 @@ fn behind_the_gate_everything_asks_for_a_token(app: &App) {
 
 fn a_neighbours_row_answers_the_very_bytes_of_a_row_that_never_was(app: &App) {
     let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
-    for operation in contract().operations.iter().filter(|operation| operation.path.contains('{')) {
-        let hers = path(operation, |name| row(&alice, name));
-        let never = path(operation, |_| NEVER);
-        let body = body(operation, |name| row(&bob, name));
-        let rows = app.database.rows();
-        let answer = call(&bob, operation, &hers, body.as_ref()).expect(404).problem("not-found");
-        answer.same_as(&call(&bob, operation, &never, body.as_ref()));
-        assert_eq!(app.database.rows(), rows, "{answer} changed something");
+    for operation in &contract().operations {
+        for stolen in operation.path_parameters() {
+            let his = rows(&bob);
+            let with = |id: Value| path(operation, |name| if name == stolen { id.clone() } else { his(name) });
+            let (hers, never) = (with(row(&alice, stolen)), with(json!(NEVER)));
+            let body = body(operation, |name| row(&bob, name));
+            let rows = app.database.rows();
+            let answer = call(&bob, operation, &hers, body.as_ref()).expect(404).problem("not-found");
+            answer.same_as(&call(&bob, operation, &never, body.as_ref()));
+            assert_eq!(app.database.rows(), rows, "{answer} changed something");
+        }
     }
 }
 
@@ -113,14 +125,29 @@ fn a_neighbours_id_in_a_body_is_an_id_that_never_was(app: &App) {
         for field in id_fields(operation) {
             let path = path(operation, |name| row(&bob, name));
             let mut body = body(operation, |name| row(&bob, name)).expect("a body");
-            let mut refusal = |id: i64| {
-                body[&field] = json!(id);
-                call(&bob, operation, &path, Some(&body)).error(&format!("/{field}"), "not_found")
+            let is_list = field.ends_with("_ids");
+            let pointer = if is_list { format!("/{field}/0") } else { format!("/{field}") };
+            let mut refusal = |id: Value| {
+                body[&field] = if is_list { json!([id]) } else { id };
+                call(&bob, operation, &path, Some(&body)).error(&pointer, "not_found")
             };
             let hers = row(&alice, &field);
             let rows = app.database.rows();
-            refusal(hers).same_as(&refusal(NEVER));
+            refusal(hers).same_as(&refusal(json!(NEVER)));
             assert_eq!(app.database.rows(), rows, "{} changed something", operation.id);
+        }
+    }
+}
+
+fn a_neighbours_id_in_a_query_finds_nothing(app: &App) {
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    for operation in &contract().operations {
+        for parameter in operation.parameters("query").into_iter().filter(|name| name.ends_with("_id")) {
+            let path = path(operation, |name| row(&bob, name));
+            let found = |id: &Value| call(&bob, operation, &format!("{path}?{parameter}={id}"), None).expect(200);
+            let answer = found(&row(&alice, parameter));
+            assert_eq!(answer.json, json!([]));
+            answer.same_as(&found(&json!(NEVER)));
         }
     }
 }
@@ -135,11 +162,20 @@ fn the_aliases_answer_as_the_plural_paths_do(app: &App) {
         assert_eq!(alias.definition["responses"], plural.definition["responses"], "{}", alias.id);
         assert_eq!(alias.definition["requestBody"], plural.definition["requestBody"], "{}", alias.id);
         let (singular_path, plural_path) = (&alias.path, &plural.path);
-        for query in ["", "?limit=1", "?limit=0&colour=red"] {
+        for query in [
+            "",
+            "?limit=1",
+            "?limit=0&colour=red",
+            "?sort=name",
+            "?sort=-created_at,name&limit=1",
+            "?q=%20&count=true&limit=1",
+            "?sort=colour&q=%00",
+        ] {
             let answers = [singular_path, plural_path].map(|path| {
                 let body = plural.body_schema().map(|_| json!({"name": "", "owner_id": 0}));
                 let answer = call(&alice, plural, &format!("{path}{query}"), body.as_ref());
-                (answer.status, answer.body_but_for_the_request_id().replace(path.as_str(), "…"))
+                let headers = ["link", "x-total-count"].map(|name| answer.header_if_any(name).map(str::to_owned));
+                (answer.status, headers, answer.body_but_for_the_request_id().replace(path.as_str(), "…"))
             });
             assert_eq!(answers[0], answers[1]);
         }

@@ -15,14 +15,22 @@
 )]
 
 mod bodies;
+mod co_owner_ids;
+mod co_owners;
+mod crowds;
+mod cursors;
 mod dogs;
 mod every_body;
 mod every_method;
 mod every_route;
+mod expand;
+mod export;
 mod headers;
+mod histories;
 mod house;
 mod login;
 mod logout;
+mod me;
 mod migrate;
 mod overload;
 mod owners;
@@ -30,13 +38,24 @@ mod pages;
 mod panics;
 mod passwords;
 mod paths;
+mod plans;
+mod preconditions;
+mod profile;
+mod properties;
+mod public;
+mod public_pages;
 mod readme;
+mod retries;
 mod schemas;
+mod searching;
 mod shutdown;
 mod signup;
+mod sorting;
 mod start;
+mod storms;
 mod support;
 mod system;
+mod tasks;
 mod tokens;
 mod values;
 mod weak_passwords;
@@ -73,14 +92,22 @@ fn main() -> ExitCode {
 fn sentences() -> Vec<Sentence> {
     [
         bodies::sentences(),
+        co_owner_ids::sentences(),
+        co_owners::sentences(),
+        crowds::sentences(),
+        cursors::sentences(),
         dogs::sentences(),
         every_body::sentences(),
         every_method::sentences(),
         every_route::sentences(),
+        expand::sentences(),
+        export::sentences(),
         headers::sentences(),
+        histories::sentences(),
         house::sentences(),
         login::sentences(),
         logout::sentences(),
+        me::sentences(),
         migrate::sentences(),
         overload::sentences(),
         owners::sentences(),
@@ -88,12 +115,23 @@ fn sentences() -> Vec<Sentence> {
         panics::sentences(),
         passwords::sentences(),
         paths::sentences(),
+        plans::sentences(),
+        preconditions::sentences(),
+        profile::sentences(),
+        properties::sentences(),
+        public::sentences(),
+        public_pages::sentences(),
         readme::sentences(),
+        retries::sentences(),
         schemas::sentences(),
+        searching::sentences(),
         shutdown::sentences(),
         signup::sentences(),
+        sorting::sentences(),
         start::sentences(),
+        storms::sentences(),
         system::sentences(),
+        tasks::sentences(),
         tokens::sentences(),
         values::sentences(),
     ]

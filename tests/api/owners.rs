@@ -13,10 +13,13 @@ pub fn sentences() -> Vec<Sentence> {
         a_stranger_does_not_see_my_owners_in_a_list,
         a_new_name_is_kept_and_the_time_of_the_change_with_it,
         a_patch_that_changes_nothing_leaves_the_row_as_it_is,
+        a_put_replaces_the_name,
         a_name_cannot_be_taken_away,
         what_i_got_i_can_send_back,
         an_owner_without_dogs_can_be_deleted,
         an_owner_with_dogs_cannot_be_deleted_and_the_answer_says_how_many,
+        an_owner_with_dogs_can_be_deleted_with_force_and_takes_them_along,
+        force_is_true_or_false,
         the_tutorials_singular_path_is_the_same_collection,
         a_name_has_1_to_255_characters,
         white_space_around_a_name_does_not_count,
@@ -85,6 +88,21 @@ fn a_patch_that_changes_nothing_leaves_the_row_as_it_is(app: &App) {
     assert_eq!(app.database.rows(), rows);
 }
 
+fn a_put_replaces_the_name(app: &App) {
+    let alice = app.sign_in("alice");
+    let created = alice.post("/dogowner/owners", &json!({"name": "Ann"})).expect(201);
+    let path = created.header("location");
+    let replaced = alice.put(path, &json!({"name": " Anna "})).expect(200);
+    assert_eq!((replaced.text("name"), replaced.id()), ("Anna", created.id()));
+    assert_eq!(replaced.json["created_at"], created.json["created_at"]);
+    assert_ne!(replaced.etag(), created.etag());
+    let rows = app.database.rows();
+    alice.put(path, &json!({})).error("/name", "required");
+    alice.put(path, &json!({"name": null})).error("/name", "type");
+    alice.put("/dogowner/owners/4711", &json!({"name": "Ann"})).expect(404);
+    assert_eq!(app.database.rows(), rows);
+}
+
 fn a_name_cannot_be_taken_away(app: &App) {
     let alice = app.sign_in("alice");
     let path = format!("/dogowner/owners/{}", alice.owner("Ann"));
@@ -104,7 +122,8 @@ fn what_i_got_i_can_send_back(app: &App) {
     body["created_at"] = json!("not even a time");
     let changed = alice.patch(path, &body).expect(200);
     let copy = alice.post("/dogowner/owners", &body).expect(201);
-    for answer in [&changed, &copy] {
+    let replaced = alice.put(path, &body).expect(200);
+    for answer in [&changed, &copy, &replaced] {
         assert_ne!(answer.id(), 4711);
         assert_eq!(answer.json["user_id"], got.json["user_id"]);
         assert_eq!(answer.text("name"), "Anna");
@@ -134,6 +153,36 @@ fn an_owner_with_dogs_cannot_be_deleted_and_the_answer_says_how_many(app: &App) 
         alice.delete(&format!("/dogowner/dogs/{dog}")).expect(204);
     }
     alice.delete(&path).expect(204);
+}
+
+fn an_owner_with_dogs_can_be_deleted_with_force_and_takes_them_along(app: &App) {
+    let alice = app.sign_in("alice");
+    let (ann, mia) = (alice.owner("Ann"), alice.owner("Mia"));
+    let (rex, ivy) = (alice.dog("Rex", ann), alice.dog("Ivy", mia));
+    alice.share(rex, mia);
+    alice.share(ivy, ann);
+    let about = |dog: i64| alice.post("/dogowner/tasks", &json!({"name": "Walk", "dog_id": dog})).expect(201).id();
+    let (_rexs, ivys, nobodys) = (about(rex), about(ivy), alice.task("Buy food"));
+    let path = format!("/dogowner/owners/{ann}");
+    alice.delete(&format!("{path}?force=false")).expect(409).problem("owner-has-dogs");
+    alice.delete(&format!("{path}?force=true")).expect(204);
+    alice.get(&path).expect(404);
+    assert_eq!(alice.get("/dogowner/owners").ids(), [mia]);
+    assert_eq!(alice.get("/dogowner/dogs").ids(), [ivy]);
+    assert_eq!(alice.get("/dogowner/dogs").rows()[0]["co_owner_ids"], json!([]));
+    assert_eq!(alice.get("/dogowner/tasks").ids(), [ivys, nobodys]);
+    alice.delete(&format!("{path}?force=true")).expect(404);
+}
+
+fn force_is_true_or_false(app: &App) {
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    let path = format!("/dogowner/owners/{}", alice.owner("Ann"));
+    for value in ["", "1", "yes", "True", "TRUE", "true%00", "null"] {
+        alice.delete(&format!("{path}?force={value}")).parameter_error("force", "unknown_value");
+    }
+    alice.delete(&format!("{path}?force=true&force=true")).parameter_error("force", "repeated_parameter");
+    bob.delete(&format!("{path}?force=true")).expect(404).problem("not-found");
+    alice.delete(&format!("{path}?force=false")).expect(204);
 }
 
 fn the_tutorials_singular_path_is_the_same_collection(app: &App) {

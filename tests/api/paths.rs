@@ -159,20 +159,33 @@ fn only_a_number_in_plain_digits_is_an_id(app: &App) {
         "%zz",
         &digits,
     ];
-    for room in ["owners", "dogs"] {
+    for room in ["/dogowner/owners", "/dogowner/dogs", "/dogowner/tasks", "/dogs"] {
         for no_id in no_ids {
             if no_id == "9223372036854775807" || no_id == "1" {
                 continue;
             }
-            for (method, more) in [("GET", ""), ("PATCH", ""), ("DELETE", "")] {
+            let methods = if room == "/dogs" { &["GET"][..] } else { &["GET", "PATCH", "DELETE"] };
+            for method in methods {
                 let request = format!(
-                    "{method} /dogowner/{room}/{no_id}{more} HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\n\
+                    "{method} {room}/{no_id} HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\n\
                      Authorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}",
                     alice.token()
                 );
                 let answer = app.wire(request);
                 assert!([400, 404].contains(&answer.status), "{answer}");
             }
+        }
+    }
+    let dog = alice.dog("Rex", owner);
+    for no_id in no_ids.iter().filter(|no_id| !no_id.contains(['/', '#'])) {
+        for (method, path) in [
+            ("PUT", format!("/dogowner/dogs/{dog}/co-owners/{no_id}")),
+            ("DELETE", format!("/dogowner/dogs/{no_id}/co-owners/{owner}")),
+        ] {
+            let token = format!("Authorization: Bearer {}\r\n", alice.token());
+            let answer =
+                app.wire(format!("{method} {path} HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\n{token}\r\n"));
+            assert!([400, 404].contains(&answer.status), "{answer}");
         }
     }
     let never = alice.get(&format!("/dogowner/owners/{NEVER}")).expect(404);

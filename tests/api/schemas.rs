@@ -61,18 +61,32 @@ fn the_schema_file_agrees_with_the_database(database: &Database) {
     assert_eq!(schema::columns(&migrated(database.engine)), expected);
 }
 
-/// A key, unique or index that begins with the columns of the foreign key serves it.
+/// A key, unique or index serves a foreign key if it begins with the key's columns, or with the one that says which
+/// row it is. A flag (`is_…`) tells little apart and need not be among them.
 fn every_foreign_key_is_indexed(database: &Database) {
     let shape = schema::shape(&migrated(database.engine));
-    let on_table = |line: &str| line.replace(" (", "(").split(')').next().unwrap_or_default().to_owned();
+    let indexes: Vec<_> = ["primary key ", "unique ", "index "]
+        .iter()
+        .flat_map(|kind| shape.iter().filter_map(move |line| table_and_columns(line.strip_prefix(kind)?)))
+        .collect();
     for key in shape.iter().filter_map(|line| line.strip_prefix("foreign key ")) {
-        let columns = on_table(key);
-        let served = ["primary key ", "unique ", "index "].iter().any(|kind| {
-            let lines = shape.iter().filter_map(|line| line.strip_prefix(kind)).map(on_table);
-            lines.into_iter().any(|index| index == columns || index.starts_with(&format!("{columns}, ")))
+        let (here, there) = key.split_once(" to ").expect("it leads somewhere");
+        let (table, columns) = table_and_columns(here).expect("columns");
+        let (_, targets) = table_and_columns(there).expect("columns");
+        let the_row = columns.iter().zip(&targets).filter(|(_, target)| **target == "id").map(|(column, _)| *column);
+        let the_row: Vec<_> = the_row.collect();
+        let but_for_flags: Vec<_> = columns.into_iter().filter(|column| !column.starts_with("is_")).collect();
+        let served = indexes.iter().any(|(indexed, by)| {
+            *indexed == table && (by.starts_with(&but_for_flags) || !the_row.is_empty() && by.starts_with(&the_row))
         });
         assert!(served, "no index serves {key} in {shape:#?}");
     }
+}
+
+/// The parts of `dogs (user_id, id) …`.
+fn table_and_columns(line: &str) -> Option<(&str, Vec<&str>)> {
+    let (table, rest) = line.split_once(" (")?;
+    Some((table, rest.split_once(')')?.0.split(", ").collect()))
 }
 
 fn sqlite_tables_are_strict(database: &Database) {

@@ -20,7 +20,9 @@ pub fn sentences() -> Vec<Sentence> {
 fn the_root_says_what_this_is_and_where_to_go(app: &App) {
     let answer = app.anon().get("/").expect(200);
     assert_eq!(answer.text("name"), "Kennel");
-    assert_eq!(answer.json["links"]["contract"], "/openapi.yaml");
+    for (name, path) in [("contract", "/openapi.yaml"), ("tasks", "/dogowner/tasks"), ("public_dogs", "/dogs")] {
+        assert_eq!(answer.json["links"][name], path);
+    }
 }
 
 fn every_link_of_the_root_leads_somewhere(app: &App) {
@@ -37,7 +39,7 @@ fn a_running_server_is_alive_and_ready(app: &App) {
 }
 
 fn a_server_without_its_tables_is_alive_but_not_ready(app: &App) {
-    for table in ["dogs", "owners", "sessions", "users"] {
+    for table in ["idempotency_keys", "tasks", "dog_co_owners", "dogs", "owners", "profiles", "sessions", "users"] {
         app.database.execute(&format!("DROP TABLE {table}")).expect("a table goes");
     }
     app.anon().get("/health/live").expect(200);
@@ -75,6 +77,9 @@ fn a_read_writes_nothing(app: &App) {
     let alice = app.sign_in("alice");
     let owner = alice.owner("Ann");
     let dog = alice.dog("Rex", owner);
+    let (mia, task) = (alice.owner("Mia"), alice.task("Walk"));
+    alice.share(dog, mia);
+    alice.go_public();
     let all = || (app.database.rows(), app.database.rows_of("sessions"));
     let before = all();
     for path in [
@@ -83,7 +88,16 @@ fn a_read_writes_nothing(app: &App) {
         "/health/ready".to_owned(),
         "/openapi.yaml".to_owned(),
         "/dogowner/owners".to_owned(),
-        "/dogowner/dog".to_owned(),
+        "/dogowner/dog?expand=owner,co_owners&q=r&sort=-name&count=true".to_owned(),
+        "/dogowner/tasks?completed=false".to_owned(),
+        "/me/profile".to_owned(),
+        "/me/export".to_owned(),
+        "/dogs".to_owned(),
+        "/users/alice".to_owned(),
+        "/users/alice/dogs".to_owned(),
+        format!("/dogs/{dog}"),
+        format!("/dogowner/tasks/{task}"),
+        format!("/dogowner/dogs/{dog}/co-owners"),
         format!("/dogowner/owners/{owner}"),
         format!("/dogowner/owners/{owner}/dogs"),
         format!("/dogowner/dogs/{dog}"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::every_route::{body, call, path, row};
+use crate::every_route::{body, call, id_fields, path, row};
 use crate::support::contract::{contract, fields};
 use crate::support::{App, Sentence, sentences};
 
@@ -13,6 +13,7 @@ pub fn sentences() -> Vec<Sentence> {
         every_character_of_unicode_that_is_no_control_is_kept,
         sql_and_markup_are_only_text,
         numbers_past_every_bound_are_refused,
+        the_server_takes_the_texts_that_the_contract_takes_and_no_others,
         a_flood_of_keys_is_refused,
         deep_nesting_is_refused,
     ]
@@ -49,6 +50,16 @@ fn a_nul_in_a_path_or_a_query_is_refused(app: &App) {
     }
     for query in ["limit=%00", "limit=1%00", "cursor=%00", "%00=1", "limit%00=1", "colour=%00"] {
         alice.get(&format!("/dogowner/owners?{query}")).expect(422);
+    }
+    // Each parameter that the contract knows, wherever it does.
+    for operation in &contract().operations {
+        let path = path(operation, |name| row(&alice, name));
+        for parameter in operation.parameters("query") {
+            let body = body(operation, |name| row(&alice, name));
+            for value in ["%00", "a%00", "%00a"] {
+                call(&alice, operation, &format!("{path}?{parameter}={value}"), body.as_ref()).expect(422);
+            }
+        }
     }
 }
 
@@ -123,16 +134,74 @@ fn numbers_past_every_bound_are_refused(app: &App) {
         "123456789012345678901234567890",
         "-0",
     ];
-    for number in numbers {
-        let text = format!(r#"{{"name":"Rex","owner_id":{number}}}"#);
-        let answer = alice.send_text("POST", "/dogowner/dogs", &text);
-        let unreadable = number.contains("e400") && answer.status == 400;
-        assert!(unreadable || answer.status == 422, "{number}: {answer}");
-        if answer.status == 422 {
-            assert_eq!(answer.json["errors"][0]["pointer"], "/owner_id", "{number}: {answer}");
+    for operation in &contract().operations {
+        for field in id_fields(operation) {
+            let path = path(operation, |name| row(&alice, name));
+            let mut body = body(operation, |name| row(&alice, name)).expect("a body");
+            let is_list = field.ends_with("_ids");
+            body[&field] = json!("the number");
+            let rows = app.database.rows();
+            for number in numbers {
+                let value = if is_list { format!("[{number}]") } else { number.to_owned() };
+                let answer =
+                    alice.send_text(&operation.method, &path, &body.to_string().replace("\"the number\"", &value));
+                let unreadable = number.contains("e400") && answer.status == 400;
+                assert!(unreadable || answer.status == 422, "{number}: {answer}");
+                if answer.status == 422 {
+                    let pointer = if is_list { format!("/{field}/0") } else { format!("/{field}") };
+                    assert_eq!(answer.json["errors"][0]["pointer"], pointer, "{number}: {answer}");
+                }
+            }
+            assert_eq!(app.database.rows(), rows, "{}", operation.id);
         }
     }
-    assert_eq!(app.database.count("dogs"), 0);
+}
+
+/// Texts of every length that is a bound somewhere, and one more, with white space and control characters.
+fn texts() -> Vec<String> {
+    let mut texts: Vec<String> =
+        ["", " ", "\u{3000}", "\u{2028}\u{a0}", "a\nb", "\u{85}a", "a\u{7f}", "a\0", "\u{feff}", "\u{200b}"]
+            .map(str::to_owned)
+            .to_vec();
+    for length in [1, 120, 121, 255, 256, 2000, 2001] {
+        for letter in ["a", "ß", "🐕"] {
+            texts.push(letter.repeat(length));
+            texts.push(format!("\u{2003} {}\u{3000}", letter.repeat(length)));
+        }
+        texts.push(format!("a{}b", " ".repeat(length)));
+    }
+    texts
+}
+
+/// Lengths are in characters, not in bytes, and without the white space around them.
+fn the_server_takes_the_texts_that_the_contract_takes_and_no_others(app: &App) {
+    let alice = app.sign_in("alice");
+    let mut checked = 0;
+    for operation in &contract().operations {
+        let Some(good) = body(operation, |name| row(&alice, name)) else { continue };
+        let schema = operation.body_schema().expect("a body");
+        for (name, field) in fields(&contract().at(&schema).1["properties"]) {
+            let is_text = contract().resolve(field)["type"] == "string" && good[name].is_string();
+            // An account's own texts have rules beside these, which the contract cannot tell.
+            if !is_text || ["username", "email", "password"].contains(&name.as_str()) {
+                continue;
+            }
+            checked += 1;
+            let path = path(operation, |name| row(&alice, name));
+            for text in texts() {
+                let mut body = good.clone();
+                body[name] = json!(text);
+                let answer = call(&alice, operation, &path, Some(&body));
+                if contract().validate(&schema, &body).is_ok() {
+                    assert_eq!(answer.status / 100, 2, "{name} {text:?}: {answer}");
+                } else {
+                    let answer = answer.expect(422).problem("validation-failed");
+                    assert_eq!(answer.json["errors"][0]["pointer"], format!("/{name}"), "{text:?}: {answer}");
+                }
+            }
+        }
+    }
+    assert!(checked > 8, "only {checked} texts were found");
 }
 
 fn a_flood_of_keys_is_refused(app: &App) {

@@ -47,6 +47,10 @@ impl<'a> Actor<'a> {
         self.send_json("PATCH", path, body)
     }
 
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send_json("PUT", path, body)
+    }
+
     pub fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
         self.send_text(method, path, &body.to_string())
     }
@@ -56,8 +60,26 @@ impl<'a> Actor<'a> {
         self.send(method, path, &[("Content-Type", "application/json")], Some(body.as_bytes()))
     }
 
+    /// Sends JSON, or no body, with headers of its own: preconditions, a key.
+    pub fn ask(&self, method: &str, path: &str, headers: &[Header<'_>], body: Option<&Value>) -> Answer {
+        let Some(body) = body else { return self.send(method, path, headers, None) };
+        let headers = [headers, &[("Content-Type", "application/json")]].concat();
+        self.send(method, path, &headers, Some(body.to_string().as_bytes()))
+    }
+
     /// Sends any request that an HTTP library can; for others there is [`Client::wire`].
     pub fn send(&self, method: &str, path: &str, headers: &[Header<'_>], body: Option<&[u8]>) -> Answer {
+        self.try_send(method, path, headers, body).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same to a server that may die over it; the error says how far the answer came.
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[Header<'_>],
+        body: Option<&[u8]>,
+    ) -> Result<Answer, String> {
         let asked = format!("{method} {path}");
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.client.address));
         for (name, value) in headers {
@@ -72,14 +94,14 @@ impl<'a> Actor<'a> {
             Some(body) => request.body(body).map(|request| agent.run(request)),
         };
         let response = answered
-            .unwrap_or_else(|error| panic!("{asked}: cannot be sent: {error}"))
-            .unwrap_or_else(|error| panic!("{asked}: no answer: {error}"));
+            .map_err(|error| format!("{asked}: cannot be sent: {error}"))?
+            .map_err(|error| format!("{asked}: no answer: {error}"))?;
         let (parts, body) = response.into_parts();
         let body = body.into_with_config().limit(16 << 20).read_to_vec();
-        let body = body.unwrap_or_else(|error| panic!("{asked}: the body broke off: {error}"));
+        let body = body.map_err(|error| format!("{asked}: the body broke off: {error}"))?;
         let answer = Answer::new(method, path, parts.status.as_u16(), parts.headers, body);
         contract::hold(self.client.engine, &answer);
-        answer
+        Ok(answer)
     }
 
     /// Makes an owner and gives its id.
@@ -90,6 +112,23 @@ impl<'a> Actor<'a> {
     /// Makes a dog of one of my owners and gives its id.
     pub fn dog(&self, name: &str, owner_id: i64) -> i64 {
         self.post("/dogowner/dogs", &json!({"name": name, "owner_id": owner_id})).expect(201).id()
+    }
+
+    /// Makes a task about no dog in particular and gives its id.
+    pub fn task(&self, name: &str) -> i64 {
+        self.post("/dogowner/tasks", &json!({ "name": name })).expect(201).id()
+    }
+
+    /// Makes my page public, if it is not yet.
+    pub fn go_public(&self) -> Answer {
+        let answer = self.put("/me/profile", &json!({"description": "Two dogs, one sofa."}));
+        assert!([200, 201].contains(&answer.status), "{answer}");
+        answer
+    }
+
+    /// Makes somebody a co-owner of a dog.
+    pub fn share(&self, dog: i64, owner: i64) {
+        self.send("PUT", &format!("/dogowner/dogs/{dog}/co-owners/{owner}"), &[], None).expect(204);
     }
 
     /// My user id.

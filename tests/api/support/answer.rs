@@ -129,6 +129,18 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The version of the row that it shows, as preconditions name it.
+    #[track_caller]
+    pub fn etag(&self) -> &str {
+        self.header("etag")
+    }
+
+    /// What the rows of a list have in a field, in their order.
+    #[track_caller]
+    pub fn all(&self, field: &str) -> Vec<Value> {
+        self.rows().iter().map(|row| row[field].clone()).collect()
+    }
+
     /// The target of `Link: <…>; rel="next"`: the path of the next page.
     #[track_caller]
     pub fn next_page(&self) -> Option<String> {

@@ -227,6 +227,17 @@ impl Operation {
         self.path.split(['{', '}']).skip(1).step_by(2).collect()
     }
 
+    /// The names of the parameters that stand in this part of the request: `query`, `header`.
+    pub fn parameters(&self, place: &str) -> Vec<&str> {
+        let all = self.definition["parameters"].as_array().into_iter().flatten();
+        all.filter(|parameter| parameter["in"] == place).filter_map(|parameter| parameter["name"].as_str()).collect()
+    }
+
+    /// Whether it reads a header of this name.
+    pub fn knows_header(&self, name: &str) -> bool {
+        self.parameters("header").iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+
     /// Where the schema of the JSON body is, if it takes one.
     pub fn body_schema(&self) -> Option<String> {
         self.definition.get("requestBody")?;

@@ -73,6 +73,17 @@ impl Database {
         }
     }
 
+    /// A segment of the path in the URL that no other test's has.
+    pub fn own_part_of_the_url(&self) -> String {
+        match self.engine {
+            Engine::Sqlite => {
+                let name = self.directory.path().file_name().expect("a directory has a name");
+                name.to_string_lossy().into_owned()
+            }
+            Engine::Postgres => self.name.clone(),
+        }
+    }
+
     /// The SQLite file.
     pub fn file(&self) -> PathBuf {
         self.directory.path().join(&self.name)
@@ -107,6 +118,11 @@ impl Database {
     /// The one text column `value` of a query's rows.
     pub fn texts(&self, query: &str) -> Vec<String> {
         self.with_connection(|connection| connection.texts(query))
+    }
+
+    /// How the database would run a query, whatever is bound to it: a line for each step.
+    pub fn plan(&self, query: &str) -> Vec<String> {
+        self.with_connection(|connection| connection.plan(query))
     }
 
     fn with_connection<T>(&self, work: impl FnOnce(&mut Sql) -> T) -> T {
@@ -180,7 +196,35 @@ struct Row {
     value: String,
 }
 
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+/// PostgreSQL explains only as a statement of its own.
+const EXPLAIN: &str = "CREATE OR REPLACE FUNCTION pg_temp.explain(query text) RETURNS SETOF text AS \
+                       $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || query; END $$ LANGUAGE plpgsql";
+
 impl Sql {
+    fn plan(&mut self, query: &str) -> Vec<String> {
+        let Self::Postgres(connection) = self else {
+            let Self::Sqlite(connection) = self else { return Vec::new() };
+            let steps: QueryResult<Vec<Step>> = sql_query(format!("EXPLAIN QUERY PLAN {query}")).load(connection);
+            let steps = steps.unwrap_or_else(|error| panic!("{query}\n{error}"));
+            return steps.into_iter().map(|step| step.detail).collect();
+        };
+        let parameters = (1..100).take_while(|number| query.contains(&format!("${number}"))).count();
+        let nulls = if parameters == 0 { String::new() } else { format!("({})", vec!["NULL"; parameters].join(", ")) };
+        for statement in [EXPLAIN, &format!("PREPARE asked AS {query}")] {
+            connection.batch_execute(statement).unwrap_or_else(|error| panic!("{query}\n{error}"));
+        }
+        let lines =
+            self.texts(&format!("SELECT line AS value FROM pg_temp.explain('EXECUTE asked{nulls}') AS t (line)"));
+        self.execute("DEALLOCATE asked").expect("it was prepared");
+        lines
+    }
+
     fn execute(&mut self, statement: &str) -> QueryResult<usize> {
         match self {
             Self::Sqlite(connection) => sql_query(statement).execute(connection),

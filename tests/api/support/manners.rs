@@ -52,12 +52,21 @@ fn headers(answer: &Answer) -> Result<(), String> {
         must(one(answer, name)? == value, &format!("{name} is {value:?}"))?;
     }
     must(answer.header_if_any("server").is_none(), "nothing tells what the server is made of")?;
+    if answer.header_if_any("etag").is_some() {
+        let tag = one(answer, "etag")?.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or_default();
+        let is_version = !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_digit());
+        let is_digest = tag.len() == 32 && tag.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_right = if is_public(answer) { is_digest } else { is_version };
+        must(is_right, "an ETag is a version, or a digest of a public page")?;
+        must(answer.status < 400, "an error has no ETag")?;
+    }
     match answer.status {
         401 => {
             let challenge = one(answer, "www-authenticate")?;
             let names_the_fault = challenge.starts_with(r#"Bearer error="invalid_token", error_description=""#);
             must(challenge == "Bearer" || names_the_fault, "WWW-Authenticate is a Bearer challenge")
         }
+        304 => one(answer, "etag").map(drop),
         405 => one(answer, "allow").map(drop),
         429 | 503 => {
             let seconds = one(answer, "retry-after")?;
@@ -67,20 +76,28 @@ fn headers(answer: &Answer) -> Result<(), String> {
     }
 }
 
+fn is_in(answer: &Answer, area: &str) -> bool {
+    answer.meant_path().strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn is_public(answer: &Answer) -> bool {
+    is_in(answer, "/users") || is_in(answer, "/dogs")
+}
+
 fn cache_control(answer: &Answer) -> &'static str {
-    let path = answer.meant_path();
-    let is_in = |area: &str| path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if is_in("/dogowner") {
+    if is_in(answer, "/dogowner") {
         "private, no-cache"
-    } else if is_in("/auth") || is_in("/me") || answer.status >= 400 {
+    } else if is_in(answer, "/auth") || is_in(answer, "/me") || answer.status >= 400 {
         "no-store"
+    } else if is_public(answer) {
+        "public, max-age=60"
     } else {
         "no-cache"
     }
 }
 
 fn body(answer: &Answer) -> Result<(), String> {
-    if answer.method == "HEAD" || answer.status == 204 {
+    if answer.method == "HEAD" || [204, 304].contains(&answer.status) {
         return must(answer.body.is_empty(), "there is no body");
     }
     let content_type = one(answer, "content-type")?;

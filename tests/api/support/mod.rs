@@ -15,6 +15,7 @@ pub mod manners;
 pub mod park;
 pub mod postgres;
 pub mod process;
+pub mod recorder;
 pub mod repository;
 pub mod schema;
 pub mod sentence;

@@ -1,6 +1,7 @@
 //! Requests that no HTTP library would send: bytes straight into a socket, and what comes back read with as
 //! little cleverness as possible.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
@@ -13,7 +14,8 @@ use super::{Answer, contract};
 pub struct Wire<'a> {
     client: &'a Client,
     stream: TcpStream,
-    asked: (String, String),
+    /// The requests whose answers have not come yet.
+    asked: VecDeque<(String, String)>,
     received: Vec<u8>,
 }
 
@@ -28,13 +30,14 @@ impl<'a> Wire<'a> {
     pub fn open(client: &'a Client) -> Self {
         let stream = TcpStream::connect(client.address).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
-        Self { client, stream, asked: (String::new(), String::new()), received: Vec::new() }
+        Self { client, stream, asked: VecDeque::new(), received: Vec::new() }
     }
 
     /// Sends bytes. The server may have answered and hung up already; the answer will tell.
     pub fn send(&mut self, bytes: &[u8]) {
-        if self.asked.0.is_empty() {
-            self.asked = asked(bytes);
+        let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        if self.asked.is_empty() || position(line, b" HTTP/").is_some() {
+            self.asked.push_back(asked(line));
         }
         let _the_server_may_have_hung_up = self.stream.write_all(bytes);
     }
@@ -56,7 +59,8 @@ impl<'a> Wire<'a> {
         let (status, headers) = parse_head(&head);
         let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         let is_chunked = headers.contains_key("transfer-encoding");
-        let body = if self.asked.0 == "HEAD" || status == 204 {
+        let (method, path) = self.asked.pop_front().unwrap_or_default();
+        let body = if method == "HEAD" || [204, 304].contains(&status) {
             Vec::new()
         } else if is_chunked {
             self.read_chunks()?
@@ -65,8 +69,7 @@ impl<'a> Wire<'a> {
             let _there = self.read_until(|bytes| (bytes.len() >= length).then_some(length))?;
             self.received.drain(..length).collect()
         };
-        let answer = Answer::new(&self.asked.0, &self.asked.1, status, headers, body);
-        self.asked = (String::new(), String::new());
+        let answer = Answer::new(&method, &path, status, headers, body);
         if !answer.is_the_parsers() {
             contract::hold(self.client.engine, &answer);
         }
@@ -107,8 +110,7 @@ fn position(bytes: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 /// Method and path of a request line, as far as it is one.
-fn asked(bytes: &[u8]) -> (String, String) {
-    let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+fn asked(line: &[u8]) -> (String, String) {
     let line = String::from_utf8_lossy(line).into_owned();
     let mut words = line.split(' ').map(str::to_owned);
     (words.next().unwrap_or_default(), words.next().unwrap_or_default())

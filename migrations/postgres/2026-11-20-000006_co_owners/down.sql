@@ -1,0 +1,1 @@
+DROP TABLE dog_co_owners;

@@ -1,0 +1,15 @@
+-- Answers that were given under a caller's key, so that a retry gets the same one. `headers` is a JSON object.
+CREATE TABLE idempotency_keys (
+    user_id     INTEGER NOT NULL,
+    key         TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    status      INTEGER NOT NULL,
+    headers     TEXT NOT NULL,
+    body        BLOB NOT NULL,
+    created_at  INTEGER NOT NULL,
+    CONSTRAINT idempotency_keys_user_id_key_unique PRIMARY KEY (user_id, key),
+    CONSTRAINT idempotency_keys_user_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+    CONSTRAINT idempotency_keys_key_length CHECK (length(key) BETWEEN 1 AND 255)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_keys_by_creation ON idempotency_keys (created_at);

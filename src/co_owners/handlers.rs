@@ -1,0 +1,44 @@
+//! `/dogowner/dogs/{dog_id}/co-owners`
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Path},
+};
+
+use super::{CoOwners, wire::CoOwnerFilter};
+use crate::{
+    auth::CurrentUser,
+    db::Db,
+    dogs::{DogId, Dogs},
+    owners::{OwnerId, OwnerOut},
+    problem::Problem,
+    wire::{Listed, Page},
+};
+
+/// `GET /dogowner/dogs/{dog_id}/co-owners`
+pub async fn list(
+    me: CurrentUser,
+    dog: Path<DogId>,
+    page: Page<CoOwnerFilter>,
+    db: Data<Db>,
+) -> Result<Listed<OwnerOut>, Problem> {
+    let list = move |conn: &mut _, asked: &_| {
+        let _dog = Dogs::of(me.id).show(conn, *dog)?;
+        CoOwners::of(me.id).list(conn, *dog, asked)
+    };
+    page.read(&db, list).await
+}
+
+/// `PUT /dogowner/dogs/{dog_id}/co-owners/{owner_id}`
+pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    let (dog, owner) = *ids;
+    db.write(move |conn| CoOwners::of(me.id).create(conn, dog, owner)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `DELETE /dogowner/dogs/{dog_id}/co-owners/{owner_id}`
+pub async fn delete(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    let (dog, owner) = *ids;
+    db.write(move |conn| CoOwners::of(me.id).delete(conn, dog, owner)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

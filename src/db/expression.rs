@@ -1,0 +1,145 @@
+//! Expressions that Diesel has not, or not for both databases. Unlike `diesel::dsl::sql` they may stay
+//! prepared.
+
+use diesel::{
+    QueryResult,
+    backend::Backend,
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    serialize::ToSql,
+    sql_types::{Array, BigInt, Bool, HasSqlType, Text},
+    sqlite::Sqlite,
+};
+
+use super::MultiBackend;
+
+/// What Diesel wants to know of an expression of our own. That its columns are there nobody checks; the tests
+/// run every one of them.
+macro_rules! expression {
+    ($expression:ty, $sql_type:ty $(, [$($generics:tt)*])?) => {
+        impl$(<$($generics)*>)? diesel::Expression for $expression {
+            type SqlType = $sql_type;
+        }
+
+        impl<$($($generics)*,)? From: ?Sized> diesel::AppearsOnTable<From> for $expression {}
+
+        impl<$($($generics)*,)? From: ?Sized> diesel::SelectableExpression<From> for $expression {}
+
+        impl<$($($generics)*,)? By> diesel::expression::ValidGrouping<By> for $expression {
+            type IsAggregate = diesel::expression::is_aggregate::Never;
+        }
+
+        impl$(<$($generics)*>)? diesel::query_builder::QueryId for $expression {
+            type QueryId = ();
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+    };
+}
+pub(crate) use expression;
+
+/// Whether a column holds one of the values that a query finds; Diesel's own takes no boxed query for both
+/// databases.
+pub struct FoundBy<Query> {
+    pub column: &'static str,
+    pub query: Query,
+}
+
+expression!(FoundBy<Query>, Bool, [Query]);
+
+impl<Query: QueryFragment<MultiBackend>> QueryFragment<MultiBackend> for FoundBy<Query> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(self.column);
+        out.push_sql(" IN (");
+        self.query.walk_ast(out.reborrow())?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// Whether a column holds one of these ids: one bind, however many they are, so that the statement is the
+/// same for every page.
+pub struct OneOf {
+    column: &'static str,
+    ids: Vec<i64>,
+    /// The same as SQLite reads them.
+    json: String,
+}
+
+impl OneOf {
+    #[must_use]
+    pub fn new(column: &'static str, ids: Vec<i64>) -> Self {
+        let json = format!("[{}]", ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
+        Self { column, ids, json }
+    }
+}
+
+expression!(OneOf, Bool);
+
+impl QueryFragment<Sqlite> for OneOf {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(self.column);
+        out.push_sql(" IN (SELECT value FROM json_each(");
+        out.push_bind_param::<Text, _>(&self.json)?;
+        out.push_sql("))");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Pg> for OneOf {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(self.column);
+        out.push_sql(" = ANY(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.ids)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl QueryFragment<MultiBackend> for OneOf {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        MultiBackend::walk_variant_ast(self, pass)
+    }
+}
+
+/// Whether a text has another one anywhere in it, whatever it is made of: unlike `LIKE` this knows no wildcards,
+/// and no pattern that takes it long.
+pub struct Contains {
+    pub column: &'static str,
+    pub part: String,
+}
+
+expression!(Contains, Bool);
+
+impl Contains {
+    fn walk<'b, DB>(&'b self, function: &str, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend + HasSqlType<Text>,
+        String: ToSql<Text, DB>,
+    {
+        out.push_sql(function);
+        out.push_sql("(");
+        out.push_sql(self.column);
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(&self.part)?;
+        out.push_sql(") > 0");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Sqlite> for Contains {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        self.walk("instr", out)
+    }
+}
+
+impl QueryFragment<Pg> for Contains {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.walk("strpos", out)
+    }
+}
+
+impl QueryFragment<MultiBackend> for Contains {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        MultiBackend::walk_variant_ast(self, pass)
+    }
+}

@@ -1,0 +1,314 @@
+//! Pages of a sorted list, found by key and not by offset, so that they stay put while rows come and go.
+//! [`Sort`] says what a list can be sorted by, [`Window`] which rows of it are asked for. The SQL is our own
+//! where Diesel's would have a type for each order; unlike `diesel::dsl::sql` it may stay prepared.
+
+use chrono::NaiveDate;
+use diesel::{
+    QueryResult,
+    expression::expression_types::NotSelectable,
+    query_builder::{AstPass, QueryFragment},
+    sql_types::{BigInt, Bool, Date, Text},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    MultiBackend,
+    expression::expression,
+    timestamp::{Timestamp, Timestamptz},
+};
+use crate::problem::Problem;
+
+/// A value that rows are sorted by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Key {
+    #[serde(rename = "i")]
+    Id(i64),
+    #[serde(rename = "t")]
+    Text(String),
+    #[serde(rename = "d")]
+    Day(NaiveDate),
+    #[serde(rename = "m")]
+    Moment(#[serde(with = "super::timestamp::micros")] Timestamp),
+}
+
+/// What a day that is not known counts as: it comes last. The indexes have it too.
+pub const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day");
+
+/// Something that a list can be sorted by. Each has an index: the user, it, what sorts rows that have it in common,
+/// and the id.
+pub struct Sort<Row> {
+    /// As a query names it.
+    pub name: &'static str,
+    /// The column, or the very expression that the index has; never null.
+    pub sql: &'static str,
+    /// Its value in a row.
+    pub key: fn(&Row) -> Key,
+    /// What sorts the rows that have it in common, unless something else is asked for: many dogs have no known
+    /// birthday. The index has it too. Last of all is the id.
+    pub then: Option<&'static str>,
+}
+
+/// Which way a list is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Ascending,
+    Descending,
+}
+
+impl Direction {
+    /// The comparison with what comes later.
+    fn beyond(self) -> &'static str {
+        match self {
+            Self::Ascending => " > ",
+            Self::Descending => " < ",
+        }
+    }
+
+    /// The same, and with what is equal.
+    fn from(self) -> &'static str {
+        match self {
+            Self::Ascending => " >= ",
+            Self::Descending => " <= ",
+        }
+    }
+}
+
+/// A key to sort by, and which way.
+pub struct Term<Row: 'static> {
+    pub sort: &'static Sort<Row>,
+    pub direction: Direction,
+}
+
+impl<Row> Clone for Term<Row> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Row> Copy for Term<Row> {}
+
+impl<Row> PartialEq for Term<Row> {
+    fn eq(&self, other: &Self) -> bool {
+        self.sort.name == other.sort.name && self.direction == other.direction
+    }
+}
+
+/// Which rows of a sorted list are asked for.
+pub struct Window<Row: 'static> {
+    /// What the list is sorted by; the last one is unique.
+    pub order: Vec<Term<Row>>,
+    /// Whether an index has the rows in this order.
+    pub by_index: bool,
+    /// The keys of the last row before the page, one for each term.
+    pub after: Option<Vec<Key>>,
+    /// How many rows a page has.
+    pub limit: usize,
+}
+
+impl<Row> Window<Row> {
+    /// Fetches the page, and one row more if there is one.
+    ///
+    /// In the order of an index, what follows a row are first those that share all its keys but the last, then
+    /// those that share one key less, and so on: for each `load` is asked, until there is enough. So each query
+    /// has its keys fixed but for one, and that one is a range of the index; a comparison of all of them at once
+    /// is not, in SQLite. Any other order the database has to make itself, in one query.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub fn page<'a>(
+        &'a self,
+        mut load: impl FnMut(Step<'a, Row>) -> QueryResult<Vec<Row>>,
+    ) -> Result<Found<Row>, Problem> {
+        let wanted = self.limit + 1;
+        let steps = if self.after.is_some() && self.by_index { self.order.len() } else { 1 };
+        let mut rows = Vec::new();
+        for shared in (0..steps).rev() {
+            let missing = wanted - rows.len();
+            if missing == 0 {
+                break;
+            }
+            let step = Step {
+                rows: Following { window: self, shared },
+                order: OrderBy { window: self, shared },
+                limit: i64::try_from(missing).unwrap_or(i64::MAX),
+                in_memory: !self.by_index,
+            };
+            rows.append(&mut load(step)?);
+        }
+        Ok(self.found(rows))
+    }
+
+    /// The page of `rows`, which are the first of those that are to be had: one more than the page has, if there
+    /// are as many.
+    #[must_use]
+    pub fn found(&self, mut rows: Vec<Row>) -> Found<Row> {
+        let has_next = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let last = rows.last().filter(|_| has_next);
+        let next = last.map(|row| self.order.iter().map(|term| (term.sort.key)(row)).collect());
+        Found { rows, next, total: None }
+    }
+
+    /// The id of the last row before the page, in a list that is sorted by it alone.
+    #[must_use]
+    pub fn after_id(&self) -> i64 {
+        match self.after.as_deref() {
+            Some([Key::Id(id)]) => *id,
+            _ => 0,
+        }
+    }
+}
+
+/// A page as it was found.
+pub struct Found<Row> {
+    pub rows: Vec<Row>,
+    /// The keys of the last row, if there are more after it.
+    pub next: Option<Vec<Key>>,
+    /// How many rows there are on all pages, where that was asked.
+    pub total: Option<i64>,
+}
+
+impl<Row> Found<Row> {
+    /// With how many there are in all.
+    #[must_use]
+    pub fn of(self, total: Option<i64>) -> Self {
+        Self { total, ..self }
+    }
+
+    /// The same page, its rows made into others.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn try_map<Other>(
+        self,
+        make: impl FnOnce(Vec<Row>) -> Result<Vec<Other>, Problem>,
+    ) -> Result<Found<Other>, Problem> {
+        Ok(Found { rows: make(self.rows)?, next: self.next, total: self.total })
+    }
+}
+
+/// One query of a page.
+pub struct Step<'a, Row: 'static> {
+    /// What to filter by.
+    pub rows: Following<'a, Row>,
+    /// What to order by.
+    pub order: OrderBy<'a, Row>,
+    /// How many rows to fetch.
+    pub limit: i64,
+    /// Whether the database sorts rows itself, an index having them in another order, so that they are better
+    /// few and small.
+    pub in_memory: bool,
+}
+
+/// The rows that follow the one before the page, or some of them.
+pub struct Following<'a, Row: 'static> {
+    window: &'a Window<Row>,
+    /// How many keys they share with that row.
+    shared: usize,
+}
+
+impl<Row> QueryFragment<MultiBackend> for Following<'_, Row> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        let Some(after) = &self.window.after else {
+            out.push_sql("TRUE");
+            return Ok(());
+        };
+        let mut keys = self.window.order.iter().zip(after);
+        // `a = ? AND b = ? AND `
+        for (term, key) in keys.by_ref().take(self.shared) {
+            compare(&mut out, term, " = ", key)?;
+            out.push_sql(" AND ");
+        }
+        let Some((term, key)) = keys.next() else { return Ok(()) };
+        if self.window.by_index {
+            return compare(&mut out, term, term.direction.beyond(), key);
+        }
+        // `a >= ? AND (a > ? OR (b > ? OR (b = ? AND c > ?)))`, of which an index takes the first.
+        compare(&mut out, term, term.direction.from(), key)?;
+        out.push_sql(" AND (");
+        compare(&mut out, term, term.direction.beyond(), key)?;
+        let mut open = 1;
+        let mut before = None;
+        for (term, key) in keys {
+            out.push_sql(" OR (");
+            open += 1;
+            if let Some((term, key)) = before.replace((term, key)) {
+                compare(&mut out, term, " = ", key)?;
+                out.push_sql(" AND (");
+                open += 1;
+            }
+            compare(&mut out, term, term.direction.beyond(), key)?;
+        }
+        out.push_sql(&")".repeat(open));
+        Ok(())
+    }
+}
+
+/// `a > ?`
+fn compare<'b, Row>(
+    out: &mut AstPass<'_, 'b, MultiBackend>,
+    term: &'b Term<Row>,
+    operator: &str,
+    key: &'b Key,
+) -> QueryResult<()> {
+    out.push_sql(term.sort.sql);
+    out.push_sql(operator);
+    match key {
+        Key::Id(id) => out.push_bind_param::<BigInt, _>(id),
+        Key::Text(text) => out.push_bind_param::<Text, _>(text),
+        Key::Day(day) => out.push_bind_param::<Date, _>(day),
+        Key::Moment(moment) => out.push_bind_param::<Timestamptz, _>(moment),
+    }
+}
+
+/// `a DESC, b`, but for the keys that all rows of the step share: SQLite would sort by them all the same.
+pub struct OrderBy<'a, Row: 'static> {
+    window: &'a Window<Row>,
+    shared: usize,
+}
+
+impl<Row> Clone for OrderBy<'_, Row> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Row> Copy for OrderBy<'_, Row> {}
+
+impl<Row> QueryFragment<MultiBackend> for OrderBy<'_, Row> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        // Of the orders by more keys than two and the id there are too many to keep each of them prepared.
+        if self.window.order.len() > 3 && !self.window.by_index {
+            out.unsafe_to_cache_prepared();
+        }
+        for (position, term) in self.window.order.iter().skip(self.shared).enumerate() {
+            if position > 0 {
+                out.push_sql(", ");
+            }
+            out.push_sql(term.sort.sql);
+            if term.direction == Direction::Descending {
+                out.push_sql(" DESC");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A comparison of a sort key, such as `COALESCE(due_on, …) < ?`, so that its index serves it.
+pub struct Before {
+    /// As the [`Sort`] has it.
+    pub sql: &'static str,
+    pub day: NaiveDate,
+}
+
+impl QueryFragment<MultiBackend> for Before {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(self.sql);
+        out.push_sql(" < ");
+        out.push_bind_param::<Date, _>(&self.day)
+    }
+}
+
+expression!(Following<'_, Row>, Bool, [Row: 'static]);
+expression!(OrderBy<'_, Row>, NotSelectable, [Row: 'static]);
+expression!(Before, Bool);

@@ -1,0 +1,41 @@
+//! Dogs with their owners, as `?expand=` asks for.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{repo::DogRow, wire::Expand};
+use crate::{
+    db::Connection,
+    owners::{OwnerRow, Owners},
+    problem::Problem,
+    users::UserId,
+};
+
+/// A dog, and those of its owners that were asked for.
+pub struct ExpandedDog {
+    pub row: DogRow,
+    pub owner: Option<OwnerRow>,
+    pub co_owners: Option<Vec<OwnerRow>>,
+}
+
+/// Fetches the owners that are asked for, in one query for all dogs. All must be read at one moment.
+pub fn expand(
+    conn: &mut Connection,
+    user: UserId,
+    rows: Vec<DogRow>,
+    expand: Expand,
+) -> Result<Vec<ExpandedDog>, Problem> {
+    let mut ids = BTreeSet::new();
+    for row in &rows {
+        ids.extend(expand.owner.then_some(row.owner_id));
+        ids.extend(row.co_owner_ids.0.iter().filter(|_| expand.co_owners));
+    }
+    let owners = if ids.is_empty() { Vec::new() } else { Owners::of(user).those(conn, ids.into_iter().collect())? };
+    let owners: HashMap<i64, OwnerRow> = owners.into_iter().map(|owner| (owner.id, owner)).collect();
+    let find = |id: &i64| owners.get(id).cloned().ok_or_else(|| Problem::internal("a dog's owner is not there"));
+    let expand_one = |row: DogRow| {
+        let owner = expand.owner.then(|| find(&row.owner_id)).transpose()?;
+        let co_owners = expand.co_owners.then(|| row.co_owner_ids.0.iter().map(find).collect()).transpose()?;
+        Ok(ExpandedDog { row, owner, co_owners })
+    };
+    rows.into_iter().map(expand_one).collect()
+}

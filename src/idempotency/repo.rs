@@ -1,0 +1,115 @@
+//! The stored answers. [`Answers::of`] is the only way to any of them; the sweep is nobody's.
+
+use diesel::{
+    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{KEPT, Key};
+use crate::{
+    db::{Connection, schema::idempotency_keys, timestamp::Timestamp},
+    problem::{Kind, Problem},
+    users::UserId,
+    wire::Created,
+};
+
+/// How many are swept away at once: other writes wait meanwhile.
+const SWEPT_AT_ONCE: i64 = 500;
+const CREATED: i64 = 201;
+
+/// A stored answer, as far as it is read again.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = idempotency_keys)]
+struct AnswerRow {
+    fingerprint: Vec<u8>,
+    headers: String,
+    body: Vec<u8>,
+    created_at: Timestamp,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = idempotency_keys)]
+struct NewAnswer<'a> {
+    user_id: i64,
+    key: &'a str,
+    fingerprint: &'a [u8],
+    status: i64,
+    headers: String,
+    body: &'a [u8],
+    created_at: Timestamp,
+}
+
+/// The headers that belong to an answer.
+#[derive(Serialize, Deserialize)]
+struct Headers {
+    location: String,
+    etag: Option<String>,
+}
+
+/// The answers that one user got.
+pub struct Answers(UserId);
+
+impl Answers {
+    pub fn of(user: UserId) -> Self {
+        Self(user)
+    }
+
+    /// Does `make` and stores its answer; or gives the one that is stored, and true.
+    ///
+    /// # Errors
+    /// Those of `make`; `idempotency-key-reused`. While another transaction stores the same key this one fails,
+    /// and is run again by the door.
+    pub fn once(
+        &self,
+        conn: &mut Connection,
+        key: &Key,
+        make: impl FnOnce(&mut Connection) -> Result<Created, Problem>,
+    ) -> Result<(Created, bool), Problem> {
+        let now = Timestamp::now();
+        let old = now.minus(KEPT);
+        let mine = idempotency_keys::table.find((self.0.get(), &key.name));
+        match mine.select(AnswerRow::as_select()).first(conn).optional()? {
+            Some(stored) if stored.created_at <= old => {
+                // Another retry may have put a new one in its place meanwhile, which stays.
+                let _one = diesel::delete(mine.filter(idempotency_keys::created_at.le(old))).execute(conn)?;
+            }
+            Some(stored) if stored.fingerprint == key.fingerprint => return Ok((stored.into_created()?, true)),
+            Some(_) => return Err(Problem::new(Kind::IdempotencyKeyReused)),
+            None => {}
+        }
+        let created = make(conn)?;
+        let headers = Headers { location: created.location.clone(), etag: created.etag.clone() };
+        let new = NewAnswer {
+            user_id: self.0.get(),
+            key: &key.name,
+            fingerprint: &key.fingerprint,
+            status: CREATED,
+            headers: serde_json::to_string(&headers).map_err(Problem::internal)?,
+            body: &created.body,
+            created_at: now,
+        };
+        let _one = diesel::insert_into(idempotency_keys::table).values(new).execute(conn)?;
+        Ok((created, false))
+    }
+}
+
+impl AnswerRow {
+    fn into_created(self) -> Result<Created, Problem> {
+        let Headers { location, etag } = serde_json::from_str(&self.headers).map_err(Problem::internal)?;
+        Ok(Created { location, etag, body: self.body })
+    }
+}
+
+/// Deletes some of the answers that were kept long enough. Tells whether there may be more.
+pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+    let old = Timestamp::now().minus(KEPT);
+    let oldest: Vec<Timestamp> = idempotency_keys::table
+        .filter(idempotency_keys::created_at.le(old))
+        .order(idempotency_keys::created_at)
+        .limit(SWEPT_AT_ONCE)
+        .select(idempotency_keys::created_at)
+        .load(conn)?;
+    let Some(last) = oldest.last() else { return Ok(false) };
+    let _rows = diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.le(*last))).execute(conn)?;
+    Ok(true)
+}

@@ -1,0 +1,42 @@
+//! `/me/profile`
+
+use actix_web::{Either, HttpResponse, web::Data};
+
+use super::{
+    Profiles,
+    wire::{ProfileIn, ProfileOut},
+};
+use crate::{
+    auth::CurrentUser,
+    db::Db,
+    problem::Problem,
+    wire::{Created, Preconditions, Single, Valid},
+};
+
+/// `GET /me/profile`
+pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<Single<ProfileOut>, Problem> {
+    let profile = db.read(move |conn| Profiles::of(me.id).show(conn)).await?;
+    Ok(profile.into())
+}
+
+/// `PUT /me/profile`: makes one where there is none.
+pub async fn replace(
+    me: CurrentUser,
+    only_if: Preconditions,
+    body: Valid<ProfileIn>,
+    db: Data<Db>,
+) -> Result<Either<HttpResponse, Single<ProfileOut>>, Problem> {
+    let (profile, is_new) = db.write(move |conn| Profiles::of(me.id).replace(conn, &only_if, &body.0)).await?;
+    if !is_new {
+        return Ok(Either::Right(profile.into()));
+    }
+    let version = profile.version;
+    let created = Created::new("/me/profile".to_owned(), &ProfileOut::from(profile))?.version(version);
+    Ok(Either::Left(created.into()))
+}
+
+/// `DELETE /me/profile`
+pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    db.write(move |conn| Profiles::of(me.id).delete(conn, &only_if)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

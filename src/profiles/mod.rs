@@ -1,0 +1,9 @@
+//! Profiles: what a user tells the public. One to one with the user: there is one or none, and while there is
+//! one, the user's page and dogs are public (`public`).
+
+pub mod handlers;
+mod repo;
+mod wire;
+
+pub use repo::Profiles;
+pub use wire::ProfileOut;

@@ -1,0 +1,117 @@
+//! Queries about profiles. [`Profiles::of`] is the only way to one; whether there is one, `users.is_public`
+//! says too, and through a foreign key each of the user's dogs.
+
+use diesel::{
+    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper,
+};
+
+use super::wire::ProfileIn;
+use crate::{
+    db::{
+        Connection, columns,
+        schema::{profiles, users},
+        timestamp::Timestamp,
+    },
+    problem::{Kind, Problem},
+    users::UserId,
+    wire::Preconditions,
+};
+
+/// A stored profile.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = profiles)]
+pub struct ProfileRow {
+    pub description: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub version: i64,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = profiles)]
+struct NewProfile<'a> {
+    user_id: i64,
+    description: &'a str,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    /// Not 1: a second profile must not pass for the first, which had the same place and has been deleted.
+    version: i64,
+}
+
+/// The profile of one user.
+pub struct Profiles(UserId);
+
+impl Profiles {
+    #[must_use]
+    pub fn of(user: UserId) -> Self {
+        Self(user)
+    }
+
+    /// The profile, if there is one.
+    pub fn find(&self, conn: &mut Connection) -> Result<Option<ProfileRow>, Problem> {
+        Ok(profiles::table.find(self.0.get()).select(ProfileRow::as_select()).first(conn).optional()?)
+    }
+
+    /// The profile.
+    ///
+    /// # Errors
+    /// `not-found`.
+    pub fn show(&self, conn: &mut Connection) -> Result<ProfileRow, Problem> {
+        self.find(conn)?.ok_or_else(|| Problem::new(Kind::NotFound))
+    }
+
+    /// Puts `new` in its place. Tells whether there was none before.
+    ///
+    /// # Errors
+    /// `precondition-failed`.
+    pub fn replace(
+        &self,
+        conn: &mut Connection,
+        only_if: &Preconditions,
+        new: &ProfileIn,
+    ) -> Result<(ProfileRow, bool), Problem> {
+        let version = self.publish(conn, true)?.map(|row| row.version);
+        only_if.check(version)?;
+        let now = Timestamp::now();
+        let row = if version.is_some() {
+            let changes = (
+                profiles::description.eq(&new.description),
+                profiles::updated_at.eq(now),
+                profiles::version.eq(profiles::version + 1),
+            );
+            let mine = profiles::table.find(self.0.get());
+            diesel::update(mine).set(changes).returning(columns::<ProfileRow>()).get_result(conn)?
+        } else {
+            let row = NewProfile {
+                user_id: self.0.get(),
+                description: &new.description,
+                created_at: now,
+                updated_at: now,
+                version: now.micros(),
+            };
+            diesel::insert_into(profiles::table).values(row).returning(columns::<ProfileRow>()).get_result(conn)?
+        };
+        Ok((row, version.is_none()))
+    }
+
+    /// Deletes it.
+    ///
+    /// # Errors
+    /// `not-found`, `precondition-failed`.
+    pub fn delete(&self, conn: &mut Connection, only_if: &Preconditions) -> Result<(), Problem> {
+        let row = self.publish(conn, false)?.ok_or_else(|| Problem::new(Kind::NotFound))?;
+        only_if.check(Some(row.version))?;
+        let _one = diesel::delete(profiles::table.find(self.0.get())).execute(conn)?;
+        Ok(())
+    }
+
+    /// Makes the user's dogs public, or private again, and gives the profile as it is. Two who do so take turns:
+    /// the user's row is locked first.
+    fn publish(&self, conn: &mut Connection, is_public: bool) -> Result<Option<ProfileRow>, Problem> {
+        let me = users::table.find(self.0.get());
+        if diesel::update(me).set(users::is_public.eq(is_public)).execute(conn)? == 0 {
+            return Err(Problem::new(Kind::RevokedToken));
+        }
+        self.find(conn)
+    }
+}

@@ -1,0 +1,87 @@
+//! Public pages as they leave.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::repo::{PageRow, PublicDogRow, SORTS};
+use crate::{
+    db::{keyset::Sort, timestamp::Timestamp},
+    wire::{FromQuery, List, Query},
+};
+
+/// All public dogs there are.
+pub struct PublicFilter;
+
+impl FromQuery for PublicFilter {
+    fn from_query(_: &mut Query<'_>) -> Self {
+        Self
+    }
+}
+
+impl List for PublicFilter {
+    type Row = PublicDogRow;
+    const SORTS: &'static [Sort<PublicDogRow>] = SORTS;
+    const COUNTS: bool = false;
+}
+
+/// A user's page.
+#[derive(Serialize)]
+pub struct PageOut {
+    username: String,
+    description: String,
+    dogs_count: i64,
+    created_at: Timestamp,
+}
+
+impl From<PageRow> for PageOut {
+    fn from(row: PageRow) -> Self {
+        let PageRow { username, description, dogs_count, created_at } = row;
+        Self { username, description, dogs_count, created_at }
+    }
+}
+
+/// A dog, for anybody.
+#[derive(Serialize)]
+pub struct PublicDogOut {
+    id: i64,
+    name: String,
+    age: Option<u32>,
+    adopted_by: String,
+    created_at: Timestamp,
+}
+
+impl From<PublicDogRow> for PublicDogOut {
+    fn from(row: PublicDogRow) -> Self {
+        let PublicDogRow { id, name, born_on, adopted_by, created_at } = row;
+        Self { id, name, age: born_on.map(|day| age(day, Timestamp::now().day())), adopted_by, created_at }
+    }
+}
+
+/// Whole years; who is not born yet has none. Born on 29 February, one is a year older on 1 March.
+fn age(born_on: NaiveDate, today: NaiveDate) -> u32 {
+    today.years_since(born_on).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::age;
+
+    #[test]
+    fn a_dog_is_a_year_older_on_its_birthday() {
+        let day = |text: &str| text.parse::<NaiveDate>().expect(text);
+        for (born_on, today, years) in [
+            ("2024-05-01", "2024-05-01", 0),
+            ("2024-05-01", "2025-04-30", 0),
+            ("2024-05-01", "2025-05-01", 1),
+            ("2024-02-29", "2025-02-28", 0),
+            ("2024-02-29", "2025-03-01", 1),
+            ("2024-02-29", "2028-02-29", 4),
+            ("0001-01-01", "2026-11-20", 2025),
+            ("2999-12-31", "2026-11-20", 0),
+        ] {
+            assert_eq!(age(day(born_on), day(today)), years, "{born_on} on {today}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `/dogowner/tasks`
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Path},
+};
+
+use super::{
+    TaskId, Tasks,
+    wire::{TaskFilter, TaskIn, TaskOut, TaskPatch},
+};
+use crate::{
+    auth::CurrentUser,
+    db::Db,
+    idempotency::Retryable,
+    problem::Problem,
+    wire::{Created, Listed, Page, Preconditions, Single, Valid},
+};
+
+/// `GET /dogowner/tasks`
+pub async fn list(me: CurrentUser, page: Page<TaskFilter>, db: Data<Db>) -> Result<Listed<TaskOut>, Problem> {
+    page.read(&db, move |conn, asked| Tasks::of(me.id).list(conn, asked)).await
+}
+
+/// `POST /dogowner/tasks`
+pub async fn create(me: CurrentUser, body: Retryable<TaskIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    let create = move |conn: &mut _, new: &TaskIn| {
+        let task = Tasks::of(me.id).create(conn, new)?;
+        let (location, version) = (format!("/dogowner/tasks/{}", task.id), task.version);
+        Ok(Created::new(location, &TaskOut::from(task))?.version(version))
+    };
+    body.create(&db, me.id, create).await
+}
+
+/// `GET /dogowner/tasks/{task_id}`
+pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<Single<TaskOut>, Problem> {
+    let task = db.read(move |conn| Tasks::of(me.id).show(conn, *id)).await?;
+    Ok(task.into())
+}
+
+/// `PUT /dogowner/tasks/{task_id}`
+pub async fn replace(
+    me: CurrentUser,
+    id: Path<TaskId>,
+    only_if: Preconditions,
+    body: Valid<TaskIn>,
+    db: Data<Db>,
+) -> Result<Single<TaskOut>, Problem> {
+    let patch = body.0.into();
+    let task = db.write(move |conn| Tasks::of(me.id).update(conn, *id, &only_if, &patch)).await?;
+    Ok(task.into())
+}
+
+/// `PATCH /dogowner/tasks/{task_id}`
+pub async fn update(
+    me: CurrentUser,
+    id: Path<TaskId>,
+    only_if: Preconditions,
+    body: Valid<TaskPatch>,
+    db: Data<Db>,
+) -> Result<Single<TaskOut>, Problem> {
+    let task = db.write(move |conn| Tasks::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
+    Ok(task.into())
+}
+
+/// `DELETE /dogowner/tasks/{task_id}`
+pub async fn delete(
+    me: CurrentUser,
+    id: Path<TaskId>,
+    only_if: Preconditions,
+    db: Data<Db>,
+) -> Result<HttpResponse, Problem> {
+    db.write(move |conn| Tasks::of(me.id).delete(conn, *id, &only_if)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

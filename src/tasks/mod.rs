@@ -1,0 +1,14 @@
+//! Tasks: what is to be done, for one of the user's dogs or for none in particular.
+
+pub mod handlers;
+mod repo;
+mod wire;
+
+pub use repo::Tasks;
+pub use wire::TaskOut;
+
+/// Stands for the table of tasks.
+pub enum Task {}
+
+/// The id of a task.
+pub type TaskId = crate::wire::Id<Task>;

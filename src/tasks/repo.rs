@@ -1,0 +1,225 @@
+//! Queries about tasks. [`Tasks::of`] is the only way to any of them, as with owners.
+
+use chrono::NaiveDate;
+use diesel::{
+    AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
+    SelectableHelper,
+    dsl::{auto_type, case_when},
+};
+
+use super::{
+    TaskId,
+    wire::{TaskFilter, TaskIn, TaskPatch},
+};
+use crate::{
+    db::{
+        Broken, Connection, MultiBackend, OnConstraint, columns,
+        keyset::{Before, Found, Key, LAST_DAY, Sort},
+        schema::tasks,
+        timestamp::Timestamp,
+    },
+    dogs::DogId,
+    problem::{Kind, Problem},
+    users::UserId,
+    wire::{Asked, Preconditions, Versions, text::search_key},
+};
+
+/// A stored task.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tasks)]
+pub struct TaskRow {
+    pub id: i64,
+    pub user_id: i64,
+    pub dog_id: Option<i64>,
+    pub name: String,
+    pub completed: bool,
+    pub completed_at: Option<Timestamp>,
+    pub due_on: Option<NaiveDate>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub version: i64,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = tasks)]
+struct NewTask<'a> {
+    user_id: i64,
+    dog_id: Option<i64>,
+    name: &'a str,
+    name_key: String,
+    completed: bool,
+    completed_at: Option<Timestamp>,
+    due_on: Option<NaiveDate>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = tasks)]
+struct TaskChanges<'a> {
+    /// None keeps it, some of none clears it; so with the day.
+    dog_id: Option<Option<i64>>,
+    name: Option<&'a str>,
+    name_key: Option<String>,
+    completed: Option<bool>,
+    due_on: Option<Option<NaiveDate>>,
+    updated_at: Timestamp,
+}
+
+/// What has no due date comes last.
+const DUE: &str = "COALESCE(tasks.due_on, '9999-12-31')";
+
+/// What tasks are sorted by.
+pub const SORTS: &[Sort<TaskRow>] = &[
+    Sort { name: "id", sql: "tasks.id", key: |row| Key::Id(row.id), then: None },
+    Sort { name: "name", sql: "tasks.name_key", key: |row| Key::Text(search_key(&row.name)), then: None },
+    Sort { name: "due_on", sql: DUE, key: |row| Key::Day(row.due_on.unwrap_or(LAST_DAY)), then: Some("name") },
+    Sort { name: "created_at", sql: "tasks.created_at", key: |row| Key::Moment(row.created_at), then: None },
+];
+
+/// The tasks in one user's book.
+pub struct Tasks(UserId);
+
+/// One task of one user; every query about a single row begins here.
+#[auto_type]
+fn one(user: i64, id: i64) -> _ {
+    tasks::table.filter(tasks::user_id.eq(user)).filter(tasks::id.eq(id))
+}
+
+impl Tasks {
+    #[must_use]
+    pub fn of(user: UserId) -> Self {
+        Self(user)
+    }
+
+    /// A page of those that are asked for.
+    pub fn list(&self, conn: &mut Connection, asked: &Asked<TaskFilter>) -> Result<Found<TaskRow>, Problem> {
+        let total = asked.count.then(|| self.some(&asked.filter).count().get_result(conn)).transpose()?;
+        let found = asked.window.page(|step| {
+            let page = self.some(&asked.filter).filter(step.rows).order(step.order).limit(step.limit);
+            page.select(TaskRow::as_select()).load(conn)
+        })?;
+        Ok(found.of(total))
+    }
+
+    /// Those that are filtered and searched for.
+    fn some<'a>(&self, filter: &'a TaskFilter) -> tasks::BoxedQuery<'a, MultiBackend> {
+        let mut some = tasks::table.filter(tasks::user_id.eq(self.0.get())).into_boxed();
+        if let Some(completed) = filter.completed {
+            some = some.filter(tasks::completed.eq(completed));
+        }
+        if let Some(dog) = filter.dog_id {
+            some = some.filter(tasks::dog_id.eq(dog.get()));
+        }
+        if let Some(day) = filter.due_before {
+            some = some.filter(Before { sql: DUE, day });
+        }
+        if let Some(search) = &filter.search {
+            some = some.filter(search.in_column("tasks.name_key"));
+        }
+        some
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// `not-found`.
+    pub fn show(&self, conn: &mut Connection, id: TaskId) -> Result<TaskRow, Problem> {
+        let found = one(self.0.get(), id.get()).select(TaskRow::as_select()).first(conn).optional()?;
+        found.ok_or_else(|| Problem::new(Kind::NotFound))
+    }
+
+    /// A new one.
+    ///
+    /// # Errors
+    /// `validation-failed` at `/dog_id` when the user has no such dog.
+    pub fn create(&self, conn: &mut Connection, new: &TaskIn) -> Result<TaskRow, Problem> {
+        let now = Timestamp::now();
+        let row = NewTask {
+            user_id: self.0.get(),
+            dog_id: new.dog_id.map(DogId::get),
+            name: &new.name,
+            name_key: search_key(&new.name),
+            completed: new.completed,
+            completed_at: new.completed.then_some(now),
+            due_on: new.due_on,
+            created_at: now,
+            updated_at: now,
+        };
+        diesel::insert_into(tasks::table)
+            .values(row)
+            .returning(columns::<TaskRow>())
+            .get_result(conn)
+            .on_constraint(|broken| broken_by(broken, new.dog_id.is_some()))
+    }
+
+    /// Changes what `patch` names; nothing, if it names nothing. When a task was completed is kept until it
+    /// is open again.
+    ///
+    /// # Errors
+    /// `not-found`, `precondition-failed`; `validation-failed` as for [`Tasks::create`].
+    pub fn update(
+        &self,
+        conn: &mut Connection,
+        id: TaskId,
+        only_if: &Preconditions,
+        patch: &TaskPatch,
+    ) -> Result<TaskRow, Problem> {
+        let versions = self.versions(conn, id, only_if)?;
+        if patch.is_empty() {
+            return self.show(conn, id);
+        }
+        let now = Timestamp::now();
+        let changes = TaskChanges {
+            dog_id: patch.dog_id.clone().into_change().map(|dog| dog.map(DogId::get)),
+            name: patch.name.as_deref(),
+            name_key: patch.name.as_deref().map(search_key),
+            completed: patch.completed,
+            due_on: patch.due_on.clone().into_change(),
+            updated_at: now,
+        };
+        // What the columns were before: the time, if it stays completed.
+        let completed_at = patch.completed.map(|completed| {
+            let since = case_when(tasks::completed.eq(completed), tasks::completed_at);
+            tasks::completed_at.eq(since.otherwise(completed.then_some(now)))
+        });
+        let mine = one(self.0.get(), id.get()).filter(tasks::version.between(versions.least, versions.most));
+        let changed = diesel::update(mine)
+            .set((changes, completed_at, tasks::version.eq(tasks::version + 1)))
+            .returning(columns::<TaskRow>())
+            .get_result(conn)
+            .optional()
+            .on_constraint(|broken| broken_by(broken, true))?;
+        changed.ok_or_else(|| versions.not_found())
+    }
+
+    /// The versions that one may have when it is written.
+    fn versions(&self, conn: &mut Connection, id: TaskId, only_if: &Preconditions) -> Result<Versions, Problem> {
+        only_if.versions(|| Ok(self.show(conn, id)?.version))
+    }
+
+    /// Deletes one.
+    ///
+    /// # Errors
+    /// `not-found`, `precondition-failed`.
+    pub fn delete(&self, conn: &mut Connection, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
+        let versions = self.versions(conn, id, only_if)?;
+        let mine = one(self.0.get(), id.get()).filter(tasks::version.between(versions.least, versions.most));
+        match diesel::delete(mine).execute(conn)? {
+            0 => Err(versions.not_found()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The foreign key holds the dog and the user together, so somebody else's dog is simply not there. Without a
+/// dog it is the user that is gone.
+fn broken_by(broken: &Broken, names_a_dog: bool) -> Option<Problem> {
+    (*broken == Broken::ForeignKey).then(|| {
+        if names_a_dog {
+            Problem::field("/dog_id", "not_found", "You have no dog with this id.")
+        } else {
+            Problem::new(Kind::RevokedToken)
+        }
+    })
+}

@@ -1,0 +1,131 @@
+//! Tasks as they arrive and as they leave.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::repo::{SORTS, TaskRow};
+use crate::{
+    db::{keyset::Sort, timestamp::Timestamp},
+    dogs::DogId,
+    wire::{Fault, Fields, FromBody, FromQuery, List, Patch, Query, Search, Single, boolean, date, day, text::Rule},
+};
+
+const READ_ONLY: &[&str] = &["id", "user_id", "completed_at", "created_at", "updated_at"];
+
+fn name(value: &Value) -> Result<String, Fault> {
+    Rule { least: 1, most: 120 }.read(value)
+}
+
+/// A new task, or what replaces one.
+pub struct TaskIn {
+    pub dog_id: Option<DogId>,
+    pub name: String,
+    pub completed: bool,
+    pub due_on: Option<NaiveDate>,
+}
+
+impl FromBody for TaskIn {
+    const READ_ONLY: &'static [&'static str] = READ_ONLY;
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let name = fields.required("name", name);
+        let completed = fields.usual("completed", false, boolean);
+        let dog_id = fields.optional("dog_id", DogId::from_json);
+        let due_on = fields.optional("due_on", date);
+        Some(Self { dog_id: dog_id?, name: name?, completed: completed?, due_on: due_on? })
+    }
+}
+
+/// What changes about a task.
+pub struct TaskPatch {
+    pub dog_id: Patch<DogId>,
+    pub name: Option<String>,
+    pub completed: Option<bool>,
+    pub due_on: Patch<NaiveDate>,
+}
+
+impl TaskPatch {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.dog_id == Patch::Keep && self.name.is_none() && self.completed.is_none() && self.due_on == Patch::Keep
+    }
+}
+
+impl FromBody for TaskPatch {
+    const READ_ONLY: &'static [&'static str] = READ_ONLY;
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let name = fields.change("name", name);
+        let completed = fields.change("completed", boolean);
+        let dog_id = fields.patch("dog_id", DogId::from_json);
+        let due_on = fields.patch("due_on", date);
+        Some(Self { dog_id: dog_id?, name: name?, completed: completed?, due_on: due_on? })
+    }
+}
+
+/// To replace is to change every field.
+impl From<TaskIn> for TaskPatch {
+    fn from(new: TaskIn) -> Self {
+        Self {
+            dog_id: new.dog_id.map_or(Patch::Clear, Patch::Set),
+            name: Some(new.name),
+            completed: Some(new.completed),
+            due_on: new.due_on.map_or(Patch::Clear, Patch::Set),
+        }
+    }
+}
+
+/// Which tasks are listed.
+#[derive(Default)]
+pub struct TaskFilter {
+    pub completed: Option<bool>,
+    pub dog_id: Option<DogId>,
+    pub due_before: Option<NaiveDate>,
+    pub search: Option<Search>,
+}
+
+impl FromQuery for TaskFilter {
+    fn from_query(query: &mut Query<'_>) -> Self {
+        Self {
+            completed: query.flag("completed"),
+            dog_id: query.id("dog_id"),
+            due_before: query.day("due_before"),
+            search: query.search(),
+        }
+    }
+}
+
+impl List for TaskFilter {
+    type Row = TaskRow;
+    const SORTS: &'static [Sort<TaskRow>] = SORTS;
+}
+
+/// A task, for the user whose book it is in.
+#[derive(Serialize)]
+pub struct TaskOut {
+    id: i64,
+    user_id: i64,
+    dog_id: Option<i64>,
+    name: String,
+    completed: bool,
+    completed_at: Option<Timestamp>,
+    #[serde(serialize_with = "day")]
+    due_on: Option<NaiveDate>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<TaskRow> for TaskOut {
+    fn from(row: TaskRow) -> Self {
+        let TaskRow { id, user_id, dog_id, name, completed, completed_at, due_on, created_at, updated_at, version: _ } =
+            row;
+        Self { id, user_id, dog_id, name, completed, completed_at, due_on, created_at, updated_at }
+    }
+}
+
+impl From<TaskRow> for Single<TaskOut> {
+    fn from(row: TaskRow) -> Self {
+        Self { version: row.version, body: row.into() }
+    }
+}

@@ -1,0 +1,290 @@
+//! Conditional requests (RFC 9110 §13): what a client knows of a row it says with an entity tag, so that it
+//! is spared what it has already, and overwrites nothing that it has not seen. A row's tag is its version; a
+//! public page's is made of its bytes.
+
+use std::future::{Ready, ready};
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, Responder,
+    body::{BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{self, ETAG, EntityTag, HeaderMap, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+};
+use aws_lc_rs::digest;
+use serde::Serialize;
+
+use crate::problem::{Kind, Problem};
+
+/// The entity tags of one header.
+#[derive(Debug, PartialEq, Eq)]
+enum Tags {
+    /// `*`: whatever there is.
+    Any,
+    These(Vec<EntityTag>),
+}
+
+impl Tags {
+    /// Reads all headers of this name.
+    ///
+    /// # Errors
+    /// One of them is neither `*` nor a list of entity tags.
+    fn of(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, Problem> {
+        let malformed = || {
+            let detail =
+                format!("{name} takes what ETag said, with its quotes, such as \"3\"; several with commas; or *.");
+            Problem::new(Kind::MalformedRequest).with_detail(detail)
+        };
+        let mut tags = None;
+        for value in headers.get_all(name) {
+            let text = value.to_str().map_err(|_| malformed())?.trim();
+            tags = Some(match (tags, text) {
+                (None, "*") => Self::Any,
+                (None, list) => Self::These(read_list(list).ok_or_else(malformed)?),
+                (Some(Self::These(mut tags)), list) if list != "*" => {
+                    tags.extend(read_list(list).ok_or_else(malformed)?);
+                    Self::These(tags)
+                }
+                _ => return Err(malformed()),
+            });
+        }
+        Ok(tags)
+    }
+
+    /// Whether one of them is the tag of something that is there.
+    fn match_with(&self, equal: impl Fn(&EntityTag) -> bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(tags) => tags.iter().any(equal),
+        }
+    }
+}
+
+/// Entity tags with commas between them. A tag may hold a comma itself, and between two commas there may be
+/// nothing (RFC 9110 §5.6.1.2).
+fn read_list(text: &str) -> Option<Vec<EntityTag>> {
+    let is_between = |c: char| c == ',' || c.is_whitespace();
+    let mut tags = Vec::new();
+    let mut rest = text.trim_matches(is_between);
+    while !rest.is_empty() {
+        let (_, quoted) = rest.split_once('"')?;
+        let (opaque, after) = quoted.split_once('"')?;
+        let tag: EntityTag = rest.strip_suffix(after)?.parse().ok()?;
+        let next = after.trim_start();
+        if tag.tag() != opaque || !(next.is_empty() || next.starts_with(',')) {
+            return None;
+        }
+        tags.push(tag);
+        rest = next.trim_start_matches(is_between);
+    }
+    (!tags.is_empty()).then_some(tags)
+}
+
+/// The tag of a row's version.
+pub(super) fn tag_of(version: i64) -> EntityTag {
+    EntityTag::new_strong(version.to_string())
+}
+
+/// On which conditions a write is to be done: `If-Match` and `If-None-Match`.
+#[derive(Debug)]
+pub struct Preconditions {
+    if_match: Option<Tags>,
+    if_none_match: Option<Tags>,
+}
+
+impl FromRequest for Preconditions {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request.headers()))
+    }
+}
+
+impl Preconditions {
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        Ok(Self {
+            if_match: Tags::of(headers, &header::IF_MATCH)?,
+            if_none_match: Tags::of(headers, &header::IF_NONE_MATCH)?,
+        })
+    }
+
+    /// Whether the row's version, or its absence, is what the client expects.
+    ///
+    /// # Errors
+    /// `precondition-failed`.
+    pub fn check(&self, version: Option<i64>) -> Result<(), Problem> {
+        let tag = version.map(tag_of);
+        let matches = |tags: &Tags, equal: fn(&EntityTag, &EntityTag) -> bool| {
+            tag.as_ref().is_some_and(|tag| tags.match_with(|given| equal(given, tag)))
+        };
+        let is_met = self.if_match.as_ref().is_none_or(|tags| matches(tags, EntityTag::strong_eq))
+            && !self.if_none_match.as_ref().is_some_and(|tags| matches(tags, EntityTag::weak_eq));
+        if is_met { Ok(()) } else { Err(unmet()) }
+    }
+
+    /// The versions that a row may have when it is written. `current` tells its version; it is asked only if
+    /// there are conditions.
+    ///
+    /// # Errors
+    /// `precondition-failed`; those of `current`.
+    pub fn versions(&self, current: impl FnOnce() -> Result<i64, Problem>) -> Result<Versions, Problem> {
+        if self.if_match.is_none() && self.if_none_match.is_none() {
+            return Ok(Versions { least: i64::MIN, most: i64::MAX });
+        }
+        let version = current()?;
+        self.check(Some(version))?;
+        Ok(Versions { least: version, most: version })
+    }
+}
+
+/// Which versions of a row may be overwritten: any, or the very one that was looked at, lest another write
+/// came between.
+#[derive(Clone, Copy)]
+pub struct Versions {
+    pub least: i64,
+    pub most: i64,
+}
+
+impl Versions {
+    /// What it means that no row has such a version.
+    #[must_use]
+    pub fn not_found(self) -> Problem {
+        self.unmet_or(Kind::NotFound)
+    }
+
+    /// The same where the absence of a row has a meaning of its own.
+    #[must_use]
+    pub fn unmet_or(self, absent: Kind) -> Problem {
+        if self.least == self.most { unmet() } else { Problem::new(absent) }
+    }
+}
+
+fn unmet() -> Problem {
+    Problem::new(Kind::PreconditionFailed)
+}
+
+/// A single row on its way out, with its version as `ETag`.
+pub struct Single<T> {
+    pub version: i64,
+    pub body: T,
+}
+
+impl<T: Serialize> Responder for Single<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let tag = tag_of(self.version);
+        if is_known(request, &tag) {
+            return HttpResponse::NotModified().insert_header((ETAG, tag)).finish();
+        }
+        HttpResponse::Ok().insert_header((ETAG, tag)).json(self.body)
+    }
+}
+
+/// Whether a reader has the representation with this tag. A condition that cannot be read is none: nothing is
+/// lost by sending what one has.
+fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
+    let tags = Tags::of(request.headers(), &header::IF_NONE_MATCH).ok().flatten();
+    request.method().is_safe() && tags.is_some_and(|tags| tags.match_with(|given| given.weak_eq(tag)))
+}
+
+/// Middleware: gives an answer that anybody may keep an `ETag` made of its bytes, and spares those who have it.
+///
+/// # Errors
+/// Those of the handler.
+pub async fn tagged(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let answer = next.call(request).await?;
+    if answer.status() != StatusCode::OK {
+        return Ok(answer);
+    }
+    let (request, response) = answer.into_parts();
+    let (response, body) = response.into_parts();
+    // What is paged by a header is made of it, too.
+    let link = response.headers().get(header::LINK).cloned();
+    let response = match body.try_into_bytes() {
+        Ok(bytes) => {
+            let tag = tag_of_bytes(link.as_ref().map_or(&[], HeaderValue::as_bytes), &bytes);
+            let mut response = if is_known(&request, &tag) {
+                let mut response = HttpResponse::NotModified().finish();
+                if let Some(link) = link {
+                    response.headers_mut().insert(header::LINK, link);
+                }
+                response
+            } else {
+                response.set_body(bytes).map_into_boxed_body()
+            };
+            let value = HeaderValue::try_from(tag.to_string()).map_err(Problem::internal)?;
+            response.headers_mut().insert(ETAG, value);
+            response
+        }
+        Err(body) => response.set_body(body),
+    };
+    Ok(ServiceResponse::new(request, response))
+}
+
+/// The first half of SHA-256.
+fn tag_of_bytes(link: &[u8], body: &[u8]) -> EntityTag {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(link);
+    context.update(body);
+    let half = context.finish().as_ref().first_chunk().map_or(0, |half| u128::from_be_bytes(*half));
+    EntityTag::new_strong(format!("{half:032x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+
+    use super::Preconditions;
+
+    fn given(conditions: &[(HeaderName, &str)]) -> Result<Preconditions, u16> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in conditions {
+            headers.append(name.clone(), HeaderValue::from_str(value).expect("a header's value"));
+        }
+        Preconditions::of(&headers).map_err(|problem| problem.kind().status().as_u16())
+    }
+
+    #[test]
+    fn if_match_wants_one_of_its_tags_to_be_the_rows_own_and_strong() {
+        for (condition, is_met) in [
+            ("\"3\"", true),
+            ("\"2\",\"3\"", true),
+            ("\"a,b\" , \"3\"", true),
+            ("\"a,3\"", false),
+            (", \"3\",", true),
+            ("*", true),
+            ("\"2\"", false),
+            ("W/\"3\"", false),
+        ] {
+            let conditions = given(&[(IF_MATCH, condition)]).expect(condition);
+            assert_eq!(conditions.check(Some(3)).is_ok(), is_met, "{condition}");
+            assert!(conditions.check(None).is_err(), "{condition} and no row");
+        }
+    }
+
+    #[test]
+    fn if_none_match_wants_none_of_its_tags_to_be_the_rows_own() {
+        for (condition, is_met) in [("\"3\"", false), ("W/\"3\"", false), ("*", false), ("\"2\"", true)] {
+            let conditions = given(&[(IF_NONE_MATCH, condition)]).expect(condition);
+            assert_eq!(conditions.check(Some(3)).is_ok(), is_met, "{condition}");
+            assert!(conditions.check(None).is_ok(), "{condition} and no row");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_cannot_be_read_is_refused_and_not_ignored() {
+        for wrong in ["3", "", ",", "\"3", "\"3\" \"4\"", "\"3\"4", "*, \"3\"", "w/\"3\""] {
+            assert_eq!(given(&[(IF_MATCH, wrong)]).err(), Some(400), "{wrong}");
+        }
+        assert!(given(&[(IF_MATCH, "\"3\""), (IF_MATCH, "\"4\"")]).is_ok());
+        assert_eq!(given(&[(IF_MATCH, "\"3\""), (IF_MATCH, "*")]).err(), Some(400));
+    }
+}

@@ -1,0 +1,43 @@
+//! The answer to a create.
+
+use actix_web::{
+    HttpResponse,
+    http::header::{ETAG, LOCATION},
+};
+use serde::Serialize;
+
+use super::conditional::tag_of;
+use crate::problem::Problem;
+
+/// A row that was made: where it is to be found from now on, its `ETag`, and its body as it is sent.
+#[derive(Debug)]
+pub struct Created {
+    pub location: String,
+    pub etag: Option<String>,
+    pub body: Vec<u8>,
+}
+
+impl Created {
+    /// # Errors
+    /// Never in practice: bodies of ours always serialize.
+    pub fn new<T: Serialize>(location: String, body: &T) -> Result<Self, Problem> {
+        Ok(Self { location, etag: None, body: serde_json::to_vec(body).map_err(Problem::internal)? })
+    }
+
+    /// With the version of the row, for those who will change it.
+    #[must_use]
+    pub fn version(self, version: i64) -> Self {
+        Self { etag: Some(tag_of(version).to_string()), ..self }
+    }
+}
+
+impl From<Created> for HttpResponse {
+    fn from(created: Created) -> Self {
+        let mut response = Self::Created();
+        response.insert_header((LOCATION, created.location)).content_type("application/json");
+        if let Some(etag) = created.etag {
+            response.insert_header((ETAG, etag));
+        }
+        response.body(created.body)
+    }
+}

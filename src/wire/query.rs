@@ -1,0 +1,155 @@
+//! The query of a request: each parameter is read once, every fault is kept, and what nobody asked for is a
+//! fault too.
+
+use std::{
+    borrow::Cow,
+    future::{Ready, ready},
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use chrono::NaiveDate;
+
+use super::{
+    date,
+    fields::Fault,
+    id::Id,
+    text::{Rule, search_key},
+};
+use crate::{
+    db::expression::Contains,
+    problem::{FieldError, Problem},
+};
+
+/// Why a parameter is not acceptable: code and detail.
+pub type Refusal = (&'static str, Cow<'static, str>);
+
+/// What is searched for: 0 to 255 characters.
+const SEARCHED: Rule = Rule { least: 0, most: 255 };
+
+/// The parameters of a query, taken one by one; what is left at the end is unknown.
+pub struct Query<'a> {
+    parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    errors: Vec<FieldError>,
+}
+
+impl<'a> Query<'a> {
+    #[must_use]
+    pub fn of(request: &'a HttpRequest) -> Self {
+        let parameters = form_urlencoded::parse(request.query_string().as_bytes()).collect();
+        Self { parameters, errors: Vec::new() }
+    }
+
+    /// A parameter, if it is there and acceptable.
+    pub fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
+        let position = self.parameters.iter().position(|(given, _)| given == name)?;
+        let (_, text) = self.parameters.swap_remove(position);
+        if self.parameters.iter().any(|(given, _)| given == name) {
+            self.parameters.retain(|(given, _)| given != name);
+            self.errors.push(FieldError::query(name, "repeated_parameter", "Give this parameter once."));
+            return None;
+        }
+        read(&text).map_err(|(code, detail)| self.errors.push(FieldError::query(name, code, detail))).ok()
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        self.one_of(name, &[("true", true), ("false", false)])
+    }
+
+    /// One of a few words.
+    pub fn one_of<T: Copy>(&mut self, name: &str, words: &[(&'static str, T)]) -> Option<T> {
+        self.take(name, |text| find(text, words))
+    }
+
+    /// Words with commas between them, each at most once.
+    pub fn some_of<T: Copy + PartialEq>(&mut self, name: &str, words: &[(&'static str, T)]) -> Option<Vec<T>> {
+        self.take(name, |text| {
+            let mut found = Vec::new();
+            for word in text.split(',') {
+                let word = find(word, words)?;
+                if found.contains(&word) {
+                    return Err(("repeated", "Name each once.".into()));
+                }
+                found.push(word);
+            }
+            Ok(found)
+        })
+    }
+
+    /// The id of a row; whether there is one, only the database knows.
+    pub fn id<T>(&mut self, name: &str) -> Option<Id<T>> {
+        self.take(name, |text| Id::parse(text).ok_or(("type", "An id is a whole number from 1.".into())))
+    }
+
+    /// A day, `YYYY-MM-DD`.
+    pub fn day(&mut self, name: &str) -> Option<NaiveDate> {
+        self.take(name, |text| {
+            date::parse(text).ok_or(("format", "A date is YYYY-MM-DD, and a day that exists.".into()))
+        })
+    }
+
+    /// `q`: a part of a name.
+    pub fn search(&mut self) -> Option<Search> {
+        self.take("q", |text| {
+            SEARCHED.check(text).map_err(Fault::into_refusal)?;
+            Ok(Search(search_key(text)))
+        })
+    }
+
+    /// The end of the reading.
+    ///
+    /// # Errors
+    /// `validation-failed`, with every parameter that is not acceptable or unknown.
+    pub fn end(mut self) -> Result<(), Problem> {
+        for (name, _) in &self.parameters {
+            self.errors.push(unknown_parameter(name));
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
+    }
+}
+
+fn find<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Result<T, Refusal> {
+    let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+    found.ok_or_else(|| {
+        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        ("unknown_value", format!("This accepts: {}.", known.join(", ")).into())
+    })
+}
+
+/// A part of a name, in any letter case.
+#[derive(Clone, Debug)]
+pub struct Search(String);
+
+impl Search {
+    /// Whether a column of search keys has it anywhere.
+    #[must_use]
+    pub fn in_column(&self, column: &'static str) -> Contains {
+        Contains { column, part: self.0.clone() }
+    }
+}
+
+/// The fault of a parameter that a route does not have.
+#[must_use]
+pub fn unknown_parameter(name: &str) -> FieldError {
+    FieldError::query(name, "unknown_parameter", "There is no such parameter here.")
+}
+
+/// What a query says.
+pub trait FromQuery: Sized {
+    /// Takes the parameters; `query` keeps the faults.
+    fn from_query(query: &mut Query<'_>) -> Self;
+}
+
+/// The whole query of a request, read and found acceptable.
+pub struct Queried<T>(pub T);
+
+impl<T: FromQuery> FromRequest for Queried<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut query = Query::of(request);
+        let value = T::from_query(&mut query);
+        ready(query.end().map(|()| Self(value)))
+    }
+}

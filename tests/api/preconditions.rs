@@ -1,0 +1,287 @@
+//! Nobody's edit is lost: every single row has a version (`ETag`), and an edit can ask for the version that it
+//! was made from (RFC 9110 §13). The laws walk the contract.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::every_route::{NEVER, body, path, row};
+use crate::support::contract::{Operation, contract};
+use crate::support::{Actor, App, Repository, Sentence, sentences};
+
+pub fn sentences() -> Vec<Sentence> {
+    sentences![
+        whatever_shows_a_row_that_i_can_edit_shows_its_version,
+        every_edit_of_a_row_takes_preconditions,
+        a_read_of_the_version_that_i_have_is_304,
+        a_condition_of_a_read_that_cannot_be_read_is_ignored,
+        an_edit_of_the_version_that_i_saw_is_made,
+        an_edit_of_any_other_version_is_412_and_changes_nothing,
+        a_precondition_that_cannot_be_read_is_400_and_changes_nothing,
+        a_row_that_is_not_there_is_404_whatever_the_preconditions,
+        a_new_row_comes_with_its_first_version,
+        of_those_who_edit_what_they_saw_at_once_one_succeeds,
+        no_edit_is_lost_however_many_there_are,
+        a_list_has_no_version,
+    ]
+}
+
+/// The operations of the contract on single rows: reads, and edits.
+fn reads() -> impl Iterator<Item = &'static Operation> {
+    let private = contract().operations.iter().filter(|operation| crate::every_route::is_private(operation));
+    private.filter(|operation| operation.method == "GET" && operation.knows_header("If-None-Match"))
+}
+
+fn edits() -> impl Iterator<Item = &'static Operation> {
+    contract().operations.iter().filter(|operation| operation.knows_header("If-Match"))
+}
+
+/// A path to a new row of alice's, and a good body. The account that is deleted is nobody's else.
+fn set<'a>(
+    app: &'a App,
+    alice: &Actor<'a>,
+    number: &mut u32,
+    operation: &Operation,
+) -> (Actor<'a>, String, Option<Value>) {
+    *number += 1;
+    let actor = if operation.id == "delete_me" { app.sign_in(&format!("zoe-{number}")) } else { alice.clone() };
+    actor.go_public();
+    let path = path(operation, |name| row(&actor, name));
+    let body = match operation.id.as_str() {
+        "update_me" => Some(json!({"username": format!("alicia-{number}")})),
+        _ => body(operation, |name| row(&actor, name)),
+    };
+    (actor, path, body)
+}
+
+fn whatever_shows_a_row_that_i_can_edit_shows_its_version(app: &App) {
+    let alice = app.sign_in("alice");
+    alice.go_public();
+    for operation in reads() {
+        let path = path(operation, |name| row(&alice, name));
+        let seen = alice.get(&path).expect(200);
+        assert_eq!(alice.get(&path).etag(), seen.etag(), "{path}");
+        assert_eq!(alice.send("HEAD", &path, &[], None).etag(), seen.etag(), "{path}");
+        for edit in edits().filter(|edit| edit.path == operation.path && edit.method != "DELETE") {
+            let body = body(edit, |name| row(&alice, name));
+            let edited = alice.ask(&edit.method, &path, &[], body.as_ref()).expect(200);
+            assert_eq!(edited.etag(), alice.get(&path).expect(200).etag(), "{}", edit.id);
+        }
+    }
+}
+
+fn every_edit_of_a_row_takes_preconditions(_: &Repository) {
+    let expected =
+        ["/me", "/me/profile", "/dogowner/owners/{owner_id}", "/dogowner/dogs/{dog_id}", "/dogowner/tasks/{task_id}"];
+    let mut rows: Vec<_> = reads().map(|operation| operation.path.as_str()).collect();
+    rows.sort_unstable_by_key(|path| expected.iter().position(|known| known == path));
+    assert_eq!(rows, expected);
+    for operation in &contract().operations {
+        let is_edit =
+            ["PUT", "PATCH", "DELETE"].contains(&operation.method.as_str()) && rows.contains(&operation.path.as_str());
+        for header in ["If-Match", "If-None-Match"] {
+            let known = operation.knows_header(header);
+            assert_eq!(is_edit, known && operation.method != "GET", "{} and {header}", operation.id);
+        }
+        assert_eq!(is_edit, operation.statuses().iter().any(|status| status == "412"), "{}", operation.id);
+    }
+}
+
+fn a_read_of_the_version_that_i_have_is_304(app: &App) {
+    let alice = app.sign_in("alice");
+    alice.go_public();
+    for operation in reads() {
+        let path = path(operation, |name| row(&alice, name));
+        let etag = alice.get(&path).expect(200).etag().to_owned();
+        for same in
+            [etag.clone(), format!("W/{etag}"), format!("\"x\",{etag}"), format!(" {etag} , W/\"y\""), "*".to_owned()]
+        {
+            for method in ["GET", "HEAD"] {
+                let answer = alice.send(method, &path, &[("If-None-Match", &same)], None).expect(304);
+                assert_eq!(answer.etag(), etag, "{same}");
+            }
+        }
+        for other in ["\"0\"", "W/\"999\"", "\"x\", \"y\"", "\"\""] {
+            alice.send("GET", &path, &[("If-None-Match", other)], None).expect(200);
+        }
+    }
+}
+
+fn a_condition_of_a_read_that_cannot_be_read_is_ignored(app: &App) {
+    let alice = app.sign_in("alice");
+    alice.go_public();
+    for operation in reads() {
+        let path = path(operation, |name| row(&alice, name));
+        let version = alice.get(&path).expect(200).etag().trim_matches('"').to_owned();
+        let (open, lower, two) =
+            (format!("\"{version}"), format!("w/\"{version}\""), format!("\"{version}\" \"{version}\""));
+        for malformed in [version.as_str(), &open, &lower, &two, "", "x"] {
+            alice.send("GET", &path, &[("If-None-Match", malformed)], None).expect(200);
+        }
+    }
+}
+
+fn an_edit_of_the_version_that_i_saw_is_made(app: &App) {
+    let (alice, mut number) = (app.sign_in("alice"), 0);
+    for operation in edits() {
+        for (name, value) in [
+            ("If-Match", "…"),
+            ("If-Match", "\"x\", …"),
+            ("If-Match", "\"a,b\" ,…"),
+            ("If-Match", "*"),
+            ("If-None-Match", "\"999\""),
+        ] {
+            let (actor, path, body) = set(app, &alice, &mut number, operation);
+            let value = value.replace('…', actor.get(&path).expect(200).etag());
+            let answer = actor.ask(&operation.method, &path, &[(name, &value)], body.as_ref());
+            assert_eq!(answer.status / 100, 2, "{name}: {value}: {answer}");
+        }
+    }
+}
+
+fn an_edit_of_any_other_version_is_412_and_changes_nothing(app: &App) {
+    let (alice, mut number) = (app.sign_in("alice"), 0);
+    for operation in edits() {
+        let (actor, path, body) = set(app, &alice, &mut number, operation);
+        let etag = actor.get(&path).expect(200).etag().to_owned();
+        let (weak, list) = (format!("W/{etag}"), format!("\"x\", {etag}"));
+        let rows = app.database.rows();
+        for (name, value) in [
+            ("If-Match", "\"999\""),
+            ("If-Match", "\"x\", \"y\""),
+            ("If-Match", "\"a,b\", W/\"*\""),
+            ("If-Match", "\"\""),
+            ("If-Match", &weak),
+            ("If-None-Match", &etag),
+            ("If-None-Match", &weak),
+            ("If-None-Match", &list),
+            ("If-None-Match", "*"),
+        ] {
+            let answer = actor.ask(&operation.method, &path, &[(name, value)], body.as_ref());
+            answer.expect(412).problem("precondition-failed");
+        }
+        let both = [("If-Match", etag.as_str()), ("If-None-Match", "*")];
+        actor.ask(&operation.method, &path, &both, body.as_ref()).expect(412);
+        assert_eq!(app.database.rows(), rows, "{}", operation.id);
+    }
+}
+
+fn a_precondition_that_cannot_be_read_is_400_and_changes_nothing(app: &App) {
+    let (alice, mut number) = (app.sign_in("alice"), 0);
+    for operation in edits() {
+        let (actor, path, body) = set(app, &alice, &mut number, operation);
+        let rows = app.database.rows();
+        for name in ["If-Match", "If-None-Match"] {
+            for malformed in
+                ["3", "\"3", "3\"", "'3'", "w/\"3\"", "W/3", "\"1\" \"2\"", "*, \"1\"", "\"1\", *", "**", "\"1\",2"]
+            {
+                let answer = actor.ask(&operation.method, &path, &[(name, malformed)], body.as_ref());
+                answer.expect(400).problem("malformed-request");
+            }
+        }
+        assert_eq!(app.database.rows(), rows, "{}", operation.id);
+    }
+}
+
+fn a_row_that_is_not_there_is_404_whatever_the_preconditions(app: &App) {
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    for operation in edits().filter(|operation| operation.path.contains('{')) {
+        let hers = path(operation, |name| row(&alice, name));
+        let etag = alice.get(&hers).expect(200).etag().to_owned();
+        let never = path(operation, |_| json!(NEVER));
+        let body = body(operation, |name| row(&bob, name));
+        let rows = app.database.rows();
+        for path in [&hers, &never] {
+            for condition in [("If-Match", "*"), ("If-Match", &etag), ("If-Match", "\"999\""), ("If-None-Match", "*")] {
+                let answer = bob.ask(&operation.method, path, &[condition], body.as_ref());
+                answer.expect(404).problem("not-found");
+            }
+        }
+        assert_eq!(app.database.rows(), rows, "{}", operation.id);
+    }
+}
+
+fn a_new_row_comes_with_its_first_version(app: &App) {
+    let alice = app.sign_in("alice");
+    let creations = contract()
+        .operations
+        .iter()
+        .filter(|operation| operation.method == "POST" && crate::every_route::is_private(operation));
+    for operation in creations {
+        let body = body(operation, |name| row(&alice, name));
+        let created = alice.ask("POST", &operation.path, &[], body.as_ref()).expect(201);
+        assert_eq!(created.etag(), alice.get(created.header("location")).expect(200).etag(), "{created}");
+    }
+    let made = alice.go_public().expect(201);
+    assert_eq!(made.etag(), alice.get("/me/profile").expect(200).etag());
+}
+
+fn of_those_who_edit_what_they_saw_at_once_one_succeeds(app: &App) {
+    let alice = app.sign_in("alice");
+    alice.go_public();
+    let owner = alice.owner("Ann");
+    let rows = [
+        ("PATCH", format!("/dogowner/owners/{owner}"), "name"),
+        ("PUT", format!("/dogowner/owners/{owner}"), "name"),
+        ("PATCH", format!("/dogowner/dogs/{}", alice.dog("Rex", owner)), "name"),
+        ("PATCH", format!("/dogowner/tasks/{}", alice.task("Walk")), "name"),
+        ("PUT", "/me/profile".to_owned(), "description"),
+        ("PATCH", "/me".to_owned(), "username"),
+    ];
+    for (method, path, field) in &rows {
+        for round in 0..6 {
+            let seen = alice.get(path).expect(200);
+            let (alice, etag) = (&alice, seen.etag());
+            let answers: Vec<_> = thread::scope(|scope| {
+                let all: Vec<_> = (0..4)
+                    .map(|number| {
+                        let body = json!({ *field: format!("alice-{round}-{number}") });
+                        scope.spawn(move || alice.ask(method, path, &[("If-Match", etag)], Some(&body)))
+                    })
+                    .collect();
+                all.into_iter().map(|one| one.join().expect("an answer")).collect()
+            });
+            let made: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+            assert_eq!(made.len(), 1, "{method} {path}: whose is it?");
+            assert_eq!(answers.iter().filter(|answer| answer.status == 412).count(), 3);
+            assert_eq!(alice.get(path).expect(200).json, made[0].json);
+        }
+    }
+}
+
+/// Each adds one to a number, over and over, as often as it takes.
+fn no_edit_is_lost_however_many_there_are(app: &App) {
+    let alice = app.sign_in("alice");
+    let created = alice.post("/dogowner/owners", &json!({"name": "0"})).expect(201);
+    let (alice, path) = (&alice, created.header("location"));
+    thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(move || {
+                for _ in 0..8 {
+                    loop {
+                        let seen = alice.get(path).expect(200);
+                        let number: u32 = seen.text("name").parse().expect("a number");
+                        let body = json!({"name": (number + 1).to_string()});
+                        let answer = alice.ask("PATCH", path, &[("If-Match", seen.etag())], Some(&body));
+                        if answer.status == 200 {
+                            break;
+                        }
+                        answer.expect(412);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(alice.get(path).text("name"), "40");
+}
+
+fn a_list_has_no_version(app: &App) {
+    let alice = app.sign_in("alice");
+    alice.owner("Ann");
+    for path in ["/dogowner/owners", "/dogowner/dogs", "/dogowner/tasks", "/me/export"] {
+        for tag in ["*", "\"1\"", "nonsense"] {
+            let answer = alice.send("GET", path, &[("If-None-Match", tag)], None).expect(200);
+            assert!(answer.header_if_any("etag").is_none(), "{answer}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What the server asks the database: the text of each query that its threads run on a database that a test
+//! watches. Diesel tells it to whoever was made when the connection was, so the watching begins before the server.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+
+use super::Database;
+
+type Queries = Arc<Mutex<Vec<String>>>;
+
+/// By a part of the database's address that no other has.
+static WATCHED: Mutex<BTreeMap<String, Queries>> = Mutex::new(BTreeMap::new());
+
+/// The queries on one database.
+pub struct Recorder {
+    queries: Queries,
+}
+
+impl Recorder {
+    /// Begins to watch a database that no server has opened yet.
+    pub fn on(database: &Database) -> Self {
+        set_default_instrumentation(listener).expect("nobody failed while setting it");
+        let queries = Queries::default();
+        let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.insert(database.own_part_of_the_url(), Arc::clone(&queries));
+        Self { queries }
+    }
+
+    /// The queries since the last time, without what was bound to them.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.queries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One for each connection of the process; it listens where somebody watches.
+#[expect(clippy::unnecessary_wraps, reason = "Diesel takes a function of this type")]
+fn listener() -> Option<Box<dyn Instrumentation>> {
+    let mut queries = None;
+    Some(Box::new(move |event: InstrumentationEvent<'_>| match event {
+        InstrumentationEvent::StartEstablishConnection { url, .. } => queries = watched(url),
+        InstrumentationEvent::StartQuery { query, .. } if is_the_servers() => {
+            if let Some(queries) = &queries {
+                let text = query.to_string();
+                let text = text.split(" -- binds: ").next().unwrap_or_default().to_owned();
+                queries.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+            }
+        }
+        _ => {}
+    }))
+}
+
+fn watched(url: &str) -> Option<Queries> {
+    let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    url.split(['/', '?']).find_map(|part| watched.get(part).map(Arc::clone))
+}
+
+/// The tests' own connections are used by threads of other names.
+fn is_the_servers() -> bool {
+    let thread = thread::current();
+    thread.name().is_some_and(|name| name.starts_with("sqlite-") || name.starts_with("postgres"))
+}
