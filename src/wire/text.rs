@@ -61,7 +61,8 @@ fn refuse_control_characters(text: &str) -> Result<(), Fault> {
 }
 
 /// The spelling by which a name is found and sorted: letter case does not count, nor how an accent is encoded
-/// (Unicode's canonical caseless matching, but by simple means: upper case, then lower, so that `ß` is `ss`).
+/// (Unicode's canonical caseless matching, but by simple means: upper case, then lower, so that `ß` is `ss`). It is
+/// stored with each name: what would change it needs a migration.
 #[must_use]
 pub fn search_key(text: &str) -> String {
     text.nfd().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
