@@ -9,3 +9,5 @@ CREATE TABLE dog_co_owners (
 );
 
 CREATE INDEX dog_co_owners_by_owner ON dog_co_owners (user_id, owner_id, dog_id);
+-- Without it SQLite would look for a dog's rows among all of the user's, once for each dog of a cascade.
+CREATE INDEX dog_co_owners_by_dog ON dog_co_owners (user_id, dog_id, owner_id);
