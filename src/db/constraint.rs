@@ -4,6 +4,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error};
 
+use super::error::lost_a_race;
 use crate::problem::Problem;
 
 /// A broken constraint, as far as the database tells.
@@ -15,9 +16,12 @@ pub enum Broken {
 }
 
 impl Broken {
-    /// What `error` says was broken, if it is about a constraint that a caller can break.
+    /// What `error` says was broken, if it is about a constraint that a caller can break, and not a lost race.
     fn by(error: &Error) -> Option<Self> {
         let Error::DatabaseError(kind, information) = error else { return None };
+        if lost_a_race(error) {
+            return None;
+        }
         match kind {
             DatabaseErrorKind::ForeignKeyViolation => Some(Self::ForeignKey),
             DatabaseErrorKind::UniqueViolation => {
@@ -57,11 +61,7 @@ pub trait OnConstraint<T> {
 
 impl<T> OnConstraint<T> for Result<T, Error> {
     fn on_constraint(self, explain: impl FnOnce(&Broken) -> Option<Problem>) -> Result<T, Problem> {
-        self.map_err(|error| match Broken::by(&error).as_ref().and_then(explain) {
-            // The door may still want to know what it was.
-            Some(problem) => problem.caused_by(error),
-            None => error.into(),
-        })
+        self.map_err(|error| Broken::by(&error).as_ref().and_then(explain).unwrap_or_else(|| error.into()))
     }
 }
 

@@ -21,22 +21,29 @@ const BUSY: &[&str] = &[
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let kind = if is_busy(&error) { Kind::Unavailable } else { Kind::Internal };
+        let kind = if lost_a_race(&error) || said(&error, LOCK_TIMEOUT) {
+            Kind::Overloaded
+        } else if is_busy(&error) {
+            Kind::Unavailable
+        } else {
+            Kind::Internal
+        };
         Self::new(kind).caused_by(error)
     }
 }
 
 fn is_busy(error: &Error) -> bool {
-    let Error::DatabaseError(kind, information) = error else {
-        return matches!(error, Error::BrokenTransactionManager);
-    };
-    match kind {
-        DatabaseErrorKind::ClosedConnection
-        | DatabaseErrorKind::UnableToSendCommand
-        | DatabaseErrorKind::SerializationFailure => true,
-        _ => is_deadlock(error) || BUSY.iter().any(|said| information.message().contains(said)),
+    match error {
+        Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _)
+        | Error::BrokenTransactionManager => true,
+        Error::DatabaseError(_, information) => BUSY.iter().any(|said| information.message().contains(said)),
+        _ => false,
     }
 }
+
+/// What PostgreSQL says when transactions are in each other's way; Diesel has no kinds for it, and gives no SQLSTATE.
+const DEADLOCK: &str = "deadlock detected";
+const LOCK_TIMEOUT: &str = "canceling statement due to lock timeout";
 
 /// Constraints that a transaction breaks only because another one was quicker; run again, it sees what that did.
 const RACES: &[&str] = &[
@@ -48,13 +55,19 @@ const RACES: &[&str] = &[
 
 /// Whether a transaction on PostgreSQL is to be run again: PostgreSQL asks for it, or it lost a race.
 pub fn wants_a_retry(problem: &Problem) -> bool {
-    database_error(problem).is_some_and(|error| match error {
-        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
-        Error::DatabaseError(_, information) => {
-            is_deadlock(error) || information.constraint_name().is_some_and(|name| RACES.contains(&name))
-        }
-        _ => false,
-    })
+    database_error(problem).is_some_and(lost_a_race)
+}
+
+/// Whether another transaction was quicker.
+pub fn lost_a_race(error: &Error) -> bool {
+    let Error::DatabaseError(kind, information) = error else { return false };
+    matches!(kind, DatabaseErrorKind::SerializationFailure)
+        || said(error, DEADLOCK)
+        || information.constraint_name().is_some_and(|name| RACES.contains(&name))
+}
+
+fn said(error: &Error, message: &str) -> bool {
+    matches!(error, Error::DatabaseError(_, information) if information.message() == message)
 }
 
 /// Whether the connection is gone, rather than the server slow.
@@ -67,9 +80,4 @@ pub fn lost_the_connection(problem: &Problem) -> bool {
 
 fn database_error(problem: &Problem) -> Option<&Error> {
     problem.cause()?.downcast_ref()
-}
-
-fn is_deadlock(error: &Error) -> bool {
-    // Diesel has no kind for it, and gives no SQLSTATE.
-    matches!(error, Error::DatabaseError(_, information) if information.message() == "deadlock detected")
 }

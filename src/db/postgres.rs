@@ -39,7 +39,7 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 /// After a failed attempt, how long nobody tries again.
 const BACK_OFF: Duration = Duration::from_millis(250);
 /// How often a transaction is run again that lost against another one.
-const RETRIES: usize = 4;
+const RETRIES: usize = 8;
 
 /// The workers of one database.
 pub struct PostgresDoor {
