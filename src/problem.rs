@@ -185,6 +185,13 @@ impl FieldError {
         Self { place: Place::Pointer(pointer.to_owned()), code, detail: detail.into() }
     }
 
+    /// Whether it is about this place in the body, or about the whole of what is there.
+    #[must_use]
+    pub fn is_within(&self, place: &str) -> bool {
+        let Place::Pointer(pointer) = &self.place else { return false };
+        place.strip_prefix(pointer.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// About a query parameter.
     pub fn query(name: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { place: Place::Parameter(name.to_owned()), code, detail: detail.into() }

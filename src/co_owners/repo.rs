@@ -19,7 +19,7 @@ use crate::{
         schema::{dog_co_owners, owners},
     },
     dogs::{DogId, Dogs},
-    owners::{OwnerId, OwnerRow, Owners},
+    owners::{NO_SUCH_OWNER, OwnerId, OwnerRow, Owners},
     problem::{FieldError, Kind, Problem},
     users::UserId,
     wire::Asked,
@@ -80,18 +80,16 @@ impl CoOwners {
     ) -> Result<Found<OwnerRow>, Problem> {
         let of_dog = of_dog(self.0.get(), dog.get());
         let total = asked.count.then(|| of_dog.count().get_result(conn)).transpose()?;
-        let found = asked.window.page(|step| {
-            owners::table
-                .filter(owners::user_id.eq(self.0.get()))
-                .filter(owners::id.eq_any(of_dog.select(dog_co_owners::owner_id)))
-                .into_boxed()
-                .filter(step.rows)
-                .order(step.order)
-                .limit(step.limit)
-                .select(OwnerRow::as_select())
-                .load(conn)
-        })?;
-        Ok(found.of(total))
+        let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
+        let page = of_dog
+            .filter(dog_co_owners::owner_id.gt(asked.window.after_id()))
+            .order(dog_co_owners::owner_id)
+            .limit(enough)
+            .select(dog_co_owners::owner_id);
+        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(owners::id.eq_any(page));
+        let mut rows = mine.select(OwnerRow::as_select()).load(conn)?;
+        rows.sort_unstable_by_key(|row| row.id);
+        Ok(asked.window.found(rows).of(total))
     }
 
     /// Makes somebody a co-owner, who may be one already.
@@ -176,13 +174,13 @@ impl CoOwners {
 
     /// What is wrong with each of these.
     fn refusal(&self, conn: &mut Connection, ids: &[i64], primary: OwnerId) -> Result<Problem, Problem> {
-        let mine: Vec<i64> = Owners::of(self.0).those(conn, ids.to_vec())?.iter().map(|owner| owner.id).collect();
+        let mine = Owners::find_ids(conn, self.0, ids.to_vec())?;
         let errors = ids.iter().enumerate().filter_map(|(index, id)| {
             let pointer = format!("/co_owner_ids/{index}");
             if *id == primary.get() {
                 Some(FieldError::body(&pointer, "already_primary", "This is the dog's primary owner."))
             } else {
-                (!mine.contains(id)).then(|| FieldError::body(&pointer, "not_found", "You have no owner with this id."))
+                (!mine.contains(id)).then(|| FieldError::body(&pointer, "not_found", NO_SUCH_OWNER))
             }
         });
         Ok(Problem::validation(errors.collect()))

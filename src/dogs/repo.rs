@@ -16,12 +16,12 @@ use crate::{
     co_owners::{CoOwnerIds, CoOwners, IdList},
     db::{
         Broken, Connection, MultiBackend, OnConstraint, columns,
-        expression::FoundBy,
+        expression::{FoundBy, OneOf},
         keyset::{Found, Key, LAST_DAY, Sort},
         schema::{dog_co_owners, dogs, users},
         timestamp::Timestamp,
     },
-    owners::OwnerId,
+    owners::{NO_SUCH_OWNER, OwnerId},
     problem::{Kind, Problem},
     users::UserId,
     wire::{Asked, Preconditions, Versions, text::search_key},
@@ -100,9 +100,10 @@ impl Dogs {
         let found = asked.window.page(|step| {
             let page = self.some(&asked.filter).filter(step.rows).order(step.order).limit(step.limit);
             if step.in_memory {
-                // Only ids are sorted; a row is fetched with its co-owners once it is known to be in the page.
+                // Only ids are sorted; a row is fetched with its co-owners once it is known to be in the page. Told
+                // of the user again, SQLite would look through all of the user's dogs for these.
                 let ids = FoundBy { column: "dogs.id", query: page.select(dogs::id) };
-                let page = dogs::table.filter(dogs::user_id.eq(self.0.get())).into_boxed().filter(ids);
+                let page = dogs::table.into_boxed().filter(ids);
                 return page.order(step.order).select(DogRow::as_select()).load(conn);
             }
             page.select(DogRow::as_select()).load(conn)
@@ -161,6 +162,12 @@ impl Dogs {
     pub fn show(&self, conn: &mut Connection, id: DogId) -> Result<DogRow, Problem> {
         let found = one(self.0.get(), id.get()).select(DogRow::as_select()).first(conn).optional()?;
         found.ok_or_else(|| Problem::new(Kind::NotFound))
+    }
+
+    /// Which of these ids are theirs.
+    pub fn find_ids(conn: &mut Connection, user: UserId, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
+        let mine = dogs::table.filter(dogs::user_id.eq(user.get())).filter(OneOf::new("dogs.id", ids));
+        Ok(mine.select(dogs::id).load(conn)?)
     }
 
     /// One of them with its owners.
@@ -287,5 +294,5 @@ impl Dogs {
 
 /// The foreign key holds the owner and the user together, so somebody else's owner is simply not there.
 fn no_such_owner(broken: &Broken) -> Option<Problem> {
-    (*broken == Broken::ForeignKey).then(|| Problem::field("/owner_id", "not_found", "You have no owner with this id."))
+    (*broken == Broken::ForeignKey).then(|| Problem::field("/owner_id", "not_found", NO_SUCH_OWNER))
 }

@@ -10,11 +10,16 @@ use super::{
 use crate::{
     co_owners::MOST_CO_OWNERS,
     db::{keyset::Sort, timestamp::Timestamp},
-    owners::{OwnerId, OwnerOut},
-    wire::{Fields, FromBody, FromQuery, List, Patch, Query, Search, Single, date, day, text::name},
+    owners::{NO_SUCH_OWNER, OwnerId, OwnerOut, Owners},
+    wire::{Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, date, day, text::name},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at", "owner", "co_owners"];
+
+const REFERENCES: &[Reference] = &[
+    Reference { field: "owner_id", find: Owners::find_ids, absent: NO_SUCH_OWNER },
+    Reference { field: "co_owner_ids", find: Owners::find_ids, absent: NO_SUCH_OWNER },
+];
 
 /// A new dog, or what replaces one.
 pub struct DogIn {
@@ -26,6 +31,7 @@ pub struct DogIn {
 
 impl FromBody for DogIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
+    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", name);
@@ -54,6 +60,7 @@ impl DogPatch {
 
 impl FromBody for DogPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
+    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.change("name", name);

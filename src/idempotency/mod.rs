@@ -19,7 +19,7 @@ use crate::{
     db::{Connection, Db},
     problem::{Kind, Problem},
     users::UserId,
-    wire::{CanonicalPath, Created, Fields, FromBody, read_json},
+    wire::{CanonicalPath, Created, FromBody, read_fields, read_json},
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -52,11 +52,12 @@ impl<T: FromBody> FromRequest for Retryable<T> {
         let name = key_name(request.headers());
         let path = name.as_ref().is_ok_and(Option::is_some).then(|| CanonicalPath::of(request).to_owned());
         let json = read_json(request, payload);
+        let request = request.clone();
         Box::pin(async move {
             let name = name?;
             let mut json = json.await?;
             let key = name.zip(path).map(|(name, path)| Key { name, fingerprint: fingerprint(&path, &mut json) });
-            Ok(Self { new: Fields::read(json)?, key })
+            Ok(Self { new: read_fields(&request, json).await?, key })
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Owners: the people whose dogs a user looks after. Copy this room to make another one.
+//! Owners: the people whose dogs a user looks after. The shortest room with a list.
 
 pub mod handlers;
 mod repo;
@@ -9,6 +9,9 @@ pub use wire::OwnerOut;
 
 /// Stands for the table of owners.
 pub enum Owner {}
+
+/// What is said of an owner whom the user does not have.
+pub const NO_SUCH_OWNER: &str = "You have no owner with this id.";
 
 /// The id of an owner.
 pub type OwnerId = crate::wire::Id<Owner>;

@@ -103,10 +103,16 @@ impl Owners {
         found.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
-    /// Those of these ids that there are, by id.
+    /// Those of these ids that there are, in any order.
     pub fn those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<OwnerRow>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(OneOf::new("owners.id", ids));
-        Ok(mine.order(owners::id).select(OwnerRow::as_select()).load(conn)?)
+        Ok(mine.select(OwnerRow::as_select()).load(conn)?)
+    }
+
+    /// Which of these ids are theirs.
+    pub fn find_ids(conn: &mut Connection, user: UserId, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
+        let mine = owners::table.filter(owners::user_id.eq(user.get())).filter(OneOf::new("owners.id", ids));
+        Ok(mine.select(owners::id).load(conn)?)
     }
 
     /// A new one.

@@ -18,7 +18,7 @@ use crate::{
         schema::tasks,
         timestamp::Timestamp,
     },
-    dogs::DogId,
+    dogs::{DogId, NO_SUCH_DOG},
     problem::{Kind, Problem},
     users::UserId,
     wire::{Asked, Preconditions, Versions, text::search_key},
@@ -216,10 +216,6 @@ impl Tasks {
 /// dog it is the user that is gone.
 fn broken_by(broken: &Broken, names_a_dog: bool) -> Option<Problem> {
     (*broken == Broken::ForeignKey).then(|| {
-        if names_a_dog {
-            Problem::field("/dog_id", "not_found", "You have no dog with this id.")
-        } else {
-            Problem::new(Kind::RevokedToken)
-        }
+        if names_a_dog { Problem::field("/dog_id", "not_found", NO_SUCH_DOG) } else { Problem::new(Kind::RevokedToken) }
     })
 }

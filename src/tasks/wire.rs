@@ -7,11 +7,16 @@ use serde_json::Value;
 use super::repo::{SORTS, TaskRow};
 use crate::{
     db::{keyset::Sort, timestamp::Timestamp},
-    dogs::DogId,
-    wire::{Fault, Fields, FromBody, FromQuery, List, Patch, Query, Search, Single, boolean, date, day, text::Rule},
+    dogs::{DogId, Dogs, NO_SUCH_DOG},
+    wire::{
+        Fault, Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, boolean, date, day,
+        text::Rule,
+    },
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "completed_at", "created_at", "updated_at"];
+
+const REFERENCES: &[Reference] = &[Reference { field: "dog_id", find: Dogs::find_ids, absent: NO_SUCH_DOG }];
 
 fn name(value: &Value) -> Result<String, Fault> {
     Rule { least: 1, most: 120 }.read(value)
@@ -27,6 +32,7 @@ pub struct TaskIn {
 
 impl FromBody for TaskIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
+    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", name);
@@ -54,6 +60,7 @@ impl TaskPatch {
 
 impl FromBody for TaskPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
+    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.change("name", name);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Id, Patch, query::Refusal};
+use super::{Id, Patch, query::Refusal, reference::Reference};
 use crate::problem::{FieldError, Problem};
 
 /// Why a value is not acceptable.
@@ -51,6 +51,8 @@ pub fn boolean(value: &Value) -> Result<bool, Fault> {
 pub trait FromBody: Sized {
     /// Fields that we send and nobody can set: accepted, so that one can send back what one got, and ignored.
     const READ_ONLY: &'static [&'static str];
+    /// Fields that name other rows of the user's.
+    const REFERENCES: &'static [Reference] = &[];
 
     /// Takes the fields; none if one of them was not acceptable (`fields` has kept why).
     fn from_body(fields: &mut Fields) -> Option<Self>;
@@ -66,10 +68,10 @@ impl Fields {
     /// Reads a whole body.
     ///
     /// # Errors
-    /// `validation-failed`, with every field that is not acceptable.
-    pub fn read<T: FromBody>(body: Value) -> Result<T, Problem> {
+    /// Every field that is not acceptable.
+    pub fn read<T: FromBody>(body: Value) -> Result<T, Vec<FieldError>> {
         let Value::Object(object) = body else {
-            return Err(Problem::field("", "type", "The body is one JSON object."));
+            return Err(vec![FieldError::body("", "type", "The body is one JSON object.")]);
         };
         let mut fields = Self { object, errors: Vec::new() };
         let read = T::from_body(&mut fields);
@@ -80,7 +82,7 @@ impl Fields {
         }
         match read {
             Some(value) if fields.errors.is_empty() => Ok(value),
-            _ => Err(Problem::validation(fields.errors)),
+            _ => Err(fields.errors),
         }
     }
 

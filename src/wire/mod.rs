@@ -12,6 +12,7 @@ pub mod id;
 mod page;
 mod patch;
 mod query;
+mod reference;
 pub mod text;
 mod valid;
 
@@ -23,4 +24,5 @@ pub use id::Id;
 pub use page::{Asked, CanonicalPath, List, Listed, Page};
 pub use patch::Patch;
 pub use query::{FromQuery, Queried, Query, Search, unknown_parameter};
+pub use reference::{Reference, read_fields};
 pub use valid::{BODY_LIMIT, Valid, read_json};

@@ -17,7 +17,7 @@ use futures_core::Stream;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::fields::{Fields, FromBody};
+use super::{fields::FromBody, reference::read_fields};
 use crate::problem::{Kind, Problem};
 
 /// The most that a body may have, in bytes.
@@ -34,7 +34,8 @@ impl<T: FromBody> FromRequest for Valid<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let json = read_json(request, payload);
-        Box::pin(async move { Fields::read(json.await?).map(Valid) })
+        let request = request.clone();
+        Box::pin(async move { read_fields(&request, json.await?).await.map(Valid) })
     }
 }
 

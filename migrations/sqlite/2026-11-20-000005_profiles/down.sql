@@ -23,8 +23,8 @@ ALTER TABLE old_dogs RENAME TO dogs;
 
 CREATE INDEX dogs_by_owner ON dogs (user_id, owner_id, id);
 CREATE INDEX dogs_by_name ON dogs (user_id, name_key, id);
-CREATE INDEX dogs_by_creation ON dogs (user_id, created_at, id);
-CREATE INDEX dogs_by_birth ON dogs (user_id, COALESCE(born_on, '9999-12-31'), name_key, id);
+CREATE INDEX dogs_by_creation ON dogs (user_id, created_at, id, owner_id);
+CREATE INDEX dogs_by_birth ON dogs (user_id, COALESCE(born_on, '9999-12-31'), name_key, id, owner_id);
 CREATE INDEX dogs_by_owner_and_name ON dogs (user_id, owner_id, name_key, id);
 
 DROP INDEX users_id_is_public_unique;
