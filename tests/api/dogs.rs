@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::every_route::NEVER;
 use crate::support::{App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -16,6 +17,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_patch_that_changes_nothing_leaves_the_row_as_it_is,
         a_put_replaces_everything,
         the_dogs_of_an_owner_are_that_owners_dogs,
+        dogs_can_be_listed_by_their_owner,
         a_deleted_dog_is_gone,
         a_date_of_birth_is_a_real_day,
         what_i_got_i_can_send_back,
@@ -148,6 +150,25 @@ fn the_dogs_of_an_owner_are_that_owners_dogs(app: &App) {
     assert_eq!(alice.get(&format!("/dogowner/owners/{ann}/dogs")).expect(200).ids(), [rex, pip]);
     assert_eq!(alice.get(&format!("/dogowner/owners/{mia}/dogs")).expect(200).ids(), [ivy]);
     assert_eq!(alice.get("/dogowner/dogs").expect(200).ids(), [rex, ivy, pip]);
+}
+
+fn dogs_can_be_listed_by_their_owner(app: &App) {
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    let (ann, mia) = (alice.owner("Ann"), alice.owner("Mia"));
+    let (rex, ivy, pip) = (alice.dog("Rex", ann), alice.dog("Ivy", mia), alice.dog("Pip", ann));
+    alice.share(ivy, ann);
+    let shown = |query: &str| alice.get(&format!("/dogowner/dogs?{query}")).expect(200).ids();
+    assert_eq!(shown(&format!("owner_id={ann}")), [rex, pip], "co-owners do not count");
+    assert_eq!(shown(&format!("sort=name&owner_id={ann}")), [pip, rex]);
+    assert_eq!(shown(&format!("q=E&owner_id={ann}")), [rex]);
+    for not_mine in [bob.owner("Ben"), NEVER, i64::MAX] {
+        assert_eq!(shown(&format!("owner_id={not_mine}")), [0; 0]);
+    }
+    for no_id in ["", "0", "-1", "01", "1.0", "x", "9223372036854775808", "1%00", "%2B1", "1,2"] {
+        alice.get(&format!("/dogowner/dogs?owner_id={no_id}")).parameter_error("owner_id", "type");
+    }
+    let twice = alice.get(&format!("/dogowner/dogs?owner_id={ann}&owner_id={mia}"));
+    twice.parameter_error("owner_id", "repeated_parameter");
 }
 
 fn a_deleted_dog_is_gone(app: &App) {

@@ -9,7 +9,7 @@ use kennel::problem::Kind;
 use serde_json::{Value, json};
 
 use crate::support::contract::{Operation, contract, fields};
-use crate::support::{Actor, Answer, App, Repository, Sentence, sentences};
+use crate::support::{Actor, Answer, App, Repository, Sentence, schema, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -17,6 +17,8 @@ pub fn sentences() -> Vec<Sentence> {
         a_neighbours_row_answers_the_very_bytes_of_a_row_that_never_was,
         a_neighbours_id_in_a_body_is_an_id_that_never_was,
         a_neighbours_id_in_a_query_finds_nothing,
+        a_list_of_mine_holds_no_row_of_a_neighbours,
+        whoever_leaves_takes_everything_along_and_nothing_else,
         the_aliases_answer_as_the_plural_paths_do,
         the_router_and_the_contract_have_the_same_operations,
         the_contract_and_the_server_know_the_same_problems,
@@ -91,6 +93,23 @@ pub fn is_private(operation: &Operation) -> bool {
         .any(|area| operation.path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
+/// Makes some of everything that can be made, each with a key.
+pub fn make_everything(actor: &Actor<'_>) {
+    let makes = |operation: &&Operation| is_private(operation) && ["POST", "PUT"].contains(&operation.method.as_str());
+    for operation in contract().operations.iter().filter(makes) {
+        let (path, body) = (path(operation, |name| row(actor, name)), body(operation, |name| row(actor, name)));
+        let key = [("Idempotency-Key", operation.id.as_str())];
+        let answer = actor.ask(&operation.method, &path, &key, body.as_ref());
+        assert_eq!(answer.status / 100, 2, "{answer}");
+    }
+}
+
+/// Whose rows are anywhere in this.
+fn users_in(value: &Value) -> Vec<&Value> {
+    let inner = value.as_array().into_iter().flatten().chain(fields(value).map(|(_, value)| value));
+    value.get("user_id").into_iter().chain(inner.flat_map(users_in)).collect()
+}
+
 fn behind_the_gate_everything_asks_for_a_token(app: &App) {
     let alice = app.sign_in("alice");
     let hers = rows(&alice);
@@ -150,6 +169,39 @@ fn a_neighbours_id_in_a_query_finds_nothing(app: &App) {
             answer.same_as(&found(&json!(NEVER)));
         }
     }
+}
+
+fn a_list_of_mine_holds_no_row_of_a_neighbours(app: &App) {
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    make_everything(&alice);
+    make_everything(&bob);
+    let me = json!(bob.id());
+    for operation in contract().operations.iter().filter(|operation| is_private(operation) && operation.method == "GET")
+    {
+        let path = path(operation, |name| row(&bob, name));
+        let can_be_counted = operation.parameters("query").contains(&"count");
+        let answer = bob.get(&format!("{path}{}", if can_be_counted { "?count=true" } else { "" })).expect(200);
+        assert!(users_in(&answer.json).iter().all(|user| **user == me), "{answer}");
+        if can_be_counted {
+            assert_eq!(answer.header("x-total-count"), answer.rows().len().to_string(), "{answer}");
+            assert!(!answer.rows().is_empty() || operation.path.contains('{'), "{answer}");
+        }
+    }
+}
+
+fn whoever_leaves_takes_everything_along_and_nothing_else(app: &App) {
+    let everything = || app.database.tables().iter().flat_map(|table| app.database.rows_of(table)).collect::<Vec<_>>();
+    make_everything(&app.sign_in("bob"));
+    let without_her = everything();
+    let alice = app.sign_in("alice");
+    make_everything(&alice);
+    let (id, columns) = (alice.id(), schema::columns(&app.database));
+    let tables: Vec<_> = columns.iter().filter_map(|column| Some(column.split_once(".user_id ")?.0)).collect();
+    let hers = || tables.iter().filter(|table| app.database.count(&format!("{table} WHERE user_id = {id}")) > 0);
+    assert_eq!(hers().collect::<Vec<_>>(), tables.iter().collect::<Vec<_>>(), "she has some of everything");
+    alice.delete("/me").expect(204);
+    assert_eq!(hers().count(), 0, "{:?}", hers().collect::<Vec<_>>());
+    assert_eq!(everything(), without_her);
 }
 
 fn the_aliases_answer_as_the_plural_paths_do(app: &App) {

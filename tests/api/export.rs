@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Actor, App, Sentence, sentences};
+use crate::every_route::make_everything;
+use crate::support::contract::contract;
+use crate::support::{Actor, App, Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
+        an_export_has_every_collection_that_a_row_can_be_added_to,
         an_export_of_nothing_is_an_account_and_its_session,
         an_export_holds_every_row_of_mine_as_it_is_shown_and_nothing_else,
         an_export_is_a_file_to_keep,
@@ -16,7 +19,21 @@ pub fn sentences() -> Vec<Sentence> {
 }
 
 const EXPORT: &str = "/me/export";
-const FIELDS: [&str; 7] = ["exported_at", "user", "profile", "owners", "dogs", "tasks", "sessions"];
+
+/// The fields of an export, in their order.
+fn fields() -> Vec<&'static str> {
+    let required = &contract().at("/components/schemas/Export").1["required"];
+    required.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// The names of the collections that a row can be added to.
+fn collections() -> Vec<&'static str> {
+    let creations = contract().operations.iter().filter(|operation| operation.method == "POST");
+    creations
+        .filter(|operation| !operation.id.ends_with("_singular"))
+        .filter_map(|operation| operation.path.strip_prefix("/dogowner/")?.rsplit('/').next())
+        .collect()
+}
 
 /// The rows of a list, whatever its pages.
 fn all(actor: &Actor<'_>, list: &str) -> Vec<Value> {
@@ -29,12 +46,20 @@ fn all(actor: &Actor<'_>, list: &str) -> Vec<Value> {
     rows
 }
 
+fn an_export_has_every_collection_that_a_row_can_be_added_to(_: &Repository) {
+    for collection in collections() {
+        assert!(fields().contains(&collection), "an Export requires {collection}");
+        let (_, field) = contract().at(&format!("/components/schemas/Export/properties/{collection}"));
+        assert_eq!(field["type"], "array", "{collection} in an Export");
+    }
+}
+
 fn an_export_of_nothing_is_an_account_and_its_session(app: &App) {
     let alice = app.sign_in("alice");
     let export = alice.get(EXPORT).expect(200);
     assert_eq!(export.json["user"], alice.get("/me").json);
     assert_eq!(export.json["profile"], Value::Null);
-    for nothing in ["owners", "dogs", "tasks"] {
+    for nothing in collections() {
         assert_eq!(export.json[nothing], json!([]), "{nothing}");
     }
     let sessions = export.json["sessions"].as_array().expect("a list");
@@ -54,15 +79,17 @@ fn an_export_holds_every_row_of_mine_as_it_is_shown_and_nothing_else(app: &App) 
         actor.dog("Ivy \"the\" <b> \\", owners[1]);
         actor.post("/dogowner/tasks", &json!({"name": "Walk", "dog_id": dog, "completed": true})).expect(201);
         actor.task("Buy food");
-        actor.go_public();
+        make_everything(actor);
     }
     app.log_in("alice").send("POST", "/auth/logout", &[], None).expect(200);
     for actor in [&alice, &bob] {
         let export = actor.get(EXPORT).expect(200);
         assert_eq!(export.json["user"], actor.get("/me").json);
         assert_eq!(export.json["profile"], actor.get("/me/profile").json);
-        for list in ["owners", "dogs", "tasks"] {
-            assert_eq!(export.json[list], json!(all(actor, &format!("/dogowner/{list}"))), "{list}");
+        for list in collections() {
+            let rows = all(actor, &format!("/dogowner/{list}"));
+            assert!(!rows.is_empty(), "{list}");
+            assert_eq!(export.json[list], json!(rows), "{list}");
         }
     }
     let sessions = alice.get(EXPORT).json["sessions"].clone();
@@ -81,9 +108,9 @@ fn an_export_is_a_file_to_keep(app: &App) {
     assert_eq!(export.header("content-disposition"), r#"attachment; filename="kennel.json""#);
     assert!(export.header_if_any("etag").is_none(), "{export}");
     let text = String::from_utf8(export.body.clone()).expect("UTF-8");
-    let places = FIELDS.map(|field| text.find(&format!("\"{field}\":")).unwrap_or_else(|| panic!("{field} in {text}")));
-    assert!(places.is_sorted(), "{text}");
-    assert_eq!(export.json.as_object().expect("an object").len(), FIELDS.len());
+    let places = fields().into_iter().map(|field| text.find(&format!("\"{field}\":")));
+    assert!(places.is_sorted_by(|one, next| one.is_some() && one < next), "{text}");
+    assert_eq!(export.json.as_object().expect("an object").len(), fields().len());
 }
 
 fn an_export_holds_no_secret(app: &App) {

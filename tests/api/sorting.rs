@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 
+use crate::every_route::{body, rows};
 use crate::pages::follow;
+use crate::support::contract::contract;
 use crate::support::{Actor, App, Engine, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -23,25 +25,33 @@ pub fn sentences() -> Vec<Sentence> {
 }
 
 /// Each list that can be sorted, with its keys.
-const LISTS: [(&str, &[&str]); 3] = [
-    ("/dogowner/owners", &["id", "name", "created_at"]),
-    ("/dogowner/dogs", &["id", "name", "born_on", "created_at"]),
-    ("/dogowner/tasks", &["id", "name", "due_on", "created_at"]),
-];
+fn lists() -> Vec<(&'static str, Vec<&'static str>)> {
+    let all = contract().lists().map(|list| (list.path.as_str(), list.sort_keys()));
+    all.filter(|(_, keys)| !keys.is_empty()).collect()
+}
+
+/// A new row for a list, with this name and day.
+fn new(list: &str, name: &str, day: &Value, hers: impl Fn(&str) -> Value) -> Value {
+    let mut new = body(contract().find("POST", list).expect("a row can be added"), hers).expect("a body");
+    new["name"] = json!(name);
+    for (_, keys) in lists().iter().filter(|(path, _)| *path == list) {
+        keys.iter().filter(|key| key.ends_with("_on")).for_each(|key| new[*key] = day.clone());
+    }
+    new
+}
 
 /// Some of everything, with much that is equal, made at three times.
 fn fill(app: &App, alice: &Actor<'_>) {
     let names = ["b", "A", "a", "B", "Zoe", "zoE", "10", "9", "_x", "a b", "a", "Rex", "rex", "REX"];
     let days = [json!(null), json!("2024-02-29"), json!("9999-12-31"), json!("0001-01-01"), json!("2024-02-29")];
-    let mut owners = Vec::new();
-    for (number, name) in names.iter().enumerate() {
-        let day = &days[number * 7 % days.len()];
-        owners.push(alice.owner(name));
-        let owner_id = owners[number / 3];
-        alice.post("/dogowner/dogs", &json!({"name": name, "owner_id": owner_id, "born_on": day})).expect(201);
-        alice.post("/dogowner/tasks", &json!({"name": name, "due_on": day, "completed": number % 3 == 0})).expect(201);
+    let hers = rows(alice);
+    for (list, _) in lists() {
+        for (number, name) in names.iter().enumerate() {
+            alice.post(list, &new(list, name, &days[number * 7 % days.len()], &hers)).expect(201);
+        }
     }
-    for table in ["owners", "dogs", "tasks"] {
+    for (list, _) in lists() {
+        let table = list.rsplit('/').next().expect("a name");
         let times = format!(
             "UPDATE {table} SET created_at = CASE id % 3 WHEN 0 THEN (SELECT min(created_at) FROM sessions) \
              WHEN 1 THEN (SELECT min(created_at) FROM users) ELSE (SELECT max(created_at) FROM owners) END"
@@ -54,7 +64,7 @@ fn fill(app: &App, alice: &Actor<'_>) {
 fn key(row: &Value, key: &str) -> String {
     match key {
         "id" => format!("{:020}", row["id"].as_i64().expect("an id")),
-        "born_on" | "due_on" => row[key].as_str().unwrap_or("9999-12-31").to_owned(),
+        day if day.ends_with("_on") => row[key].as_str().unwrap_or("9999-12-31").to_owned(),
         _ => row[key].as_str().expect("text").to_lowercase(),
     }
 }
@@ -93,7 +103,7 @@ pub fn sorts(keys: &[&str]) -> Vec<String> {
 fn without_a_wish_a_list_is_in_the_order_of_its_ids(app: &App) {
     let alice = app.sign_in("alice");
     fill(app, &alice);
-    for (list, _) in LISTS {
+    for (list, _) in lists() {
         let ids = alice.get(list).expect(200).ids();
         assert!(ids.is_sorted(), "{list}");
         assert_eq!(alice.get(&format!("{list}?sort=id")).expect(200).ids(), ids);
@@ -105,9 +115,9 @@ fn without_a_wish_a_list_is_in_the_order_of_its_ids(app: &App) {
 fn any_keys_in_any_directions_sort_as_they_say_on_every_page(app: &App) {
     let alice = app.sign_in("alice");
     fill(app, &alice);
-    for (list, keys) in LISTS {
+    for (list, keys) in lists() {
         let mut rows = alice.get(list).expect(200).rows().to_vec();
-        for (number, sort) in sorts(keys).into_iter().enumerate() {
+        for (number, sort) in sorts(&keys).into_iter().enumerate() {
             rows.sort_by(|one, other| compare(one, other, &sort));
             let sorted: Vec<_> = rows.iter().filter_map(|row| row["id"].as_i64()).collect();
             // One list in pages of each size, and some of those with three keys; all of them would take long.
@@ -194,21 +204,28 @@ fn what_is_equal_is_in_the_order_of_ids_in_the_direction_of_the_last_key(app: &A
 
 fn a_row_that_changes_moves_to_its_new_place(app: &App) {
     let alice = app.sign_in("alice");
-    let [ann, mia, zoe] = ["Ann", "Mia", "Zoe"].map(|name| alice.owner(name));
-    let shown = || alice.get("/dogowner/owners?sort=name").expect(200).ids();
-    alice.patch(&format!("/dogowner/owners/{ann}"), &json!({"name": "Ynez"})).expect(200);
-    assert_eq!(shown(), [mia, ann, zoe]);
-    alice.put(&format!("/dogowner/owners/{mia}"), &json!({"name": "zz"})).expect(200);
-    assert_eq!(shown(), [ann, zoe, mia]);
-    let rex = alice.dog("Rex", ann);
-    let ivy = alice.dog("Ivy", ann);
-    alice.patch(&format!("/dogowner/dogs/{ivy}"), &json!({"born_on": "2024-05-01"})).expect(200);
-    assert_eq!(alice.get("/dogowner/dogs?sort=born_on").ids(), [ivy, rex]);
+    let hers = rows(&alice);
+    for (list, keys) in lists() {
+        let new = |name: &str| new(list, name, &Value::Null, &hers);
+        let [ann, mia, zoe] = ["Ann", "Mia", "Zoe"].map(|name| alice.post(list, &new(name)).expect(201).id());
+        let shown = |sort: &str| {
+            let all = alice.get(&format!("{list}?sort={sort}")).expect(200).ids();
+            all.into_iter().filter(|id| [ann, mia, zoe].contains(id)).collect::<Vec<_>>()
+        };
+        alice.patch(&format!("{list}/{ann}"), &json!({"name": "Ynez"})).expect(200);
+        assert_eq!(shown("name"), [mia, ann, zoe]);
+        alice.put(&format!("{list}/{mia}"), &new("zz")).expect(200);
+        assert_eq!(shown("name"), [ann, zoe, mia]);
+        for day in keys.iter().filter(|key| key.ends_with("_on")) {
+            alice.patch(&format!("{list}/{zoe}"), &json!({ *day: "2024-05-01" })).expect(200);
+            assert_eq!(shown(day), [zoe, ann, mia]);
+        }
+    }
 }
 
 fn unknown_keys_are_refused(app: &App) {
     let alice = app.sign_in("alice");
-    for (list, _) in LISTS {
+    for (list, _) in lists() {
         for unknown in [
             "",
             "-",
@@ -255,7 +272,7 @@ fn unknown_keys_are_refused(app: &App) {
 
 fn a_key_comes_once(app: &App) {
     let alice = app.sign_in("alice");
-    for (list, _) in LISTS {
+    for (list, _) in lists() {
         for twice in ["name,name", "name,-name", "-id,id", "id,name,id", "-created_at,name,created_at"] {
             alice.get(&format!("{list}?sort={twice}")).parameter_error("sort", "repeated");
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::every_route::{body, call, id_fields, path, row};
+use crate::every_route::{NEVER, body, call, id_fields, path, row};
 use crate::support::contract::{contract, fields};
 use crate::support::{App, Sentence, sentences};
 
@@ -13,6 +13,7 @@ pub fn sentences() -> Vec<Sentence> {
         every_character_of_unicode_that_is_no_control_is_kept,
         sql_and_markup_are_only_text,
         numbers_past_every_bound_are_refused,
+        who_has_to_mend_another_field_anyway_is_told_of_absent_rows_too,
         the_server_takes_the_texts_that_the_contract_takes_and_no_others,
         a_flood_of_keys_is_refused,
         deep_nesting_is_refused,
@@ -155,6 +156,39 @@ fn numbers_past_every_bound_are_refused(app: &App) {
             assert_eq!(app.database.rows(), rows, "{}", operation.id);
         }
     }
+}
+
+fn who_has_to_mend_another_field_anyway_is_told_of_absent_rows_too(app: &App) {
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    let (mine, his) = (alice.owner("Ann"), bob.owner("Ben"));
+    let (dog, task) = (format!("/dogowner/dogs/{}", alice.dog("Rex", mine)), alice.task("Walk"));
+    let (task, his_dog) = (format!("/dogowner/tasks/{task}"), bob.dog("Ivy", his));
+    let rows = app.database.rows();
+    let refusals = |owner: i64, dog_id: i64| {
+        let refused = |method: &str, path: &str, body: Value, errors: &[(&str, &str)]| {
+            let answer = alice.send_json(method, path, &body);
+            let answer = errors.iter().fold(answer, |answer, (pointer, code)| answer.error(pointer, code));
+            assert_eq!(answer.error_count(), errors.len(), "{answer}");
+            answer
+        };
+        let (no_name, too_short) = (("/name", "required"), ("/name", "too_short"));
+        let (no_owner, no_dog) = (("/owner_id", "not_found"), ("/dog_id", "not_found"));
+        let co_owners = json!({"owner_id": mine, "co_owner_ids": [owner, "x"]});
+        let one_by_one = [no_name, ("/co_owner_ids/0", "not_found"), ("/co_owner_ids/1", "type")];
+        [
+            refused("POST", "/dogowner/dogs", json!({ "owner_id": owner }), &[no_name, no_owner]),
+            refused("POST", "/dogowner/dogs", co_owners, &one_by_one),
+            refused("PUT", &dog, json!({ "owner_id": owner }), &[no_name, no_owner]),
+            refused("PATCH", &dog, json!({"name": "", "owner_id": owner}), &[too_short, no_owner]),
+            refused("POST", "/dogowner/tasks", json!({ "dog_id": dog_id }), &[no_name, no_dog]),
+            refused("PATCH", &task, json!({"name": "", "dog_id": dog_id}), &[too_short, no_dog]),
+            refused("POST", "/dogowner/dogs", json!({ "owner_id": mine }), &[no_name]),
+        ]
+    };
+    for (of_his, never) in refusals(his, his_dog).iter().zip(&refusals(NEVER, NEVER)) {
+        of_his.same_as(never);
+    }
+    assert_eq!(app.database.rows(), rows);
 }
 
 /// Texts of every length that is a bound somewhere, and one more, with white space and control characters.

@@ -95,6 +95,12 @@ impl Contract {
         found.unwrap_or_else(|| panic!("openapi.yaml has no operation {id}"))
     }
 
+    /// The operations that show lists of rows, but for the aliases.
+    pub fn lists(&self) -> impl Iterator<Item = &Operation> {
+        let in_pages = self.operations.iter().filter(|operation| operation.parameters("query").contains(&"cursor"));
+        in_pages.filter(|operation| !operation.id.ends_with("_singular"))
+    }
+
     /// The operation that a method and a path mean; HEAD means GET. A path without a parameter wins.
     pub fn find(&self, method: &str, path: &str) -> Option<&Operation> {
         let method = if method == "HEAD" { "GET" } else { method };
@@ -231,6 +237,14 @@ impl Operation {
     pub fn parameters(&self, place: &str) -> Vec<&str> {
         let all = self.definition["parameters"].as_array().into_iter().flatten();
         all.filter(|parameter| parameter["in"] == place).filter_map(|parameter| parameter["name"].as_str()).collect()
+    }
+
+    /// What a list can be sorted by.
+    pub fn sort_keys(&self) -> Vec<&str> {
+        let mut all = self.definition["parameters"].as_array().into_iter().flatten();
+        let keys = all.find(|parameter| parameter["name"] == "sort").map(|sort| &sort["schema"]["items"]["enum"]);
+        let keys = keys.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        keys.filter(|key| !key.starts_with('-')).collect()
     }
 
     /// Whether it reads a header of this name.
