@@ -13,7 +13,7 @@ pub mod schema;
 mod sqlite;
 pub mod timestamp;
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use diesel::{
     QueryResult,
@@ -107,6 +107,29 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
+/// What two queries found belongs to different moments.
+#[derive(Debug)]
+struct Torn;
+
+impl fmt::Display for Torn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what was read does not fit together")
+    }
+}
+
+impl std::error::Error for Torn {}
+
+/// What a job of [`Db::read_fitting`] says when its queries do not fit together.
+#[must_use]
+pub fn torn() -> Problem {
+    Problem::internal(Torn)
+}
+
+fn is_torn(problem: &Problem) -> bool {
+    let Some(cause) = problem.cause() else { return false };
+    cause.is::<Torn>()
+}
+
 /// The door. One for the process; every worker shares it.
 pub struct Db(Door);
 
@@ -154,6 +177,24 @@ impl Db {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         self.read(move |conn| at_one_moment(conn, &job)).await
+    }
+
+    /// The same for queries that fit together nearly always, without the cost of a transaction: `job` says with
+    /// [`torn`] when they do not, and is run again at one moment.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn read_fitting<T, F>(&self, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Connection) -> Result<T, Problem> + Send + Sync + 'static,
+    {
+        let job = Arc::new(job);
+        let again = Arc::clone(&job);
+        match self.read(move |conn| job(conn)).await {
+            Err(problem) if is_torn(&problem) => self.snapshot(move |conn| again(conn)).await,
+            result => result,
+        }
     }
 
     /// Runs `job` as one transaction and returns once it is durable; an error rolls it back. PostgreSQL may

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{repo::DogRow, wire::Expand};
 use crate::{
-    db::Connection,
+    db::{Connection, torn},
     owners::{OwnerRow, Owners},
     problem::Problem,
     users::UserId,
@@ -17,7 +17,10 @@ pub struct ExpandedDog {
     pub co_owners: Option<Vec<OwnerRow>>,
 }
 
-/// Fetches the owners that are asked for, in one query for all dogs. All must be read at one moment.
+/// Fetches the owners that are asked for, in one query for all dogs.
+///
+/// # Errors
+/// [`torn`], when a dog was given to somebody else since it was read, and the owner deleted.
 pub fn expand(
     conn: &mut Connection,
     user: UserId,
@@ -31,7 +34,7 @@ pub fn expand(
     }
     let owners = if ids.is_empty() { Vec::new() } else { Owners::of(user).those(conn, ids.into_iter().collect())? };
     let owners: HashMap<i64, OwnerRow> = owners.into_iter().map(|owner| (owner.id, owner)).collect();
-    let find = |id: &i64| owners.get(id).cloned().ok_or_else(|| Problem::internal("a dog's owner is not there"));
+    let find = |id: &i64| owners.get(id).cloned().ok_or_else(torn);
     let expand_one = |row: DogRow| {
         let owner = expand.owner.then(|| find(&row.owner_id)).transpose()?;
         let co_owners = expand.co_owners.then(|| row.co_owner_ids.0.iter().map(find).collect()).transpose()?;

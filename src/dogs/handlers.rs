@@ -59,7 +59,7 @@ pub async fn show(
         let dog = db.read(move |conn| Dogs::of(me.id).show(conn, *id)).await?;
         return Ok(Either::Left(dog.into()));
     }
-    let dog = db.snapshot(move |conn| Dogs::of(me.id).show_expanded(conn, *id, expand)).await?;
+    let dog = db.read_fitting(move |conn| Dogs::of(me.id).show_expanded(conn, *id, expand)).await?;
     Ok(Either::Right(Json(dog.into())))
 }
 

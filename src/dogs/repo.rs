@@ -151,6 +151,8 @@ impl Dogs {
             total += if asked.count { shared.count().get_result(conn)? } else { 0 };
         }
         rows.sort_unstable_by_key(|row: &DogRow| row.id);
+        // One whose owners changed places between the two queries.
+        rows.dedup_by_key(|row| row.id);
         let found = asked.window.found(rows).of(asked.count.then_some(total));
         found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
     }

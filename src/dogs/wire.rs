@@ -121,10 +121,6 @@ impl FromQuery for DogFilter {
 impl List for DogFilter {
     type Row = DogRow;
     const SORTS: &'static [Sort<DogRow>] = SORTS;
-
-    fn has_parts(&self) -> bool {
-        !self.expand.is_nothing()
-    }
 }
 
 /// What an owner is to a dog.
@@ -151,10 +147,6 @@ impl List for RoleFilter {
     type Row = DogRow;
     /// By id only.
     const SORTS: &'static [Sort<DogRow>] = SORTS.split_at(1).0;
-
-    fn has_parts(&self) -> bool {
-        true
-    }
 }
 
 /// A dog, for the user whose book it is in.

@@ -41,11 +41,6 @@ pub trait List: FromQuery + Send + Sync + 'static {
     const SORTS: &'static [Sort<Self::Row>];
     /// Whether `count=true` may be asked: not where there is no end of rows.
     const COUNTS: bool = true;
-
-    /// Whether something beside the rows is read, which has to fit them.
-    fn has_parts(&self) -> bool {
-        false
-    }
 }
 
 /// What a request asks of a list.
@@ -68,8 +63,9 @@ impl<L: List> Asked<L> {
         Self { filter: L::default(), window, count: false }
     }
 
-    fn takes_several_queries(&self) -> bool {
-        self.count || self.filter.has_parts() || self.window.after.as_ref().is_some_and(|after| after.len() > 1)
+    /// Whether rows or their count are read by several queries, which must not see rows come and go.
+    fn needs_one_moment(&self) -> bool {
+        self.count || self.window.by_index && self.window.after.as_ref().is_some_and(|after| after.len() > 1)
     }
 }
 
@@ -125,12 +121,11 @@ impl<L: List> Page<L> {
     where
         R: Send + 'static,
         T: From<R>,
-        F: Fn(&mut Connection, &Asked<L>) -> Result<Found<R>, Problem> + Send + 'static,
+        F: Fn(&mut Connection, &Asked<L>) -> Result<Found<R>, Problem> + Send + Sync + 'static,
     {
         let asked = Arc::clone(&self.asked);
         let job = move |conn: &mut Connection| job(conn, &asked);
-        let several = self.asked.takes_several_queries();
-        let found = if several { db.snapshot(job).await? } else { db.read(job).await? };
+        let found = if self.asked.needs_one_moment() { db.snapshot(job).await? } else { db.read_fitting(job).await? };
         let next = found.next.map(|keys| self.next(&keys)).transpose()?;
         Ok(Listed { rows: found.rows.into_iter().map(T::from).collect(), next, total: found.total })
     }
