@@ -1,13 +1,14 @@
 //! Expressions that Diesel has not, or not for both databases. Unlike `diesel::dsl::sql` they may stay
 //! prepared.
 
+use chrono::NaiveDate;
 use diesel::{
     QueryResult,
     backend::Backend,
     pg::Pg,
     query_builder::{AstPass, QueryFragment},
     serialize::ToSql,
-    sql_types::{Array, BigInt, Bool, HasSqlType, Text},
+    sql_types::{Array, BigInt, Bool, Date, HasSqlType, Text},
     sqlite::Sqlite,
 };
 
@@ -141,5 +142,22 @@ impl QueryFragment<Pg> for Contains {
 impl QueryFragment<MultiBackend> for Contains {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         MultiBackend::walk_variant_ast(self, pass)
+    }
+}
+
+/// A comparison of a sort key, such as `COALESCE(due_on, …) < ?`, so that its index serves it.
+pub struct Before {
+    /// As a [`Sort`](super::keyset::Sort) has it.
+    pub sql: &'static str,
+    pub day: NaiveDate,
+}
+
+expression!(Before, Bool);
+
+impl QueryFragment<MultiBackend> for Before {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(self.sql);
+        out.push_sql(" < ");
+        out.push_bind_param::<Date, _>(&self.day)
     }
 }

@@ -294,21 +294,5 @@ impl<Row> QueryFragment<MultiBackend> for OrderBy<'_, Row> {
     }
 }
 
-/// A comparison of a sort key, such as `COALESCE(due_on, …) < ?`, so that its index serves it.
-pub struct Before {
-    /// As the [`Sort`] has it.
-    pub sql: &'static str,
-    pub day: NaiveDate,
-}
-
-impl QueryFragment<MultiBackend> for Before {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql(self.sql);
-        out.push_sql(" < ");
-        out.push_bind_param::<Date, _>(&self.day)
-    }
-}
-
 expression!(Following<'_, Row>, Bool, [Row: 'static]);
 expression!(OrderBy<'_, Row>, NotSelectable, [Row: 'static]);
-expression!(Before, Bool);

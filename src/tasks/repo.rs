@@ -14,7 +14,8 @@ use super::{
 use crate::{
     db::{
         Broken, Connection, MultiBackend, OnConstraint, columns,
-        keyset::{Before, Found, Key, LAST_DAY, Sort},
+        expression::Before,
+        keyset::{Found, Key, LAST_DAY, Sort},
         schema::tasks,
         timestamp::Timestamp,
     },

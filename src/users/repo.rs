@@ -168,8 +168,8 @@ impl Users {
         only_if: &Preconditions,
         patch: &UserPatch,
     ) -> Result<UserRow, Problem> {
-        let versions = only_if.versions(|| Ok(self.show(conn)?.version))?;
         let present = self.show(conn)?;
+        let versions = only_if.versions(|| Ok(present.version))?;
         if patch.email.as_ref().is_some_and(|email| email.key() != key(&present.email)) {
             return Err(Problem::field("/email", "unchangeable", "The e-mail address of an account stays as it is."));
         }

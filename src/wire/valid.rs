@@ -13,7 +13,7 @@ use actix_web::{
     http::header::{self, HeaderMap},
     web::{Bytes, BytesMut},
 };
-use futures_core::Stream;
+use futures_util::Stream;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
