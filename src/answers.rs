@@ -1,6 +1,9 @@
 //! What every answer has, whoever made it: a request id, the security headers, a caching rule, and, if it is
 //! an error, a problem document. This wraps everything else, so that nothing leaves the house without it.
 
+mod accept;
+mod caching;
+
 use std::{
     any::Any,
     future::poll_fn,
@@ -21,20 +24,29 @@ use actix_web::{
     error::InternalError,
     http::{
         Method, StatusCode,
-        header::{self, HeaderMap, HeaderName, HeaderValue, Quality, QualityItem},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
-    mime,
+    rt,
+    web::Data,
 };
 
 use tracing::Instrument;
 
+use self::{
+    accept::{accepts, is_accepted},
+    caching::CacheControl,
+};
 use crate::{
     auth::CurrentUser,
+    cors::Cors,
+    limits::{Counted, Limits},
     problem::{Kind, Problem},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// For a year (RFC 6797).
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// Bytes of path and query together.
@@ -56,6 +68,10 @@ struct Asked {
     /// As it was spelled.
     path: String,
     cache_control: CacheControl,
+    /// The origin of the page that sent it, if its answers may be read there.
+    origin: Option<HeaderValue>,
+    cors: Data<Cors>,
+    is_https: bool,
     began: Instant,
 }
 
@@ -64,17 +80,24 @@ struct Asked {
 /// # Errors
 /// A panic's answer travels as an error, since the request is gone with it; it is complete all the same.
 pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let asked = Asked {
-        id: request_id(request.headers()),
-        method: request.method().clone(),
-        path: request.path().to_owned(),
-        // Decoded, as the routes are found: `/%6de` is `/me`.
-        cache_control: CacheControl::of(request.match_info().as_str()),
-        began: Instant::now(),
-    };
+    let asked = Asked::of(&request)?;
+    if let Some(preflight) = asked.cors.preflight(request.method(), request.headers()) {
+        return Ok(finish(request.into_response(preflight), &asked));
+    }
     if let Err(problem) = admit(&request) {
         return Ok(finish(request.error_response(problem), &asked));
     }
+    let is_safe = request.method().is_safe();
+    let answered = answer(request, next, asked);
+    if is_safe {
+        return answered.await;
+    }
+    // A client that hangs up ends what it reads, but not what it has begun to change: a wrong password would not be
+    // counted, and what happened to an account not be logged.
+    rt::spawn(answered).await.unwrap_or_else(|lost| Err(Problem::internal(lost).into()))
+}
+
+async fn answer(request: ServiceRequest, next: Next<BoxBody>, asked: Asked) -> Result<ServiceResponse<BoxBody>, Error> {
     let span = tracing::info_span!("request", id = asked.id);
     match without_panic(next.call(request).instrument(span)).await {
         Ok(Ok(response)) if is_accepted(&response) => Ok(finish(response, &asked)),
@@ -84,6 +107,23 @@ pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
             let problem = Problem::internal(format!("a handler panicked: {}", said_by(&*panic)));
             Err(finish_without_request(HttpResponse::from_error(problem), &asked))
         }
+    }
+}
+
+impl Asked {
+    fn of(request: &ServiceRequest) -> Result<Self, Problem> {
+        let cors = request.app_data::<Data<Cors>>().ok_or_else(|| Problem::internal("no origins in the app"))?;
+        Ok(Self {
+            id: request_id(request.headers()),
+            method: request.method().clone(),
+            path: request.path().to_owned(),
+            // Decoded, as the routes are found: `/%6de` is `/me`.
+            cache_control: CacheControl::of(request.match_info().as_str()),
+            origin: cors.allowed(request.headers()).cloned(),
+            cors: Data::clone(cors),
+            is_https: Limits::of(request.request())?.proxies.say_https(request.request()),
+            began: Instant::now(),
+        })
     }
 }
 
@@ -120,41 +160,16 @@ fn said_by(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("something that is no text")
 }
 
-/// Whether the caller takes what was made for it. Errors are problem documents whatever is asked for.
-fn is_accepted(response: &ServiceResponse) -> bool {
-    if !response.status().is_success() || response.request().method() == Method::OPTIONS {
-        return true;
-    }
-    let Some(made) = response.headers().get(header::CONTENT_TYPE) else { return true };
-    accepts(response.request().headers(), made.to_str().unwrap_or_default())
-}
-
-/// Whether `Accept` admits a media type (RFC 9110 §12.5.1): the most specific range decides.
-fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let Some(value) = headers.get(header::ACCEPT) else { return true };
-    if value == "*/*" || value.is_empty() || value.as_bytes() == media_type.as_bytes() {
-        return true;
-    }
-    // What cannot be understood asks for nothing.
-    let Ok(ranges) = header::from_comma_delimited::<_, QualityItem<mime::Mime>>(headers.get_all(header::ACCEPT)) else {
-        return true;
-    };
-    let (kind, subtype) = media_type.split_once('/').unwrap_or_default();
-    let specificity = |range: &mime::Mime| match (range.type_().as_str(), range.subtype().as_str()) {
-        ("*", "*") => Some(0),
-        (a, "*") if a == kind => Some(1),
-        (a, b) if a == kind && b == subtype => Some(2),
-        _ => None,
-    };
-    let matching = ranges.iter().filter_map(|range| Some((specificity(&range.item)?, range.quality)));
-    matching.max_by_key(|(specificity, _)| *specificity).is_some_and(|(_, quality)| quality > Quality::ZERO)
-}
-
 /// Completes an answer and writes its line into the log.
 fn finish(response: ServiceResponse, asked: &Asked) -> ServiceResponse {
     let user_id = response.request().extensions().get::<CurrentUser>().map(|me| me.id.get());
+    let counted = response.request().extensions_mut().remove::<Counted>();
     let (request, response) = response.into_parts();
-    ServiceResponse::new(request, complete_response(response, asked, user_id))
+    let mut response = complete_response(response, asked, user_id);
+    if let Some(counted) = counted {
+        counted.put_into(response.headers_mut());
+    }
+    ServiceResponse::new(request, response)
 }
 
 /// The same for an answer whose request was lost.
@@ -172,6 +187,10 @@ fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
     if let Ok(id) = HeaderValue::from_str(&asked.id) {
         headers.insert(REQUEST_ID, id);
+    }
+    asked.cors.complete(asked.origin.as_ref(), headers);
+    if asked.is_https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     tracing::info!(
         target: "kennel::access",
@@ -225,44 +244,6 @@ fn log_failure(problem: &Problem, asked: &Asked) {
         tracing::warn!(request_id, %method, path, cause, "{problem}");
     } else {
         tracing::error!(request_id, %method, path, cause, "{problem}");
-    }
-}
-
-/// Who may keep an answer (RFC 9111).
-#[derive(Clone, Copy)]
-enum CacheControl {
-    /// Nobody: tokens and accounts.
-    NoStore,
-    /// The reader, who asks again before each use: a private book.
-    Private,
-    /// Anybody, likewise; but nobody keeps an error.
-    Open,
-    /// Anybody, for a minute without asking: public pages.
-    Public,
-}
-
-impl CacheControl {
-    fn of(path: &str) -> Self {
-        let is_below =
-            |area: &str| path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if is_below("/auth") || is_below("/me") {
-            Self::NoStore
-        } else if is_below("/dogowner") {
-            Self::Private
-        } else if is_below("/users") || is_below("/dogs") {
-            Self::Public
-        } else {
-            Self::Open
-        }
-    }
-
-    fn value(self, status: StatusCode) -> &'static str {
-        match self {
-            Self::Private => "private, no-cache",
-            Self::Open if !is_error(status) => "no-cache",
-            Self::Public if !is_error(status) => "public, max-age=60",
-            Self::Open | Self::Public | Self::NoStore => "no-store",
-        }
     }
 }
 

@@ -13,16 +13,22 @@ use actix_web::{
 use crate::{
     answers,
     auth::{
+        hasher::Hasher,
+        issuer::Issuer,
         keys::{Keys, Secret},
-        password::Hasher,
         token::AccessTokens,
     },
     config::{Config, ConfigError},
+    cors::Cors,
     db::{DatabaseUrl, Db, OpenError},
-    idempotency,
+    limits::Limits,
+    mail::{Post, Transport, Worker},
     problem::{Kind, Problem},
     routes,
+    sessions::Lives,
+    sweeper,
     system::Draining,
+    users::SignupPolicy,
 };
 
 /// How long the headers of a request may take to arrive.
@@ -31,6 +37,8 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Connections at a time; more wait in the system's queue.
 const CONNECTIONS: usize = 4_096;
+/// How long the mails may take that are on their way when the server stops.
+const LAST_POST: Duration = Duration::from_secs(5);
 /// Open files: a connection each, and the database's.
 const OPEN_FILES: u64 = 2 * CONNECTIONS as u64;
 
@@ -76,8 +84,12 @@ impl std::error::Error for StartError {}
 struct State {
     db: Data<Db>,
     keys: Data<Keys>,
-    tokens: Data<AccessTokens>,
+    issuer: Data<Issuer>,
     hasher: Data<Hasher>,
+    limits: Data<Limits>,
+    cors: Data<Cors>,
+    signup: Data<SignupPolicy>,
+    post: Data<Post>,
     draining: Data<Draining>,
 }
 
@@ -91,15 +103,21 @@ impl State {
             drop(secret(config)?);
         }
         let db = Db::open(&config.database_url, config.database_pool_size).map_err(StartError::Database)?;
-        let keys = Keys::derive(&secret(config)?).map_err(|error| failed(&error))?;
-        let tokens = AccessTokens::new(&keys, config.access_token_ttl).map_err(|error| failed(&error))?;
+        let keys = keys(config)?;
+        let access = AccessTokens::new(&keys, config.access_token_ttl).map_err(|error| failed(&error))?;
+        let keys = Data::new(keys);
+        let lives = Lives { idle: config.refresh_idle_ttl, absolute: config.refresh_ttl };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let hasher = Hasher::start(cores, config.password_min_length).map_err(|error| failed(&error))?;
         Ok(Self {
             db: Data::new(db),
-            keys: Data::new(keys),
-            tokens: Data::new(tokens),
+            issuer: Data::new(Issuer { access, keys: Data::clone(&keys), lives }),
+            keys,
             hasher: Data::new(hasher),
+            limits: Data::new(Limits::new(config)),
+            cors: Data::new(Cors::new(config.cors_origins.clone(), config.public_url.as_ref())),
+            signup: Data::new(config.signup),
+            post: Data::default(),
             draining: Data::default(),
         })
     }
@@ -108,12 +126,37 @@ impl State {
         config
             .app_data(Data::clone(&self.db))
             .app_data(Data::clone(&self.keys))
-            .app_data(Data::clone(&self.tokens))
+            .app_data(Data::clone(&self.issuer))
             .app_data(Data::clone(&self.hasher))
+            .app_data(Data::clone(&self.limits))
+            .app_data(Data::clone(&self.cors))
+            .app_data(Data::clone(&self.signup))
+            .app_data(Data::clone(&self.post))
             .app_data(Data::clone(&self.draining))
             // An id that cannot be one names nothing.
             .app_data(PathConfig::default().error_handler(|_, _| Problem::new(Kind::NotFound).into()));
     }
+
+    /// What sends the mails of a server that listens on `addr`.
+    fn mail_worker(&self, config: &Config, transport: Transport, addr: SocketAddr) -> Worker {
+        Worker {
+            db: Data::clone(&self.db),
+            keys: Data::clone(&self.keys),
+            post: Data::clone(&self.post),
+            transport,
+            from: config.mail_from.clone(),
+            url: config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string),
+        }
+    }
+}
+
+/// The keys of the configured secrets, or of the one beside the SQLite file.
+///
+/// # Errors
+/// There is none, or it cannot be used.
+pub fn keys(config: &Config) -> Result<Keys, StartError> {
+    let keys = Keys::derive(&secret(config)?, &config.jwt_previous_secrets);
+    keys.map_err(|error| StartError::Run(error.to_string()))
 }
 
 /// The configured secret, or the one beside the SQLite file.
@@ -137,6 +180,7 @@ pub struct Server {
     http: actix_web::dev::Server,
     addr: SocketAddr,
     state: State,
+    mail: Worker,
 }
 
 /// Stops a server from anywhere.
@@ -168,6 +212,8 @@ impl Server {
     pub async fn start(config: Config, extra: fn(&mut ServiceConfig)) -> Result<Self, StartError> {
         raise_the_limit_on_files();
         let state = State::open(&config)?;
+        let transport =
+            Transport::open(&config.mail_url).map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
         let shared = state.clone();
         let app = move || {
             App::new()
@@ -188,7 +234,9 @@ impl Server {
             .bind(address)
             .map_err(|error| StartError::Listen(format!("{}:{}", config.host, config.port), error))?;
         let addr = *http.addrs().first().ok_or_else(|| StartError::Run("nothing to listen on".to_owned()))?;
-        Ok(Self { http: http.run(), addr, state })
+        tracing::info!(to = ?config.mail_url, "mail goes");
+        let mail = state.mail_worker(&config, transport, addr);
+        Ok(Self { http: http.run(), addr, state, mail })
     }
 
     /// The address in use.
@@ -208,10 +256,20 @@ impl Server {
     /// # Errors
     /// The server ended by itself.
     pub async fn wait(self) -> Result<(), StartError> {
-        let db = Data::clone(&self.state.db);
-        let sweeper = actix_web::rt::spawn(async move { idempotency::sweep(&db).await });
+        let (db, limits) = (Data::clone(&self.state.db), Data::clone(&self.state.limits));
+        let background = [
+            actix_web::rt::spawn(async move { sweeper::run(&db).await }),
+            actix_web::rt::spawn(async move { limits.sweep().await }),
+        ];
+        let mut mail = actix_web::rt::spawn(self.mail.run());
         let outcome = self.http.await;
-        sweeper.abort();
+        for task in background {
+            task.abort();
+        }
+        // One that is cut short is sent again later, perhaps for the second time.
+        self.state.post.close();
+        drop(tokio::time::timeout(LAST_POST, &mut mail).await);
+        mail.abort();
         self.state.hasher.close();
         self.state.db.close();
         outcome.map_err(|error| StartError::Run(format!("the server ended: {error}")))

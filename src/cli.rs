@@ -1,4 +1,6 @@
-//! The command line: serve (the default), and the schema.
+//! The command line: serve (the default), the schema, and the accounts.
+
+mod user;
 
 use std::{process::ExitCode, task::Poll};
 
@@ -26,6 +28,7 @@ pub fn command() -> Command {
                 .subcommand(Command::new("revert").about("Take the newest migration back, and the data it holds"))
                 .subcommand(Command::new("show").about("List the migrations, [X] for those that ran")),
         )
+        .subcommand(user::command())
 }
 
 fn variables() -> String {
@@ -41,6 +44,7 @@ fn variables() -> String {
 pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
     let outcome = match matches.subcommand() {
         Some(("migrate", matches)) => migrate(matches, &config),
+        Some(("user", matches)) => user::run(matches, &config),
         _ => actix_web::rt::System::new().block_on(serve(config)),
     };
     match outcome {
@@ -71,10 +75,11 @@ pub fn start_log(config: &Config) {
 async fn serve(config: Config) -> Result<(), StartError> {
     let database = config.database_url.to_string();
     let server = Server::start(config, nothing_extra).await?;
+    // Before anybody is told that it listens, and may want it to stop.
+    stop_on_signal(&server)?;
     let at = format!("http://{}", server.addr());
     println!("Kennel {} listens on {at} (database: {database})", env!("CARGO_PKG_VERSION"));
     println!("Try: curl {at}/");
-    stop_on_signal(&server)?;
     server.wait().await
 }
 

@@ -8,6 +8,8 @@
 pub mod routes;
 
 pub mod auth;
+pub mod limits;
+pub mod sessions;
 pub mod users;
 
 pub mod owners;
@@ -20,14 +22,17 @@ pub mod profiles;
 pub mod public;
 
 pub mod idempotency;
+pub mod mail;
 pub mod problem;
 pub mod wire;
 
 pub mod db;
+pub mod sweeper;
 pub mod workers;
 
 pub mod answers;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod cors;
 pub mod system;

@@ -3,7 +3,7 @@
 
 mod kinds;
 
-use std::{borrow::Cow, error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt, time::Duration};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -71,7 +71,11 @@ impl Problem {
     pub fn new(kind: Kind) -> Self {
         let bearer = |value| Some((header::WWW_AUTHENTICATE, HeaderValue::from_static(value)));
         let header = match kind {
-            Kind::MissingToken | Kind::InvalidCredentials => bearer("Bearer"),
+            Kind::MissingToken | Kind::InvalidCredentials | Kind::InvalidRefreshToken => bearer("Bearer"),
+            // RFC 9470 §3.
+            Kind::FreshLoginRequired => bearer(
+                r#"Bearer error="insufficient_user_authentication", error_description="log in again", max_age=300"#,
+            ),
             Kind::InvalidToken => bearer(r#"Bearer error="invalid_token", error_description="not a valid token""#),
             Kind::ExpiredToken => bearer(r#"Bearer error="invalid_token", error_description="the token expired""#),
             Kind::RevokedToken => bearer(r#"Bearer error="invalid_token", error_description="the session ended""#),
@@ -85,6 +89,19 @@ impl Problem {
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Kind::Internal).caused_by(cause)
+    }
+
+    /// A quota is used up for so long.
+    #[must_use]
+    pub fn too_many_requests(wait: Duration) -> Self {
+        Self::new(Kind::TooManyRequests).retry_after(wait)
+    }
+
+    /// The same problem, with the time to wait: whole seconds, at least one, so that nobody comes back too early.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
     /// All fields that are not valid, at once; of very many, the first.
@@ -152,6 +169,12 @@ impl Problem {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// What to mend in the request.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
     }
 
     /// What brought it about.

@@ -16,9 +16,11 @@ use actix_web::{
 
 use crate::{
     auth::{self, gate::gate},
-    co_owners, dogs, owners,
+    co_owners, dogs,
+    limits::count_by_ip,
+    owners,
     problem::{Kind, Problem},
-    profiles, public, system, tasks, users,
+    profiles, public, sessions, system, tasks, users,
     wire::{CanonicalPath, tagged, unknown_parameter},
 };
 
@@ -33,9 +35,14 @@ fn table() -> Vec<Area> {
             at(&["/openapi.yaml"], vec![get(system::show_contract)]),
         ]),
         open("/auth", vec![
-            at(&["/signup"], vec![post(auth::handlers::signup)]),
-            at(&["/login"], vec![post(auth::handlers::login)]),
-            at(&["/logout"], vec![post(auth::handlers::logout)]),
+            at(&["/signup"], vec![post(auth::handlers::signup).counted()]),
+            at(&["/login"], vec![post(auth::login::login).counted()]),
+            at(&["/logout"], vec![post(auth::renewal::logout).counted()]),
+            // Counts by itself: by user, if the token is right.
+            at(&["/refresh"], vec![post(auth::renewal::refresh)]),
+            at(&["/password/forgot"], vec![post(auth::recovery::forgot_password).counted()]),
+            at(&["/password/reset"], vec![post(auth::recovery::reset_password).counted()]),
+            at(&["/email/verify"], vec![post(auth::recovery::verify_email).counted()]),
         ]),
         gated("/me", vec![
             at(&[""], vec![
@@ -44,11 +51,17 @@ fn table() -> Vec<Area> {
                 delete(users::handlers::delete),
             ]),
             at(&["/export"], vec![get(users::handlers::show_export)]),
+            at(&["/password"], vec![put(auth::handlers::replace_password)]),
             at(&["/profile"], vec![
                 get(profiles::handlers::show),
                 put(profiles::handlers::replace),
                 delete(profiles::handlers::delete),
             ]),
+            at(&["/sessions"], vec![
+                get(sessions::handlers::list).queried(),
+                delete(sessions::handlers::delete_others),
+            ]),
+            at(&["/sessions/{session_id}"], vec![delete(sessions::handlers::delete)]),
         ]),
         gated("/dogowner", vec![
             at(&["/owners", "/owner"], vec![get(owners::handlers::list).queried(), post(owners::handlers::create)]),
@@ -80,12 +93,12 @@ fn table() -> Vec<Area> {
             ]),
         ]),
         public("/users", vec![
-            at(&["/{username}"], vec![get(public::handlers::show_user)]),
-            at(&["/{username}/dogs"], vec![get(public::handlers::list_dogs_of_user).queried()]),
+            at(&["/{username}"], vec![get(public::handlers::show_user).counted()]),
+            at(&["/{username}/dogs"], vec![get(public::handlers::list_dogs_of_user).queried().counted()]),
         ]),
         public("/dogs", vec![
-            at(&[""], vec![get(public::handlers::list_dogs).queried()]),
-            at(&["/{dog_id}"], vec![get(public::handlers::show_dog)]),
+            at(&[""], vec![get(public::handlers::list_dogs).queried().counted()]),
+            at(&["/{dog_id}"], vec![get(public::handlers::show_dog).counted()]),
         ]),
     ]
 }
@@ -179,7 +192,7 @@ impl Resource {
         }
         let resource = self.verbs.into_iter().fold(resource, |resource, verb| {
             let route = if verb.queried { verb.route } else { verb.route.wrap(from_fn(refuse_any_query)) };
-            resource.route(route)
+            resource.route(if verb.counted { route.wrap(from_fn(count_by_ip)) } else { route })
         });
         resource.default_service(web::to(move |request: HttpRequest| {
             let answer = other_methods(&request, &allow);
@@ -201,9 +214,16 @@ struct Verb {
     method: Method,
     route: Route,
     queried: bool,
+    counted: bool,
 }
 
 impl Verb {
+    /// Counts against the quota of the address that it comes from, since it needs no login.
+    fn counted(mut self) -> Self {
+        self.counted = true;
+        self
+    }
+
     /// Its handler takes a `Page` or `Queried`, which reads the query; elsewhere there is none to read.
     fn queried(mut self) -> Self {
         self.queried = true;
@@ -219,7 +239,7 @@ macro_rules! verbs {
             Args: actix_web::FromRequest + 'static,
             F::Output: actix_web::Responder + 'static,
         {
-            Verb { method: Method::$method, route: web::route().guard($guard).to(handler), queried: false }
+            Verb { method: Method::$method, route: web::route().guard($guard).to(handler), queried: false, counted: false }
         }
     )*};
 }

@@ -6,8 +6,11 @@ there, or with an owner that is not there, tests little. So the rows of the exam
 
 import functools
 import itertools
+import json
 import os
+import pathlib
 import re
+import time
 import zlib
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,6 +19,7 @@ import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
 URL = os.environ["KENNEL_URL"]
+OUTBOX = pathlib.Path(os.environ["KENNEL_OUTBOX"])
 PASSWORD = "seven brown sofas at dawn"  # as in the contract
 numbers = itertools.count(1)
 contract = {}
@@ -30,17 +34,53 @@ def call(method, path, token=None, **body):
 
 
 def log_in(name):
-    return call("POST", "/auth/login", username=name, password=PASSWORD).json()["access_token"]
+    return call("POST", "/auth/login", username=name, password=PASSWORD).json()
+
+
+def sign_up(name):
+    call("POST", "/auth/signup", username=name, email=f"{name}@example.com", password=PASSWORD)
 
 
 def sign_in(name):
-    call("POST", "/auth/signup", username=name, email=f"{name}@example.com", password=PASSWORD)
-    return log_in(name)
+    sign_up(name)
+    return log_in(name)["access_token"]
 
 
 alice, bob = sign_in("alice"), sign_in("bob")
 # Somebody whom nobody misses: may be renamed, and shown or not.
 zoe = sign_in("zoe")
+# Somebody whose sessions come and go. The others begin few, of which none becomes the oldest of too many.
+sign_up("guest")
+
+
+def order_mails():
+    """Has mails written to somebody new: one to confirm the address, and one for a forgotten password."""
+    name = f"reader-{next(numbers)}"
+    sign_up(name)
+    call("POST", "/auth/password/forgot", email=f"{name}@example.com")
+
+
+read = set()
+
+
+def token_in_a_mail(kind):
+    """A token that nobody has used yet."""
+    order_mails()
+    for _ in range(100):
+        for mail in OUTBOX.glob(f"[!.]*-{kind}.eml"):
+            if mail.name in read:
+                continue
+            text = mail.read_text()
+            token = re.search(r"^    (\S+)$", text, re.MULTILINE)
+            if token and "reader-" in text:
+                read.add(mail.name)
+                return token[1]
+        time.sleep(0.1)
+    raise AssertionError(f"no mail came: {kind}")
+
+
+# There is always one more than asked for, so nobody waits for the post.
+order_mails()
 
 # The letters that the examples look for are in each of them.
 EXAMPLES = {
@@ -85,8 +125,13 @@ def before_load_schema(context, raw_schema):
     contract.update(raw_schema)
 
 
-# The rows that chains of requests have made.
+# The names above and below, and their addresses.
+PEOPLE = re.compile(r"(alice|bob|guest|zoe|nobody-[0-9]+)(@example\.com)?", re.IGNORECASE)
+# What mails have the tokens for.
+MAILS = {"reset_password": "reset", "verify_email": "verify"}
+# The rows that chains of requests have made, and the refresh tokens that they have got.
 made_in_chains = set()
+given_in_chains = set()
 ROOMS = {
     "owner_id": ("/dogowner/owner", lambda: call("POST", "/dogowner/owners", alice, name="Ann")),
     "dog_id": ("/dogowner/dog", lambda: call("POST", "/dogowner/dogs", alice, name="Rex", owner_id=1)),
@@ -104,17 +149,20 @@ def before_call(context, case, kwargs):
         return
     operation = case.operation.definition.raw["operationId"]
     is_chain = case.meta.phase.name.value == "stateful"
+    if case.path_parameters and case.meta.generation.mode.is_positive:
+        case.path_parameters = whole(case.path_parameters)
     keep_credentials(case, operation)
     keep_people(case, operation, is_chain)
+    keep_tokens(case, operation, is_chain)
     keep_rows(case, operation, is_chain)
     keep_query(case, is_chain)
-    keep_headers(case)
+    keep_headers(case, is_chain)
 
 
 def keep_credentials(case, operation):
     # A logout ends a session of its own, so that the session of all the others lives on.
     if operation == "logout" and "Authorization" in case.headers:
-        case.headers["Authorization"] = f"Bearer {log_in('alice')}"
+        case.headers["Authorization"] = f"Bearer {log_in('guest')['access_token']}"
 
     # Half of the wrong credentials are sent as tokens, or nobody would look into them.
     credentials = case.headers.get("Authorization", "Bearer ")
@@ -134,19 +182,64 @@ def keep_people(case, operation, is_chain):
                 body = {**body, key: new}
         case.body = body
 
-    # The people of the examples stay, keep their names and their pages; somebody else goes instead.
+    # Whoever logs in as somebody whom we know is the guest, and whoever only tries to is nobody: a wrong password
+    # makes an account wait. Nor is it the same nobody twice: schemathesis repeats what was answered with 401 until it
+    # has seen that the operation does so to a fresh token too, and until then looks at the second answer only.
+    if operation == "login" and isinstance(body, dict):
+        is_right = body.get("password") == PASSWORD
+        somebody = "guest" if is_right else f"nobody-{next(numbers)}"
+        known = PEOPLE.fullmatch(str(body.get("username")).strip())
+        if known:
+            case.body = {**body, "username": somebody + (known[2] or "")}
+        elif is_chain and case.meta.generation.mode.is_positive:
+            case.body = {**body, "username": somebody}
+
+    # Of all names there might be, hardly any has a page.
+    if operation in ("show_user", "list_dogs_of_user") and case.meta.generation.mode.is_positive and not is_chain:
+        name = case.path_parameters["username"]
+        case.path_parameters = {"username": name if is_spared(case, name) else "alice"}
+
+    # The people of the examples stay, keep their names, passwords, pages and sessions; somebody else goes instead, who
+    # has just logged in, since some of this wants a fresh login.
     if case.auth_identity is None or case.headers.get("Authorization", "").count(".") != 2:
         return
     instead = None
-    if operation == "delete_me":
+    if operation in ("delete_me", "replace_password"):
+        instead = sign_in(f"mayfly-{next(numbers)}")
+    elif operation == "update_me" and isinstance(body, dict) and "email" in body:
         instead = sign_in(f"mayfly-{next(numbers)}")
     elif operation == "update_me" and isinstance(body, dict) and "username" in body:
         instead = zoe
     elif operation == "delete_profile":
         instead = zoe
         show(zoe)
+    elif operation in ("delete_other_sessions", "delete_session"):
+        instead = log_in("guest")["access_token"]
     if instead:
         case.headers["Authorization"] = f"Bearer {instead}"
+
+
+def keep_tokens(case, operation, is_chain):
+    """Sends what nobody can make up: tokens, and the password that there is. Some are left to be refused."""
+    if not case.meta.generation.mode.is_positive:
+        return
+    body = case.body if isinstance(case.body, dict) else {}
+    if operation == "login" and is_chain:
+        case.body = {**body, "cookie": False}
+    elif operation == "login" and case.meta.phase.name.value == "fuzzing" and not is_spared(case, body["username"]):
+        case.body = {**body, "username": "guest", "password": PASSWORD}
+    elif operation in ("refresh", "logout"):
+        token = body.get("refresh_token")
+        if token not in given_in_chains if is_chain else token is not None and not is_spared(case, token):
+            # Not in a cookie in chains, where the next request looks for a token in the answer's body.
+            case.body = {**body, "refresh_token": log_in("guest")["refresh_token"]}
+            case.media_type = "application/json"
+        elif token is None and "kennel_refresh" not in case.cookies and next(numbers) % 4:
+            case.cookies["kennel_refresh"] = log_in("guest")["refresh_token"]
+    elif operation in MAILS and not is_spared(case, body):
+        case.body = {**body, "token": token_in_a_mail(MAILS[operation])}
+    elif operation == "replace_password" and not is_spared(case, body["current_password"]):
+        case.body = {**body, "current_password": PASSWORD}
 
 
 def keep_rows(case, operation, is_chain):
@@ -160,6 +253,12 @@ def keep_rows(case, operation, is_chain):
         ids = {1 + int(co_owner) % 2 for co_owner in co_owners} - {case.body.get("owner_id")}
         case.body = {**case.body, "co_owner_ids": sorted(ids)}
 
+    # A session ends once, and there is mostly one.
+    if operation == "delete_session" and case.meta.generation.mode.is_positive:
+        row = str(case.path_parameters["session_id"])
+        if not is_spared(case, row):
+            case.path_parameters = {"session_id": begin_session()}
+
     # The rows of the examples stay, and chains remove only what chains have made; a new row goes instead.
     for name, (_, make) in ROOMS.items():
         row = str((case.path_parameters or {}).get(name))
@@ -169,6 +268,12 @@ def keep_rows(case, operation, is_chain):
             case.path_parameters = {name: make().json()["id"]}
         elif operation != "delete_task":
             write_examples_anew()
+
+
+def begin_session():
+    """The id of a new session of the guest's."""
+    sessions = call("GET", "/me/sessions", log_in("guest")["access_token"]).json()
+    return next(one["id"] for one in sessions if one["current"])
 
 
 def has_more(name, row):
@@ -181,7 +286,7 @@ def has_more(name, row):
 def keep_query(case, is_chain):
     if not case.meta.generation.mode.is_positive:
         return
-    query = dict(case.query or {})
+    query = whole(case.query)
     # A key that comes twice is refused, and of so few keys many would.
     sort = query.get("sort")
     if sort and not is_spared(case, sort):
@@ -196,6 +301,12 @@ def keep_query(case, is_chain):
     case.query = query
 
 
+def whole(values):
+    """7.0 is an integer in a body, and remembered from there; in a query or a path it is the text of none."""
+    is_whole = lambda value: isinstance(value, float) and value.is_integer()
+    return {name: int(value) if is_whole(value) else value for name, value in (values or {}).items()}
+
+
 @functools.cache
 def cursor_of(path, filters):
     headers = {"Authorization": f"Bearer {alice}"}
@@ -203,7 +314,7 @@ def cursor_of(path, filters):
     return answer.links["next"]["url"].partition("cursor=")[2] if "next" in answer.links else None
 
 
-def keep_headers(case):
+def keep_headers(case, is_chain):
     headers = case.headers
     # A key stands for one request, and few are ever the same. In chains none is.
     key = headers.get("Idempotency-Key")
@@ -217,6 +328,9 @@ def keep_headers(case):
             headers["If-Match"] = version(case) or '"1"'
         if unwanted is not None and not is_under_test(case, "If-None-Match"):
             headers["If-None-Match"] = unwanted if is_tag(unwanted) and is_spared(case, unwanted) else '"0"'
+    elif is_chain and unwanted is not None and not is_under_test(case, "If-None-Match"):
+        # Sooner or later a row would have that version.
+        headers["If-None-Match"] = '"0"'
     elif unwanted == '"3"' and case.meta.phase.name.value == "examples":
         headers["If-None-Match"] = version(case) or unwanted
 
@@ -249,10 +363,14 @@ def version(case):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    if case.meta is not None and case.meta.phase.name.value == "stateful" and response.status_code == 201:
+    if case.meta is None or case.meta.phase.name.value != "stateful":
+        return
+    if response.status_code == 201:
         for name, (area, _) in ROOMS.items():
             if case.operation.path.startswith(area):
                 made_in_chains.add((name, str(response.json()["id"])))
+    if response.status_code == 200 and case.operation.definition.raw["operationId"] in ("login", "refresh"):
+        given_in_chains.add(response.json().get("refresh_token"))
 
 
 @schemathesis.check
@@ -273,9 +391,14 @@ def every_answer_has_what_all_have(ctx, response, case):
     }
     found = {name: headers.get(name) for name in expected}
     assert found == expected, f"headers: {found}"
+    problem = response.json() if error else {}
+    counted = re.match('"([a-z]+)";', headers.get("ratelimit", ""))
+    policy = re.match('"([a-z]+)";', headers.get("ratelimit-policy", ""))
+    assert (counted and counted[1]) == (policy and policy[1]), "the two headers tell of two quotas"
+    quota = quota_of(case, response, problem)
+    assert (counted[1] if counted else None) == quota, f"this is to count against another quota: {quota}"
     if not error:
         return
-    problem = response.json()
     assert problem["status"] == response.status_code, "the problem has another status than the answer"
     assert problem["request_id"] == headers["x-request-id"], "the problem has another id than the answer"
     assert ("instance" in problem) == (response.status_code != 404), "only a 404 has no instance"
@@ -283,8 +406,34 @@ def every_answer_has_what_all_have(ctx, response, case):
     if response.status_code == 422 and problem["type"] != "/problems/idempotency-key-reused":
         assert problem["errors"], "a 422 names what is wrong"
     if response.status_code == 401:
-        bare = problem["type"] in ("/problems/missing-token", "/problems/invalid-credentials")
-        assert bare == (headers["www-authenticate"] == "Bearer"), "the challenge does not fit the problem"
+        challenge, kind = headers["www-authenticate"], problem["type"].removeprefix("/problems/")
+        if kind in ("missing-token", "invalid-credentials", "invalid-refresh-token"):
+            fits = challenge == "Bearer"
+        elif kind == "fresh-login-required":
+            fits = challenge.startswith('Bearer error="insufficient_user_authentication", ')
+        else:
+            fits = challenge.startswith('Bearer error="invalid_token", ')
+        assert fits, "the challenge does not fit the problem"
+    if response.status_code == 429:
+        assert problem["type"] == "/problems/too-many-attempts", "nothing is counted here but wrong passwords"
+
+
+def quota_of(case, response, problem):
+    """What the guide says that a request is counted against, or counted against last."""
+    path, status = case.operation.path, response.status_code
+    if case.method == "OPTIONS":
+        return None
+    if path.startswith(("/me", "/dogowner")):
+        is_signed_in = status != 401 or problem["type"] == "/problems/fresh-login-required"
+        return "user" if is_signed_in else None
+    if not path.startswith(("/auth", "/users", "/dogs")) or status in (405, 406):
+        return None
+    if path == "/auth/refresh":
+        return {200: "refresh", 401: "ip"}.get(status)
+    if path == "/auth/signup" and status == 422 and problem["errors"][0]["code"] == "too_guessable":
+        return "password"
+    last = {"/auth/login": "login", "/auth/password/forgot": "forgot", "/auth/signup": "signup"}.get(path)
+    return last if last and status in (200, 201, 202, 401, 409, 429) else "ip"
 
 
 @schemathesis.check
@@ -301,6 +450,24 @@ def headers_answer_headers(ctx, response, case):
         assert "idempotency-key" in asked, "nobody gave a key"
     if response.status_code == 200 and case.method == "GET":
         assert ("x-total-count" in answered) == (query.get("count") == "true"), "it is counted if and only if asked for"
+
+
+@schemathesis.check
+def a_refresh_token_comes_one_way(ctx, response, case):
+    """In the body, or in the cookie for whoever asked for that."""
+    operation = case.operation.definition.raw["operationId"]
+    in_cookie = "set-cookie" in response.headers
+    if response.status_code != 200 or operation not in ("login", "refresh", "logout"):
+        assert not in_cookie, "there is no cookie to set"
+        return
+    asked = json.loads(response.request.body or "{}")
+    if operation == "logout":
+        came = "kennel_refresh=" in response.request.headers.get("Cookie", "")
+        assert in_cookie == (came and "refresh_token" not in asked), "only what was used is cleared"
+    else:
+        assert in_cookie != ("refresh_token" in response.json()), "it comes in the body or in the cookie"
+        wanted = asked.get("cookie", False) if operation == "login" else "refresh_token" not in asked
+        assert in_cookie == wanted, "it comes in another way than asked for"
 
 
 DOGS = ("/dogowner/dogs", "/dogowner/dog", "/dogowner/dogs/{dog_id}", "/dogowner/owners/{owner_id}/dogs")
@@ -367,8 +534,10 @@ BEYOND_THE_SCHEMA = {
     ("/co_owner_ids/*", "not_found"),
     ("/co_owner_ids/*", "already_primary"),
     ("/dog_id", "not_found"),
-    ("/email", "unchangeable"),
+    ("/current_password", "wrong"),
+    ("/new_password", "too_guessable"),
     ("/password", "too_guessable"),
+    ("/token", "invalid_or_used"),
     ("/username", "reserved"),
 }
 

@@ -1,103 +1,105 @@
-//! `/auth`: how one gets a token, and loses it.
+//! Signing up, and changing the password. `POST /auth/login` is in `login`, how a login is kept and ended in
+//! `renewal`, and what a mail helps with in `recovery`.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header,
-    web::{Data, Json},
-};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use super::{
-    gate::{access_tokens, presented_token},
-    password::{Hasher, PasswordHash, RightPassword},
-    repo::{BegunSession, Sessions},
-    token::{AccessTokens, Bearer},
-    wire::{LoginIn, MessageOut, SignupIn, TokensOut},
+    CurrentUser,
+    attempt::Attempt,
+    hasher::Hasher,
+    keys::Keys,
+    lock::FailureKey,
+    password::{PasswordHash, RightPassword},
+    repo::{Failures, forgive},
+    wire::{PasswordIn, SignupIn},
 };
 use crate::{
-    db::Db,
+    db::{Connection, Db},
+    limits::Limits,
+    mail::{Letter, Mails, Post},
     problem::{Kind, Problem},
-    users::{LoginKey, NewUser, UserId, UserOut, Users},
-    wire::{Created, Valid},
+    sessions::Sessions,
+    users::{Email, NewUser, SignupPolicy, UserOut, Users},
+    wire::{Created, Fault, Valid},
 };
 
-/// The most characters of a `User-Agent` that are kept.
-const LONGEST_USER_AGENT: usize = 255;
-
 /// `POST /auth/signup`
-pub async fn signup(body: Valid<SignupIn>, hasher: Data<Hasher>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+pub async fn signup(
+    request: HttpRequest,
+    body: Valid<SignupIn>,
+    policy: Data<SignupPolicy>,
+    hasher: Data<Hasher>,
+    keys: Data<Keys>,
+    db: Data<Db>,
+    post: Data<Post>,
+) -> Result<HttpResponse, Problem> {
+    if *policy.get_ref() == SignupPolicy::Closed {
+        return Err(Problem::new(Kind::SignupClosed));
+    }
     let SignupIn { username, email, password } = body.0;
-    let context = vec![username.to_string(), email.to_string()];
-    let password_hash = hasher.hash_new(password, context).await?;
-    let new = NewUser::new(&username, &email, &password_hash);
-    let user = db.write(move |conn| Users::create(conn, &new)).await?;
-    tracing::info!(user_id = user.id, "signup");
+    let limits = Limits::of(&request)?;
+    let source = limits.proxies.source(&request);
+    limits.password.count(&request, source)?;
+    let password = hasher.judge(password, vec![username.to_string(), email.to_string()], "password").await?;
+    limits.signup.count(&request, source)?;
+    let new = NewUser::new(&username, &email, &hasher.hash(password).await?);
+    let create = move |conn: &mut _| {
+        let user = Users::create(conn, &new)?;
+        // What failed under these names before was somebody else's guess.
+        forgive(conn, &keys.sources, None, &user.username, &user.email)?;
+        Ok(user)
+    };
+    let user = db.write(create).await?;
+    post.wake();
+    tracing::info!(target: "kennel::security", user_id = user.id, %source, "signup");
     Ok(Created::new("/me".to_owned(), &UserOut::from(user))?.into())
 }
 
-/// `POST /auth/login`
-pub async fn login(
+/// `PUT /me/password`: whoever else is logged in is not any more.
+pub async fn replace_password(
     request: HttpRequest,
-    body: Valid<LoginIn>,
+    me: CurrentUser,
+    body: Valid<PasswordIn>,
     hasher: Data<Hasher>,
-    tokens: Data<AccessTokens>,
+    keys: Data<Keys>,
     db: Data<Db>,
-) -> Result<Json<TokensOut>, Problem> {
-    let LoginIn { login, password } = body.0;
-    let key = LoginKey::of(&login);
-    let found = db.read(move |conn| Users::find_for_login(conn, &key)).await?;
-    let (user, stored) = found.map_or((None, None), |found| (Some(found.id), Some(found.password_hash)));
-    let verdict = hasher.verify(password, stored).await?;
-    let (Some(user), Ok(RightPassword { rehashed })) = (user, verdict) else {
-        tracing::info!(user_id = user.map(UserId::get), "login failed");
-        return Err(Problem::new(Kind::InvalidCredentials));
+    post: Data<Post>,
+) -> Result<HttpResponse, Problem> {
+    let PasswordIn { current, new } = body.0;
+    let read = move |conn: &mut _| Ok((Users::of(me.id).show(conn)?, Users::of(me.id).password_hash(conn)?));
+    let (user, checked) = db.read(read).await?;
+    let source = Limits::of(&request)?.proxies.source(&request);
+    let attempt = Attempt { user: Some(me.id), source, failures: FailureKey::of_change(&keys.sources, me.id) };
+    let verdict = attempt.check(&db, &hasher, current, Some(checked.clone())).await?;
+    let Ok(RightPassword { .. }) = verdict else {
+        tracing::info!(target: "kennel::security", user_id = me.id.get(), %source, "password_change_failed");
+        return Err(Fault::new("wrong", "This is not your present password.").at("current_password"));
     };
-    begin_session(user, rehashed, &request, &tokens, &db).await
+    // At once: a new one that is too easy is no failure of the present one.
+    let failures = attempt.failures;
+    db.write(move |conn| Failures::of(failures).clear(conn)).await?;
+    let new = hasher.judge(new, vec![user.username, user.email.clone()], "new_password").await?;
+    let change = Change { checked, new: hasher.hash(new).await?, email: Email::stored(user.email) };
+    db.write(move |conn| change_password(conn, me, &change)).await?;
+    post.wake();
+    tracing::info!(target: "kennel::security", user_id = me.id.get(), %source, "password_changed");
+    Ok(HttpResponse::NoContent().finish())
 }
 
-/// What a right password earns: a session in the database and a token for it.
-async fn begin_session(
-    user: UserId,
-    rehashed: Option<PasswordHash>,
-    request: &HttpRequest,
-    tokens: &AccessTokens,
-    db: &Db,
-) -> Result<Json<TokensOut>, Problem> {
-    let (life, user_agent) = (tokens.accepted_for(), user_agent(request));
-    let begin = move |conn: &mut _| {
-        if let Some(hash) = &rehashed {
-            Users::of(user).rehash(conn, hash)?;
-        }
-        let session = Sessions::of(user).create(conn, life, user_agent.as_deref())?;
-        Ok((session, Users::of(user).show(conn)?))
-    };
-    let (BegunSession { id, began_at }, row) = db.write(begin).await?;
-    tracing::info!(user_id = user.get(), session_id = id.get(), "login");
-    Ok(Json(TokensOut {
-        access_token: tokens.issue(Bearer { user, session: id }, began_at)?,
-        token_type: "Bearer",
-        expires_in: tokens.life().as_secs(),
-        user: row.into(),
-    }))
+/// What a change of the password was decided on.
+struct Change {
+    checked: PasswordHash,
+    new: PasswordHash,
+    email: Email,
 }
 
-/// `POST /auth/logout`: ends the token's session. Whoever has no session is logged out already, so no token is
-/// too old or too wrong for it.
-pub async fn logout(request: HttpRequest, db: Data<Db>) -> Result<Json<MessageOut>, Problem> {
-    let token = match presented_token(&request) {
-        // Nobody knows which of two tokens is meant.
-        Err(problem) if problem.kind() == Kind::MalformedRequest => return Err(problem),
-        token => token,
-    };
-    let tokens = access_tokens(&request)?;
-    if let Ok(Bearer { user, session }) = token.and_then(|token| tokens.verify_even_if_expired(token)) {
-        db.write(move |conn| Sessions::of(user).end(conn, session)).await?;
-        tracing::info!(user_id = user.get(), session_id = session.get(), "logout");
+/// Stores a new password, if the old one is still what was checked; ends all other sessions, and tells the address.
+fn change_password(conn: &mut Connection, me: CurrentUser, change: &Change) -> Result<(), Problem> {
+    if !Users::of(me.id).set_password(conn, &change.checked, &change.new)? {
+        // Or the account is gone altogether.
+        let _me = Users::of(me.id).show(conn)?;
+        return Err(Fault::new("wrong", "Your password was changed a moment ago.").at("current_password"));
     }
-    Ok(Json(MessageOut { message: "Logged Out" }))
-}
-
-/// What the client calls itself, so that people know their sessions apart.
-fn user_agent(request: &HttpRequest) -> Option<String> {
-    let text = request.headers().get(header::USER_AGENT)?.to_str().ok()?;
-    Some(text.chars().take(LONGEST_USER_AGENT).collect())
+    Sessions::of(me.id).end_others(conn, me.session)?;
+    Mails::of(me.id).queue(conn, Letter::PasswordChanged, &change.email)
 }

@@ -10,8 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aws_lc_rs::{error::Unspecified, hkdf, hmac, rand};
+use aws_lc_rs::{error::Unspecified, hkdf, rand};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::signer::Signer;
 
 /// What everything is signed with: at least 32 random bytes.
 #[derive(Clone, PartialEq, Eq)]
@@ -114,30 +116,55 @@ fn looks_random(bytes: &[u8]) -> bool {
     different >= 20 && !repeats
 }
 
-/// The keys derived from the secret.
-pub struct Keys {
-    /// Signs access tokens.
-    pub access: [u8; 32],
-    /// Names the secret in a token's header (`kid`), so that it can be rotated.
+/// What signs access tokens, and its name in a token's header (`kid`).
+pub struct AccessKey {
     pub id: String,
-    /// Signs the cursors of lists.
-    pub cursor: hmac::Key,
+    pub secret: [u8; 32],
+}
+
+/// The keys derived from the secrets.
+pub struct Keys {
+    /// For access tokens, the newest first; there is always one.
+    pub access: Vec<AccessKey>,
+    /// For the cursors of lists.
+    pub cursors: Signer,
+    /// For refresh tokens.
+    pub refreshes: Signer,
+    /// For the tokens that change a forgotten password.
+    pub resets: Signer,
+    /// For the tokens that verify an e-mail address.
+    pub verifications: Signer,
+    /// For knowing again, without storing it, where somebody comes from and whose login failed.
+    pub sources: Signer,
 }
 
 impl Keys {
+    /// From the secret that signs, and those that did so before and still verify.
+    ///
     /// # Errors
     /// Never in practice: the lengths asked for are far below HKDF's limit.
-    pub fn derive(secret: &Secret) -> Result<Self, Unspecified> {
-        let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kennel").extract(&secret.0);
-        let derive = |label: &str| {
+    pub fn derive(secret: &Secret, previous: &[Secret]) -> Result<Self, Unspecified> {
+        let derive = |secret: &Secret, label: &str| {
             let mut key = [0; 32];
+            let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kennel").extract(&secret.0);
             root.expand(&[label.as_bytes()], hkdf::HKDF_SHA256)?.fill(&mut key)?;
             Ok::<_, Unspecified>(key)
         };
+        let signer = |label: &str| {
+            let older = previous.iter().map(|secret| derive(secret, label)).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, Unspecified>(Signer::new(&derive(secret, label)?, &older))
+        };
+        let access = |secret: &Secret| {
+            let id = URL_SAFE_NO_PAD.encode(derive(secret, "key id")?.split_at(6).0);
+            Ok::<_, Unspecified>(AccessKey { id, secret: derive(secret, "access token")? })
+        };
         Ok(Self {
-            access: derive("access token")?,
-            id: URL_SAFE_NO_PAD.encode(&derive("key id")?[..6]),
-            cursor: hmac::Key::new(hmac::HMAC_SHA256, &derive("cursor")?),
+            access: std::iter::once(secret).chain(previous).map(access).collect::<Result<_, _>>()?,
+            cursors: signer("cursor")?,
+            refreshes: signer("refresh token")?,
+            resets: signer("reset token")?,
+            verifications: signer("verify token")?,
+            sources: signer("source")?,
         })
     }
 }
@@ -166,8 +193,12 @@ mod tests {
     #[test]
     fn every_key_is_another() {
         let secret = Secret::parse("s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o").expect("a secret");
-        let keys = super::Keys::derive(&secret).expect("keys");
-        assert_ne!(keys.access.as_slice(), secret.0.as_slice());
-        assert_eq!(keys.id.len(), 8);
+        let keys = super::Keys::derive(&secret, &[]).expect("keys");
+        let [access] = keys.access.as_slice() else { panic!("one secret gives one key") };
+        assert_ne!(access.secret.as_slice(), secret.0.as_slice());
+        assert_eq!(access.id.len(), 8);
+        let signers = [&keys.cursors, &keys.refreshes, &keys.resets, &keys.verifications, &keys.sources];
+        let signatures = std::collections::HashSet::from(signers.map(|signer| signer.sign(&[b"a"])));
+        assert_eq!(signatures.len(), signers.len());
     }
 }

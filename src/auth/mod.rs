@@ -1,24 +1,28 @@
 //! Accounts at the door: signing up, logging in and out, and the gate that lets a request through.
-//! What an account is otherwise (its own page, `/me`), is in `users`. Start with `gate`, then `token`,
-//! `password` and `repo` (sessions).
+//! What an account is otherwise (its own page, `/me`), is in `users`; what a login leaves behind, in `sessions`.
+//! Start with `gate`, then `token`, `refresh`, `password` and `lock`.
 
 #![deny(unused_results)]
 
+mod attempt;
+mod cookie;
 pub mod gate;
 pub mod handlers;
+pub mod hasher;
+pub mod issuer;
 pub mod keys;
+mod lock;
+pub mod login;
 pub mod password;
+pub mod proof;
+pub mod recovery;
+mod refresh;
+pub mod renewal;
 mod repo;
+pub mod signer;
 mod strength;
 pub mod token;
 mod wire;
 
 pub use gate::CurrentUser;
-pub use repo::Sessions;
-pub use wire::SessionOut;
-
-/// Stands for the table of sessions.
-pub enum Session {}
-
-/// The id of a session: a token's `sid`.
-pub type SessionId = crate::wire::Id<Session>;
+pub use repo::{forgive, sweep};

@@ -1,7 +1,7 @@
-//! Passwords: argon2id on threads of its own, each with memory that it keeps. A type for each stage, so that
-//! no password is stored unhashed and no verdict ignored.
+//! Passwords and their hashes (argon2id): a type for each stage, so that no password is stored unhashed and no
+//! verdict ignored. The threads that compute are in `hasher`.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
 
 use argon2::{
     Algorithm, Argon2, Block, Params, PasswordHash as Phc, Version,
@@ -13,7 +13,6 @@ use super::strength;
 use crate::{
     problem::Problem,
     wire::{Fault, text},
-    workers::{Limits, Workers, one_by_one},
 };
 
 /// The characters of a password (code points, after NFC): the fewest of any new one, and the most.
@@ -61,6 +60,21 @@ impl Password {
     }
 }
 
+/// A new password that is hard to guess.
+pub struct AcceptedPassword(Password);
+
+impl AcceptedPassword {
+    /// Judges a password: whether it is long enough, and hard to guess for somebody who knows `context`.
+    ///
+    /// # Errors
+    /// It is too short, or says how it can be guessed.
+    pub fn judge(password: Password, least: usize, context: &[String]) -> Result<Self, Fault> {
+        text::Rule { least, most: LONGEST }.check_length(&password.0)?;
+        strength::check(&password.0, context)?;
+        Ok(Self(password))
+    }
+}
+
 /// An argon2id hash as a PHC string: the only thing that can be stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
@@ -95,80 +109,14 @@ pub struct RightPassword {
     pub rehashed: Option<PasswordHash>,
 }
 
-/// The hash threads.
-pub struct Hasher {
-    workers: Workers<Memory>,
-    /// Verified against when there is no such user, so that nobody can tell by the time.
-    decoy: Arc<PasswordHash>,
-    min_length: usize,
-}
-
 /// What a hash is computed in: 19 MiB that are allocated once for each thread.
 pub struct Memory(Vec<Block>);
 
-impl Hasher {
-    /// Starts `threads` of them; one for each core is right, since hashing does nothing but compute.
-    ///
-    /// # Errors
-    /// The system has no more threads or random numbers to give.
-    pub fn start(threads: usize, min_length: usize) -> Result<Self, Problem> {
-        // A core does 256 in about three seconds; who would wait longer is told so at once.
-        let limits = Limits { threads, queue: 256 * threads, group: 1, patience: Duration::from_secs(10) };
-        let make = || Ok(Memory(vec![Block::default(); params().block_count()]));
-        let workers = Workers::start("hasher", limits, make, one_by_one).map_err(Problem::internal)?;
-        let decoy = hash(&Password("a password that nobody has".to_owned()), &mut Memory(Vec::new()))?;
-        Ok(Self { workers, decoy: Arc::new(decoy), min_length })
-    }
-
-    /// Hashes a new password, unless it is too easy to guess for somebody who knows `context` (the
-    /// username and the e-mail address).
-    ///
-    /// # Errors
-    /// `validation-failed` at `/password`, saying why; `overloaded`.
-    pub async fn hash_new(&self, password: Password, context: Vec<String>) -> Result<PasswordHash, Problem> {
-        let least = self.min_length;
-        let hash = move |memory: &mut Memory| {
-            text::Rule { least, most: LONGEST }
-                .check_length(&password.0)
-                .and_then(|()| strength::check(&password.0, &context))
-                .map_err(|fault| fault.at("password"))?;
-            hash(&password, memory)
-        };
-        self.workers.run(hash).await
-    }
-
-    /// Whether `password` belongs to `stored`; without a `stored`, takes as long and says no.
-    ///
-    /// # Errors
-    /// `overloaded`; `internal-error` when what is stored is no hash.
-    pub async fn verify(
-        &self,
-        password: Password,
-        stored: Option<PasswordHash>,
-    ) -> Result<Result<RightPassword, WrongPassword>, Problem> {
-        let decoy = Arc::clone(&self.decoy);
-        let verify = move |memory: &mut Memory| {
-            let verdict = verify(&password, stored.as_ref().unwrap_or(&decoy), memory)?;
-            Ok(if stored.is_some() { verdict } else { Err(WrongPassword) })
-        };
-        self.workers.run(verify).await
-    }
-
-    /// Finishes what waits and ends the threads.
-    pub fn close(&self) {
-        self.workers.close();
-    }
-
-    /// Runs anything on a hash thread, for tests of what happens there.
-    ///
-    /// # Errors
-    /// What `job` returns, `overloaded`, or `internal-error` when it panics.
-    #[doc(hidden)]
-    pub async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-    ) -> Result<T, Problem> {
-        self.workers.run(move |_: &mut Memory| job()).await
+impl Memory {
+    /// Enough for a hash at today's parameters.
+    #[must_use]
+    pub fn allocated() -> Self {
+        Self(vec![Block::default(); params().block_count()])
     }
 }
 
@@ -178,7 +126,17 @@ fn params() -> Params {
     PARAMS.unwrap_or_default()
 }
 
-fn hash(password: &Password, memory: &mut Memory) -> Result<PasswordHash, Problem> {
+/// Hashes a new password.
+pub fn hash(password: &AcceptedPassword, memory: &mut Memory) -> Result<PasswordHash, Problem> {
+    hash_any(&password.0, memory)
+}
+
+/// Hashes a password that nobody has, for comparison with those that somebody has.
+pub fn hash_decoy(memory: &mut Memory) -> Result<PasswordHash, Problem> {
+    hash_any(&Password("a password that nobody has".to_owned()), memory)
+}
+
+fn hash_any(password: &Password, memory: &mut Memory) -> Result<PasswordHash, Problem> {
     let mut salt = [0; SALT];
     aws_lc_rs::rand::fill(&mut salt).map_err(Problem::internal)?;
     let params = params();
@@ -192,7 +150,8 @@ fn hash(password: &Password, memory: &mut Memory) -> Result<PasswordHash, Proble
     Ok(PasswordHash(phc.to_string()))
 }
 
-fn verify(
+/// Whether a password belongs to a hash.
+pub fn verify(
     password: &Password,
     stored: &PasswordHash,
     memory: &mut Memory,
@@ -211,7 +170,7 @@ fn verify(
     if compute(algorithm, version, stored_params, password, &salt, memory)? != expected {
         return Ok(Err(WrongPassword));
     }
-    let rehashed = if is_current { None } else { Some(hash(password, memory)?) };
+    let rehashed = if is_current { None } else { Some(hash_any(password, memory)?) };
     Ok(Ok(RightPassword { rehashed }))
 }
 
@@ -243,7 +202,7 @@ fn compute(
 
 #[cfg(test)]
 mod tests {
-    use super::{Memory, Password, PasswordHash, hash, verify};
+    use super::{Memory, Password, PasswordHash, hash_any, verify};
 
     fn password(text: &str) -> Password {
         Password::presented(&text.into()).expect("a password")
@@ -252,7 +211,7 @@ mod tests {
     #[test]
     fn a_hash_is_argon2id_at_our_parameters_and_belongs_to_its_password_only() {
         let mut memory = Memory(Vec::new());
-        let stored = hash(&password("blue tin roof"), &mut memory).expect("a hash");
+        let stored = hash_any(&password("blue tin roof"), &mut memory).expect("a hash");
         assert!(stored.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored:?}");
         let right = verify(&password("blue tin roof"), &stored, &mut memory).expect("a verdict");
         assert!(right.is_ok_and(|right| right.rehashed.is_none()));

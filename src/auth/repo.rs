@@ -1,133 +1,128 @@
-//! Sessions: one row per login. Ending a session is one write, and the gate sees it on the next request.
+//! Queries about failed logins. [`Failures::of`] is the only way to any of them; the sweep is nobody's.
 
 use std::time::Duration;
 
-use diesel::{
-    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper,
-};
+use chrono::NaiveDate;
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
-use super::{CurrentUser, SessionId, token::Bearer, wire::SessionFilter};
+use super::{
+    lock::{FailureKey, Lock, MOST_A_DAY},
+    signer::Signer,
+};
 use crate::{
-    db::{
-        Broken, Connection, OnConstraint,
-        keyset::{Found, Key, Sort},
-        schema::{sessions, users},
-        timestamp::Timestamp,
-    },
-    problem::{Kind, Problem},
-    users::UserId,
-    wire::Asked,
+    db::{Connection, schema::login_failures, timestamp::Timestamp},
+    problem::Problem,
+    users::{LoginKey, UserId},
 };
 
-/// The sessions of one user.
-pub struct Sessions(UserId);
+/// The failures that one counter counts.
+pub struct Failures(FailureKey);
 
-/// A session to be inserted.
-#[derive(Insertable)]
-#[diesel(table_name = sessions)]
-struct NewSession<'a> {
-    user_id: i64,
-    /// What its refresh tokens will be derived from.
-    refresh_salt: &'a [u8],
-    user_agent: Option<&'a str>,
-    created_at: Timestamp,
-    last_seen_at: Timestamp,
-    expires_at: Timestamp,
-}
-
-/// A session that began just now.
-pub struct BegunSession {
-    pub id: SessionId,
-    pub began_at: Timestamp,
-}
-
-/// A stored session, as far as its user may see it.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = sessions)]
-pub struct SessionRow {
-    pub id: i64,
-    pub user_agent: Option<String>,
-    pub created_at: Timestamp,
-    pub last_seen_at: Timestamp,
-    pub expires_at: Timestamp,
-    pub revoked_at: Option<Timestamp>,
-}
-
-/// By id only.
-pub const SORTS: &[Sort<SessionRow>] =
-    &[Sort { name: "id", sql: "sessions.id", key: |row| Key::Id(row.id), then: None }];
-
-impl Sessions {
+impl Failures {
     #[must_use]
-    pub fn of(user: UserId) -> Self {
-        Self(user)
+    pub fn of(key: FailureKey) -> Self {
+        Self(key)
     }
 
-    /// Begins a session that lasts for `life`, and clears those of this user away whose time is over.
+    /// Whether the next try has to wait, and how long.
+    pub fn lock(&self, conn: &mut Connection, now: Timestamp) -> Result<Option<Lock>, Problem> {
+        let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::day.ge(now.day()));
+        let row: Option<(i64, Timestamp)> =
+            mine.select((login_failures::count, login_failures::locked_until)).first(conn).optional()?;
+        Ok(row.and_then(|(count, locked_until)| {
+            let locked_until = if count < MOST_A_DAY { locked_until } else { now.end_of_day() };
+            (locked_until > now).then(|| Lock(locked_until.since(now)))
+        }))
+    }
+
+    /// Counts a try before it is made, so that of any number at once no more are made than may be: it has failed
+    /// until the opposite is known.
     ///
     /// # Errors
-    /// `invalid-credentials` when the user was deleted since the password was checked.
-    pub fn create(
-        &self,
-        conn: &mut Connection,
-        life: Duration,
-        user_agent: Option<&str>,
-    ) -> Result<BegunSession, Problem> {
+    /// Those of the database; the lock, if the try has to wait.
+    pub fn begin(&self, conn: &mut Connection) -> Result<Result<(), Lock>, Problem> {
         let now = Timestamp::now();
-        let over = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(sessions::expires_at.lt(now));
-        let _rows = diesel::delete(over).execute(conn)?;
-        let mut refresh_salt = [0; 16];
-        aws_lc_rs::rand::fill(&mut refresh_salt).map_err(Problem::internal)?;
-        let new = NewSession {
-            user_id: self.0.get(),
-            refresh_salt: &refresh_salt,
-            user_agent,
-            created_at: now,
-            last_seen_at: now,
-            expires_at: now.plus(life),
-        };
-        let id: i64 =
-            diesel::insert_into(sessions::table).values(new).returning(sessions::id).get_result(conn).on_constraint(
-                |broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::InvalidCredentials)),
-            )?;
-        let id = SessionId::new(id).ok_or_else(|| Problem::internal("a session's id is not positive"))?;
-        Ok(BegunSession { id, began_at: now })
+        let mine = || login_failures::table.find(self.0.as_bytes());
+        let today = mine()
+            .filter(login_failures::day.ge(now.day()))
+            .filter(login_failures::locked_until.le(now))
+            .filter(login_failures::count.lt(MOST_A_DAY));
+        if diesel::update(today).set(login_failures::count.eq(login_failures::count + 1)).execute(conn)? > 0 {
+            return Ok(Ok(()));
+        }
+        if let Some(lock) = self.lock(conn, now)? {
+            return Ok(Err(lock));
+        }
+        // None yet, or of a day before. Who loses a race for the new one is run again by the door. (A clock that is
+        // ahead may have begun the next day already; that one goes on.)
+        let _old = diesel::delete(mine().filter(login_failures::day.lt(now.day()))).execute(conn)?;
+        let first = (
+            login_failures::account_key.eq(self.0.as_bytes()),
+            login_failures::count.eq(1),
+            login_failures::locked_until.eq(now),
+            login_failures::day.eq(now.day()),
+        );
+        let _one = diesel::insert_into(login_failures::table).values(first).execute(conn)?;
+        Ok(Ok(()))
     }
 
-    /// A page of them, by id.
-    pub fn list(&self, conn: &mut Connection, asked: &Asked<SessionFilter>) -> Result<Found<SessionRow>, Problem> {
-        asked.window.page(|step| {
-            let mine = sessions::table.filter(sessions::user_id.eq(self.0.get())).into_boxed();
-            let page = mine.filter(step.rows).order(step.order).limit(step.limit);
-            page.select(SessionRow::as_select()).load(conn)
-        })
+    /// The try has failed: the next one waits.
+    pub fn fail(&self, conn: &mut Connection) -> Result<(), Problem> {
+        let now = Timestamp::now();
+        let mine = login_failures::table.find(self.0.as_bytes());
+        let count: Option<i64> = mine.select(login_failures::count).first(conn).optional()?;
+        let pause = self.0.pause_after(count.unwrap_or(1));
+        let _one = diesel::update(mine).set(login_failures::locked_until.eq(now.plus(pause))).execute(conn)?;
+        Ok(())
     }
 
-    /// Ends a session; one that ended already, or is somebody else's, stays as it is.
-    pub fn end(&self, conn: &mut Connection, session: SessionId) -> Result<(), Problem> {
-        let mine = sessions::table
-            .filter(sessions::id.eq(session.get()))
-            .filter(sessions::user_id.eq(self.0.get()))
-            .filter(sessions::revoked_at.is_null());
-        let _rows = diesel::update(mine).set(sessions::revoked_at.eq(Timestamp::now())).execute(conn)?;
+    /// The try was not made after all.
+    pub fn take_back(&self, conn: &mut Connection) -> Result<(), Problem> {
+        let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::count.gt(0));
+        let _one = diesel::update(mine).set(login_failures::count.eq(login_failures::count - 1)).execute(conn)?;
+        Ok(())
+    }
+
+    /// The try was right: nothing has failed.
+    pub fn clear(&self, conn: &mut Connection) -> Result<(), Problem> {
+        let _one = diesel::delete(login_failures::table.find(self.0.as_bytes())).execute(conn)?;
         Ok(())
     }
 }
 
-/// The user that a valid token speaks for, if its session still stands. The one query of the gate.
-///
-/// # Errors
-/// `revoked-token`.
-pub fn current_user(conn: &mut Connection, bearer: Bearer) -> Result<CurrentUser, Problem> {
-    let user: Option<i64> = sessions::table
-        .inner_join(users::table)
-        .filter(sessions::id.eq(bearer.session.get()))
-        .filter(sessions::user_id.eq(bearer.user.get()))
-        .filter(sessions::revoked_at.is_null())
-        .filter(sessions::expires_at.gt(Timestamp::now()))
-        .select(users::id)
-        .first(conn)
-        .optional()?;
-    let id = user.and_then(UserId::new).ok_or_else(|| Problem::new(Kind::RevokedToken))?;
-    Ok(CurrentUser { id })
+/// Forgets what failed under the names of a user who has shown otherwise who it is, or who is new.
+pub fn forgive(
+    conn: &mut Connection,
+    signer: &Signer,
+    user: Option<UserId>,
+    username: &str,
+    email: &str,
+) -> Result<(), Problem> {
+    let logins = [username, email].map(|name| FailureKey::of_login(signer, &LoginKey::of(name)));
+    for key in logins.into_iter().chain(user.map(|user| FailureKey::of_change(signer, user))) {
+        Failures::of(key).clear(conn)?;
+    }
+    Ok(())
+}
+
+/// Deletes some of what was counted on days before yesterday, which no clock of any instance is at any more. Tells
+/// whether there may be more.
+pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const SWEPT_AT_ONCE: i64 = 500;
+    let yesterday = Timestamp::now().minus(A_DAY).day();
+    let old = login_failures::table.filter(login_failures::day.lt(yesterday));
+    let rows: Vec<(NaiveDate, Vec<u8>)> = old
+        .order((login_failures::day, login_failures::account_key))
+        .limit(SWEPT_AT_ONCE)
+        .select((login_failures::day, login_failures::account_key))
+        .load(conn)?;
+    let Some((first_day, _)) = rows.first() else { return Ok(false) };
+    // Of one day at a time, so that they are a range of the index.
+    let of_first_day = rows.iter().take_while(|(day, _)| day == first_day);
+    if let Some((day, last)) = of_first_day.last() {
+        let range = old.filter(login_failures::day.eq(day)).filter(login_failures::account_key.le(last));
+        let _rows = diesel::delete(range).execute(conn)?;
+    }
+    Ok(true)
 }

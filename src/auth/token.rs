@@ -8,10 +8,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 
-use super::{SessionId, keys::Keys};
+use super::keys::{AccessKey, Keys};
 use crate::{
     db::timestamp::Timestamp,
     problem::{Kind, Problem},
+    sessions::SessionId,
     users::UserId,
 };
 
@@ -43,36 +44,58 @@ struct Claims {
 pub struct Bearer {
     pub user: UserId,
     pub session: SessionId,
+    /// When its user logged in, in seconds since 1970; refreshing does not make it newer.
+    pub auth_time: i64,
 }
 
 /// Makes and checks access tokens.
 pub struct AccessTokens {
     header: Header,
+    encoding: EncodingKey,
+    /// The newest first, which signs.
+    keys: Vec<VerifyingKey>,
+    validation: Validation,
+    /// The same for tokens that may have expired.
+    lenient: Validation,
+    life: Duration,
+}
+
+/// A key, and how its tokens begin.
+struct VerifyingKey {
     /// The header as it stands in every token of ours, with its dot. A token that begins otherwise has
     /// another algorithm, key, type or a `crit`, and is refused before anything of it is decoded (RFC 8725).
     prefix: String,
-    encoding: EncodingKey,
     decoding: DecodingKey,
-    validation: Validation,
-    life: Duration,
+}
+
+impl VerifyingKey {
+    fn new(key: &AccessKey) -> Result<Self, jsonwebtoken::errors::Error> {
+        let sample = jsonwebtoken::encode(&header(key), &(), &EncodingKey::from_secret(&key.secret))?;
+        let prefix = sample.split_inclusive('.').next().unwrap_or_default().to_owned();
+        Ok(Self { prefix, decoding: DecodingKey::from_secret(&key.secret) })
+    }
+}
+
+fn header(key: &AccessKey) -> Header {
+    let mut header = Header::new(Algorithm::HS256);
+    header.typ = Some("at+jwt".to_owned());
+    header.kid = Some(key.id.clone());
+    header
 }
 
 impl AccessTokens {
     /// # Errors
     /// The header cannot be encoded.
     pub fn new(keys: &Keys, life: Duration) -> Result<Self, jsonwebtoken::errors::Error> {
-        let mut header = Header::new(Algorithm::HS256);
-        header.typ = Some("at+jwt".to_owned());
-        header.kid = Some(keys.id.clone());
-        let encoding = EncodingKey::from_secret(&keys.access);
-        let sample = jsonwebtoken::encode(&header, &(), &encoding)?;
-        let prefix = sample.split_inclusive('.').next().unwrap_or_default().to_owned();
+        let newest = keys.access.first().ok_or(ErrorKind::InvalidKeyFormat)?;
+        let mut lenient = validation();
+        lenient.validate_exp = false;
         Ok(Self {
-            header,
-            prefix,
-            encoding,
-            decoding: DecodingKey::from_secret(&keys.access),
+            header: header(newest),
+            encoding: EncodingKey::from_secret(&newest.secret),
+            keys: keys.access.iter().map(VerifyingKey::new).collect::<Result<_, _>>()?,
             validation: validation(),
+            lenient,
             life,
         })
     }
@@ -83,18 +106,11 @@ impl AccessTokens {
         self.life
     }
 
-    /// How long a token is accepted, and so how long its session must last: until then it has not expired.
-    #[must_use]
-    pub fn accepted_for(&self) -> Duration {
-        // A token counts in whole seconds, and the last of them counts whole.
-        self.life + Duration::from_secs(LEEWAY.unsigned_abs() + 1)
-    }
-
-    /// A token for a session that began at `auth_time`.
+    /// A new token.
     ///
     /// # Errors
     /// `internal-error` when the system gives no random numbers.
-    pub fn issue(&self, bearer: Bearer, auth_time: Timestamp) -> Result<String, Problem> {
+    pub fn issue(&self, bearer: Bearer) -> Result<String, Problem> {
         let now = Timestamp::now();
         let mut id = [0; 16];
         rand::fill(&mut id).map_err(Problem::internal)?;
@@ -107,7 +123,7 @@ impl AccessTokens {
             iat: now.seconds(),
             nbf: now.seconds(),
             exp: now.plus(self.life).seconds(),
-            auth_time: auth_time.seconds(),
+            auth_time: bearer.auth_time,
         };
         jsonwebtoken::encode(&self.header, &claims, &self.encoding).map_err(Problem::internal)
     }
@@ -125,17 +141,16 @@ impl AccessTokens {
     /// # Errors
     /// `invalid-token`.
     pub fn verify_even_if_expired(&self, token: &str) -> Result<Bearer, Problem> {
-        let mut validation = self.validation.clone();
-        validation.validate_exp = false;
-        self.check(token, &validation)
+        self.check(token, &self.lenient)
     }
 
     fn check(&self, token: &str, validation: &Validation) -> Result<Bearer, Problem> {
         let invalid = || Problem::new(Kind::InvalidToken);
-        if token.len() > LONGEST_TOKEN || !token.starts_with(&self.prefix) {
+        if token.len() > LONGEST_TOKEN {
             return Err(invalid());
         }
-        let claims = match jsonwebtoken::decode::<Claims>(token, &self.decoding, validation) {
+        let key = self.keys.iter().find(|key| token.starts_with(&key.prefix)).ok_or_else(invalid)?;
+        let claims = match jsonwebtoken::decode::<Claims>(token, &key.decoding, validation) {
             Ok(token) => token.claims,
             Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
                 return Err(Problem::new(Kind::ExpiredToken));
@@ -149,7 +164,7 @@ impl AccessTokens {
         }
         let user = UserId::parse(&claims.sub).ok_or_else(invalid)?;
         let session = SessionId::new(claims.sid).ok_or_else(invalid)?;
-        Ok(Bearer { user, session })
+        Ok(Bearer { user, session, auth_time: claims.auth_time })
     }
 }
 

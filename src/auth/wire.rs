@@ -1,19 +1,21 @@
 //! What arrives at `/auth` and what leaves it.
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{
-    password::Password,
-    repo::{SORTS, SessionRow},
-};
+use super::{cookie::Delivery, password::Password};
 use crate::{
-    db::{keyset::Sort, timestamp::Timestamp},
     users::{Email, UserOut, Username},
-    wire::{Fault, Fields, FromBody, FromQuery, List, Query, text},
+    wire::{
+        Fault, Fields, FromBody, boolean,
+        text::{self, Rule},
+    },
 };
 
-/// The longest name to log in with: an e-mail address.
-const LONGEST_LOGIN: usize = 254;
+/// A name to log in with: at the longest, an e-mail address.
+const LOGIN: Rule = Rule { least: 1, most: 254 };
+/// The most characters of a token that is presented; ours have fewer.
+const LONGEST_PRESENTED: usize = 512;
 
 /// Who signs up.
 pub struct SignupIn {
@@ -37,17 +39,101 @@ impl FromBody for SignupIn {
 pub struct LoginIn {
     pub login: String,
     pub password: Password,
+    /// How the refresh token is wanted.
+    pub delivery: Delivery,
 }
 
 impl FromBody for LoginIn {
     const READ_ONLY: &'static [&'static str] = &[];
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
-        let login = fields.required("username", |value| -> Result<String, Fault> {
-            text::Rule { least: 1, most: LONGEST_LOGIN }.read(value)
-        });
+        let login = fields.required("username", |value| LOGIN.read(value));
         let password = fields.required("password", Password::presented);
-        Some(Self { login: login?, password: password? })
+        let cookie = fields.usual("cookie", false, boolean);
+        let delivery = if cookie? { Delivery::Cookie } else { Delivery::Body };
+        Some(Self { login: login?, password: password?, delivery })
+    }
+}
+
+/// A refresh token, if it is not in the cookie.
+pub struct RefreshIn {
+    pub refresh_token: Option<String>,
+}
+
+impl FromBody for RefreshIn {
+    const READ_ONLY: &'static [&'static str] = &[];
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let refresh_token = fields.usual("refresh_token", None, |value| token(0, value).map(Some));
+        Some(Self { refresh_token: refresh_token? })
+    }
+}
+
+/// Reads a token as it is; whether it is one, its maker knows.
+///
+/// # Errors
+/// It is no text, too short, or far too long.
+fn token(least: usize, value: &Value) -> Result<String, Fault> {
+    let token = text::string(value)?;
+    Rule { least, most: LONGEST_PRESENTED }.check_length(token)?;
+    Ok(token.to_owned())
+}
+
+/// Who changes the password.
+pub struct PasswordIn {
+    pub current: Password,
+    pub new: Password,
+}
+
+impl FromBody for PasswordIn {
+    const READ_ONLY: &'static [&'static str] = &[];
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let current = fields.required("current_password", Password::presented);
+        let new = fields.required("new_password", Password::new);
+        Some(Self { current: current?, new: new? })
+    }
+}
+
+/// Who forgot the password.
+pub struct ForgotIn {
+    pub email: Email,
+}
+
+impl FromBody for ForgotIn {
+    const READ_ONLY: &'static [&'static str] = &[];
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        Some(Self { email: fields.required("email", Email::read)? })
+    }
+}
+
+/// Who chooses a new password with the token of a mail.
+pub struct ResetIn {
+    pub token: String,
+    pub password: Password,
+}
+
+impl FromBody for ResetIn {
+    const READ_ONLY: &'static [&'static str] = &[];
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let token = fields.required("token", |value| token(1, value));
+        let password = fields.required("password", Password::new);
+        Some(Self { token: token?, password: password? })
+    }
+}
+
+/// Who shows the token of a mail.
+pub struct VerifyIn {
+    pub token: String,
+}
+
+impl FromBody for VerifyIn {
+    const READ_ONLY: &'static [&'static str] = &[];
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        Some(Self { token: fields.required("token", |value| token(1, value))? })
     }
 }
 
@@ -58,6 +144,9 @@ pub struct TokensOut {
     pub token_type: &'static str,
     /// Seconds.
     pub expires_in: u64,
+    /// Absent where it is in the cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     pub user: UserOut,
 }
 
@@ -65,37 +154,4 @@ pub struct TokensOut {
 #[derive(Serialize)]
 pub struct MessageOut {
     pub message: &'static str,
-}
-
-/// All sessions of a user.
-#[derive(Default)]
-pub struct SessionFilter;
-
-impl FromQuery for SessionFilter {
-    fn from_query(_: &mut Query<'_>) -> Self {
-        Self
-    }
-}
-
-impl List for SessionFilter {
-    type Row = SessionRow;
-    const SORTS: &'static [Sort<SessionRow>] = SORTS;
-}
-
-/// A session, for the user whose it is. Nothing of it opens a door.
-#[derive(Serialize)]
-pub struct SessionOut {
-    id: i64,
-    user_agent: Option<String>,
-    created_at: Timestamp,
-    last_seen_at: Timestamp,
-    expires_at: Timestamp,
-    revoked_at: Option<Timestamp>,
-}
-
-impl From<SessionRow> for SessionOut {
-    fn from(row: SessionRow) -> Self {
-        let SessionRow { id, user_agent, created_at, last_seen_at, expires_at, revoked_at } = row;
-        Self { id, user_agent, created_at, last_seen_at, expires_at, revoked_at }
-    }
 }

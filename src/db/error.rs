@@ -51,6 +51,8 @@ const RACES: &[&str] = &[
     "dogs_user_fkey",
     // The same key came twice at once.
     "idempotency_keys_user_id_key_unique",
+    // Two logins failed at once, the first of the day.
+    "login_failures_pkey",
 ];
 
 /// Whether a transaction on PostgreSQL is to be run again: PostgreSQL asks for it, or it lost a race.

@@ -57,7 +57,8 @@ impl FromStr for DatabaseUrl {
             Some((scheme, _)) if !scheme.contains('/') => return Err("this kind of database is not supported"),
             _ => url,
         };
-        if path.is_empty() || path.contains(":memory:") || path.contains(['?', '\0']) {
+        // What has an equals sign is meant for libpq, and may hold a password.
+        if path.is_empty() || path.contains('=') || path.contains(":memory:") || path.contains(['?', '\0']) {
             return Err("SQLite needs the path of a file");
         }
         Ok(Self::Sqlite(PathBuf::from(path)))

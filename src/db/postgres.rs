@@ -198,6 +198,16 @@ fn with_parameters(url: &str) -> String {
     })
 }
 
+/// What libpq says of a server that it tried to reach. What it says of a URL that it cannot read quotes it, and with
+/// it the password.
+fn without_secrets(error: &str) -> String {
+    const ABOUT_THE_SERVER: [&str; 2] = ["connection to server", "could not translate host name"];
+    if ABOUT_THE_SERVER.iter().any(|beginning| error.trim_start().starts_with(beginning)) {
+        return error.to_owned();
+    }
+    "DATABASE_URL cannot be understood".to_owned()
+}
+
 /// What libpq says while a server is still on its way up.
 const NOT_YET: &[&str] = &[
     "Connection refused",
@@ -216,6 +226,7 @@ pub fn connect_patiently(url: &str) -> Result<Connection, OpenError> {
     loop {
         let error = match connect(url) {
             Ok(conn) => return Ok(conn),
+            Err(ConnectionError::BadConnection(said)) => without_secrets(&said),
             Err(error) => error.to_string(),
         };
         let may_come = NOT_YET.iter().any(|said| error.contains(said));

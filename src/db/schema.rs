@@ -48,6 +48,35 @@ diesel::table! {
     use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
     use crate::db::timestamp::Timestamptz;
 
+    login_failures (account_key) {
+        account_key -> Bytea,
+        count -> Int8,
+        locked_until -> Timestamptz,
+        day -> Date,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    mails (id) {
+        id -> Int8,
+        user_id -> Nullable<Int8>,
+        kind -> Text,
+        address -> Text,
+        address_key -> Text,
+        attempts -> Int8,
+        next_attempt_at -> Timestamptz,
+        sent_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
     owners (id) {
         id -> Int8,
         user_id -> Int8,
@@ -87,6 +116,7 @@ diesel::table! {
         last_seen_at -> Timestamptz,
         expires_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
+        source -> Nullable<Bytea>,
     }
 }
 
@@ -125,10 +155,13 @@ diesel::table! {
         updated_at -> Timestamptz,
         version -> Int8,
         is_public -> Bool,
+        disabled_at -> Nullable<Timestamptz>,
+        new_email -> Nullable<Text>,
     }
 }
 
 diesel::joinable!(idempotency_keys -> users (user_id));
+diesel::joinable!(mails -> users (user_id));
 diesel::joinable!(owners -> users (user_id));
 diesel::joinable!(profiles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
@@ -138,6 +171,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     dog_co_owners,
     dogs,
     idempotency_keys,
+    login_failures,
+    mails,
     owners,
     profiles,
     sessions,

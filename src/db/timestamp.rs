@@ -64,6 +64,19 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// How much later it is than another moment; nothing, if it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
+    }
+
+    /// When the next day begins, in UTC.
+    #[must_use]
+    pub fn end_of_day(self) -> Self {
+        const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+        Self((self.0.div_euclid(DAY) + 1).saturating_mul(DAY))
+    }
+
     /// The day, in UTC.
     #[must_use]
     pub fn day(self) -> NaiveDate {

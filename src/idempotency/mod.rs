@@ -1,6 +1,6 @@
 //! Creating once, however often it is tried: with an `Idempotency-Key` the answer is stored in the very
 //! transaction that makes the row, and a retry gets the same bytes (after the IETF draft
-//! draft-ietf-httpapi-idempotency-key-header). Keys are kept for a day; what sweeps them away is here too.
+//! draft-ietf-httpapi-idempotency-key-header). Keys are kept for a day.
 
 mod repo;
 
@@ -15,6 +15,7 @@ use aws_lc_rs::digest;
 use serde_json::Value;
 
 use self::repo::Answers;
+pub use self::repo::sweep;
 use crate::{
     db::{Connection, Db},
     problem::{Kind, Problem},
@@ -28,8 +29,6 @@ const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-re
 const LONGEST_KEY: usize = 255;
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often those are deleted that were kept long enough.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// What a caller calls its request, and what the request was.
 struct Key {
@@ -101,23 +100,5 @@ impl<T: Send + 'static> Retryable<T> {
             response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
         }
         Ok(response)
-    }
-}
-
-/// Deletes the answers that were kept long enough, now and from time to time, for ever.
-pub async fn sweep(db: &Db) {
-    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        let _now = interval.tick().await;
-        loop {
-            match db.write(repo::sweep).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(problem) => {
-                    tracing::warn!(cause = problem.cause_in_words(), "old idempotency keys could not be deleted");
-                    break;
-                }
-            }
-        }
     }
 }

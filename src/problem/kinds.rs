@@ -34,8 +34,19 @@ kinds! {
     /// The session ended (logout), or its user is gone.
     RevokedToken UNAUTHORIZED "revoked-token" "The session has ended"
         "This access token's session has ended. Log in at /auth/login for a new one.";
+    /// Not one that was given out, or its session ended.
+    InvalidRefreshToken UNAUTHORIZED "invalid-refresh-token" "The refresh token is not valid"
+        "It was used before, its session has ended, or it is none of this server's. Log in at /auth/login for a new one.";
+    /// The login is too long ago for what was asked.
+    FreshLoginRequired UNAUTHORIZED "fresh-login-required" "A fresh login is needed"
+        "This needs a login of the last 5 minutes. Log in again at /auth/login, and use that access token.";
     InvalidCredentials UNAUTHORIZED "invalid-credentials" "Wrong username or password"
         "No account has this username or e-mail with this password.";
+    SignupClosed FORBIDDEN "signup-closed" "Nobody can sign up here"
+        "Accounts are made by the people who run this server. Ask them for one.";
+    /// The cookie is there, but the page that sends it is not ours.
+    ForeignOrigin FORBIDDEN "foreign-origin" "This origin may not use the cookie"
+        "The cookie works for pages of this server, and of the origins that its CORS_ORIGINS names, only.";
     /// Not there, or not yours: the caller cannot tell which.
     NotFound NOT_FOUND "not-found" "Not found"
         "There is nothing here that you can see.";
@@ -68,6 +79,15 @@ kinds! {
         "Some fields need attention.";
     IdempotencyKeyReused UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key was used for another request"
         "This Idempotency-Key came before with another path or body. Use a new key for each new request.";
+    /// Of a password or an address: not ours, too old, or used.
+    InvalidOrUsedToken UNPROCESSABLE_ENTITY "invalid-or-used-token" "The token is not valid, or was used"
+        "The token is too old, was used already, or is none of this server's. Ask for a new mail.";
+    /// The caller's quota is used up.
+    TooManyRequests TOO_MANY_REQUESTS "too-many-requests" "Too many requests"
+        "Your quota is used up for the moment. Retry-After says in how many seconds to try again.";
+    /// After wrong passwords an account waits.
+    TooManyAttempts TOO_MANY_REQUESTS "too-many-attempts" "Too many failed attempts"
+        "After a wrong password the next try has to wait. Retry-After says how many seconds.";
     HeaderFieldsTooLarge REQUEST_HEADER_FIELDS_TOO_LARGE "header-fields-too-large" "The headers are too large"
         "All headers together may have 16,384 bytes.";
     Internal INTERNAL_SERVER_ERROR "internal-error" "Something went wrong here"

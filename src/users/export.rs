@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::{UserId, UserOut, Users};
 use crate::{
-    auth::{SessionOut, Sessions},
     db::{
         Connection, Db,
         keyset::{Found, Key},
@@ -19,6 +18,7 @@ use crate::{
     owners::{OwnerOut, Owners},
     problem::Problem,
     profiles::{ProfileOut, Profiles},
+    sessions::{SessionOut, Sessions},
     tasks::{TaskOut, Tasks},
     wire::{Asked, List},
 };
@@ -28,6 +28,8 @@ use crate::{
 struct Head {
     exported_at: Timestamp,
     user: UserOut,
+    /// The address that waits to be confirmed.
+    new_email: Option<String>,
     profile: Option<ProfileOut>,
 }
 
@@ -91,8 +93,9 @@ pub async fn export(db: Data<Db>, me: UserId) -> Result<impl Stream<Item = Resul
 
 fn read_head(conn: &mut Connection, me: UserId) -> Result<Head, Problem> {
     let user = Users::of(me).show(conn)?.into();
+    let new_email = Users::of(me).new_email(conn)?;
     let profile = Profiles::of(me).find(conn)?.map(ProfileOut::from);
-    Ok(Head { exported_at: Timestamp::now(), user, profile })
+    Ok(Head { exported_at: Timestamp::now(), user, new_email, profile })
 }
 
 /// The next rows as text, with what stands around them, and where to go on.

@@ -10,10 +10,11 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 
-use super::{UserOut, Users, export::export, wire::UserPatch};
+use super::{UserOut, Users, export::export, repo::EmailChange, wire::UserPatch};
 use crate::{
     auth::CurrentUser,
     db::Db,
+    mail::Post,
     problem::Problem,
     wire::{Preconditions, Single, Valid},
 };
@@ -30,15 +31,24 @@ pub async fn update(
     only_if: Preconditions,
     body: Valid<UserPatch>,
     db: Data<Db>,
+    post: Data<Post>,
 ) -> Result<Single<UserOut>, Problem> {
-    let user = db.write(move |conn| Users::of(me.id).update(conn, &only_if, &body.0)).await?;
+    let update = move |conn: &mut _| Users::of(me.id).update(conn, &only_if, &body.0, || me.require_fresh_login());
+    let (user, change) = db.write(update).await?;
+    if change != EmailChange::None {
+        post.wake();
+    }
+    if change == EmailChange::Asked {
+        tracing::info!(target: "kennel::security", user_id = me.id.get(), "email_change_requested");
+    }
     Ok(user.into())
 }
 
-/// `DELETE /me`
+/// `DELETE /me`: everything goes, so the password must have been given a moment ago.
 pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    me.require_fresh_login()?;
     db.write(move |conn| Users::of(me.id).delete(conn, &only_if)).await?;
-    tracing::info!(user_id = me.id.get(), "account deleted");
+    tracing::info!(target: "kennel::security", user_id = me.id.get(), "account_deleted");
     Ok(HttpResponse::NoContent().finish())
 }
 

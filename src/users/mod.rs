@@ -1,13 +1,15 @@
 //! Accounts: who a user is, and what `/me` shows of it. How one becomes a user, and proves to be one, is in
 //! `auth`.
 
+mod account;
 mod export;
 pub mod handlers;
 mod repo;
 mod wire;
 
-pub use repo::{LoginKey, NewUser, Users};
-pub use wire::{Email, UserOut, Username, UsernameKey};
+pub use account::{AccountRow, ListedRow, LoginKey};
+pub use repo::{NewUser, UserRow, Users};
+pub use wire::{Email, SignupPolicy, UserOut, Username, UsernameKey};
 
 /// Stands for the table of users.
 pub enum User {}

@@ -1,5 +1,5 @@
 //! Queries about users. A user is found by itself ([`Users::of`]); before anybody is known there are only
-//! signing up and finding whom a login means.
+//! signing up and, in `account`, finding whom a login means.
 
 use diesel::{
     BoolExpressionMethods, Connection as _, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
@@ -13,8 +13,9 @@ use super::{
 use crate::{
     auth::password::PasswordHash,
     db::{Broken, Connection, OnConstraint, columns, schema::users, timestamp::Timestamp},
+    mail::{Letter, Mails},
     problem::{Kind, Problem},
-    wire::Preconditions,
+    wire::{Preconditions, Versions},
 };
 
 /// A user, as far as the user may see it.
@@ -60,30 +61,22 @@ impl NewUser {
     }
 }
 
-/// What a login names: an e-mail address has an `@`, a username never.
-pub enum LoginKey {
-    Username(String),
-    Email(String),
-}
-
-impl LoginKey {
-    #[must_use]
-    pub fn of(login: &str) -> Self {
-        if login.contains('@') { Self::Email(key(login)) } else { Self::Username(key(login)) }
-    }
-}
-
-/// What a login is checked against.
-pub struct Credentials {
-    pub id: UserId,
-    pub password_hash: PasswordHash,
-}
-
 const USERNAME_TAKEN: &str = "Another account has this username. Choose another one.";
 const EMAIL_TAKEN: &str = "Another account has this e-mail address. Log in with it, or use another one.";
 
+/// What became of an e-mail address in a change of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailChange {
+    /// Nothing was mailed.
+    None,
+    /// Another one is asked for.
+    Asked,
+    /// The present one is asked about again.
+    AskedAgain,
+}
+
 /// One user's own row.
-pub struct Users(UserId);
+pub struct Users(pub(super) UserId);
 
 impl Users {
     #[must_use]
@@ -91,11 +84,18 @@ impl Users {
         Self(user)
     }
 
-    /// Signs somebody up.
+    /// Makes an account, and queues the mail that asks whether the address is theirs.
     ///
     /// # Errors
     /// `username-taken`, `email-taken`.
     pub fn create(conn: &mut Connection, new: &NewUser) -> Result<UserRow, Problem> {
+        let user = Self::insert(conn, new)?;
+        let id = UserId::new(user.id).ok_or_else(|| Problem::internal("a user's id is not positive"))?;
+        Mails::of(id).queue(conn, Letter::Verify, &Email::stored(user.email.clone()))?;
+        Ok(user)
+    }
+
+    fn insert(conn: &mut Connection, new: &NewUser) -> Result<UserRow, Problem> {
         // A transaction of its own, so that after a broken constraint there is still one to look in.
         let insert = |conn: &mut Connection| {
             diesel::insert_into(users::table).values(new).returning(columns::<UserRow>()).get_result(conn)
@@ -107,46 +107,12 @@ impl Users {
         });
         match inserted {
             Err(problem) if [Kind::UsernameTaken, Kind::EmailTaken].contains(&problem.kind()) => {
-                Err(Self::taken(conn, new, problem.kind())?)
+                // A database names one broken constraint and chooses which; the row may be gone by now.
+                let taken = taken_by_others(conn, &new.username_key, &new.email_key, 0)?;
+                Err(taken.unwrap_or_else(|| Problem::new(problem.kind())))
             }
             result => result,
         }
-    }
-
-    /// What of a newcomer is taken. A database names one broken constraint and chooses which; the caller is
-    /// told of both, on every database alike. `named` is what it chose, should the row be gone by now.
-    fn taken(conn: &mut Connection, new: &NewUser, named: Kind) -> Result<Problem, Problem> {
-        let rows: Vec<(String, String)> = users::table
-            .filter(users::username_key.eq(&new.username_key).or(users::email_key.eq(&new.email_key)))
-            .select((users::username_key, users::email_key))
-            .load(conn)?;
-        let username = rows.iter().any(|(username_key, _)| *username_key == new.username_key);
-        let email = rows.iter().any(|(_, email_key)| *email_key == new.email_key);
-        Ok(match (username, email) {
-            (true, true) => Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN).at(
-                "/email",
-                "taken",
-                EMAIL_TAKEN,
-            ),
-            (true, false) => Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN),
-            (false, true) => Problem::new(Kind::EmailTaken).at("/email", "taken", EMAIL_TAKEN),
-            (false, false) => Problem::new(named),
-        })
-    }
-
-    /// Whom a login means, if there is such a user.
-    pub fn find_for_login(conn: &mut Connection, login: &LoginKey) -> Result<Option<Credentials>, Problem> {
-        let columns = (users::id, users::password_hash);
-        let found: Option<(i64, String)> = match login {
-            LoginKey::Username(key) => users::table.filter(users::username_key.eq(key)).select(columns).first(conn),
-            LoginKey::Email(key) => users::table.filter(users::email_key.eq(key)).select(columns).first(conn),
-        }
-        .optional()?;
-        let credentials = |(id, hash)| {
-            let id = UserId::new(id).ok_or_else(|| Problem::internal("a user's id is not positive"))?;
-            Ok(Credentials { id, password_hash: PasswordHash::stored(hash) })
-        };
-        found.map(credentials).transpose()
     }
 
     /// The user itself.
@@ -158,22 +124,79 @@ impl Users {
         found.ok_or_else(|| Problem::new(Kind::RevokedToken))
     }
 
-    /// Changes what `patch` names; nothing, if it names nothing.
+    /// Changes what `patch` names; nothing, if it names nothing. Another e-mail address is only asked for: it takes
+    /// effect when it is confirmed. The address that the user has calls off one that was asked for, and is asked about
+    /// again if it is not verified yet. Tells what became of the address. `may_change_email` says whether whoever asks
+    /// may do that.
     ///
     /// # Errors
-    /// `username-taken`, `precondition-failed`; `validation-failed` for another e-mail address.
+    /// That of `may_change_email`; `username-taken`, `email-taken`, `precondition-failed`; `too-many-requests` after
+    /// some mails in an hour.
     pub fn update(
         &self,
         conn: &mut Connection,
         only_if: &Preconditions,
         patch: &UserPatch,
-    ) -> Result<UserRow, Problem> {
+        may_change_email: impl FnOnce() -> Result<(), Problem>,
+    ) -> Result<(UserRow, EmailChange), Problem> {
         let present = self.show(conn)?;
-        let versions = only_if.versions(|| Ok(present.version))?;
-        if patch.email.as_ref().is_some_and(|email| email.key() != key(&present.email)) {
-            return Err(Problem::field("/email", "unchangeable", "The e-mail address of an account stays as it is."));
+        let is_other = |email: &&Email| email.key() != key(&present.email);
+        let new_email = patch.email.as_ref().filter(is_other);
+        if new_email.is_some() {
+            may_change_email()?;
         }
-        let Some(username) = &patch.username else { return Ok(present) };
+        let versions = only_if.versions(|| Ok(present.version))?;
+        let change = match (&patch.email, new_email) {
+            (None, _) => EmailChange::None,
+            (Some(_), Some(email)) => self.ask_for_email(conn, versions, email, patch.username.as_ref())?,
+            (Some(_), None) => {
+                self.call_off_email(conn)?;
+                // Whoever sends everything back with another name wants no mail.
+                let is_meant = patch.username.is_none() && present.verified_at.is_none();
+                if is_meant { self.ask_again(conn, &present)? } else { EmailChange::None }
+            }
+        };
+        let user = match &patch.username {
+            Some(username) => self.rename(conn, versions, username)?,
+            None => present,
+        };
+        Ok((user, change))
+    }
+
+    /// Asks for another address; what is seen of the user stays as it is. Who has the address in the end is decided
+    /// when it is confirmed; that somebody has it already, or the username, is said as a courtesy.
+    fn ask_for_email(
+        &self,
+        conn: &mut Connection,
+        versions: Versions,
+        email: &Email,
+        username: Option<&Username>,
+    ) -> Result<EmailChange, Problem> {
+        let username_key = username.map(Username::key).unwrap_or_default();
+        if let Some(taken) = taken_by_others(conn, &username_key, &email.key(), self.0.get())? {
+            return Err(taken);
+        }
+        Mails::of(self.0).may_queue(conn, Letter::Confirm)?;
+        let me = users::table.find(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        let present: Option<String> = diesel::update(me)
+            .set(users::new_email.eq(email.to_string()))
+            .returning(users::email)
+            .get_result(conn)
+            .optional()?;
+        let present = present.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))?;
+        Mails::of(self.0).queue(conn, Letter::Confirm, email)?;
+        Mails::of(self.0).queue(conn, Letter::EmailChanging, &Email::stored(present))?;
+        Ok(EmailChange::Asked)
+    }
+
+    /// Asks whether the present address is theirs, as after the sign-up.
+    fn ask_again(&self, conn: &mut Connection, present: &UserRow) -> Result<EmailChange, Problem> {
+        Mails::of(self.0).may_queue(conn, Letter::Verify)?;
+        Mails::of(self.0).queue(conn, Letter::Verify, &Email::stored(present.email.clone()))?;
+        Ok(EmailChange::AskedAgain)
+    }
+
+    fn rename(&self, conn: &mut Connection, versions: Versions, username: &Username) -> Result<UserRow, Problem> {
         let me = users::table.find(self.0.get()).filter(users::version.between(versions.least, versions.most));
         let changes = (
             users::username.eq(username.to_string()),
@@ -194,18 +217,42 @@ impl Users {
     /// # Errors
     /// `precondition-failed`.
     pub fn delete(&self, conn: &mut Connection, only_if: &Preconditions) -> Result<(), Problem> {
-        let versions = only_if.versions(|| Ok(self.show(conn)?.version))?;
+        let present = self.show(conn)?;
+        let versions = only_if.versions(|| Ok(present.version))?;
         let me = users::table.find(self.0.get()).filter(users::version.between(versions.least, versions.most));
         match diesel::delete(me).execute(conn)? {
             0 => Err(versions.unmet_or(Kind::RevokedToken)),
-            _ => Ok(()),
+            _ => Mails::forget(conn, &Email::stored(present.email)),
         }
     }
 
-    /// Stores the same password under other parameters.
-    pub fn rehash(&self, conn: &mut Connection, hash: &PasswordHash) -> Result<(), Problem> {
-        let me = users::table.find(self.0.get());
-        let _rows = diesel::update(me).set(users::password_hash.eq(hash.as_str())).execute(conn)?;
-        Ok(())
+    /// The address that the user wants and has not confirmed yet.
+    pub fn new_email(&self, conn: &mut Connection) -> Result<Option<String>, Problem> {
+        let address: Option<Option<String>> =
+            users::table.find(self.0.get()).select(users::new_email).first(conn).optional()?;
+        Ok(address.flatten())
     }
+}
+
+/// Whether others than `me` have a username or an e-mail address; the caller is told of both, on every database alike.
+fn taken_by_others(
+    conn: &mut Connection,
+    username_key: &str,
+    email_key: &str,
+    me: i64,
+) -> Result<Option<Problem>, Problem> {
+    let rows: Vec<(String, String)> = users::table
+        .filter(users::username_key.eq(username_key).or(users::email_key.eq(email_key)))
+        .filter(users::id.ne(me))
+        .select((users::username_key, users::email_key))
+        .load(conn)?;
+    let username = rows.iter().any(|(username, _)| *username == username_key);
+    let email = rows.iter().any(|(_, email)| *email == email_key);
+    let username_taken = || Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN);
+    Ok(match (username, email) {
+        (true, true) => Some(username_taken().at("/email", "taken", EMAIL_TAKEN)),
+        (true, false) => Some(username_taken()),
+        (false, true) => Some(Problem::new(Kind::EmailTaken).at("/email", "taken", EMAIL_TAKEN)),
+        (false, false) => None,
+    })
 }

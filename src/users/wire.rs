@@ -1,6 +1,6 @@
 //! Usernames and e-mail addresses, and the user as it is shown to itself.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,6 +11,27 @@ use crate::{
     db::timestamp::Timestamp,
     wire::{Fault, Fields, FromBody, Single, text::Rule},
 };
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignupPolicy {
+    /// Anybody.
+    Open,
+    /// Only who has the command line.
+    Closed,
+}
+
+impl FromStr for SignupPolicy {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "open" => Ok(Self::Open),
+            "closed" => Ok(Self::Closed),
+            _ => Err(()),
+        }
+    }
+}
 
 /// Names that would look like ours, or like a path.
 const RESERVED: &[&str] = &[
@@ -117,7 +138,15 @@ impl Email {
         }
     }
 
-    pub(super) fn key(&self) -> String {
+    /// One that was stored.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The spelling by which it is found.
+    #[must_use]
+    pub fn key(&self) -> String {
         key(&self.0)
     }
 }

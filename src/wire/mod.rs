@@ -25,4 +25,4 @@ pub use page::{Asked, CanonicalPath, List, Listed, Page};
 pub use patch::Patch;
 pub use query::{FromQuery, Queried, Query, Search, unknown_parameter};
 pub use reference::{Reference, read_fields};
-pub use valid::{BODY_LIMIT, Valid, read_json};
+pub use valid::{BODY_LIMIT, Optional, Valid, read_json};

@@ -12,7 +12,6 @@ use actix_web::{
     http::header::{self, HeaderName, HeaderValue},
     web::Data,
 };
-use aws_lc_rs::hmac;
 use serde::Serialize;
 
 use super::{
@@ -20,7 +19,7 @@ use super::{
     query::{FromQuery, Query, Refusal},
 };
 use crate::{
-    auth::keys::Keys,
+    auth::{keys::Keys, signer::Signer},
     db::{
         Connection, Db,
         keyset::{Direction, Found, Key, Sort, Term, Window},
@@ -161,8 +160,8 @@ fn bound_to(request: &HttpRequest) -> String {
     )
 }
 
-fn cursor_key(request: &HttpRequest) -> Option<&hmac::Key> {
-    request.app_data::<Data<Keys>>().map(|keys| &keys.cursor)
+fn cursor_key(request: &HttpRequest) -> Option<&Signer> {
+    request.app_data::<Data<Keys>>().map(|keys| &keys.cursors)
 }
 
 /// A page of a list, on its way out.

@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -18,12 +18,18 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Value};
 
 use super::{fields::FromBody, reference::read_fields};
-use crate::problem::{Kind, Problem};
+use crate::{
+    auth::gate::readmit,
+    problem::{Kind, Problem},
+};
 
 /// The most that a body may have, in bytes.
 pub const BODY_LIMIT: usize = 65_536;
 /// How long a whole body may take to arrive; actix itself has no such limit.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a body may take before it is looked at again who sends it. Nearly all come with their headers.
+const BODY_PROMPTNESS: Duration = Duration::from_millis(100);
 
 /// A body that was read, parsed and found acceptable.
 pub struct Valid<T>(pub T);
@@ -39,6 +45,28 @@ impl<T: FromBody> FromRequest for Valid<T> {
     }
 }
 
+/// A body that may be left away.
+pub struct Optional<T>(pub Option<T>);
+
+impl<T: FromBody> FromRequest for Optional<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let body = collect_in_time(&request, &mut payload).await?;
+            if body.is_empty() {
+                return Ok(Self(None));
+            }
+            admit(request.headers())?;
+            let json = parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))?;
+            read_fields(&request, json).await.map(|body| Self(Some(body)))
+        })
+    }
+}
+
 /// Reads the body of a request as JSON.
 ///
 /// # Errors
@@ -46,11 +74,10 @@ impl<T: FromBody> FromRequest for Valid<T> {
 pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Value, Problem>> + use<> {
     let admitted = admit(request.headers());
     let mut payload = payload.take();
+    let request = request.clone();
     async move {
         admitted?;
-        let body = tokio::time::timeout(BODY_PATIENCE, collect(&mut payload))
-            .await
-            .map_err(|_| Problem::new(Kind::RequestTimeout))??;
+        let body = collect_in_time(&request, &mut payload).await?;
         parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))
     }
 }
@@ -84,6 +111,16 @@ fn is_json(content_type: &str) -> bool {
             }
             _ => true,
         })
+}
+
+async fn collect_in_time(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, Problem> {
+    let began = Instant::now();
+    let body = tokio::time::timeout(BODY_PATIENCE, collect(payload)).await;
+    let body = body.map_err(|_| Problem::new(Kind::RequestTimeout))??;
+    if began.elapsed() > BODY_PROMPTNESS {
+        readmit(request).await?;
+    }
+    Ok(body)
 }
 
 async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::co_owners::{dog_path, family};
-use crate::every_route::NEVER;
+use crate::support::walk::NEVER;
 use crate::support::{App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {

@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::every_route::NEVER;
+use crate::support::walk::NEVER;
 use crate::support::{Actor, App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {

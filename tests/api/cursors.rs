@@ -5,10 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use crate::every_route::make_everything;
 use crate::pages::follow;
 use crate::searching::encoded;
 use crate::support::contract::contract;
+use crate::support::walk::make_everything;
 use crate::support::{Actor, App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::every_route::NEVER;
+use crate::support::walk::NEVER;
 use crate::support::{App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {

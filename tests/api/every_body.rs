@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::every_route::{body, call, path, row};
 use crate::support::contract::{Operation, contract, fields};
+use crate::support::walk::{body, call, path, row};
 use crate::support::{Actor, Answer, App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -26,11 +26,13 @@ fn each_body(app: &App, mut told: impl FnMut(&Actor<'_>, &Operation, &str, Value
     let alice = app.sign_in("alice");
     for operation in &contract().operations {
         let Some(mut body) = body(operation, |name| row(&alice, name)) else { continue };
+        // Whoever is logged out is nobody whom the others need.
+        let actor = if operation.id == "logout" { app.anon() } else { alice.clone() };
         if operation.id == "signup" {
             body["username"] = json!("zoe");
             body["email"] = json!("zoe@example.com");
         }
-        told(&alice, operation, &path(operation, |name| row(&alice, name)), body);
+        told(&actor, operation, &path(operation, |name| row(&alice, name)), body);
     }
 }
 
@@ -39,6 +41,10 @@ fn each_text(app: &App, texts: impl Fn(&str) -> Vec<Vec<u8>>, told: impl Fn(Answ
     each_body(app, |alice, operation, path, body| {
         let rows = app.database.rows();
         for text in texts(&body.to_string()) {
+            // That is no body at all.
+            if text.is_empty() && operation.may_have_no_body() {
+                continue;
+            }
             let headers = [("Content-Type", "application/json")];
             told(alice.send(&operation.method, path, &headers, Some(&text)), &text);
         }
@@ -46,13 +52,20 @@ fn each_text(app: &App, texts: impl Fn(&str) -> Vec<Vec<u8>>, told: impl Fn(Answ
     });
 }
 
+/// Whether the body was taken for what it is. (That a token in it is no good has to be found out first.)
+fn is_understood(answer: &Answer) -> bool {
+    let is_refused = [400, 413, 415, 422].contains(&answer.status);
+    !is_refused || answer.json["type"] == "/problems/invalid-or-used-token"
+}
+
 /// Without this the other sentences would prove nothing.
 fn a_good_body_is_good(app: &App) {
     each_body(app, |alice, operation, path, body| {
         let answer = call(alice, operation, path, Some(&body));
-        // The example's password is not alice's.
-        assert_eq!(answer.status / 100, if operation.id == "login" { 4 } else { 2 }, "{answer}");
-        assert!(![400, 413, 415, 422].contains(&answer.status), "{answer}");
+        // The example's password is not alice's, and no token is from here.
+        let is_refused = ["login", "refresh", "reset_password", "verify_email"].contains(&operation.id.as_str());
+        assert_eq!(answer.status / 100, if is_refused { 4 } else { 2 }, "{answer}");
+        assert!(is_understood(&answer), "{answer}");
     });
 }
 
@@ -162,7 +175,7 @@ fn a_json_body_may_say_that_it_is_in_utf_8(app: &App) {
             }
             let headers = [("Content-Type", media_type), ("Content-Encoding", "identity")];
             let answer = alice.send(&operation.method, path, &headers, Some(body.to_string().as_bytes()));
-            assert!(![400, 415, 422].contains(&answer.status), "{media_type}: {answer}");
+            assert!(is_understood(&answer), "{media_type}: {answer}");
         }
     });
 }
@@ -178,7 +191,7 @@ fn a_body_above_the_limit_is_413(app: &App) {
         }
         assert_eq!(app.database.rows(), rows, "{}", operation.id);
         let at_the_limit = alice.send_text(&operation.method, path, &padded(65_536));
-        assert!(![400, 413, 422].contains(&at_the_limit.status), "{at_the_limit}");
+        assert!(is_understood(&at_the_limit), "{at_the_limit}");
     });
 }
 
@@ -223,7 +236,7 @@ fn read_only_fields_are_ignored_whatever_they_hold(app: &App) {
                 body["email"] = json!(format!("zoe-{number}@example.com"));
             }
             let answer = call(alice, operation, path, Some(&body));
-            assert!(![400, 422].contains(&answer.status), "{answer}");
+            assert!(is_understood(&answer), "{answer}");
         }
     });
 }

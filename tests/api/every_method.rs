@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::every_route::{body, call, path, row, rows};
+use kennel::app::nothing_extra;
+
 use crate::support::contract::{Operation, contract, fields};
-use crate::support::{Actor, App, Sentence, sentences};
+use crate::support::walk::{body, call, is_private, path, row, rows};
+use crate::support::{Actor, App, Database, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -16,6 +18,7 @@ pub fn sentences() -> Vec<Sentence> {
         whatever_admits_the_answers_type_is_accepted,
         a_query_parameter_that_an_operation_does_not_know_is_refused,
         a_path_that_does_not_exist_is_404_with_every_method,
+        with_its_quota_used_up_every_operation_that_is_counted_is_429,
     ]
 }
 
@@ -157,4 +160,25 @@ fn a_path_that_does_not_exist_is_404_with_every_method(app: &App) {
             assert!(method == "HEAD" || answer.json["type"] == "/problems/not-found", "{answer}");
         }
     }
+}
+
+/// An address and a user that have nothing left; the address is another one than that of whoever gets things ready.
+fn with_its_quota_used_up_every_operation_that_is_counted_is_429(scene: &Database) {
+    let rates = [("USER_RATE", "300/1h"), ("IP_RATE", "300/1h")];
+    let app = App::with(Database::fresh(scene.engine), &rates, nothing_extra);
+    let alice = app.sign_in("alice");
+    alice.go_public();
+    let hers = rows(&alice);
+    let requests: Vec<_> = contract().operations.iter().map(|one| (one, path(one, &hers), body(one, &hers))).collect();
+    let elsewhere = app.from(1);
+    let anybody = elsewhere.anon();
+    while alice.get("/me").status == 200 || anybody.get("/dogs").status == 200 {}
+    let before = app.database.rows();
+    for (operation, path, body) in requests {
+        let actor = if is_private(operation) { &alice } else { &anybody };
+        let answer = call(actor, operation, &path, body.as_ref());
+        let is_counted = operation.statuses().iter().any(|status| status == "429");
+        assert_eq!(answer.status == 429, is_counted, "{answer}");
+    }
+    assert_eq!(app.database.rows(), before);
 }

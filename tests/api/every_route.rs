@@ -2,14 +2,12 @@
 //! the gate, the neighbours, and that the router and the contract are one. (The law of shape is in
 //! `every_method.rs` and `every_body.rs`, the law of coverage in `main.rs`.)
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
 use kennel::problem::Kind;
 use serde_json::{Value, json};
 
-use crate::support::contract::{Operation, contract, fields};
-use crate::support::{Actor, Answer, App, Repository, Sentence, schema, sentences};
+use crate::support::contract::{contract, fields};
+use crate::support::walk::{NEVER, body, call, id_fields, is_private, make_everything, path, row, rows};
+use crate::support::{App, Repository, Sentence, schema, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -25,83 +23,6 @@ pub fn sentences() -> Vec<Sentence> {
         the_examples_of_the_contract_are_as_it_says,
         what_needs_a_token_is_what_is_private,
     ]
-}
-
-/// A new row of this actor's, for a path parameter or body field of this name: a new kind of row needs a line.
-pub fn row(actor: &Actor<'_>, name: &str) -> Value {
-    match name {
-        "owner_id" | "co_owner_ids" => json!(actor.owner("Ann")),
-        "dog_id" => json!(actor.dog("Rex", actor.owner("Ann"))),
-        "task_id" => json!(actor.task("Walk")),
-        "username" => actor.get("/me").expect(200).json["username"].clone(),
-        other => panic!("how to make a row for {other:?} must be said here"),
-    }
-}
-
-/// A row of this actor's for each name, made when it is first asked for.
-pub fn rows<'a>(actor: &'a Actor<'a>) -> impl Fn(&str) -> Value + 'a {
-    let made = RefCell::new(BTreeMap::new());
-    move |name| made.borrow_mut().entry(name.to_owned()).or_insert_with(|| row(actor, name)).clone()
-}
-
-/// An id that no row has had.
-pub const NEVER: i64 = 9_000_000_000_000_000_000;
-
-/// The operation's path with an id for each of its parameters.
-pub fn path(operation: &Operation, id: impl Fn(&str) -> Value) -> String {
-    let fill = |path: String, name: &str| {
-        let id = id(name);
-        path.replace(&format!("{{{name}}}"), &id.as_str().map_or_else(|| id.to_string(), str::to_owned))
-    };
-    operation.path_parameters().into_iter().fold(operation.path.clone(), fill)
-}
-
-/// The fields of the operation's body that name a row (`_id`) or several (`_ids`).
-pub fn id_fields(operation: &Operation) -> Vec<String> {
-    let Some(schema) = operation.body_schema() else { return Vec::new() };
-    let schema = contract().at(&schema).1;
-    let named = fields(&schema["properties"])
-        .filter(|(name, _)| name.ends_with("_id") || name.ends_with("_ids"))
-        .filter(|(_, field)| contract().resolve(field)["readOnly"] != true);
-    named.map(|(name, _)| name.clone()).collect()
-}
-
-/// A good body, if the operation takes one: the contract's first example, about rows that `id` gives.
-pub fn body(operation: &Operation, id: impl Fn(&str) -> Value) -> Option<Value> {
-    operation.body_schema()?;
-    let mut body = operation.body_examples().into_iter().next().expect("an example of the body");
-    for name in id_fields(operation) {
-        match &body[&name] {
-            Value::Number(_) => body[&name] = id(&name),
-            Value::Array(ids) if !ids.is_empty() => body[&name] = json!([id(&name)]),
-            _ => {}
-        }
-    }
-    Some(body)
-}
-
-pub fn call(actor: &Actor<'_>, operation: &Operation, path: &str, body: Option<&Value>) -> Answer {
-    match body {
-        Some(body) => actor.send_json(&operation.method, path, body),
-        None => actor.send(&operation.method, path, &[], None),
-    }
-}
-
-pub fn is_private(operation: &Operation) -> bool {
-    ["/me", "/dogowner"]
-        .iter()
-        .any(|area| operation.path.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-}
-
-/// Makes some of everything that can be made, each with a key.
-pub fn make_everything(actor: &Actor<'_>) {
-    let makes = |operation: &&Operation| is_private(operation) && ["POST", "PUT"].contains(&operation.method.as_str());
-    for operation in contract().operations.iter().filter(makes) {
-        let (path, body) = (path(operation, |name| row(actor, name)), body(operation, |name| row(actor, name)));
-        let key = [("Idempotency-Key", operation.id.as_str())];
-        let answer = actor.ask(&operation.method, &path, &key, body.as_ref());
-        assert_eq!(answer.status / 100, 2, "{answer}");
-    }
 }
 
 /// Whose rows are anywhere in this.
@@ -190,9 +111,8 @@ fn a_list_of_mine_holds_no_row_of_a_neighbours(app: &App) {
 }
 
 fn whoever_leaves_takes_everything_along_and_nothing_else(app: &App) {
-    let everything = || app.database.tables().iter().flat_map(|table| app.database.rows_of(table)).collect::<Vec<_>>();
     make_everything(&app.sign_in("bob"));
-    let without_her = everything();
+    let without_her = app.database.everything();
     let alice = app.sign_in("alice");
     make_everything(&alice);
     let (id, columns) = (alice.id(), schema::columns(&app.database));
@@ -201,7 +121,7 @@ fn whoever_leaves_takes_everything_along_and_nothing_else(app: &App) {
     assert_eq!(hers().collect::<Vec<_>>(), tables.iter().collect::<Vec<_>>(), "she has some of everything");
     alice.delete("/me").expect(204);
     assert_eq!(hers().count(), 0, "{:?}", hers().collect::<Vec<_>>());
-    assert_eq!(everything(), without_her);
+    assert_eq!(app.database.everything(), without_her);
 }
 
 fn the_aliases_answer_as_the_plural_paths_do(app: &App) {

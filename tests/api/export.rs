@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::every_route::make_everything;
 use crate::support::contract::contract;
+use crate::support::walk::make_everything;
 use crate::support::{Actor, App, Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {

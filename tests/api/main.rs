@@ -4,7 +4,8 @@
 //! A file of sentences is a room's (`owners.rs`), a topic's (`tokens.rs`, `paths.rs`), a law's (`every_route.rs`),
 //! or the house's own bookkeeping (`house.rs`). What they stand on is in `support/`. `cargo test --test api -- owners` tells the sentences with
 //! `owners` in their names. Where PostgreSQL is not installed its half is left out, loudly; with
-//! `KENNEL_TEST_REQUIRE_POSTGRES=1` that fails the run.
+//! `KENNEL_TEST_REQUIRE_POSTGRES=1` that fails the run. So it is with the mail server (aiosmtpd) and
+//! `KENNEL_TEST_REQUIRE_SMTP=1`.
 
 #![allow(
     clippy::expect_used,
@@ -15,23 +16,44 @@
 )]
 
 mod bodies;
+mod budgets;
 mod co_owner_ids;
 mod co_owners;
+mod cookie;
+mod cors;
 mod crowds;
 mod cursors;
 mod dogs;
+mod email;
+mod events;
 mod every_body;
 mod every_method;
 mod every_route;
 mod expand;
 mod export;
+mod foreign_pages;
+mod fresh_login;
+mod guessing;
 mod headers;
+mod held_back;
 mod histories;
 mod house;
+mod key_rotation;
+mod locks;
 mod login;
 mod logout;
+mod mail;
+mod mail_failures;
+mod mail_outbox;
+mod mail_privacy;
+mod mail_tokens;
+mod mail_transport;
+mod many_guesses;
 mod me;
 mod migrate;
+mod my_sessions;
+mod new_email;
+mod new_password;
 mod overload;
 mod owners;
 mod pages;
@@ -42,12 +64,19 @@ mod plans;
 mod preconditions;
 mod profile;
 mod properties;
+mod proxies;
 mod public;
 mod public_pages;
+mod quotas;
 mod readme;
+mod recovery;
+mod refresh;
 mod retries;
+mod rotation;
 mod schemas;
 mod searching;
+mod secrets;
+mod settings;
 mod shutdown;
 mod signup;
 mod sorting;
@@ -57,6 +86,7 @@ mod support;
 mod system;
 mod tasks;
 mod tokens;
+mod user_command;
 mod values;
 mod weak_passwords;
 
@@ -66,7 +96,7 @@ use std::thread;
 
 use libtest_mimic::Arguments;
 
-use support::{Engine, Sentence, contract, postgres, sentence};
+use support::{Engine, Sentence, contract, postgres, sentence, smtp};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -74,9 +104,13 @@ fn main() -> ExitCode {
     let threads = thread::available_parallelism().map_or(4, |cores| 2 * cores.get());
     arguments.test_threads.get_or_insert(threads);
     let engines = Engine::at_hand();
-    if !engines.contains(&Engine::Postgres) && !arguments.list {
-        eprintln!("\n!!! PostgreSQL (initdb, postgres) was not found: NOTHING IS TESTED ON IT !!!\n");
-        if env::var("KENNEL_TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1") {
+    let lacking = [
+        (engines.contains(&Engine::Postgres), "PostgreSQL (initdb, postgres)", "KENNEL_TEST_REQUIRE_POSTGRES"),
+        (smtp::is_installed(), "A real mail server (Python's aiosmtpd)", "KENNEL_TEST_REQUIRE_SMTP"),
+    ];
+    for (_, what, required) in lacking.into_iter().filter(|(is_there, ..)| !is_there && !arguments.list) {
+        eprintln!("\n!!! {what} was not found: NOTHING IS TESTED ON IT !!!\n");
+        if env::var(required).is_ok_and(|value| value == "1") {
             return ExitCode::FAILURE;
         }
     }
@@ -92,23 +126,44 @@ fn main() -> ExitCode {
 fn sentences() -> Vec<Sentence> {
     [
         bodies::sentences(),
+        budgets::sentences(),
         co_owner_ids::sentences(),
         co_owners::sentences(),
+        cookie::sentences(),
+        cors::sentences(),
         crowds::sentences(),
         cursors::sentences(),
         dogs::sentences(),
+        email::sentences(),
+        events::sentences(),
         every_body::sentences(),
         every_method::sentences(),
         every_route::sentences(),
         expand::sentences(),
         export::sentences(),
+        foreign_pages::sentences(),
+        fresh_login::sentences(),
+        guessing::sentences(),
         headers::sentences(),
+        held_back::sentences(),
         histories::sentences(),
         house::sentences(),
+        key_rotation::sentences(),
+        locks::sentences(),
         login::sentences(),
         logout::sentences(),
+        mail::sentences(),
+        mail_failures::sentences(),
+        mail_outbox::sentences(),
+        mail_privacy::sentences(),
+        mail_tokens::sentences(),
+        mail_transport::sentences(),
+        many_guesses::sentences(),
         me::sentences(),
         migrate::sentences(),
+        my_sessions::sentences(),
+        new_email::sentences(),
+        new_password::sentences(),
         overload::sentences(),
         owners::sentences(),
         pages::sentences(),
@@ -119,12 +174,19 @@ fn sentences() -> Vec<Sentence> {
         preconditions::sentences(),
         profile::sentences(),
         properties::sentences(),
+        proxies::sentences(),
         public::sentences(),
         public_pages::sentences(),
+        quotas::sentences(),
         readme::sentences(),
+        recovery::sentences(),
+        refresh::sentences(),
         retries::sentences(),
+        rotation::sentences(),
         schemas::sentences(),
         searching::sentences(),
+        secrets::sentences(),
+        settings::sentences(),
         shutdown::sentences(),
         signup::sentences(),
         sorting::sentences(),
@@ -133,6 +195,7 @@ fn sentences() -> Vec<Sentence> {
         system::sentences(),
         tasks::sentences(),
         tokens::sentences(),
+        user_command::sentences(),
         values::sentences(),
     ]
     .into_iter()

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpResponse, rt};
-use kennel::auth::password::Hasher;
+use kennel::auth::hasher::Hasher;
 use kennel::db::Db;
 use serde_json::json;
 
@@ -75,10 +75,19 @@ async fn flood(park: &str, job: impl Fn(Arc<Park>) -> Job) -> HttpResponse {
 }
 
 /// The park comes last, so that it is opened before the server is waited for.
-fn flooded(database: &Database, what: &str) -> (App, Keeper) {
-    let app = App::with(Database::fresh(database.engine), &[], routes);
+fn flooded(database: &Database, what: &str, settings: &[(&str, &str)]) -> (App, Keeper) {
+    let app = App::with(Database::fresh(database.engine), settings, routes);
     let name = format!("{what}-{}", app.address.port());
     (app, Keeper(Park::named(&name)))
+}
+
+/// A server with these settings whose hashers [`flood_hashers_now`] keeps busy.
+pub fn with_floods(database: &Database, settings: &[(&str, &str)]) -> (App, Keeper) {
+    flooded(database, "flood-hashers", settings)
+}
+
+pub fn flood_hashers_now(app: &App) {
+    flood_now(app, "flood-hashers");
 }
 
 fn flood_now(app: &App, what: &str) {
@@ -86,7 +95,7 @@ fn flood_now(app: &App, what: &str) {
 }
 
 fn with_the_readers_flooded_reads_are_503_and_afterwards_all_is_well(database: &Database) {
-    let (app, park) = flooded(database, "flood-readers");
+    let (app, park) = flooded(database, "flood-readers", &[]);
     let alice = app.sign_in("alice");
     flood_now(&app, "flood-readers");
     for path in ["/dogowner/owners", "/me"] {
@@ -104,7 +113,7 @@ fn with_the_readers_flooded_reads_are_503_and_afterwards_all_is_well(database: &
 }
 
 fn with_the_hashers_flooded_logins_are_503_and_everything_else_goes_on(database: &Database) {
-    let (app, park) = flooded(database, "flood-hashers");
+    let (app, park) = with_floods(database, &[]);
     let alice = app.sign_in("alice");
     flood_now(&app, "flood-hashers");
     let login = json!({"username": "alice", "password": PASSWORD});
@@ -120,7 +129,7 @@ fn with_the_hashers_flooded_logins_are_503_and_everything_else_goes_on(database:
 
 /// That the time is the same is measured by `benches/login_timing.rs`; this is why it is.
 fn a_login_with_an_unknown_name_takes_a_hash_like_any_other(database: &Database) {
-    let (app, _park) = flooded(database, "flood-hashers");
+    let (app, _park) = with_floods(database, &[]);
     app.sign_in("alice");
     flood_now(&app, "flood-hashers");
     let log_in = |name: &str| {

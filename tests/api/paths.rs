@@ -1,7 +1,7 @@
 //! Paths that try to be others: no spelling gets past the gate, and only an id is an id.
 
-use crate::every_route::NEVER;
 use crate::support::contract::contract;
+use crate::support::walk::NEVER;
 use crate::support::{App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -166,8 +166,11 @@ fn only_a_number_in_plain_digits_is_an_id(app: &App) {
             if no_id == "9223372036854775807" || no_id == "1" {
                 continue;
             }
-            let methods = if room == "/dogs" { &["GET"][..] } else { &["GET", "PATCH", "DELETE"] };
-            for method in methods {
+            let is_of_a_row = |path: &str| {
+                path.strip_prefix(room).is_some_and(|rest| rest.starts_with("/{") && rest.matches('/').count() == 1)
+            };
+            let of_rows = contract().operations.iter().filter(|operation| is_of_a_row(&operation.path));
+            for method in of_rows.map(|operation| &operation.method).filter(|method| *method != "PUT") {
                 let request = format!(
                     "{method} {room}/{no_id} HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\n\
                      Authorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}",

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::every_route::{body, is_private, make_everything, path, row};
 use crate::sorting::sorts;
 use crate::support::contract::{Operation, contract};
 use crate::support::recorder::Recorder;
+use crate::support::walk::{body, is_private, make_everything, path, row};
 use crate::support::{Actor, App, Database, Engine, Sentence, schema, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -34,8 +34,9 @@ const SETTINGS: [&str; 4] = [
     "SET enable_sort = off",
 ];
 
-/// The list of everything that is public is a part of this index from the beginning, and has no key.
-const WHOLE: &str = "dogs_public";
+/// Indexes of which a part from the beginning is the answer, without a key: everything that is public, and the mails
+/// that are to be sent.
+const WHOLE: [&str; 2] = ["dogs_public", "mails_to_send"];
 
 /// Fails if the database would read a whole table for one of the queries, or sort what an index could have sorted.
 #[track_caller]
@@ -60,7 +61,11 @@ fn hold(app: &App, asked: &str, queries: &[String], sorted_by_an_index: bool) {
                     step.starts_with("Seq Scan") || by_index && !next.contains("Index Cond:")
                 }
             };
-            assert!(!reads_all || step.contains(WHOLE), "{}", words("a table is read from end to end"));
+            assert!(
+                !reads_all || WHOLE.iter().any(|index| step.contains(index)),
+                "{}",
+                words("a table is read from end to end")
+            );
             let sorts = step.contains("TEMP B-TREE") || step.starts_with("Sort ");
             let is_the_page = query.contains(" LIMIT ");
             assert!(!(sorts && is_the_page && sorted_by_an_index), "{}", words("rows are sorted"));
@@ -271,7 +276,7 @@ fn a_page_takes_as_many_queries_whatever_is_on_it(database: &Database) {
         paths.each_ref().map(|path| {
             drop(recorder.take());
             alice.get(path).expect(200);
-            recorder.take().len()
+            recorder.count()
         })
     };
     let few = counts();

@@ -6,8 +6,8 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::every_route::{NEVER, body, path, row};
 use crate::support::contract::{Operation, contract};
+use crate::support::walk::{NEVER, body, path, row};
 use crate::support::{Actor, App, Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -29,7 +29,7 @@ pub fn sentences() -> Vec<Sentence> {
 
 /// The operations of the contract on single rows: reads, and edits.
 fn reads() -> impl Iterator<Item = &'static Operation> {
-    let private = contract().operations.iter().filter(|operation| crate::every_route::is_private(operation));
+    let private = contract().operations.iter().filter(|operation| crate::support::walk::is_private(operation));
     private.filter(|operation| operation.method == "GET" && operation.knows_header("If-None-Match"))
 }
 
@@ -73,7 +73,7 @@ fn whatever_shows_a_row_that_i_can_edit_shows_its_version(app: &App) {
 
 fn every_edit_of_a_row_takes_preconditions(_: &Repository) {
     let paths_with = |method: &str| -> BTreeSet<_> {
-        let private = contract().operations.iter().filter(|operation| crate::every_route::is_private(operation));
+        let private = contract().operations.iter().filter(|operation| crate::support::walk::is_private(operation));
         private.filter(|operation| operation.method == method).map(|operation| operation.path.as_str()).collect()
     };
     let edited = &paths_with("PUT") | &paths_with("PATCH");
@@ -210,7 +210,7 @@ fn a_new_row_comes_with_its_first_version(app: &App) {
     let creations = contract()
         .operations
         .iter()
-        .filter(|operation| operation.method == "POST" && crate::every_route::is_private(operation));
+        .filter(|operation| operation.method == "POST" && crate::support::walk::is_private(operation));
     for operation in creations {
         let body = body(operation, |name| row(&alice, name));
         let created = alice.ask("POST", &operation.path, &[], body.as_ref()).expect(201);
@@ -281,7 +281,7 @@ fn no_edit_is_lost_however_many_there_are(app: &App) {
 
 fn a_list_has_no_version(app: &App) {
     let alice = app.sign_in("alice");
-    let private = contract().lists().filter(|operation| crate::every_route::is_private(operation));
+    let private = contract().lists().filter(|operation| crate::support::walk::is_private(operation));
     for list in private.chain([contract().operation("show_export")]) {
         let path = path(list, |name| row(&alice, name));
         for tag in ["*", "\"1\"", "nonsense"] {

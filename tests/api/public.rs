@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, Datelike, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::every_route::NEVER;
 use crate::pages::follow;
+use crate::support::walk::NEVER;
 use crate::support::{App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {

@@ -113,6 +113,7 @@ fn json_shape(name: &str, value: &Value) -> Value {
         Value::Array(items) => items.iter().map(|item| json_shape("", item)).collect(),
         Value::Number(_) if name == "id" || name.ends_with("_id") => "an id".into(),
         Value::String(_) if name == "request_id" => "a request id".into(),
+        Value::String(_) if name == "refresh_token" => "a refresh token".into(),
         Value::String(text) => text_shape(text).into(),
         other => other.clone(),
     }

@@ -5,9 +5,9 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::every_route::{body, is_private, row};
 use crate::support::contract::{Operation, contract};
-use crate::support::{Actor, Answer, App, Engine, Sentence, sentences};
+use crate::support::walk::{body, is_private, row};
+use crate::support::{Actor, Answer, App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -261,26 +261,17 @@ fn without_a_key_each_request_makes_a_row(app: &App) {
     assert_eq!(app.database.count("idempotency_keys"), 0);
 }
 
-/// Lets the remembered answers be so many seconds older.
-pub fn age(database: &crate::support::Database, seconds: u32) {
-    let older = match database.engine {
-        Engine::Sqlite => format!("created_at - {seconds} * 1000000"),
-        Engine::Postgres => format!("created_at - INTERVAL '{seconds} seconds'"),
-    };
-    database.execute(&format!("UPDATE idempotency_keys SET created_at = {older}")).expect("they are older");
-}
-
 fn after_a_day_a_key_is_new(app: &App) {
     let alice = app.sign_in("alice");
     let body = json!({"name": "Ann"});
     let first = post(&alice, "/dogowner/owners", "one", &body).expect(201);
-    age(&app.database, 24 * 60 * 60 - 120);
+    app.database.put_back("created_at", "idempotency_keys", 24 * 60 * 60 - 120);
     given_again(&first, &post(&alice, "/dogowner/owners", "one", &body));
-    age(&app.database, 121);
+    app.database.put_back("created_at", "idempotency_keys", 121);
     let second = post(&alice, "/dogowner/owners", "one", &body).expect(201);
     assert_ne!(second.id(), first.id());
     given_again(&second, &post(&alice, "/dogowner/owners", "one", &body));
-    age(&app.database, 24 * 60 * 60);
+    app.database.put_back("created_at", "idempotency_keys", 24 * 60 * 60);
     let third = post(&alice, "/dogowner/tasks", "one", &json!({"name": "Walk"})).expect(201);
     given_again(&third, &post(&alice, "/dogowner/tasks", "one", &json!({"name": "Walk"})));
 }
@@ -289,7 +280,7 @@ fn of_ten_at_once_under_an_old_key_one_makes_a_row(app: &App) {
     let alice = app.sign_in("alice");
     let body = json!({"name": "Ann"});
     post(&alice, "/dogowner/owners", "one", &body).expect(201);
-    age(&app.database, 24 * 60 * 60);
+    app.database.put_back("created_at", "idempotency_keys", 24 * 60 * 60);
     let answers = at_once(&alice, "/dogowner/owners", "one", &vec![body; 10]);
     assert!(answers.iter().all(|answer| answer.status == 201 && answer.body == answers[0].body));
     assert_eq!(app.database.count("owners"), 2);

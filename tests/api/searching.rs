@@ -3,9 +3,9 @@
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::every_route::{body, rows};
 use crate::pages::follow;
 use crate::support::contract::contract;
+use crate::support::walk::{body, rows};
 use crate::support::{Actor, App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 
-use crate::every_route::{body, rows};
 use crate::pages::follow;
 use crate::support::contract::contract;
+use crate::support::walk::{body, rows};
 use crate::support::{Actor, App, Engine, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {

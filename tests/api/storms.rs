@@ -7,7 +7,6 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::retries::age;
 use crate::support::process::{Program, Running};
 use crate::support::{Actor, Answer, Database, Sentence, sentences};
 
@@ -95,7 +94,7 @@ fn old_keys_are_swept_when_the_server_starts_and_new_ones_stay(database: &Databa
         );
         database.execute(&double).expect("they are doubled");
     }
-    age(database, 24 * 60 * 60 + 1);
+    database.put_back("created_at", "idempotency_keys", 24 * 60 * 60 + 1);
     post(&alice, "new").expect("an answer").expect(201);
     drop(server);
     let server = Program::on(database).serve();

@@ -93,6 +93,7 @@ fn a_read_writes_nothing(app: &App) {
         "/dogowner/tasks?completed=false".to_owned(),
         "/me/profile".to_owned(),
         "/me/export".to_owned(),
+        "/me/sessions".to_owned(),
         "/dogs".to_owned(),
         "/users/alice".to_owned(),
         "/users/alice/dogs".to_owned(),

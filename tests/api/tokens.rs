@@ -5,7 +5,7 @@ use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use crate::support::forge::{Forge, encode, key, sign};
-use crate::support::{Answer, App, Database, Engine, Sentence, sentences};
+use crate::support::{Answer, App, Database, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -17,7 +17,6 @@ pub fn sentences() -> Vec<Sentence> {
         two_tokens_are_one_too_many,
         the_scheme_may_be_in_any_letter_case,
         a_token_is_good_for_as_long_as_configured,
-        a_session_ends_with_its_last_token_and_no_earlier,
         a_token_of_another_server_is_none_here,
     ]
 }
@@ -224,20 +223,6 @@ fn a_token_is_good_for_as_long_as_configured(usual: &App) {
     let alice = app.sign_in("alice");
     let token = Forge::of(alice.token());
     assert_eq!(token.claims["exp"].as_i64(), token.claims["iat"].as_i64().map(|time| time + 120));
-}
-
-/// Clocks may be five seconds apart. Did the session end before that, an expired token would be called revoked.
-fn a_session_ends_with_its_last_token_and_no_earlier(app: &App) {
-    let token = Forge::of(app.sign_in("alice").token());
-    let ends_at = match app.engine {
-        Engine::Sqlite => "SELECT CAST(expires_at / 1000000 AS TEXT) AS value FROM sessions",
-        Engine::Postgres => {
-            "SELECT CAST(CAST(floor(extract(epoch FROM expires_at)) AS BIGINT) AS TEXT) AS value FROM sessions"
-        }
-    };
-    let ends_at: i64 = app.database.texts(ends_at)[0].parse().expect("a time");
-    let expires_at = token.claims["exp"].as_i64().expect("a time");
-    assert!((expires_at + 6..=expires_at + 7).contains(&ends_at), "{expires_at} and {ends_at}");
 }
 
 fn a_token_of_another_server_is_none_here(app: &App) {

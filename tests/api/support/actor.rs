@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 use ureq::http::Request;
 
-use super::client::Client;
+use super::client::{Client, PASSWORD};
+use super::forge::Forge;
 use super::{Answer, contract};
 
 /// A name and a value.
@@ -14,21 +15,63 @@ pub type Header<'a> = (&'a str, &'a str);
 pub struct Actor<'a> {
     client: &'a Client,
     pub token: Option<String>,
+    refresh_token: Option<String>,
 }
 
 impl<'a> Actor<'a> {
-    pub fn new(client: &'a Client, token: Option<String>) -> Self {
-        Self { client, token }
+    /// Somebody without a token.
+    pub fn new(client: &'a Client) -> Self {
+        Self { client, token: None, refresh_token: None }
+    }
+
+    /// Whoever got this answer to a login or a refresh.
+    #[track_caller]
+    pub fn logged_in(client: &'a Client, answer: &Answer) -> Self {
+        let refresh_token = answer.json["refresh_token"].as_str().map(str::to_owned);
+        Self { client, token: Some(answer.text("access_token").to_owned()), refresh_token }
     }
 
     /// The same server, called with another token.
     pub fn with_token(&self, token: &str) -> Self {
-        Self::new(self.client, Some(token.to_owned()))
+        Self { client: self.client, token: Some(token.to_owned()), refresh_token: None }
+    }
+
+    /// The same token, sent another way: from another source, or to another instance.
+    pub fn by<'b>(&self, client: &'b Client) -> Actor<'b> {
+        Actor { client, token: self.token.clone(), refresh_token: self.refresh_token.clone() }
     }
 
     /// The access token of somebody who is logged in.
     pub fn token(&self) -> &str {
         self.token.as_deref().expect("somebody who is logged in")
+    }
+
+    /// The refresh token of somebody who is logged in, and not by a cookie.
+    pub fn refresh_token(&self) -> &str {
+        self.refresh_token.as_deref().expect("somebody who got a refresh token")
+    }
+
+    /// The id of the session that the token belongs to.
+    pub fn session(&self) -> i64 {
+        Forge::of(self.token()).claims["sid"].as_i64().expect("a session's id")
+    }
+
+    /// The same person, logged in once more.
+    pub fn once_more(&self) -> Self {
+        let me = self.get("/me").expect(200);
+        let client = self.client;
+        Self::logged_in(client, &client.try_log_in(me.text("username"), PASSWORD).expect(200))
+    }
+
+    /// What becomes of the refresh token.
+    pub fn try_refresh(&self) -> Answer {
+        Self::new(self.client).post("/auth/refresh", &json!({"refresh_token": self.refresh_token()}))
+    }
+
+    /// The same person with the successors of both tokens.
+    #[track_caller]
+    pub fn refresh(&self) -> Self {
+        Self::logged_in(self.client, &self.try_refresh().expect(200))
     }
 
     pub fn get(&self, path: &str) -> Answer {

@@ -163,7 +163,8 @@ impl Answer {
         let mut headers: Vec<_> = self
             .headers
             .iter()
-            .filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()))
+            // Whether the connection is kept is a matter of how much of an unread body has come.
+            .filter(|(name, _)| !["connection", "date", "x-request-id"].contains(&name.as_str()))
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         headers.sort();

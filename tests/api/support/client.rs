@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::json;
+use ureq::config::Config;
+use ureq::unversioned::resolver::DefaultResolver;
 
+use super::source::Source;
 use super::{Actor, Answer, Engine, wire};
 
 /// A good password, known to nobody else.
@@ -22,21 +25,18 @@ pub struct Client {
 
 impl Client {
     pub fn new(address: SocketAddr, engine: Engine) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .allow_non_standard_methods(true)
-            .proxy(None)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .new_agent();
-        Self { address, engine, agent }
+        Self { address, engine, agent: config().new_agent() }
+    }
+
+    /// The same server, called from the source of this number.
+    pub fn from(&self, source: u16) -> Self {
+        let agent = ureq::Agent::with_parts(config(), Source::number(source), DefaultResolver::default());
+        Self { address: self.address, engine: self.engine, agent }
     }
 
     /// Somebody without a token.
     pub fn anon(&self) -> Actor<'_> {
-        Actor::new(self, None)
+        Actor::new(self)
     }
 
     /// Makes an account of this name with the usual password; nobody is logged in by it.
@@ -47,9 +47,12 @@ impl Client {
 
     /// Logs in with the usual password.
     pub fn log_in(&self, name: &str) -> Actor<'_> {
-        let body = json!({"username": name, "password": PASSWORD});
-        let answer = self.anon().post("/auth/login", &body).expect(200);
-        Actor::new(self, Some(answer.text("access_token").to_owned()))
+        Actor::logged_in(self, &self.try_log_in(name, PASSWORD).expect(200))
+    }
+
+    /// What becomes of a login with this password.
+    pub fn try_log_in(&self, name: &str, password: &str) -> Answer {
+        self.anon().post("/auth/login", &json!({"username": name, "password": password}))
     }
 
     /// A new account, logged in.
@@ -67,4 +70,15 @@ impl Client {
     pub fn hang_up(&self) {
         self.agent.clone().shutdown();
     }
+}
+
+fn config() -> Config {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .allow_non_standard_methods(true)
+        .proxy(None)
+        .timeout_global(Some(PATIENCE))
+        .build()
 }

@@ -16,6 +16,9 @@ use tempfile::TempDir;
 use super::postgres;
 use super::sentence::{Scene, Told};
 
+/// The tables whose rows come and change as the server sees fit: who is logged in, who guessed, what is to be mailed.
+const OF_THE_SERVERS_OWN: [&str; 3] = ["login_failures", "mails", "sessions"];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Engine {
     Sqlite,
@@ -155,11 +158,44 @@ impl Database {
         })
     }
 
-    /// Every row of every table but `sessions`, as text, in a fixed order: equal before and after means that
-    /// nothing changed.
+    /// Every row of every table that holds what people wrote, as text, in a fixed order: equal before and after means
+    /// that nothing of it changed.
     pub fn rows(&self) -> Vec<String> {
-        let tables = self.tables().into_iter().filter(|table| table != "sessions");
+        let tables = self.tables().into_iter().filter(|table| !OF_THE_SERVERS_OWN.contains(&table.as_str()));
         tables.flat_map(|table| self.rows_of(&table)).collect()
+    }
+
+    /// Every row of every table but `mails`, whose rows change when they are sent.
+    pub fn everything(&self) -> Vec<String> {
+        let tables = self.tables().into_iter().filter(|table| table != "mails");
+        tables.flat_map(|table| self.rows_of(&table)).collect()
+    }
+
+    /// Moves a time back by so many seconds, in each row of a table (or of a `table WHERE …`) that has one: nobody
+    /// has to wait for what it brings about.
+    pub fn put_back(&self, column: &str, of: &str, seconds: i64) {
+        let (table, condition) = of.split_once(" WHERE ").unwrap_or((of, "1 = 1"));
+        let earlier = match self.engine {
+            Engine::Sqlite => format!("{column} - {seconds} * 1000000"),
+            Engine::Postgres => format!("{column} - INTERVAL '{seconds} seconds'"),
+        };
+        let statement = format!("UPDATE {table} SET {column} = {earlier} WHERE {condition}");
+        self.execute(&statement).unwrap_or_else(|error| panic!("{statement}\n{error}"));
+    }
+
+    /// Lets every lock that guessing has brought about be over; what was counted stays.
+    pub fn put_back_the_locks(&self) {
+        self.put_back("locked_until", "login_failures", 2 * 86_400);
+    }
+
+    /// The time in a column of the first row of a table (or of a `table WHERE …`), in seconds since 1970.
+    pub fn time(&self, column: &str, of: &str) -> f64 {
+        let seconds = match self.engine {
+            Engine::Sqlite => format!("{column} / 1000000.0"),
+            Engine::Postgres => format!("extract(epoch FROM {column})"),
+        };
+        let times = self.texts(&format!("SELECT CAST({seconds} AS TEXT) AS value FROM {of}"));
+        times[0].parse().expect("a number")
     }
 
     /// Every row of one table as text.

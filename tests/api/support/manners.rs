@@ -29,6 +29,12 @@ const NEVER_SHOWN: [&str; 16] = [
     "src/",
 ];
 
+const QUOTAS: [&str; 7] = ["user", "ip", "login", "forgot", "signup", "password", "refresh"];
+
+/// What asks for a new login, though the token is good (RFC 9470 §3).
+pub const LOG_IN_AGAIN: &str =
+    r#"Bearer error="insufficient_user_authentication", error_description="log in again", max_age=300"#;
+
 /// Whether the answer has good manners; if not, what it lacks.
 pub fn check(answer: &Answer) -> Result<(), String> {
     let may_fail = answer.asked_path().starts_with(TEST_ROUTES);
@@ -60,20 +66,54 @@ fn headers(answer: &Answer) -> Result<(), String> {
         must(is_right, "an ETag is a version, or a digest of a public page")?;
         must(answer.status < 400, "an error has no ETag")?;
     }
+    if answer.header_if_any("set-cookie").is_some() {
+        let may = ["/auth/login", "/auth/refresh", "/auth/logout"].contains(&answer.asked_path());
+        must(may && one(answer, "set-cookie")?.starts_with("kennel_refresh="), "there is one cookie, for /auth")?;
+    }
+    quota(answer)?;
     match answer.status {
         401 => {
             let challenge = one(answer, "www-authenticate")?;
             let names_the_fault = challenge.starts_with(r#"Bearer error="invalid_token", error_description=""#);
-            must(challenge == "Bearer" || names_the_fault, "WWW-Authenticate is a Bearer challenge")
+            must(
+                challenge == "Bearer" || challenge == LOG_IN_AGAIN || names_the_fault,
+                "WWW-Authenticate is a Bearer challenge",
+            )
         }
         304 => one(answer, "etag").map(drop),
         405 => one(answer, "allow").map(drop),
         429 | 503 => {
             let seconds = one(answer, "retry-after")?;
-            must(seconds.parse::<u32>().is_ok(), "Retry-After is whole seconds")
+            must(seconds.parse::<u32>().is_ok_and(|seconds| seconds >= 1), "Retry-After is whole seconds, from one")
         }
         _ => Ok(()),
     }
+}
+
+/// What is left of which quota, if the request was counted (draft-ietf-httpapi-ratelimit-headers).
+fn quota(answer: &Answer) -> Result<(), String> {
+    // How many mails somebody may cause is no quota of requests.
+    let of_mails = answer.method == "PATCH" && answer.asked_path() == "/me";
+    let is_used_up = answer.json["type"] == "/problems/too-many-requests" && !of_mails;
+    let Some(policy) = answer.header_if_any("ratelimit-policy") else {
+        must(answer.header_if_any("ratelimit").is_none(), "RateLimit comes with its RateLimit-Policy")?;
+        return must(!is_used_up, "who ran out of a quota is told of which");
+    };
+    let (name, [quota, window]) = parse_quota(policy, ["q", "w"]).ok_or("RateLimit-Policy is a name, q and w")?;
+    let limit = one(answer, "ratelimit")?;
+    let (named, [left, seconds]) = parse_quota(limit, ["r", "t"]).ok_or("RateLimit is a name, r and t")?;
+    must(name == named && QUOTAS.contains(&name), "the quota is a known one, and the same in both headers")?;
+    must(left < quota, "a request that was counted was taken off the quota")?;
+    must(seconds <= window.max(1), "the whole quota is back in its window")?;
+    must(!is_used_up || left == 0, "whoever has something left may go on")
+}
+
+/// The name and the two whole numbers of `"name";a=1;b=2`.
+pub fn parse_quota<'a>(value: &'a str, keys: [&str; 2]) -> Option<(&'a str, [u64; 2])> {
+    let mut parts = value.split(';');
+    let name = parts.next()?.strip_prefix('"')?.strip_suffix('"')?;
+    let [first, second] = keys.map(|key| parts.next()?.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
+    if parts.next().is_some() { None } else { Some((name, [first?, second?])) }
 }
 
 fn is_in(answer: &Answer, area: &str) -> bool {
@@ -97,7 +137,7 @@ fn cache_control(answer: &Answer) -> &'static str {
 }
 
 fn body(answer: &Answer) -> Result<(), String> {
-    if answer.method == "HEAD" || [204, 304].contains(&answer.status) {
+    if answer.method == "HEAD" || [202, 204, 304].contains(&answer.status) {
         return must(answer.body.is_empty(), "there is no body");
     }
     let content_type = one(answer, "content-type")?;

@@ -19,11 +19,13 @@ use std::thread;
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use tempfile::TempDir;
 
-/// Runs the server until standard input ends, then ends the server and removes its directory.
+/// Runs the server until standard input ends, then ends the server and removes its directory. The log is the server's
+/// alone, so that it ends with a server that does not start.
 const KEEPER: &str = r#"
 trap '' INT HUP
 server=$1 directory=$2; shift 2
 "$server" "$@" </dev/null &
+exec 2>/dev/null
 read _
 kill -QUIT $!
 wait

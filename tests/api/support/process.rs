@@ -1,7 +1,8 @@
 //! The program as people run it: a process of its own, with nothing in its environment but what the test says.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::process::{Child, Command, Stdio};
@@ -53,6 +54,14 @@ impl Program {
 
     pub fn args(mut self, args: &[&str]) -> Self {
         self.command.args(args);
+        self
+    }
+
+    /// This is what it reads on standard input.
+    pub fn told(mut self, text: &str) -> Self {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        writer.write_all(text.as_bytes()).expect("a pipe holds a few lines");
+        self.command.stdin(reader);
         self
     }
 
@@ -128,6 +137,14 @@ impl Running {
     /// Ends it as a power cut would, while others still talk to it.
     pub fn kill(&self) {
         self.process.as_ref().expect("it runs").signal("KILL");
+    }
+
+    /// The most memory that it has had so far, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let id = self.process.as_ref().expect("it runs").child.id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("a number of kilobytes") / 1024
     }
 }
 

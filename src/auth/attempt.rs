@@ -1,0 +1,51 @@
+//! One try to prove by a password who one is: counted before it is made, and made only if no lock is in the way.
+//! The counters are in `lock` and `repo`, the hashing in `hasher`.
+
+use super::{
+    hasher::Hasher,
+    lock::{FailureKey, Lock},
+    password::{Password, PasswordHash, RightPassword, WrongPassword},
+    repo::Failures,
+};
+use crate::{db::Db, limits::Source, problem::Problem, users::UserId};
+
+/// Who tries, as far as it is known, and where it is counted.
+#[derive(Clone, Copy)]
+pub struct Attempt {
+    pub user: Option<UserId>,
+    pub source: Source,
+    pub failures: FailureKey,
+}
+
+impl Attempt {
+    /// Checks `password` against `stored`, or against nothing in the same time. Who takes the right password for an
+    /// answer clears the counter in the transaction that it leads to.
+    ///
+    /// # Errors
+    /// `too-many-attempts`; `overloaded`.
+    pub async fn check(
+        self,
+        db: &Db,
+        hasher: &Hasher,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<Result<RightPassword, WrongPassword>, Problem> {
+        let failures = self.failures;
+        let turn = hasher.turn().await?;
+        db.write(move |conn| Failures::of(failures).begin(conn)).await?.map_err(|lock| self.refused(lock))?;
+        let verdict = hasher.verify(&turn, password, stored).await;
+        match &verdict {
+            Ok(Ok(RightPassword { .. })) => {}
+            Ok(Err(WrongPassword)) => db.write(move |conn| Failures::of(failures).fail(conn)).await?,
+            Err(_) => db.write(move |conn| Failures::of(failures).take_back(conn)).await?,
+        }
+        verdict
+    }
+
+    /// What somebody is told who has to wait.
+    pub fn refused(self, lock: Lock) -> Problem {
+        let (user_id, source) = (self.user.map(UserId::get), self.source);
+        tracing::info!(target: "kennel::security", user_id, %source, "locked");
+        lock.into()
+    }
+}

@@ -1,0 +1,83 @@
+//! Signatures that nobody but this service can make, for tokens of its own kinds (HMAC-SHA256, RFC 2104).
+
+use aws_lc_rs::hmac;
+
+/// Bytes of a signature.
+pub const SIGNATURE: usize = 32;
+
+/// The keys of one purpose: the newest signs, and what an older one signed is still good.
+pub struct Signer {
+    newest: hmac::Key,
+    older: Vec<hmac::Key>,
+}
+
+impl Signer {
+    #[must_use]
+    pub fn new(newest: &[u8], older: &[[u8; 32]]) -> Self {
+        let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        Self { newest: key(newest), older: older.iter().map(|bytes| key(bytes)).collect() }
+    }
+
+    /// Signs `parts`; where one ends and the next begins is signed, too.
+    #[must_use]
+    pub fn sign(&self, parts: &[&[u8]]) -> [u8; SIGNATURE] {
+        signature(&self.newest, parts)
+    }
+
+    /// Whether `signature` is one of `parts`, in a time that tells nothing about it.
+    #[must_use]
+    pub fn verify(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
+        let message = message(parts);
+        self.keys().any(|key| hmac::verify(key, &message, signature).is_ok())
+    }
+
+    /// What `parts` are known by, under every key, the newest first.
+    #[must_use]
+    pub fn known_as(&self, parts: &[&[u8]]) -> Vec<[u8; SIGNATURE]> {
+        self.keys().map(|key| signature(key, parts)).collect()
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &hmac::Key> {
+        std::iter::once(&self.newest).chain(&self.older)
+    }
+}
+
+fn signature(key: &hmac::Key, parts: &[&[u8]]) -> [u8; SIGNATURE] {
+    let tag = hmac::sign(key, &message(parts));
+    // The first 32 bytes of 32.
+    tag.as_ref().first_chunk().copied().unwrap_or_default()
+}
+
+fn message(parts: &[&[u8]]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+    for part in parts {
+        message.extend((part.len() as u64).to_be_bytes());
+        message.extend_from_slice(part);
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Signer;
+
+    #[test]
+    fn a_signature_is_of_its_parts_only() {
+        let signer = Signer::new(&[7; 32], &[]);
+        let signature = signer.sign(&[b"ab", b"c"]);
+        assert!(signer.verify(&[b"ab", b"c"], &signature));
+        assert!(!signer.verify(&[b"a", b"bc"], &signature));
+        assert!(!signer.verify(&[b"abc"], &signature));
+        assert!(!signer.verify(&[b"ab", b"c"], &signature[..16]));
+    }
+
+    #[test]
+    fn what_an_older_key_signed_is_good_until_the_key_is_gone() {
+        let (old, both, new) =
+            (Signer::new(&[7; 32], &[]), Signer::new(&[8; 32], &[[7; 32]]), Signer::new(&[8; 32], &[]));
+        let signature = old.sign(&[b"a"]);
+        assert!(both.verify(&[b"a"], &signature));
+        assert!(!new.verify(&[b"a"], &signature));
+        assert_eq!(both.sign(&[b"a"]), new.sign(&[b"a"]));
+    }
+}

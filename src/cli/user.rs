@@ -1,0 +1,252 @@
+//! `kennel user …`: accounts, for the people who run the server. It works on the database itself, whether a server
+//! runs or not.
+
+use std::io::{self, BufRead, Read, Write};
+
+use actix_web::rt::System;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::Value;
+
+use crate::{
+    app::{self, StartError},
+    auth::{
+        forgive,
+        hasher::Hasher,
+        password::{Password, PasswordHash},
+    },
+    config::Config,
+    db::{Connection, Db, timestamp::Timestamp},
+    mail::{Letter, Mails},
+    problem::{Place, Problem},
+    sessions::Sessions,
+    users::{Email, ListedRow, LoginKey, NewUser, UserId, Username, Users},
+};
+
+const PASSWORD_STDIN: &str = "password-stdin";
+/// Characters of a password that we make, unless more are demanded.
+const MADE_LENGTH: usize = 20;
+/// Bytes of a line that may be a password.
+const LONGEST_LINE: u64 = 4096;
+
+/// What it understands.
+pub fn command() -> Command {
+    let name = || Arg::new("name").value_name("NAME").required(true).help("The username, or the e-mail address");
+    let stdin = || {
+        let arg = Arg::new(PASSWORD_STDIN).long(PASSWORD_STDIN).action(ArgAction::SetTrue);
+        arg.help("Read the password from a line of standard input, instead of making one and printing it")
+    };
+    let text = |id: &'static str, shown| Arg::new(id).value_name(shown).required(true);
+    Command::new("user")
+        .about("Work on the accounts; a server may run meanwhile")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("create").about("Make an account, and mail it a token that verifies the address").args([
+                text("username", "USERNAME"),
+                text("email", "EMAIL"),
+                stdin(),
+            ]),
+        )
+        .subcommand(Command::new("list").about("List the accounts"))
+        .subcommand(Command::new("disable").about("Let nobody use an account, and end its sessions").arg(name()))
+        .subcommand(Command::new("enable").about("Let a disabled account be used again").arg(name()))
+        .subcommand(
+            Command::new("reset-password")
+                .about("Give an account another password, and end its sessions")
+                .args([name(), stdin()]),
+        )
+        .subcommand(Command::new("end-sessions").about("End all sessions of an account").arg(name()))
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Each says in one line what is wrong.
+pub fn run(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
+    let db = Db::open(&config.database_url, 1).map_err(StartError::Database)?;
+    let done = System::new().block_on(act(matches, config, &db));
+    db.close();
+    done.map_err(|problem| StartError::Run(in_words(&problem)))
+}
+
+async fn act(matches: &ArgMatches, config: &Config, db: &Db) -> Result<(), Problem> {
+    match matches.subcommand() {
+        Some(("create", matches)) => create(matches, config, db).await,
+        Some(("disable", matches)) => set_disabled(matches, true, db).await,
+        Some(("enable", matches)) => set_disabled(matches, false, db).await,
+        Some(("reset-password", matches)) => reset_password(matches, config, db).await,
+        Some(("end-sessions", matches)) => end_sessions(matches, db).await,
+        _ => list(db).await,
+    }
+}
+
+async fn create(matches: &ArgMatches, config: &Config, db: &Db) -> Result<(), Problem> {
+    let username = Username::read(&argument(matches, "username").into()).map_err(|fault| fault.at("username"))?;
+    let email = Email::read(&argument(matches, "email").into()).map_err(|fault| fault.at("email"))?;
+    let password = ChosenPassword::of(matches, config)?;
+    let hash = password.hash(config, vec![username.to_string(), email.to_string()]).await?;
+    let new = NewUser::new(&username, &email, &hash);
+    let user = db.write(move |conn| Users::create(conn, &new)).await?;
+    tracing::info!(target: "kennel::security", user_id = user.id, "account_created");
+    println!("{} has an account now, with the id {}.", user.username, user.id);
+    password.tell();
+    Ok(())
+}
+
+async fn set_disabled(matches: &ArgMatches, is_disabled: bool, db: &Db) -> Result<(), Problem> {
+    let (name, user) = named(matches, db).await?;
+    let set = move |conn: &mut _| {
+        let is_new = Users::of(user).set_disabled(conn, is_disabled)?;
+        if is_disabled {
+            end_everything(conn, user)?;
+        }
+        Ok(is_new)
+    };
+    let is_new = db.write(set).await?;
+    let event = if is_disabled { "account_disabled" } else { "account_enabled" };
+    if is_new {
+        tracing::info!(target: "kennel::security", user_id = user.get(), "{event}");
+    }
+    let now = if is_new { "now" } else { "already" };
+    println!("{name} is {} {now}.", if is_disabled { "disabled" } else { "enabled" });
+    Ok(())
+}
+
+async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Result<(), Problem> {
+    let keys = app::keys(config).map_err(|error| refused(error.to_string()))?;
+    let (name, user) = named(matches, db).await?;
+    let account = db.read(move |conn| Users::of(user).account(conn)).await?;
+    let account = account.ok_or_else(|| refused(format!("{name} is disabled. Enable the account first")))?;
+    let password = ChosenPassword::of(matches, config)?;
+    let new = password.hash(config, vec![account.username.clone(), account.email.clone()]).await?;
+    let old = PasswordHash::stored(account.password_hash.clone());
+    let email = Email::stored(account.email.clone());
+    let reset = move |conn: &mut _| {
+        if !Users::of(user).set_password(conn, &old, &new)? {
+            return Err(refused("the password was changed just now, by somebody else".to_owned()));
+        }
+        Sessions::of(user).end_and_forget(conn)?;
+        forgive(conn, &keys.sources, Some(user), &account.username, &account.email)?;
+        Mails::of(user).queue(conn, Letter::PasswordChanged, &email)
+    };
+    db.write(reset).await?;
+    tracing::info!(target: "kennel::security", user_id = user.get(), "password_reset");
+    println!("{name} has another password now, and no session.");
+    password.tell();
+    Ok(())
+}
+
+async fn end_sessions(matches: &ArgMatches, db: &Db) -> Result<(), Problem> {
+    let (name, user) = named(matches, db).await?;
+    db.write(move |conn| end_everything(conn, user)).await?;
+    tracing::info!(target: "kennel::security", user_id = user.get(), "session_ended");
+    println!("{name} has no session now.");
+    Ok(())
+}
+
+/// Ends all sessions, and what somebody in one of them may have asked for: another address.
+fn end_everything(conn: &mut Connection, user: UserId) -> Result<(), Problem> {
+    Users::of(user).call_off_email(conn)?;
+    Sessions::of(user).end_all(conn)
+}
+
+async fn list(db: &Db) -> Result<(), Problem> {
+    let heading = ["ID", "USERNAME", "E-MAIL", "CREATED", "VERIFIED", "DISABLED", "SESSIONS"].map(str::to_owned);
+    let rows = db.read(Users::list).await?;
+    let rows: Vec<_> = std::iter::once(heading).chain(rows.iter().map(cells)).collect();
+    let width = |column| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or_default();
+    let mut table = String::new();
+    for row in &rows {
+        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:0$}", width(column)));
+        table.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        table.push('\n');
+    }
+    match io::stdout().write_all(table.as_bytes()) {
+        // Whoever reads it has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Problem::internal),
+    }
+}
+
+/// Days in UTC.
+fn cells(row: &ListedRow) -> [String; 7] {
+    let day = |moment: Option<Timestamp>| moment.map_or("-".to_owned(), |at| at.day().to_string());
+    [
+        row.id.to_string(),
+        row.username.clone(),
+        row.email.clone(),
+        day(Some(row.created_at)),
+        day(row.verified_at),
+        day(row.disabled_at),
+        row.sessions.to_string(),
+    ]
+}
+
+/// A password that was given, or that we made.
+struct ChosenPassword {
+    password: Password,
+    /// To be told, as nobody knows it yet.
+    made: Option<String>,
+}
+
+impl ChosenPassword {
+    fn of(matches: &ArgMatches, config: &Config) -> Result<Self, Problem> {
+        let is_given = matches.get_flag(PASSWORD_STDIN);
+        let text =
+            if is_given { read_line() } else { random(config.password_min_length) }.map_err(Problem::internal)?;
+        let password = Password::new(&Value::String(text.clone())).map_err(|fault| fault.at("password"))?;
+        Ok(Self { password, made: (!is_given).then_some(text) })
+    }
+
+    /// Judges it as every other, and hashes it.
+    async fn hash(&self, config: &Config, context: Vec<String>) -> Result<PasswordHash, Problem> {
+        let hasher = Hasher::start(1, config.password_min_length)?;
+        hasher.hash(hasher.judge(self.password.clone(), context, "password").await?).await
+    }
+
+    fn tell(&self) {
+        if let Some(password) = &self.made {
+            println!("The password is: {password}");
+        }
+    }
+}
+
+fn read_line() -> io::Result<String> {
+    let mut line = String::new();
+    let _bytes = io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn random(least: usize) -> io::Result<String> {
+    let mut bytes = [0; 48];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes).chars().take(least.max(MADE_LENGTH)).collect())
+}
+
+/// Whom the command is about.
+async fn named(matches: &ArgMatches, db: &Db) -> Result<(String, UserId), Problem> {
+    let name = argument(matches, "name");
+    let key = LoginKey::of(&name);
+    let found = db.read(move |conn| Users::find(conn, &key)).await?;
+    let user = found.ok_or_else(|| refused(format!("there is no account {name:?}")))?;
+    Ok((name, user))
+}
+
+fn argument(matches: &ArgMatches, id: &str) -> String {
+    matches.get_one::<String>(id).cloned().unwrap_or_default()
+}
+
+fn refused(why: String) -> Problem {
+    Problem::internal(why)
+}
+
+/// What people are told: what is wrong with the fields, or else why.
+fn in_words(problem: &Problem) -> String {
+    let faults = problem.errors().iter().map(|error| match &error.place {
+        Place::Pointer(place) | Place::Parameter(place) => {
+            format!("{}: {}", place.trim_start_matches('/'), error.detail)
+        }
+    });
+    let faults: Vec<_> = faults.collect();
+    if faults.is_empty() { problem.cause_in_words() } else { faults.join(" ") }
+}

@@ -1,0 +1,139 @@
+//! Reading one variable: its value or default, judged, and what it accepts if it cannot be used.
+
+use std::{
+    fs,
+    io::{self, Read},
+    ops::RangeInclusive,
+    str::FromStr,
+    time::Duration,
+};
+
+use tracing::level_filters::LevelFilter;
+
+use super::{ConfigError, LogFormat, VARIABLES, duration::seconds};
+use crate::auth::keys::Secret;
+
+/// Reads variables and says what they accept when they cannot be read.
+pub struct Source<'a>(pub &'a dyn Fn(&str) -> Option<String>);
+
+/// A value and the variable that it came from.
+struct Given {
+    variable: &'static str,
+    text: String,
+}
+
+impl Source<'_> {
+    /// The value, if there is one.
+    fn given(&self, name: &str) -> Option<String> {
+        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// The value or the documented default.
+    pub fn text(&self, name: &'static str) -> Result<String, ConfigError> {
+        let default = || VARIABLES.iter().find(|variable| variable.name == name).map(|it| it.default.to_owned());
+        self.given(name).or_else(default).ok_or_else(|| refused(name, "it is not documented"))
+    }
+
+    /// The value or the documented default, as a type that knows what it accepts.
+    pub fn parsed<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<T, ConfigError> {
+        self.text(name)?.parse().map_err(|_| refused(name, accepts))
+    }
+
+    /// The value, if there is one.
+    pub fn optional<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<Option<T>, ConfigError> {
+        self.given(name).map(|text| text.parse().map_err(|_| refused(name, accepts))).transpose()
+    }
+
+    /// Values with commas between them; none is fine.
+    pub fn list<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<Vec<T>, ConfigError> {
+        let text = self.given(name).unwrap_or_default();
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items.map(|item| item.parse().map_err(|_| refused(name, accepts))).collect()
+    }
+
+    pub fn number(&self, name: &'static str, range: RangeInclusive<usize>) -> Result<Option<usize>, ConfigError> {
+        let accepts = || refused(name, &format!("a number from {} to {}", range.start(), range.end()));
+        let Some(value) = self.given(name) else { return Ok(None) };
+        value.parse().ok().filter(|number| range.contains(number)).map(Some).ok_or_else(accepts)
+    }
+
+    /// A duration in whole seconds, minutes, hours or days: `2s`, `15m`, `12h`, `30d`.
+    pub fn duration(&self, name: &'static str, range: RangeInclusive<u64>) -> Result<Duration, ConfigError> {
+        seconds(&self.text(name)?).filter(|seconds| range.contains(seconds)).map(Duration::from_secs).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            refused(name, &format!("a duration such as 2s, 15m, 12h or 30d, from {least} to {most} seconds"))
+        })
+    }
+
+    /// A level, or several of `target=level` and one level for the rest.
+    pub fn log_filter(&self, name: &'static str) -> Result<String, ConfigError> {
+        let filter = self.text(name)?;
+        let is_level =
+            |part: &str| part.rsplit('=').next().is_some_and(|level| level.trim().parse::<LevelFilter>().is_ok());
+        if filter.split(',').all(is_level) {
+            return Ok(filter);
+        }
+        Err(refused(name, "error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"))
+    }
+
+    pub fn log_format(&self, name: &'static str) -> Result<LogFormat, ConfigError> {
+        match self.text(name)?.as_str() {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(refused(name, "text or json")),
+        }
+    }
+
+    /// A value that may hold a password, or its default: from its variable, or from the file that the other names.
+    pub fn parsed_or_in_file<T: FromStr>(
+        &self,
+        name: &'static str,
+        file: &'static str,
+        accepts: &str,
+    ) -> Result<T, ConfigError> {
+        match self.given_or_in_file(name, file)? {
+            Some(Given { variable, text }) => text.parse().map_err(|_| refused(variable, accepts)),
+            None => self.parsed(name, accepts),
+        }
+    }
+
+    pub fn secret(&self, name: &'static str, file: &'static str) -> Result<Option<Secret>, ConfigError> {
+        let Some(given) = self.given_or_in_file(name, file)? else { return Ok(None) };
+        secret(&given, &given.text).map(Some)
+    }
+
+    /// Secrets with commas between them, or lines.
+    pub fn secrets(&self, name: &'static str, file: &'static str) -> Result<Vec<Secret>, ConfigError> {
+        let Some(given) = self.given_or_in_file(name, file)? else { return Ok(Vec::new()) };
+        let texts = given.text.split([',', '\n']).map(str::trim).filter(|text| !text.is_empty());
+        texts.map(|text| secret(&given, text)).collect()
+    }
+
+    fn given_or_in_file(&self, name: &'static str, file: &'static str) -> Result<Option<Given>, ConfigError> {
+        match (self.given(name), self.given(file)) {
+            (Some(_), Some(_)) => Err(refused(file, &format!("nothing while {name} is set"))),
+            (None, None) => Ok(None),
+            (Some(text), None) => Ok(Some(Given { variable: name, text })),
+            (None, Some(path)) => {
+                let text = read_start(&path)
+                    .map_err(|error| refused(file, &format!("the path of a readable file ({})", error.kind())))?;
+                Ok(Some(Given { variable: file, text: text.trim().to_owned() }))
+            }
+        }
+    }
+}
+
+fn secret(given: &Given, text: &str) -> Result<Secret, ConfigError> {
+    Secret::parse(text).map_err(|fault| ConfigError { variable: given.variable, remedy: fault.to_string() })
+}
+
+/// The beginning of a file; nothing that is configured is longer.
+fn read_start(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(65_536).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn refused(variable: &'static str, accepts: &str) -> ConfigError {
+    ConfigError { variable, remedy: format!("it accepts {accepts}") }
+}

@@ -1,0 +1,46 @@
+//! The table of variables, as `.env.example`, the README and `--help` have it.
+
+/// A variable that is read, as it is documented.
+pub struct Variable {
+    pub name: &'static str,
+    /// As one would write it; empty where there is none.
+    pub default: &'static str,
+    pub meaning: &'static str,
+}
+
+/// Every variable that is read.
+#[rustfmt::skip]
+pub const VARIABLES: &[Variable] = &[
+    variable("DATABASE_URL", "sqlite://kennel.db", "Where the data lives: sqlite://PATH, or postgres://…"),
+    variable("DATABASE_URL_FILE", "", "A file that holds DATABASE_URL, instead of the variable"),
+    variable("DATABASE_POOL_SIZE", "", "How many connections PostgreSQL is used with, 1 to 1000 (default: 4 for each core)"),
+    variable("HOST", "127.0.0.1", "The address to listen on; 0.0.0.0 for all"),
+    variable("PORT", "8000", "The port to listen on; 0 takes a free one"),
+    variable("WORKERS", "", "How many threads serve requests, 1 to 512 (default: one for each core)"),
+    variable("JWT_SECRET", "", "What all tokens are signed with: at least 32 random bytes in base64url. With SQLite one is made beside the database file; PostgreSQL demands it"),
+    variable("JWT_SECRET_FILE", "", "A file that holds JWT_SECRET, instead of the variable"),
+    variable("JWT_PREVIOUS_SECRETS", "", "Earlier values of JWT_SECRET, separated by commas: what they signed stays good"),
+    variable("JWT_PREVIOUS_SECRETS_FILE", "", "A file that holds JWT_PREVIOUS_SECRETS, instead of the variable"),
+    variable("ACCESS_TOKEN_TTL", "15m", "How long an access token lives: 1s to 1h"),
+    variable("REFRESH_IDLE_TTL", "14d", "How long a login lasts that is not refreshed: 1s to 90d"),
+    variable("REFRESH_TTL", "30d", "How long a login lasts however often it is refreshed: 1s to 365d"),
+    variable("SIGNUP", "open", "open, or closed: then accounts are made with `kennel user create`"),
+    variable("PASSWORD_MIN_LENGTH", "8", "The fewest characters of a new password, 8 to 64; 15 is the advice where a password is all there is"),
+    variable("CORS_ORIGINS", "", "The origins whose pages may call from a browser, separated by commas: https://app.example.com,http://localhost:5173"),
+    variable("TRUSTED_PROXIES", "", "The proxies whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas: 10.0.0.0/8,::1"),
+    variable("LOGIN_RATE", "10/1m", "Logins of one IP address: how many at once, and the time in which they come back; or off"),
+    variable("SIGNUP_RATE", "5/25m", "Sign-ups of one IP address, likewise"),
+    variable("USER_RATE", "100/2s", "Requests of one signed-in user, likewise"),
+    variable("IP_RATE", "60/2s", "Requests of one IP address without a login, likewise"),
+    variable("MAIL_URL", "file:outbox", "How mail is sent: smtps://user:password@host, smtp://host:port (with ?tls=required after it, STARTTLS), or file:DIR, a file for each"),
+    variable("MAIL_URL_FILE", "", "A file that holds MAIL_URL, instead of the variable"),
+    variable("MAIL_FROM", "kennel@localhost", "Whom mail comes from"),
+    variable("PUBLIC_URL", "", "Where people reach this server, as its mails say: https://kennel.example.com (default: the address in use)"),
+    variable("LOG", "info", "What is logged: error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"),
+    variable("LOG_FORMAT", "text", "text, or json for one object a line"),
+    variable("SHUTDOWN_TIMEOUT", "25s", "How long requests in flight may take when the server stops: 1s to 10m"),
+];
+
+const fn variable(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, default, meaning }
+}

@@ -1,0 +1,172 @@
+//! A token bucket for each caller (GCRA, by the crate `governor`), and what its answers say of it: the headers
+//! `RateLimit` and `RateLimit-Policy` (the IETF draft draft-ietf-httpapi-ratelimit-headers).
+
+use std::{
+    fmt,
+    hash::Hash,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use actix_web::{
+    HttpMessage, HttpRequest,
+    http::header::{HeaderMap, HeaderName, HeaderValue},
+};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::keyed::DashMapStateStore,
+};
+
+use super::Rate;
+use crate::problem::Problem;
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// How many callers are remembered before those are looked for that can be forgotten.
+const MANY: usize = 10_000;
+/// How many are remembered at most, about 100 bytes each; all others share one bucket.
+const MOST: usize = 200_000;
+
+/// Who is told apart. The default stands for all that are too many.
+pub trait Caller: Hash + Eq + Copy + Default + fmt::Display {}
+
+impl<K: Hash + Eq + Copy + Default + fmt::Display> Caller for K {}
+
+type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
+
+/// The quota of each caller that `K` tells apart.
+pub struct Bucket<K: Caller>(Option<Limited<K>>);
+
+struct Limited<K: Caller> {
+    name: &'static str,
+    policy: HeaderValue,
+    burst: u32,
+    period: Duration,
+    limiter: Limiter<K>,
+    clock: DefaultClock,
+    /// Too many are remembered; set and cleared by the sweep.
+    is_full: AtomicBool,
+}
+
+/// What is left of the quota that a request was counted against last.
+#[derive(Clone)]
+pub struct Counted {
+    name: &'static str,
+    policy: HeaderValue,
+    left: u32,
+    /// Seconds until all of it is there again.
+    whole_in: u64,
+}
+
+impl<K: Caller> Bucket<K> {
+    #[must_use]
+    pub fn new(name: &'static str, rate: Rate) -> Self {
+        let Rate::Limit { burst, period } = rate else { return Self(None) };
+        let policy = HeaderValue::try_from(format!("\"{name}\";q={burst};w={}", period.as_secs()));
+        let quota = Quota::with_period(period / burst.get()).map(|quota| quota.allow_burst(burst));
+        // A period of a second or more has a part for each of a million.
+        let (Ok(policy), Some(quota)) = (policy, quota) else { return Self(None) };
+        Self(Some(Limited {
+            name,
+            policy,
+            burst: burst.get(),
+            period,
+            limiter: RateLimiter::dashmap(quota).with_middleware(),
+            clock: DefaultClock::default(),
+            is_full: AtomicBool::new(false),
+        }))
+    }
+
+    /// Counts a request of `caller`; its answer will tell what is left.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn count(&self, request: &HttpRequest, caller: K) -> Result<(), Problem> {
+        let Some(limited) = &self.0 else { return Ok(()) };
+        let (counted, wait) = limited.take(caller);
+        let _before = request.extensions_mut().insert(counted);
+        let Some(wait) = wait else { return Ok(()) };
+        tracing::info!(target: "kennel::security", quota = limited.name, %caller, "rate_limited");
+        Err(Problem::too_many_requests(wait))
+    }
+
+    /// Forgets who has the whole quota again, when there are many.
+    pub fn sweep(&self) {
+        let Some(limited) = &self.0 else { return };
+        if limited.limiter.len() < MANY {
+            return;
+        }
+        limited.limiter.retain_recent();
+        limited.limiter.shrink_to_fit();
+        limited.is_full.store(limited.limiter.len() > MOST, Ordering::Relaxed);
+    }
+}
+
+impl<K: Caller> Limited<K> {
+    /// Takes one, and tells what is left, or how long to wait for it.
+    fn take(&self, caller: K) -> (Counted, Option<Duration>) {
+        let caller = if self.is_full.load(Ordering::Relaxed) { K::default() } else { caller };
+        let (left, wait) = match self.limiter.check_key(&caller) {
+            Ok(state) => (state.remaining_burst_capacity(), None),
+            Err(refusal) => (0, Some(refusal.wait_time_from(self.clock.now()))),
+        };
+        let missing = self.burst.saturating_sub(left);
+        let whole_in = seconds(self.period / self.burst * missing);
+        (Counted { name: self.name, policy: self.policy.clone(), left, whole_in }, wait)
+    }
+}
+
+impl Counted {
+    /// Tells the caller.
+    pub fn put_into(self, answer: &mut HeaderMap) {
+        let Self { name, policy, left, whole_in } = self;
+        if let Ok(state) = HeaderValue::try_from(format!("\"{name}\";r={left};t={whole_in}")) {
+            answer.insert(RATE_LIMIT, state);
+            answer.insert(RATE_LIMIT_POLICY, policy);
+        }
+    }
+}
+
+/// Whole seconds, at least one.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0 || wait.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Bucket, MANY, seconds};
+
+    fn left(bucket: &Bucket<i64>, caller: i64) -> Option<u32> {
+        let (counted, wait) = bucket.0.as_ref().expect("a limit").take(caller);
+        wait.is_none().then_some(counted.left)
+    }
+
+    #[test]
+    fn everybody_has_a_quota_of_its_own() {
+        let bucket = Bucket::new("user", "2/1h".parse().expect("a rate"));
+        assert_eq!([left(&bucket, 1), left(&bucket, 1), left(&bucket, 1)], [Some(1), Some(0), None]);
+        assert_eq!(left(&bucket, 2), Some(1));
+    }
+
+    #[test]
+    fn who_has_nothing_left_is_not_forgotten_when_there_are_many_others() {
+        let bucket = Bucket::new("user", "2/1h".parse().expect("a rate"));
+        while left(&bucket, 0).is_some() {}
+        for caller in 1..=i64::try_from(MANY).expect("not so many") {
+            assert_eq!(left(&bucket, caller), Some(1));
+        }
+        bucket.sweep();
+        assert_eq!(left(&bucket, 0), None);
+    }
+
+    #[test]
+    fn whoever_waits_as_long_as_told_has_waited_long_enough() {
+        assert_eq!(seconds(Duration::from_millis(1)), 1);
+        assert_eq!(seconds(Duration::from_secs(2)), 2);
+        assert_eq!(seconds(Duration::from_millis(2001)), 3);
+    }
+}

@@ -1,0 +1,109 @@
+//! Quotas: how much one caller may ask for in a while. They live in this process and its memory only; what must
+//! outlast a restart, failed logins, is in `auth::lock`. Start with `bucket`; who a caller is, `source` says.
+
+mod bucket;
+mod rate;
+mod source;
+
+use std::time::Duration;
+
+use actix_web::{
+    Error, HttpRequest,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+    web::Data,
+};
+
+pub use self::{
+    bucket::{Bucket, Counted},
+    rate::Rate,
+    source::{Proxies, Source, TrustedProxy},
+};
+use crate::{config::Config, problem::Problem};
+
+/// How often what need not be remembered any more is forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// Refreshing is what a browser does with every tab at once: a token counts a tenth of a request.
+const REFRESHES_A_REQUEST: u32 = 10;
+
+/// Judging a new password is work, too: so many may be refused for each sign-up that there may be.
+const PASSWORDS_A_SIGNUP: u32 = 10;
+
+/// All quotas of this process.
+pub struct Limits {
+    pub proxies: Proxies,
+    /// A signed-in user's requests.
+    pub user: Bucket<i64>,
+    /// A signed-in user's refreshes.
+    pub refresh: Bucket<i64>,
+    /// An address's requests without a login.
+    pub ip: Bucket<Source>,
+    /// An address's logins.
+    pub login: Bucket<Source>,
+    /// An address's requests for a new password.
+    pub forgot: Bucket<Source>,
+    /// An address's new accounts.
+    pub signup: Bucket<Source>,
+    /// The passwords of new accounts that an address wants to have judged.
+    pub password: Bucket<Source>,
+}
+
+impl Limits {
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            proxies: Proxies::new(config.trusted_proxies.clone()),
+            user: Bucket::new("user", config.user_rate),
+            refresh: Bucket::new("refresh", config.user_rate.times(REFRESHES_A_REQUEST)),
+            ip: Bucket::new("ip", config.ip_rate),
+            login: Bucket::new("login", config.login_rate),
+            forgot: Bucket::new("forgot", config.login_rate),
+            signup: Bucket::new("signup", config.signup_rate),
+            password: Bucket::new("password", config.signup_rate.times(PASSWORDS_A_SIGNUP)),
+        }
+    }
+
+    /// Those of the app.
+    ///
+    /// # Errors
+    /// `internal-error` when the app was put together without them.
+    pub fn of(request: &HttpRequest) -> Result<&Self, Problem> {
+        let limits = request.app_data::<Data<Self>>().ok_or_else(|| Problem::internal("no limits in the app"))?;
+        Ok(limits.get_ref())
+    }
+
+    /// Counts a request from this address without a login.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn count_anonymous(&self, request: &HttpRequest) -> Result<(), Problem> {
+        self.ip.count(request, self.proxies.source(request))
+    }
+
+    /// Forgets who has its whole quota again, from time to time, for ever: memory stays bounded, and nobody gets
+    /// anything back early.
+    pub async fn sweep(&self) {
+        let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+        loop {
+            let _now = interval.tick().await;
+            self.user.sweep();
+            self.refresh.sweep();
+            for bucket in [&self.ip, &self.login, &self.forgot, &self.signup, &self.password] {
+                bucket.sweep();
+            }
+        }
+    }
+}
+
+/// Middleware: counts requests that need no login, by address.
+///
+/// # Errors
+/// Those of the handler; its own are finished answers.
+pub async fn count_by_ip(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let counted = Limits::of(request.request()).and_then(|limits| limits.count_anonymous(request.request()));
+    match counted {
+        Ok(()) => next.call(request).await,
+        Err(problem) => Ok(request.error_response(problem)),
+    }
+}

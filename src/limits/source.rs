@@ -1,0 +1,148 @@
+//! Where a request comes from: the address of its TCP peer, or the one that a trusted proxy names.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+};
+
+use actix_web::{
+    HttpRequest,
+    http::header::{HeaderName, X_FORWARDED_FOR, X_FORWARDED_PROTO},
+};
+use ipnet::IpNet;
+
+/// An IPv4 address, or an IPv6 network of 64 bits: what one customer of a provider has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Source([u8; 16]);
+
+impl Source {
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(v4.to_ipv6_mapped().octets()),
+            IpAddr::V6(v6) => Self((v6.to_bits() >> 64 << 64).to_be_bytes()),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let v6 = Ipv6Addr::from(self.0);
+        match v6.to_ipv4_mapped() {
+            Some(v4) => v4.fmt(f),
+            None => write!(f, "{v6}/64"),
+        }
+    }
+}
+
+/// The network of a proxy whose headers are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrustedProxy(IpNet);
+
+impl FromStr for TrustedProxy {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self).map_err(|_| ())
+    }
+}
+
+/// All of them.
+pub struct Proxies(Vec<TrustedProxy>);
+
+impl Proxies {
+    #[must_use]
+    pub fn new(trusted: Vec<TrustedProxy>) -> Self {
+        Self(trusted)
+    }
+
+    /// Where a request comes from.
+    #[must_use]
+    pub fn source(&self, request: &HttpRequest) -> Source {
+        let Some(peer) = request.peer_addr() else { return Source::default() };
+        Source::of(self.client(peer.ip(), &forwarded(request, &X_FORWARDED_FOR)))
+    }
+
+    /// Whether a proxy that we trust says that the request reached it by https.
+    #[must_use]
+    pub fn say_https(&self, request: &HttpRequest) -> bool {
+        if self.0.is_empty() || !request.peer_addr().is_some_and(|peer| self.trust(peer.ip())) {
+            return false;
+        }
+        forwarded(request, &X_FORWARDED_PROTO).last().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+    }
+
+    /// Each proxy adds whom it was called by at the end, so the list is believed from there, and no further than to
+    /// the first address that is none of ours.
+    fn client(&self, peer: IpAddr, forwarded: &[&str]) -> IpAddr {
+        let mut client = peer;
+        for named in forwarded.iter().rev() {
+            if !self.trust(client) {
+                break;
+            }
+            let Some(address) = address(named) else { break };
+            client = address;
+        }
+        client
+    }
+
+    fn trust(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|proxy| proxy.0.contains(&address.to_canonical()))
+    }
+}
+
+/// The items of a header that may come several times.
+fn forwarded<'a>(request: &'a HttpRequest, name: &HeaderName) -> Vec<&'a str> {
+    let values = request.headers().get_all(name);
+    values.flat_map(|value| value.to_str().unwrap_or_default().split(',')).map(str::trim).collect()
+}
+
+/// An address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Proxies, Source};
+
+    fn proxies(trusted: &[&str]) -> Proxies {
+        Proxies::new(trusted.iter().map(|text| text.parse().expect("a network")).collect())
+    }
+
+    #[test]
+    fn forwarded_addresses_count_from_trusted_proxies_only() {
+        let proxies = proxies(&["10.0.0.0/8", "::1"]);
+        for (peer, forwarded, client) in [
+            ("192.0.2.1", vec!["198.51.100.7"], "192.0.2.1"),
+            ("10.0.0.1", vec!["198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", vec!["203.0.113.9", "198.51.100.7", "10.2.3.4"], "198.51.100.7"),
+            ("10.0.0.1", vec!["10.9.9.9"], "10.9.9.9"),
+            ("10.0.0.1", vec!["198.51.100.7", "nonsense"], "10.0.0.1"),
+            ("10.0.0.1", vec![], "10.0.0.1"),
+            ("::1", vec!["[2001:db8::7]:4711"], "2001:db8::7"),
+            ("::ffff:10.0.0.1", vec!["198.51.100.7:4711"], "198.51.100.7"),
+        ] {
+            let found = proxies.client(peer.parse().expect("an address"), &forwarded);
+            assert_eq!(found.to_string(), client, "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_64_bits_is_one_source() {
+        let source = |text: &str| Source::of(text.parse().expect("an address"));
+        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
+        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+        assert_eq!(source("2001:db8::1").to_string(), "2001:db8::/64");
+        assert_eq!(source("192.0.2.1").to_string(), "192.0.2.1");
+    }
+}

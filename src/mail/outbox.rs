@@ -1,0 +1,85 @@
+//! Mail as files, for machines that have no mail server: one each, for people to read. They hold tokens, so they are
+//! for their owner's eyes only.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+
+use super::repo::MailRow;
+use crate::{
+    db::timestamp::Timestamp,
+    problem::Problem,
+    workers::{Limits, Workers, one_by_one},
+};
+
+/// A folder of mails, and the thread that writes them.
+pub struct Outbox {
+    folder: Arc<Path>,
+    writer: Workers<()>,
+}
+
+impl Outbox {
+    /// The folder itself is made when there is something to put into it.
+    ///
+    /// # Errors
+    /// The system has no more threads to give.
+    pub fn open(folder: &Path, patience: Duration) -> io::Result<Self> {
+        let limits = Limits { threads: 1, queue: 64, group: 1, patience };
+        Ok(Self { folder: folder.into(), writer: Workers::start("outbox", limits, || Ok(()), one_by_one)? })
+    }
+
+    /// Writes a mail.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or the file cannot be written.
+    pub async fn put(&self, mail: &MailRow, content: Vec<u8>) -> Result<(), Problem> {
+        let now = DateTime::<Utc>::from_timestamp_micros(Timestamp::now().micros()).unwrap_or_default();
+        let name = format!("{}-{}-{}.eml", now.format("%Y%m%dT%H%M%S%.3fZ"), mail.id, mail.kind);
+        let folder = Arc::clone(&self.folder);
+        let write = move |(): &mut ()| {
+            let unwritten = |error| Problem::internal(format!("cannot write into {}: {error}", folder.display()));
+            write(&folder, &name, &content).map_err(unwritten)
+        };
+        self.writer.run(write).await
+    }
+}
+
+/// Writes it under another name first, so that nobody finds half a mail.
+fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let draft: PathBuf = folder.join(format!(".{name}"));
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    // Half a draft is of no use, and where it cannot be deleted either, nothing more can be done.
+    written.and_then(|()| fs::rename(&draft, folder.join(name))).inspect_err(|_| drop(fs::remove_file(&draft)))?;
+    // So that the name, too, survives a power cut: the mail is about to be marked as sent.
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::write;
+
+    #[test]
+    fn a_mail_is_a_file_that_only_its_owner_can_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let folder = directory.path().join("outbox");
+        write(&folder, "1.eml", b"Hello").expect("it is written");
+        let mode = |path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode(folder.clone()), 0o700);
+        assert_eq!(mode(folder.join("1.eml")), 0o600);
+        assert_eq!(fs::read(folder.join("1.eml")).expect("it is there"), b"Hello");
+        assert_eq!(fs::read_dir(&folder).expect("a directory").count(), 1);
+    }
+}

@@ -1,0 +1,230 @@
+//! The queue. [`Mails::of`] and [`Mails::queue_reset`] fill it; everything else is the worker's. Any number of
+//! workers share it: whoever claims a mail has it alone until the lease is over.
+
+use std::time::Duration;
+
+use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable};
+
+use super::letter::Letter;
+use crate::{
+    db::{Connection, columns, expression::OneOf, schema::mails, timestamp::Timestamp},
+    problem::Problem,
+    users::{Email, UserId},
+};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a claimed mail is its worker's: longer than sending one may take.
+const LEASE: Duration = Duration::from_secs(60);
+/// How many mails of a kind an address gets in an hour, and a user causes: nobody is buried in mail by somebody else.
+const MOST_AN_HOUR: i64 = 5;
+const MOST_AN_HOUR_DETAIL: &str = "An hour has five of these mails. Retry-After says in how many seconds to try again.";
+/// The pause after the first failure; each is three times as long as the one before, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 60 * 60);
+/// How long it is tried again.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+/// How many are looked at to claim one: other workers are after the same.
+const CANDIDATES: i64 = 8;
+/// How many are swept away at once: other writes wait meanwhile.
+const SWEPT_AT_ONCE: i64 = 500;
+
+#[derive(Insertable)]
+#[diesel(table_name = mails)]
+struct NewMail<'a> {
+    user_id: Option<i64>,
+    kind: &'a str,
+    address: String,
+    address_key: String,
+    next_attempt_at: Timestamp,
+    created_at: Timestamp,
+}
+
+/// A mail that is to be sent.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = mails)]
+pub struct MailRow {
+    pub id: i64,
+    pub user_id: Option<i64>,
+    pub kind: String,
+    pub address: String,
+    address_key: String,
+    /// How often it was tried to send it, this time included.
+    pub attempts: i64,
+    /// In a worker's hands: when the lease is over.
+    next_attempt_at: Timestamp,
+    pub created_at: Timestamp,
+}
+
+impl MailRow {
+    /// Whether it was tried long enough.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        self.attempts > 1 && self.created_at <= Timestamp::now().minus(GIVEN_UP_AFTER)
+    }
+}
+
+/// What there is to do.
+pub enum Claim {
+    Mail(MailRow),
+    /// Nothing before this moment, unless something new comes.
+    NothingBefore(Option<Timestamp>),
+}
+
+/// The mails that one user gives a reason for.
+pub struct Mails(UserId);
+
+impl Mails {
+    #[must_use]
+    pub fn of(user: UserId) -> Self {
+        Self(user)
+    }
+
+    /// Queues a letter; it is sent if it still has its reason when its turn comes. Wake the worker once this is
+    /// committed.
+    pub fn queue(&self, conn: &mut Connection, letter: Letter, address: &Email) -> Result<(), Problem> {
+        insert(conn, Some(self.0), letter, address)
+    }
+
+    /// Whether the user has not had too many of a kind in the last hour.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn may_queue(&self, conn: &mut Connection, letter: Letter) -> Result<(), Problem> {
+        let now = Timestamp::now();
+        let alike = mails::table.filter(mails::user_id.eq(self.0.get())).filter(mails::kind.eq(letter.as_str()));
+        let recent = alike.filter(mails::created_at.gt(now.minus(HOUR))).order(mails::created_at.desc());
+        let fifth = recent.offset(MOST_AN_HOUR - 1).limit(1).select(mails::created_at);
+        match fifth.first::<Timestamp>(conn).optional()? {
+            None => Ok(()),
+            Some(at) => Err(Problem::too_many_requests(at.plus(HOUR).since(now)).with_detail(MOST_AN_HOUR_DETAIL)),
+        }
+    }
+
+    /// Forgets what is known of the mails to an address. Those of the user go with the user; but of a forgotten
+    /// password only the address is known.
+    pub fn forget(conn: &mut Connection, address: &Email) -> Result<(), Problem> {
+        let _rows = diesel::delete(mails::table.filter(mails::address_key.eq(address.key()))).execute(conn)?;
+        Ok(())
+    }
+
+    /// Queues the mail for a forgotten password. Whether there is an account with this address, only the worker finds
+    /// out, so that nobody else can tell.
+    pub fn queue_reset(conn: &mut Connection, address: &Email) -> Result<(), Problem> {
+        insert(conn, None, Letter::Reset, address)
+    }
+}
+
+fn insert(conn: &mut Connection, user: Option<UserId>, letter: Letter, address: &Email) -> Result<(), Problem> {
+    let now = Timestamp::now();
+    let new = NewMail {
+        user_id: user.map(UserId::get),
+        kind: letter.as_str(),
+        address: address.to_string(),
+        address_key: address.key(),
+        next_attempt_at: now,
+        created_at: now,
+    };
+    let _one = diesel::insert_into(mails::table).values(new).execute(conn)?;
+    Ok(())
+}
+
+/// Takes a mail that is due. Those that were not tried yet come first, so that none is kept waiting by others that
+/// fail; each half is a range of an index.
+pub fn claim(conn: &mut Connection) -> Result<Claim, Problem> {
+    let now = Timestamp::now();
+    let waiting = || mails::table.filter(mails::sent_at.is_null());
+    let due = || {
+        let due = waiting().filter(mails::next_attempt_at.le(now)).order((mails::next_attempt_at, mails::id));
+        due.limit(CANDIDATES).select((mails::id, mails::next_attempt_at))
+    };
+    let mut candidates: Vec<(i64, Timestamp)> = due().filter(mails::attempts.eq(0)).load(conn)?;
+    if candidates.is_empty() {
+        candidates = due().load(conn)?;
+    }
+    for (id, seen) in candidates {
+        let unclaimed = mails::table.find(id).filter(mails::next_attempt_at.eq(seen)).filter(mails::sent_at.is_null());
+        let claimed = diesel::update(unclaimed)
+            .set((mails::attempts.eq(mails::attempts + 1), mails::next_attempt_at.eq(now.plus(LEASE))))
+            .returning(columns::<MailRow>())
+            .get_result(conn)
+            .optional()?;
+        if let Some(mail) = claimed {
+            return Ok(Claim::Mail(mail));
+        }
+    }
+    let later = waiting().filter(mails::next_attempt_at.gt(now)).order(mails::next_attempt_at);
+    let next = later.select(mails::next_attempt_at).first(conn).optional()?;
+    Ok(Claim::NothingBefore(next))
+}
+
+/// Whether as many as may went the same way in the hour before. Those that were dropped do not count: they are gone.
+pub fn is_surplus(conn: &mut Connection, mail: &MailRow) -> Result<bool, Problem> {
+    let before = || {
+        let alike = mails::table.filter(mails::kind.eq(&mail.kind)).filter(mails::id.lt(mail.id));
+        alike.filter(mails::created_at.gt(mail.created_at.minus(HOUR))).count()
+    };
+    let to_address: i64 = before().filter(mails::address_key.eq(&mail.address_key)).get_result(conn)?;
+    let of_user: i64 = match mail.user_id {
+        Some(user) => before().filter(mails::user_id.eq(user)).get_result(conn)?,
+        None => 0,
+    };
+    Ok(to_address.max(of_user) >= MOST_AN_HOUR)
+}
+
+/// It was sent.
+pub fn settle(conn: &mut Connection, mail: &MailRow) -> Result<(), Problem> {
+    let sent = diesel::update(mails::table.find(mail.id)).set(mails::sent_at.eq(Timestamp::now()));
+    let _one = sent.execute(conn)?;
+    Ok(())
+}
+
+/// It could not be sent: later again, unless the lease was over and somebody else has it.
+pub fn postpone(conn: &mut Connection, mail: &MailRow) -> Result<(), Problem> {
+    let mine = mails::table.find(mail.id).filter(mails::next_attempt_at.eq(mail.next_attempt_at));
+    let next = Timestamp::now().plus(pause_after(mail.attempts));
+    let _one = diesel::update(mine).set(mails::next_attempt_at.eq(next)).execute(conn)?;
+    Ok(())
+}
+
+/// It is not to be sent.
+pub fn discard(conn: &mut Connection, mail: &MailRow) -> Result<(), Problem> {
+    let _one = diesel::delete(mails::table.find(mail.id)).execute(conn)?;
+    Ok(())
+}
+
+/// Deletes some of the mails that were sent and need not be counted any more. Tells whether there may be more.
+pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+    let old: Vec<i64> = mails::table
+        .filter(mails::created_at.le(Timestamp::now().minus(DAY)))
+        .filter(mails::sent_at.is_not_null())
+        .order(mails::created_at)
+        .limit(SWEPT_AT_ONCE)
+        .select(mails::id)
+        .load(conn)?;
+    if old.is_empty() {
+        return Ok(false);
+    }
+    let _rows = diesel::delete(mails::table.filter(OneOf::new("mails.id", old))).execute(conn)?;
+    Ok(true)
+}
+
+/// How long to wait after so many failures.
+fn pause_after(attempts: i64) -> Duration {
+    let steps = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+    FIRST_PAUSE.saturating_mul(3_u32.saturating_pow(steps)).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GIVEN_UP_AFTER, LONGEST_PAUSE, pause_after};
+
+    #[test]
+    fn pauses_grow_up_to_the_longest() {
+        let pauses: Vec<_> = (1..=4).map(|attempts| pause_after(attempts).as_secs()).collect();
+        assert_eq!(pauses, [2, 6, 18, 54]);
+        assert_eq!(pause_after(i64::MAX), LONGEST_PAUSE);
+        assert!(LONGEST_PAUSE < GIVEN_UP_AFTER);
+    }
+}

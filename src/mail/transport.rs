@@ -1,0 +1,131 @@
+//! How a mail leaves: to an SMTP server, or into a folder. One connection for each mail, so that one that fails
+//! leaves nothing behind for the next.
+
+use std::{
+    fmt, io,
+    time::{Duration, SystemTime},
+};
+
+use lettre::{
+    Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    address::Envelope,
+    error::Error as MessageError,
+    message::{
+        Body, Mailbox, SinglePart,
+        header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
+    },
+    transport::smtp,
+};
+
+use super::{letter::Written, outbox::Outbox, repo::MailRow, url::MailUrl};
+use crate::problem::Problem;
+
+/// How long it may take to send one mail, from the connection to the server's last word.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Characters of a line, at most (RFC 5322 §2.1.1).
+const LONGEST_LINE: usize = 998;
+/// Says that no machine needs to answer (RFC 3834 §5).
+const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
+
+/// Where mail goes.
+pub enum Transport {
+    Outbox(Outbox),
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+}
+
+/// Why a mail was not sent. Says no address, no word of the mail and none of the server's, which may quote them.
+#[derive(Debug)]
+pub struct SendError(String);
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<MessageError> for SendError {
+    fn from(error: MessageError) -> Self {
+        Self(format!("it cannot be made: {error}"))
+    }
+}
+
+impl From<Problem> for SendError {
+    fn from(problem: Problem) -> Self {
+        Self(problem.cause_in_words())
+    }
+}
+
+impl From<smtp::Error> for SendError {
+    fn from(error: smtp::Error) -> Self {
+        if let Some(code) = error.status() {
+            return Self(format!("the server answers {code}"));
+        }
+        if error.is_response() {
+            return Self("the server's answer is not SMTP, or breaks off".to_owned());
+        }
+        Self(error.to_string())
+    }
+}
+
+/// What sends to the server that a URL names.
+///
+/// # Errors
+/// The URL cannot be understood as a whole.
+pub fn smtp(url: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, smtp::Error> {
+    AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map(|builder| builder.timeout(Some(PATIENCE)).build())
+}
+
+impl Transport {
+    /// # Errors
+    /// The system has no more threads to give; a URL that was accepted before is not any more.
+    pub fn open(url: &MailUrl) -> io::Result<Self> {
+        Ok(match url {
+            MailUrl::File(folder) => Self::Outbox(Outbox::open(folder, PATIENCE)?),
+            MailUrl::Smtp(url) => Self::Smtp(smtp(url).map_err(io::Error::other)?),
+        })
+    }
+
+    /// Sends a mail.
+    ///
+    /// # Errors
+    /// It was not sent; or perhaps it was, and nobody said so.
+    pub async fn send(&self, from: &Mailbox, mail: &MailRow, letter: Written) -> Result<(), SendError> {
+        let message = message(from, mail, letter)?;
+        match self {
+            Self::Outbox(outbox) => outbox.put(mail, message.formatted()).await?,
+            Self::Smtp(server) => {
+                // lettre's own time-out ends with the connection.
+                let sent = tokio::time::timeout(PATIENCE, server.send(message)).await;
+                let _answer = sent.map_err(|_| SendError("the server is silent".to_owned()))??;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A mail as it is sent. Its id stays the same however often it is sent, so that a second one is known to be the same.
+fn message(from: &Mailbox, mail: &MailRow, letter: Written) -> Result<Message, MessageError> {
+    let id = format!("<{}.{}@{}>", mail.id, mail.created_at.micros(), from.email.domain());
+    let (local, domain) = letter.address.rsplit_once('@').ok_or(MessageError::EmailMissingAt)?;
+    // Every address was plausible as browsers judge it: that is wider than what lettre accepts, but has nothing that
+    // SMTP or a header could misread. The envelope is said, or lettre would read it from the header, and refuse.
+    let to = Address::new_dangerous(local, domain);
+    let envelope = Envelope::new(Some(from.email.clone()), vec![to.clone()])?;
+    Message::builder()
+        .envelope(envelope)
+        .from(from.clone())
+        .to(Mailbox::new(None, to))
+        .subject(letter.subject)
+        .message_id(Some(id))
+        .date(SystemTime::now())
+        .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(letter.text)))
+}
+
+/// The text as it is: lettre would break lines of more than 76 characters, and with them the commands in it.
+fn body(text: String) -> Body {
+    if text.is_ascii() && text.lines().all(|line| line.len() <= LONGEST_LINE) {
+        return Body::dangerous_pre_encoded(text.replace('\n', "\r\n").into_bytes(), ContentTransferEncoding::SevenBit);
+    }
+    Body::new(text)
+}

@@ -1,0 +1,43 @@
+//! `/me/sessions`: where one is logged in.
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Path},
+};
+
+use super::{
+    SessionId, Sessions,
+    wire::{LiveSessionOut, SessionFilter},
+};
+use crate::{
+    auth::CurrentUser,
+    db::{Db, keyset::Found},
+    problem::{Kind, Problem},
+    wire::{Listed, Page},
+};
+
+/// `GET /me/sessions`
+pub async fn list(me: CurrentUser, page: Page<SessionFilter>, db: Data<Db>) -> Result<Listed<LiveSessionOut>, Problem> {
+    let list = move |conn: &mut _, asked: &_| {
+        let Found { rows, next, total } = Sessions::of(me.id).list(conn, asked)?;
+        Ok(Found { rows: rows.into_iter().map(|row| (row, me.session)).collect(), next, total })
+    };
+    page.read(&db, list).await
+}
+
+/// `DELETE /me/sessions`: all but the one that asks.
+pub async fn delete_others(me: CurrentUser, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    db.write(move |conn| Sessions::of(me.id).end_others(conn, me.session)).await?;
+    tracing::info!(target: "kennel::security", user_id = me.id.get(), kept = me.session.get(), "session_ended");
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `DELETE /me/sessions/{session_id}`
+pub async fn delete(me: CurrentUser, session: Path<SessionId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    let session = *session;
+    if !db.write(move |conn| Sessions::of(me.id).end(conn, session)).await? {
+        return Err(Problem::new(Kind::NotFound));
+    }
+    tracing::info!(target: "kennel::security", user_id = me.id.get(), session_id = session.get(), "session_ended");
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,16 @@
+//! Sessions: what a login leaves behind, and how its user sees and ends it. One row per login; the gate asks it on
+//! every request, so that what has ended is dead on the next one, on every instance. How one begins and goes on,
+//! `auth` says.
+
+pub mod handlers;
+mod repo;
+mod wire;
+
+pub use repo::{LiveSession, Lives, Place, Sessions, current_user, find_live, has_begun_at};
+pub use wire::SessionOut;
+
+/// Stands for the table of sessions.
+pub enum Session {}
+
+/// The id of a session: a token's `sid`.
+pub type SessionId = crate::wire::Id<Session>;

@@ -1,0 +1,249 @@
+//! Queries about accounts, beside those of the user's own. A disabled account is not there for whoever holds a mail.
+
+use std::collections::HashMap;
+
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
+    SelectableHelper, dsl::count_star,
+};
+
+use crate::{
+    auth::password::PasswordHash,
+    db::{
+        Broken, Connection, OnConstraint,
+        schema::{sessions, users},
+        timestamp::Timestamp,
+    },
+    problem::{Kind, Problem},
+    users::{Email, UserId, Users, wire::key},
+};
+
+/// What mails are made of, and what their tokens are bound to.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub struct AccountRow {
+    pub id: i64,
+    pub username: String,
+    pub email: String,
+    /// An address that was asked for and is not confirmed yet.
+    pub new_email: Option<String>,
+    pub verified_at: Option<Timestamp>,
+    pub password_hash: String,
+    pub created_at: Timestamp,
+}
+
+impl AccountRow {
+    /// Whose it is.
+    ///
+    /// # Errors
+    /// `internal-error` when what is stored cannot be.
+    pub fn user(&self) -> Result<UserId, Problem> {
+        UserId::new(self.id).ok_or_else(|| Problem::internal("a user's id is not positive"))
+    }
+}
+
+/// What the people who run the server see.
+pub struct ListedRow {
+    pub id: i64,
+    pub username: String,
+    pub email: String,
+    pub created_at: Timestamp,
+    pub verified_at: Option<Timestamp>,
+    pub disabled_at: Option<Timestamp>,
+    /// How many sessions still stand.
+    pub sessions: i64,
+}
+
+/// What a login names: an e-mail address has an `@`, a username never.
+pub enum LoginKey {
+    Username(String),
+    Email(String),
+}
+
+impl LoginKey {
+    #[must_use]
+    pub fn of(login: &str) -> Self {
+        if login.contains('@') { Self::Email(key(login)) } else { Self::Username(key(login)) }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let (Self::Username(key) | Self::Email(key)) = self;
+        key
+    }
+}
+
+/// What a login is checked against.
+pub struct Credentials {
+    pub id: UserId,
+    pub password_hash: PasswordHash,
+}
+
+impl Users {
+    /// Whom a login means, if there is such a user who may log in.
+    pub fn find_for_login(conn: &mut Connection, login: &LoginKey) -> Result<Option<Credentials>, Problem> {
+        let columns = (users::id, users::password_hash);
+        let enabled = users::table.filter(users::disabled_at.is_null());
+        let found: Option<(i64, String)> = match login {
+            LoginKey::Username(key) => enabled.filter(users::username_key.eq(key)).select(columns).first(conn),
+            LoginKey::Email(key) => enabled.filter(users::email_key.eq(key)).select(columns).first(conn),
+        }
+        .optional()?;
+        let credentials = |(id, hash)| {
+            let id = UserId::new(id).ok_or_else(|| Problem::internal("a user's id is not positive"))?;
+            Ok(Credentials { id, password_hash: PasswordHash::stored(hash) })
+        };
+        found.map(credentials).transpose()
+    }
+
+    /// What a login of the user's own is checked against.
+    ///
+    /// # Errors
+    /// `revoked-token` when the user was deleted a moment ago.
+    pub fn password_hash(&self, conn: &mut Connection) -> Result<PasswordHash, Problem> {
+        let hash = users::table.find(self.0.get()).select(users::password_hash).first(conn).optional()?;
+        hash.map(PasswordHash::stored).ok_or_else(|| Problem::new(Kind::RevokedToken))
+    }
+
+    /// Puts a hash in the place of the one that a password was checked against; tells whether that was still there
+    /// and the user may log in. Whoever changes the password meanwhile waits, or is waited for, so that of two at
+    /// once one comes first.
+    pub fn replace_hash(
+        &self,
+        conn: &mut Connection,
+        checked: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, Problem> {
+        let me = users::table
+            .find(self.0.get())
+            .filter(users::password_hash.eq(checked.as_str()))
+            .filter(users::disabled_at.is_null());
+        Ok(diesel::update(me).set(users::password_hash.eq(new.as_str())).execute(conn)? > 0)
+    }
+
+    /// The account, if there is one that may be used.
+    pub fn account(&self, conn: &mut Connection) -> Result<Option<AccountRow>, Problem> {
+        let found = users::table.find(self.0.get()).filter(users::disabled_at.is_null());
+        Ok(found.select(AccountRow::as_select()).first(conn).optional()?)
+    }
+
+    /// The account that has this address, likewise.
+    pub fn account_at(conn: &mut Connection, email: &Email) -> Result<Option<AccountRow>, Problem> {
+        let found = users::table.filter(users::email_key.eq(email.key())).filter(users::disabled_at.is_null());
+        Ok(found.select(AccountRow::as_select()).first(conn).optional()?)
+    }
+
+    /// Whom a name means: a username or an e-mail address; disabled or not.
+    pub fn find(conn: &mut Connection, name: &LoginKey) -> Result<Option<UserId>, Problem> {
+        let found: Option<i64> = match name {
+            LoginKey::Username(key) => users::table.filter(users::username_key.eq(key)).select(users::id).first(conn),
+            LoginKey::Email(key) => users::table.filter(users::email_key.eq(key)).select(users::id).first(conn),
+        }
+        .optional()?;
+        Ok(found.and_then(UserId::new))
+    }
+
+    /// The address is the user's. Tells whether it was still to be verified.
+    pub fn verify(&self, conn: &mut Connection, email: &str) -> Result<bool, Problem> {
+        let now = Timestamp::now();
+        let unverified = users::table
+            .find(self.0.get())
+            .filter(users::email.eq(email))
+            .filter(users::verified_at.is_null())
+            .filter(users::disabled_at.is_null());
+        let changes = (users::verified_at.eq(now), users::updated_at.eq(now), users::version.eq(users::version + 1));
+        Ok(diesel::update(unverified).set(changes).execute(conn)? > 0)
+    }
+
+    /// The address that was asked for is the user's: from now on it is the account's. Tells whether both addresses
+    /// were still what they are in `account`.
+    ///
+    /// # Errors
+    /// `email-taken`, when somebody else was quicker.
+    pub fn confirm_email(&self, conn: &mut Connection, account: &AccountRow) -> Result<bool, Problem> {
+        let Some(new_email) = &account.new_email else { return Ok(false) };
+        let now = Timestamp::now();
+        let unchanged = users::table
+            .find(self.0.get())
+            .filter(users::email.eq(&account.email).and(users::new_email.eq(new_email)))
+            .filter(users::disabled_at.is_null());
+        let changes = (
+            users::email.eq(new_email),
+            users::email_key.eq(Email::stored(new_email.clone()).key()),
+            users::new_email.eq(None::<String>),
+            users::verified_at.eq(now),
+            users::updated_at.eq(now),
+            users::version.eq(users::version + 1),
+        );
+        let changed = diesel::update(unchanged).set(changes).execute(conn).on_constraint(|broken| {
+            let taken = *broken == Broken::Unique("users_email_key_unique".to_owned());
+            taken.then(|| Problem::new(Kind::EmailTaken))
+        })?;
+        Ok(changed > 0)
+    }
+
+    /// Sets another password, and forgets an address that was asked for: perhaps by whoever the new password is to
+    /// keep out. Tells whether the old one was still there, so that of two at once one comes first.
+    pub fn set_password(&self, conn: &mut Connection, old: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
+        let me = users::table
+            .find(self.0.get())
+            .filter(users::password_hash.eq(old.as_str()))
+            .filter(users::disabled_at.is_null());
+        let changes = (users::password_hash.eq(new.as_str()), users::new_email.eq(None::<String>));
+        Ok(diesel::update(me).set(changes).execute(conn)? > 0)
+    }
+
+    /// Forgets an address that was asked for.
+    pub fn call_off_email(&self, conn: &mut Connection) -> Result<(), Problem> {
+        let _one =
+            diesel::update(users::table.find(self.0.get())).set(users::new_email.eq(None::<String>)).execute(conn)?;
+        Ok(())
+    }
+
+    /// Lets the account be used, or not. Tells whether that is new.
+    pub fn set_disabled(&self, conn: &mut Connection, is_disabled: bool) -> Result<bool, Problem> {
+        let me = users::table.find(self.0.get());
+        let changed = if is_disabled {
+            let enabled = me.filter(users::disabled_at.is_null());
+            diesel::update(enabled).set(users::disabled_at.eq(Timestamp::now())).execute(conn)?
+        } else {
+            let disabled = me.filter(users::disabled_at.is_not_null());
+            diesel::update(disabled).set(users::disabled_at.eq(None::<Timestamp>)).execute(conn)?
+        };
+        Ok(changed > 0)
+    }
+
+    /// All accounts, by id.
+    pub fn list(conn: &mut Connection) -> Result<Vec<ListedRow>, Problem> {
+        type Row = (i64, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);
+        let live = sessions::revoked_at.is_null().and(sessions::expires_at.gt(Timestamp::now()));
+        let counted =
+            sessions::table.filter(live).group_by(sessions::user_id).select((sessions::user_id, count_star()));
+        let sessions: HashMap<i64, i64> = counted.load::<(i64, i64)>(conn)?.into_iter().collect();
+        let columns =
+            (users::id, users::username, users::email, users::created_at, users::verified_at, users::disabled_at);
+        let rows: Vec<Row> = users::table.order(users::id).select(columns).load(conn)?;
+        let list = rows.into_iter().map(|(id, username, email, created_at, verified_at, disabled_at)| {
+            let sessions = sessions.get(&id).copied().unwrap_or_default();
+            ListedRow { id, username, email, created_at, verified_at, disabled_at, sessions }
+        });
+        Ok(list.collect())
+    }
+}
+
+#[cfg(test)]
+impl AccountRow {
+    /// Somebody who signed up and did nothing since.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self {
+            id: 1,
+            username: "ann".to_owned(),
+            email: "ann@example.com".to_owned(),
+            new_email: None,
+            verified_at: None,
+            password_hash: "$argon2id$".to_owned(),
+            created_at: Timestamp::now(),
+        }
+    }
+}
