@@ -15,6 +15,8 @@ use crate::{
     users::{LoginKey, UserId},
 };
 
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The failures that one counter counts.
 pub struct Failures(FailureKey);
 
@@ -59,7 +61,8 @@ impl Failures {
         let first = (
             login_failures::account_key.eq(self.0.as_bytes()),
             login_failures::count.eq(1),
-            login_failures::locked_until.eq(now),
+            // Long ago: the clock of another try at this moment may be behind.
+            login_failures::locked_until.eq(now.minus(A_DAY)),
             login_failures::day.eq(now.day()),
         );
         let _one = diesel::insert_into(login_failures::table).values(first).execute(conn)?;
@@ -108,7 +111,6 @@ pub fn forgive(
 /// Deletes some of what was counted on days before yesterday, which no clock of any instance is at any more. Tells
 /// whether there may be more.
 pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
-    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
     const SWEPT_AT_ONCE: i64 = 500;
     let yesterday = Timestamp::now().minus(A_DAY).day();
     let old = login_failures::table.filter(login_failures::day.lt(yesterday));

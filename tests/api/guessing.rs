@@ -17,6 +17,7 @@ pub fn sentences() -> Vec<Sentence> {
         another_address_has_its_own_quota,
         of_six_signups_from_one_address_five_are_looked_at,
         a_signup_that_cannot_be_one_is_not_counted,
+        passwords_that_are_too_weak_have_a_quota_too,
         a_signup_with_a_name_that_is_taken_is_counted,
         what_was_used_up_comes_back,
     ]
@@ -159,6 +160,23 @@ fn a_signup_that_cannot_be_one_is_not_counted(scene: &Database) {
     }
     sign_up(&app, "alice").expect(201);
     used_up(sign_up(&app, "bob"), "signup", 1);
+}
+
+/// To judge one is work.
+fn passwords_that_are_too_weak_have_a_quota_too(scene: &Database) {
+    let app = limited(scene.engine, &[("SIGNUP_RATE", "1/1h")]);
+    let judge = |password: &str| {
+        let body = json!({"username": "alice", "email": "alice@example.com", "password": password});
+        app.anon().post("/auth/signup", &body)
+    };
+    judge("short").error("/password", "too_short");
+    for _ in 0..10 {
+        let answer = judge("password1").error("/password", "too_guessable");
+        assert_eq!(answer.header("ratelimit-policy"), r#""password";q=10;w=3600"#);
+    }
+    used_up(judge("password1"), "password", 10);
+    used_up(judge(PASSWORD), "password", 10);
+    app.from(1).sign_up("alice");
 }
 
 /// Or somebody could try out thousands of names.

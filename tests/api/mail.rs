@@ -11,7 +11,7 @@ use crate::email::verify;
 use crate::recovery::{NEW, forget, reset};
 use crate::support::client::Client;
 use crate::support::letter::{Letter, Purpose};
-use crate::support::postbox::{Postbox, Posted, settle};
+use crate::support::postbox::{Postbox, Posted, settle, until_no};
 use crate::support::process::Program;
 use crate::support::smtp::free_address;
 use crate::support::unwell::{Does, Mood, Unwell};
@@ -197,10 +197,8 @@ fn what_was_sent_is_forgotten_after_a_day(database: &Database) {
     assert_eq!(server.stop("TERM").code, Some(0));
     database.put_back("created_at", "mails WHERE address LIKE 'alice%'", 86_401);
     database.put_back("created_at", "mails WHERE address LIKE 'bob%'", 86_000);
-    let server = serve();
-    while database.count("mails WHERE address LIKE 'alice%'") > 0 {
-        server.anon().get("/health/ready").expect(200);
-    }
+    let _server = serve();
+    until_no("mails WHERE address LIKE 'alice%'", database);
     assert_eq!(database.count("mails"), 1);
 }
 

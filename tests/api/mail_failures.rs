@@ -1,16 +1,13 @@
 //! A mail server that is unwell: no request waits for it, no mail is lost, and once it is well every mail arrives.
 
-use std::time::Instant;
-
 use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::email::verify;
 use crate::recovery::{NEW, forget};
-use crate::refresh::now;
 use crate::support::client::{Client, PATIENCE};
 use crate::support::letter::Letter;
-use crate::support::postbox::{Postbox, Posted, settle};
+use crate::support::postbox::{Postbox, Posted, is_nobodys, settle, until_no, until_tried};
 use crate::support::process::Program;
 use crate::support::smtp::free_address;
 use crate::support::unwell::{Does, Mood, Unwell};
@@ -51,20 +48,11 @@ fn mailing_to(engine: Engine, unwell: &Unwell) -> App {
     App::with(Database::fresh(engine), &[("MAIL_URL", &url)], nothing_extra)
 }
 
-/// Lets all mails that failed be due now, and none that is on its way, and wakes the worker. One that is on its way,
-/// for 20 seconds at most, is its worker's for a minute; one that has failed a few times is due sooner.
+/// Lets all mails that failed be due now, and none that is on its way, and wakes the worker.
 pub fn again(database: &Database, server: &Client) {
-    let soon = now() + 30.0;
-    let failed = match database.engine {
-        Engine::Sqlite => format!("next_attempt_at < {soon} * 1000000"),
-        Engine::Postgres => format!("next_attempt_at < to_timestamp({soon})"),
-    };
-    let on_its_way = format!("mails WHERE sent_at IS NULL AND NOT {failed}");
-    let began = Instant::now();
-    while database.count(&on_its_way) > 0 {
-        assert!(began.elapsed() < PATIENCE, "it is still on its way: {:?}", database.rows_of("mails"));
-    }
-    database.put_back("next_attempt_at", &format!("mails WHERE sent_at IS NULL AND {failed}"), 86_400);
+    let nobodys = is_nobodys(database);
+    until_no(&format!("mails WHERE sent_at IS NULL AND NOT {nobodys}"), database);
+    database.put_back("next_attempt_at", &format!("mails WHERE sent_at IS NULL AND {nobodys}"), 86_400);
     forget(server, "nobody@example.com").expect(202);
 }
 
@@ -127,9 +115,8 @@ fn while_there_is_no_mail_server_mails_wait(scene: &Database) {
     let url = format!("smtp://{address}");
     let app = App::with(Database::fresh(scene.engine), &[("MAIL_URL", &url)], nothing_extra);
     let alice = app.sign_in("alice");
-    while app.database.count("mails WHERE attempts > 0") == 0 {
-        alice.get("/me").expect(200);
-    }
+    until_tried(&app.database);
+    alice.get("/me").expect(200);
     let post = Postbox::open_at(address);
     again(&app.database, &app);
     verify(&app, &post.verification("alice@example.com")).expect(204);
@@ -172,9 +159,7 @@ fn after_three_days_a_mail_is_given_up(scene: &Database) {
     app.database.put_back("created_at", "mails WHERE address LIKE 'alice%'", days + 60);
     app.database.put_back("created_at", "mails WHERE address LIKE 'bob%'", days - 600);
     again(&app.database, &app);
-    while app.database.count("mails WHERE address LIKE 'alice%'") > 0 {
-        app.anon().get("/health/ready").expect(200);
-    }
+    until_no("mails WHERE address LIKE 'alice%'", &app.database);
     unwell.feel(Mood::Well);
     again(&app.database, &app);
     let letter = Letter::open(letters.recv_timeout(PATIENCE).expect("a mail"));

@@ -8,7 +8,7 @@ use crate::email::verify;
 use crate::recovery::{NEW, forget, reset};
 use crate::support::letter::Purpose;
 use crate::support::outbox::Outbox;
-use crate::support::postbox::settle;
+use crate::support::postbox::{settle, until_tried};
 use crate::support::process::Program;
 use crate::support::{App, Database, Sentence, sentences};
 
@@ -87,9 +87,7 @@ fn while_the_outbox_cannot_be_written_mails_wait(app: &App) {
     let outbox = outbox_of(app);
     fs::write(outbox.directory(), "in the way").expect("a file is written");
     app.sign_up("alice");
-    while app.database.count("mails WHERE attempts > 0") == 0 {
-        app.anon().get("/health/ready").expect(200);
-    }
+    until_tried(&app.database);
     app.log_in("alice").get("/me").expect(200);
     fs::remove_file(outbox.directory()).expect("it was there");
     crate::mail_failures::again(&app.database, app);

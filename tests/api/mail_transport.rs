@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::email::verify;
 use crate::start::refused;
 use crate::support::letter::Purpose;
-use crate::support::postbox::Postbox;
+use crate::support::postbox::{Postbox, until_tried};
 use crate::support::process::{Program, Running};
 use crate::support::smtp::{self, free_address};
 use crate::support::{Database, Engine, Repository, Sentence, sentences};
@@ -56,13 +56,6 @@ fn serve(database: &Database, url: &str, certificate: &str) -> Running {
     Program::on(database).set("MAIL_URL", url).set("SSL_CERT_FILE", certificate).serve()
 }
 
-/// Waits until it was tried to send what waits.
-fn tried(database: &Database, server: &Running) {
-    while database.count("mails WHERE sent_at IS NULL AND attempts > 0") == 0 {
-        server.anon().get("/health/live").expect(200);
-    }
-}
-
 /// Lets what waits be as if it had never been tried, while no server runs.
 fn forget_the_tries(database: &Database) {
     database.put_back("next_attempt_at", "mails WHERE sent_at IS NULL", 86_400);
@@ -93,7 +86,7 @@ fn with_a_wrong_password_mails_wait(database: &Database) {
         if database.count("users") == 0 {
             server.sign_up("alice");
         }
-        tried(database, &server);
+        until_tried(database);
         assert_eq!(server.stop("TERM").code, Some(0));
         forget_the_tries(database);
     }
@@ -137,7 +130,7 @@ fn where_tls_is_required_and_there_is_none_mails_wait(database: &Database) {
         if database.count("users") == 0 {
             server.sign_up("alice");
         }
-        tried(database, &server);
+        until_tried(database);
         drop(server);
         forget_the_tries(database);
     }
@@ -159,7 +152,7 @@ fn to_a_server_that_nobody_vouches_for_no_mail_goes(database: &Database) {
         if database.count("users") == 0 {
             server.sign_up("alice");
         }
-        tried(database, &server);
+        until_tried(database);
         drop(server);
         forget_the_tries(database);
         assert!(post.rest(0).is_empty());

@@ -14,6 +14,7 @@ pub fn sentences() -> Vec<Sentence> {
     sentences![
         of_five_thousand_guesses_from_everywhere_a_hundred_are_looked_at,
         of_as_many_at_once_no_more_are_looked_at,
+        of_many_at_once_the_last_one_of_a_day_is_one,
         four_hundred_logins_at_once_are_answered_in_little_memory,
     ]
 }
@@ -89,6 +90,33 @@ fn of_as_many_at_once_no_more_are_looked_at(database: &Database) {
     });
     hold(&all, 2000);
     assert_eq!(database.count("login_failures WHERE count > 100"), 0);
+}
+
+fn of_many_at_once_the_last_one_of_a_day_is_one(database: &Database) {
+    let servers = [serve(database), serve(database)];
+    servers[0].sign_up("alice");
+    servers[0].try_log_in("alice", "not the password").expect(401);
+    for round in 0..10_u16 {
+        assert_eq!(database.execute("UPDATE login_failures SET count = 99"), Ok(1));
+        database.put_back_the_locks();
+        let places: Vec<_> = (0..16).map(|place| servers[usize::from(place % 2)].from(round * 16 + place)).collect();
+        let start = Barrier::new(places.len());
+        let statuses = thread::scope(|scope| {
+            let guessers: Vec<_> = places
+                .iter()
+                .map(|place| {
+                    let start = &start;
+                    scope.spawn(move || {
+                        place.anon().get("/health/live").expect(200);
+                        start.wait();
+                        Statuses::from([(place.try_log_in("alice", "not the password").status, 1)])
+                    })
+                })
+                .collect();
+            total(guessers.into_iter().map(|guesser| guesser.join().expect("it ends")))
+        });
+        assert_eq!(statuses.get(&401), Some(&1), "in round {round}: {statuses:?}");
+    }
 }
 
 fn four_hundred_logins_at_once_are_answered_in_little_memory(database: &Database) {

@@ -1,5 +1,7 @@
 //! Where I am logged in: I see it, and I can end it, here and on every instance at once.
 
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::refresh::dead;
@@ -18,6 +20,7 @@ pub fn sentences() -> Vec<Sentence> {
         i_can_end_all_others_at_once,
         the_session_of_a_stranger_is_none_of_mine,
         i_have_fifty_sessions_at_most_and_the_oldest_goes,
+        of_sixty_logins_at_once_fifty_last,
         what_ends_on_one_instance_is_over_on_the_other,
         with_the_account_its_sessions_are_over_on_both_instances,
     ]
@@ -161,6 +164,17 @@ fn i_have_fifty_sessions_at_most_and_the_oldest_goes(app: &App) {
     second.get("/me").expect(200);
     app.log_in("alice");
     dead(&second);
+}
+
+fn of_sixty_logins_at_once_fifty_last(app: &App) {
+    app.sign_up("alice");
+    let logins: Vec<_> = thread::scope(|scope| {
+        let logins: Vec<_> = (0..6).map(|_| scope.spawn(|| [0; 10].map(|_| app.log_in("alice")))).collect();
+        logins.into_iter().flat_map(|login| login.join().expect("all are let in")).collect()
+    });
+    let alive: Vec<_> = logins.iter().filter(|login| login.get("/me").status == 200).collect();
+    assert_eq!(alive.len(), 50);
+    assert_eq!(alive[0].get(&format!("{SESSIONS}?limit=200")).expect(200).rows().len(), 50);
 }
 
 fn what_ends_on_one_instance_is_over_on_the_other(database: &Database) {

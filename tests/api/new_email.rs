@@ -217,6 +217,7 @@ fn another_password_forgets_an_address_that_waits(scene: &Posted) {
     let alice = scene.sign_in("alice");
     let first = ask(&alice, "first@example.com");
     alice.put("/me/password", &json!({"current_password": PASSWORD, "new_password": NEW})).expect(204);
+    assert_eq!(alice.get("/me/export").expect(200).json["new_email"], Value::Null);
     used(verify(scene, &first));
     let second = ask(&alice, "second@example.com");
     forget(scene, "alice@example.com").expect(202);

@@ -14,6 +14,7 @@ use super::letter::{Letter, Purpose, Sealed};
 use super::sentence::{Scene, Told};
 use super::unwell::{Mood, Unwell};
 use super::{App, Database, Engine, smtp};
+use crate::refresh::now;
 
 pub struct Postbox {
     pub address: SocketAddr,
@@ -138,12 +139,36 @@ impl Inside {
     }
 }
 
+/// Waits until there are no such mails (`mails WHERE …`).
+pub fn until_no(mails: &str, database: &Database) {
+    let began = Instant::now();
+    while database.count(mails) > 0 {
+        assert!(began.elapsed() < PATIENCE, "there are {mails}: {:?}", database.rows_of("mails"));
+    }
+}
+
+/// Waits until a mail was tried to be sent, and was not.
+pub fn until_tried(database: &Database) {
+    let began = Instant::now();
+    let tried = format!("mails WHERE sent_at IS NULL AND attempts > 0 AND {}", is_nobodys(database));
+    while database.count(&tried) == 0 {
+        assert!(began.elapsed() < PATIENCE, "none was tried: {:?}", database.rows_of("mails"));
+    }
+}
+
+/// The condition that a mail is on its way with nobody: whoever sends it has it for a minute, and is done with it in a
+/// third of that; one that has failed a few times is due sooner.
+pub fn is_nobodys(database: &Database) -> String {
+    let soon = now() + 30.0;
+    match database.engine {
+        Engine::Sqlite => format!("next_attempt_at < {soon} * 1000000"),
+        Engine::Postgres => format!("next_attempt_at < to_timestamp({soon})"),
+    }
+}
+
 /// Waits until the server has dealt with every mail that is due, and gives how many it has sent.
 pub fn settle(database: &Database) -> i64 {
-    let began = Instant::now();
-    while database.count("mails WHERE sent_at IS NULL") > 0 {
-        assert!(began.elapsed() < PATIENCE, "mails wait: {:?}", database.rows_of("mails"));
-    }
+    until_no("mails WHERE sent_at IS NULL", database);
     database.count("mails WHERE sent_at IS NOT NULL")
 }
 
