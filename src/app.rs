@@ -16,11 +16,12 @@ use crate::{
         hasher::Hasher,
         issuer::Issuer,
         keys::{Keys, Secret},
+        known::KnownTokens,
         token::AccessTokens,
     },
     config::{Config, ConfigError},
     cors::Cors,
-    db::{DatabaseUrl, Db, OpenError},
+    db::{DatabaseUrl, Db, Near, OpenError},
     limits::Limits,
     mail::{Post, Transport, Worker},
     problem::{Kind, Problem},
@@ -133,6 +134,9 @@ impl State {
             .app_data(Data::clone(&self.signup))
             .app_data(Data::clone(&self.post))
             .app_data(Data::clone(&self.draining))
+            // Of this thread alone.
+            .app_data(KnownTokens::default())
+            .app_data(Near::default())
             // An id that cannot be one names nothing.
             .app_data(PathConfig::default().error_handler(|_, _| Problem::new(Kind::NotFound).into()));
     }

@@ -122,7 +122,7 @@ pub fn surface() -> Vec<(Method, String)> {
 /// Puts the table into an app.
 pub fn mount(config: &mut ServiceConfig) {
     for Area { prefix, access, resources } in table() {
-        let resources: Vec<_> = resources.into_iter().map(|resource| resource.into_actix(prefix)).collect();
+        let resources: Vec<_> = resources.iter().flat_map(|resource| resource.to_actix(prefix)).collect();
         if prefix.is_empty() {
             for resource in resources {
                 config.service(resource);
@@ -184,20 +184,23 @@ fn at(patterns: &'static [&'static str], verbs: Vec<Verb>) -> Resource {
 }
 
 impl Resource {
-    fn into_actix(self, prefix: &str) -> actix_web::Resource {
-        let allow = self.allow();
-        let mut resource = web::resource(self.patterns.to_vec());
-        if let [canonical, _alias, ..] = self.patterns {
-            resource = resource.app_data(CanonicalPath(format!("{prefix}{canonical}")));
-        }
-        let resource = self.verbs.into_iter().fold(resource, |resource, verb| {
-            let route = if verb.queried { verb.route } else { verb.route.wrap(from_fn(refuse_any_query)) };
-            resource.route(if verb.counted { route.wrap(from_fn(count_by_ip)) } else { route })
-        });
-        resource.default_service(web::to(move |request: HttpRequest| {
-            let answer = other_methods(&request, &allow);
-            async move { answer }
-        }))
+    /// One for each pattern: actix finds several together with a regular expression, one without parameters by
+    /// comparing.
+    fn to_actix(&self, prefix: &str) -> impl Iterator<Item = actix_web::Resource> {
+        let canonical = self.patterns.first().map(|canonical| CanonicalPath(format!("{prefix}{canonical}")));
+        let canonical = canonical.filter(|_| self.patterns.len() > 1);
+        self.patterns.iter().map(move |pattern| {
+            let mut resource = web::resource(*pattern);
+            if let Some(canonical) = &canonical {
+                resource = resource.app_data(canonical.clone());
+            }
+            let resource = self.verbs.iter().map(Verb::route).fold(resource, actix_web::Resource::route);
+            let allow = self.allow();
+            resource.default_service(web::to(move |request: HttpRequest| {
+                let answer = other_methods(&request, &allow);
+                async move { answer }
+            }))
+        })
     }
 
     fn allow(&self) -> String {
@@ -212,7 +215,7 @@ impl Resource {
 /// A method and its handler.
 struct Verb {
     method: Method,
-    route: Route,
+    handled: Box<dyn Fn() -> Route>,
     queried: bool,
     counted: bool,
 }
@@ -229,6 +232,12 @@ impl Verb {
         self.queried = true;
         self
     }
+
+    fn route(&self) -> Route {
+        let route = (self.handled)();
+        let route = if self.queried { route } else { route.wrap(from_fn(refuse_any_query)) };
+        if self.counted { route.wrap(from_fn(count_by_ip)) } else { route }
+    }
 }
 
 macro_rules! verbs {
@@ -239,7 +248,8 @@ macro_rules! verbs {
             Args: actix_web::FromRequest + 'static,
             F::Output: actix_web::Responder + 'static,
         {
-            Verb { method: Method::$method, route: web::route().guard($guard).to(handler), queried: false, counted: false }
+            let handled = Box::new(move || web::route().guard($guard).to(handler.clone()));
+            Verb { method: Method::$method, handled, queried: false, counted: false }
         }
     )*};
 }

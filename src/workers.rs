@@ -1,13 +1,12 @@
 //! Workers: threads that each own their state (a database connection, the memory of a hash) and take
-//! jobs from one bounded queue. Everything in Kennel that blocks a thread runs on workers, and nothing
-//! else does; what the state is and how a group of jobs is run, `db` and `auth::password` say.
+//! jobs from one bounded queue. What the state is and how a group of jobs is run, `db` and `auth::password` say.
 
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle, Thread},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -25,6 +24,8 @@ pub struct Limits {
     pub group: usize,
     /// How long a caller waits for its answer. A job that has not begun by then is not begun any more.
     pub patience: Duration,
+    /// A state that was not needed for so long is given up, and made again for the next job.
+    pub rest: Option<Duration>,
 }
 
 /// What became of a job on the worker's thread.
@@ -39,7 +40,7 @@ pub enum Ran {
 /// A job in a worker's hands. Its answer is kept until the worker releases it, so that a writer can
 /// commit a whole group first.
 pub trait Job<S>: Send {
-    /// Runs the job; a panic is caught and becomes its answer.
+    /// Runs the job; a panic is caught and becomes its answer. What was undone may be run again.
     fn run(&mut self, state: &mut S) -> Ran;
     /// Sends the answer to the caller.
     fn answer(self: Box<Self>);
@@ -89,7 +90,7 @@ impl<S: 'static> Workers<S> {
         let threads = (0..limits.threads)
             .map(|_| {
                 let (queue, make, run_group) = (Arc::clone(&queue), make.clone(), run_group.clone());
-                let work = move || work(&queue, limits.group, &make, &run_group);
+                let work = move || work(&queue, limits, &make, &run_group);
                 thread::Builder::new().name(name.into()).spawn(work)
             })
             .collect::<Result<_, _>>()?;
@@ -104,10 +105,10 @@ impl<S: 'static> Workers<S> {
     pub async fn run<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: FnOnce(&mut S) -> Result<T, Problem> + Send + 'static,
+        F: FnMut(&mut S) -> Result<T, Problem> + Send + 'static,
     {
         let (sender, answer) = oneshot::channel();
-        self.queue.put(Box::new(Call { job: Some(job), result: None, sender }), self.limits.queue)?;
+        self.queue.put(Box::new(Call { job, result: None, sender }), self.limits.queue)?;
         match tokio::time::timeout(self.limits.patience, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Problem::internal("a worker ended without an answer")),
@@ -128,13 +129,13 @@ impl<S: 'static> Workers<S> {
 /// The life of a worker's thread.
 fn work<S>(
     queue: &Queue<S>,
-    most: usize,
+    limits: Limits,
     make: &impl Fn() -> Result<S, Problem>,
     run_group: &impl Fn(&mut S, Group<S>) -> bool,
 ) {
     let make = || catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(Problem::internal("no state was made")));
     let mut state = make().ok();
-    while let Some(group) = queue.take(most) {
+    while let Some(group) = queue.take(limits.group, limits.rest, || state = None) {
         let mut current = match state.take().map_or_else(make, Ok) {
             Ok(current) => current,
             Err(problem) => {
@@ -172,8 +173,9 @@ impl<S> Queue<S> {
         Ok(())
     }
 
-    /// The next jobs, at most `most`; waits for the first. None when the queue is closed and empty.
-    fn take(&self, most: usize) -> Option<Group<S>> {
+    /// The next jobs, at most `most`; waits for the first, and calls `give_up` once if that takes as long as `rest`.
+    /// None when the queue is closed and empty.
+    fn take(&self, most: usize, mut rest: Option<Duration>, mut give_up: impl FnMut()) -> Option<Group<S>> {
         let mut waiting = lock(&self.waiting);
         loop {
             if !waiting.jobs.is_empty() {
@@ -185,12 +187,18 @@ impl<S> Queue<S> {
             }
             waiting.idle.push(thread::current());
             drop(waiting);
+            let since = Instant::now();
             // Whoever takes this thread off the list wakes it, even if it has not fallen asleep yet.
-            thread::park();
+            rest.map_or_else(thread::park, thread::park_timeout);
             waiting = lock(&self.waiting);
-            // It may also wake for no reason, and then it is still on the list.
+            // It may also wake because nobody came, or for no reason, and then it is still on the list.
             let me = thread::current().id();
             waiting.idle.retain(|thread| thread.id() != me);
+            if waiting.jobs.is_empty() && rest.take_if(|rest| since.elapsed() >= *rest).is_some() {
+                drop(waiting);
+                give_up();
+                waiting = lock(&self.waiting);
+            }
         }
     }
 
@@ -208,7 +216,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A caller's closure, its result, and the way back.
 struct Call<T, F> {
-    job: Option<F>,
+    job: F,
     result: Option<Result<T, Problem>>,
     sender: oneshot::Sender<Result<T, Problem>>,
 }
@@ -216,11 +224,10 @@ struct Call<T, F> {
 impl<S, T, F> Job<S> for Call<T, F>
 where
     T: Send,
-    F: FnOnce(&mut S) -> Result<T, Problem> + Send,
+    F: FnMut(&mut S) -> Result<T, Problem> + Send,
 {
     fn run(&mut self, state: &mut S) -> Ran {
-        let Some(job) = self.job.take() else { return Ran::Done };
-        let outcome = catch_unwind(AssertUnwindSafe(|| job(state)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.job)(state)));
         let (ran, result) = match outcome {
             Ok(Ok(value)) => (Ran::Done, Ok(value)),
             Ok(Err(problem)) => (Ran::Failed(problem.kind()), Err(problem)),
@@ -246,7 +253,7 @@ where
     }
 }
 
-/// The way most workers run their groups (of one): a job by itself, answered as soon as it is done.
+/// The way most run their groups (of one): a job by itself, answered as soon as it is done.
 pub fn one_by_one<S>(state: &mut S, group: Group<S>) -> bool {
     for mut job in group {
         if job.is_abandoned() {
@@ -259,4 +266,35 @@ pub fn one_by_one<S>(state: &mut S, group: Group<S>) -> bool {
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::{Limits, Workers, one_by_one};
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Says so when it is given up.
+    struct State(mpsc::Sender<()>);
+
+    impl Drop for State {
+        fn drop(&mut self) {
+            let _the_test_may_be_over = self.0.send(());
+        }
+    }
+
+    #[test]
+    fn a_state_that_nobody_needs_is_given_up_and_made_again_for_the_next_job() {
+        let (sender, given_up) = mpsc::channel();
+        let limits = Limits { threads: 1, queue: 1, group: 1, patience: PATIENCE, rest: Some(Duration::ZERO) };
+        let workers = Workers::start("tested", limits, move || Ok(State(sender.clone())), one_by_one);
+        let workers = workers.expect("a thread");
+        let system = actix_web::rt::System::new();
+        for _ in 0..3 {
+            given_up.recv_timeout(PATIENCE).expect("it is given up");
+            system.block_on(workers.run(|_: &mut State| Ok(()))).expect("another is there");
+        }
+    }
 }

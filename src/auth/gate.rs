@@ -15,9 +15,9 @@ use actix_web::{
     web::Data,
 };
 
-use super::{issuer::Issuer, token::Bearer};
+use super::{issuer::Issuer, known::KnownTokens, token::Bearer};
 use crate::{
-    db::{Db, timestamp::Timestamp},
+    db::{Db, Near, timestamp::Timestamp},
     limits::Limits,
     problem::{Kind, Problem},
     sessions::{self, SessionId},
@@ -80,7 +80,8 @@ pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
 async fn admit(request: &HttpRequest) -> Result<CurrentUser, Problem> {
     let bearer = bearer(request)?;
     let db = request.app_data::<Data<Db>>().ok_or_else(|| Problem::internal("no database in the app"))?;
-    let me = db.read(move |conn| sessions::current_user(conn, bearer)).await?;
+    let near = request.app_data::<Near>().ok_or_else(|| Problem::internal("no connection in the app"))?;
+    let me = db.glance(near, move |conn| sessions::current_user(conn, bearer)).await?;
     Limits::of(request)?.user.count(request, me.id.get())?;
     Ok(me)
 }
@@ -100,7 +101,9 @@ pub async fn readmit(request: &HttpRequest) -> Result<(), Problem> {
 /// Whom the request's token speaks for.
 fn bearer(request: &HttpRequest) -> Result<Bearer, Problem> {
     let token = presented_token(request)?;
-    Issuer::of(request)?.access.verify(token)
+    let access = &Issuer::of(request)?.access;
+    let known = request.app_data::<KnownTokens>().ok_or_else(|| Problem::internal("no known tokens in the app"))?;
+    known.verify(access, token)
 }
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1, the only way that is read).
@@ -114,7 +117,7 @@ pub fn presented_token(request: &HttpRequest) -> Result<&str, Problem> {
     if values.next().is_some() {
         return Err(Problem::new(Kind::MalformedRequest).with_detail("Send one Authorization header."));
     }
-    let text = value.to_str().map_err(|_| Problem::new(Kind::InvalidToken))?;
+    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| Problem::new(Kind::InvalidToken))?;
     let (scheme, token) = text.trim().split_once(' ').ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_start()) } else { Err(missing()) }
 }

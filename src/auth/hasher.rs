@@ -11,12 +11,15 @@ use crate::{
     workers::{Limits, Workers, one_by_one},
 };
 
-/// A core does 256 hashes in about three seconds; who would wait longer is told so at once.
+/// A core does 256 hashes in one to three seconds; who would wait longer is told so at once.
 const QUEUE_PER_THREAD: usize = 256;
 /// How many new passwords may wait to be judged; the worst take a tenth of a second.
 const JUDGE_QUEUE: usize = 64;
 /// How long a hash is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a thread keeps its memory while nobody logs in.
+const REST: Duration = Duration::from_secs(2);
 
 /// The hash threads.
 pub struct Hasher {
@@ -44,12 +47,12 @@ impl Hasher {
     /// The system has no more threads or random numbers to give.
     pub fn start(threads: usize, min_length: usize) -> Result<Self, Problem> {
         let queue = QUEUE_PER_THREAD * threads;
-        let limits = Limits { threads, queue, group: 1, patience: PATIENCE };
-        let make = || Ok(Memory::allocated());
+        let limits = Limits { threads, queue, group: 1, patience: PATIENCE, rest: Some(REST) };
+        let make = || Ok(Memory::default());
         let workers = Workers::start("hasher", limits, make, one_by_one).map_err(Problem::internal)?;
-        let limits = Limits { threads: 1, queue: JUDGE_QUEUE, group: 1, patience: PATIENCE };
+        let limits = Limits { threads: 1, queue: JUDGE_QUEUE, group: 1, patience: PATIENCE, rest: None };
         let judge = Workers::start("judge", limits, || Ok(()), one_by_one).map_err(Problem::internal)?;
-        let decoy = password::hash_decoy(&mut Memory::allocated())?;
+        let decoy = password::hash_decoy(&mut Memory::default())?;
         let turns = Arc::new(Semaphore::new(2 * threads));
         Ok(Self { workers, judge, decoy: Arc::new(decoy), min_length, turns, queue: Semaphore::new(queue) })
     }
@@ -79,7 +82,7 @@ impl Hasher {
     ) -> Result<AcceptedPassword, Problem> {
         let least = self.min_length;
         let judge =
-            move |_: &mut Memory| AcceptedPassword::judge(password, least, &context).map_err(|fault| fault.at(field));
+            move |_: &mut Memory| AcceptedPassword::judge(&password, least, &context).map_err(|fault| fault.at(field));
         self.workers.run(judge).await
     }
 
@@ -122,7 +125,7 @@ impl Hasher {
     #[doc(hidden)]
     pub async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+        mut job: impl FnMut() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         self.workers.run(move |_: &mut Memory| job()).await
     }

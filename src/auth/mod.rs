@@ -11,6 +11,7 @@ pub mod handlers;
 pub mod hasher;
 pub mod issuer;
 pub mod keys;
+pub mod known;
 mod lock;
 pub mod login;
 pub mod password;

@@ -68,10 +68,10 @@ impl AcceptedPassword {
     ///
     /// # Errors
     /// It is too short, or says how it can be guessed.
-    pub fn judge(password: Password, least: usize, context: &[String]) -> Result<Self, Fault> {
+    pub fn judge(password: &Password, least: usize, context: &[String]) -> Result<Self, Fault> {
         text::Rule { least, most: LONGEST }.check_length(&password.0)?;
         strength::check(&password.0, context)?;
-        Ok(Self(password))
+        Ok(Self(password.clone()))
     }
 }
 
@@ -109,16 +109,9 @@ pub struct RightPassword {
     pub rehashed: Option<PasswordHash>,
 }
 
-/// What a hash is computed in: 19 MiB that are allocated once for each thread.
+/// What a hash is computed in: 19 MiB, allocated with the first and kept for the next.
+#[derive(Default)]
 pub struct Memory(Vec<Block>);
-
-impl Memory {
-    /// Enough for a hash at today's parameters.
-    #[must_use]
-    pub fn allocated() -> Self {
-        Self(vec![Block::default(); params().block_count()])
-    }
-}
 
 /// OWASP's parameters for argon2id: 19 MiB, 2 passes, 1 lane.
 fn params() -> Params {
@@ -210,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_hash_is_argon2id_at_our_parameters_and_belongs_to_its_password_only() {
-        let mut memory = Memory(Vec::new());
+        let mut memory = Memory::default();
         let stored = hash_any(&password("blue tin roof"), &mut memory).expect("a hash");
         assert!(stored.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored:?}");
         let right = verify(&password("blue tin roof"), &stored, &mut memory).expect("a verdict");
@@ -222,7 +215,7 @@ mod tests {
     fn a_hash_at_weaker_parameters_is_made_anew() {
         // The reference implementation's, for "password" with the salt "somesalt".
         let weaker = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
-        let verdict = verify(&password("password"), &PasswordHash::stored(weaker.to_owned()), &mut Memory(Vec::new()));
+        let verdict = verify(&password("password"), &PasswordHash::stored(weaker.to_owned()), &mut Memory::default());
         let rehashed = verdict.expect("a verdict").expect("right").rehashed.expect("a new hash");
         assert!(rehashed.as_str().contains("m=19456,t=2,p=1"), "{rehashed:?}");
     }

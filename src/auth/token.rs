@@ -133,6 +133,14 @@ impl AccessTokens {
     /// # Errors
     /// `expired-token`, or `invalid-token` for everything else that is wrong with it.
     pub fn verify(&self, token: &str) -> Result<Bearer, Problem> {
+        self.verify_until(token).map(|(bearer, _)| bearer)
+    }
+
+    /// As [`AccessTokens::verify`], and the last second in which it will be valid, since 1970.
+    ///
+    /// # Errors
+    /// As [`AccessTokens::verify`].
+    pub fn verify_until(&self, token: &str) -> Result<(Bearer, i64), Problem> {
         self.check(token, &self.validation)
     }
 
@@ -141,10 +149,10 @@ impl AccessTokens {
     /// # Errors
     /// `invalid-token`.
     pub fn verify_even_if_expired(&self, token: &str) -> Result<Bearer, Problem> {
-        self.check(token, &self.lenient)
+        self.check(token, &self.lenient).map(|(bearer, _)| bearer)
     }
 
-    fn check(&self, token: &str, validation: &Validation) -> Result<Bearer, Problem> {
+    fn check(&self, token: &str, validation: &Validation) -> Result<(Bearer, i64), Problem> {
         let invalid = || Problem::new(Kind::InvalidToken);
         if token.len() > LONGEST_TOKEN {
             return Err(invalid());
@@ -164,7 +172,7 @@ impl AccessTokens {
         }
         let user = UserId::parse(&claims.sub).ok_or_else(invalid)?;
         let session = SessionId::new(claims.sid).ok_or_else(invalid)?;
-        Ok(Bearer { user, session, auth_time: claims.auth_time })
+        Ok((Bearer { user, session, auth_time: claims.auth_time }, claims.exp.saturating_add(LEEWAY)))
     }
 }
 

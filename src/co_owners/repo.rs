@@ -4,7 +4,7 @@
 use diesel::{
     ExpressionMethods, IntoSql, QueryDsl, QueryResult, Queryable, RunQueryDsl, SelectableHelper,
     backend::Backend,
-    deserialize,
+    deserialize::{self, FromSql},
     dsl::auto_type,
     query_builder::{AstPass, QueryFragment},
     sql_types::{BigInt, Nullable, Text},
@@ -13,7 +13,7 @@ use diesel::{
 use super::{MOST_CO_OWNERS, wire::CoOwnerFilter};
 use crate::{
     db::{
-        Broken, Connection, MultiBackend, OnConstraint,
+        Broken, Connection, OnConstraint,
         expression::{OneOf, expression},
         keyset::Found,
         schema::{dog_co_owners, owners},
@@ -45,7 +45,10 @@ impl<DB: Backend> QueryFragment<DB> for CoOwnerIds {
 #[derive(Clone, Debug, Default)]
 pub struct IdList(pub Vec<i64>);
 
-impl Queryable<Nullable<Text>, MultiBackend> for IdList {
+impl<DB: Backend> Queryable<Nullable<Text>, DB> for IdList
+where
+    String: FromSql<Text, DB>,
+{
     type Row = Option<String>;
 
     fn build(text: Option<String>) -> deserialize::Result<Self> {

@@ -17,3 +17,15 @@ pub enum AnyConnection {
 pub fn columns<Row: Selectable<MultiBackend>>() -> Row::SelectExpression {
     Row::construct_selection()
 }
+
+/// Runs a query on the variant that a connection is, as its database's own. So it costs about a third of what it
+/// costs on the enum, which writes the text of a query anew three times for each run; for what every request runs.
+macro_rules! natively {
+    ($conn:ident => $run:expr) => {
+        match $conn {
+            $crate::db::Connection::Sqlite($conn) => $run,
+            $crate::db::Connection::Postgres($conn) => $run,
+        }
+    };
+}
+pub(crate) use natively;

@@ -38,8 +38,22 @@ macro_rules! expression {
 }
 pub(crate) use expression;
 
-/// Whether a column holds one of the values that a query finds; Diesel's own takes no boxed query for both
-/// databases.
+/// A condition that is there or not. Unlike a boxed query, what has these has one type for both databases.
+pub struct Given<Condition>(pub Option<Condition>);
+
+expression!(Given<Condition>, Bool, [Condition]);
+
+impl<DB: Backend, Condition: QueryFragment<DB>> QueryFragment<DB> for Given<Condition> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if let Some(condition) = &self.0 {
+            return condition.walk_ast(out);
+        }
+        out.push_sql("TRUE");
+        Ok(())
+    }
+}
+
+/// Whether a column holds one of the values that a query finds; Diesel's own wants another type of query.
 pub struct FoundBy<Query> {
     pub column: &'static str,
     pub query: Query,
@@ -47,8 +61,8 @@ pub struct FoundBy<Query> {
 
 expression!(FoundBy<Query>, Bool, [Query]);
 
-impl<Query: QueryFragment<MultiBackend>> QueryFragment<MultiBackend> for FoundBy<Query> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+impl<DB: Backend, Query: QueryFragment<DB>> QueryFragment<DB> for FoundBy<Query> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(self.column);
         out.push_sql(" IN (");
         self.query.walk_ast(out.reborrow())?;
@@ -154,8 +168,11 @@ pub struct Before {
 
 expression!(Before, Bool);
 
-impl QueryFragment<MultiBackend> for Before {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+impl<DB: Backend> QueryFragment<DB> for Before
+where
+    NaiveDate: ToSql<Date, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(self.sql);
         out.push_sql(" < ");
         out.push_bind_param::<Date, _>(&self.day)

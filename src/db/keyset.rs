@@ -1,21 +1,13 @@
 //! Pages of a sorted list, found by key and not by offset, so that they stay put while rows come and go.
-//! [`Sort`] says what a list can be sorted by, [`Window`] which rows of it are asked for. The SQL is our own
-//! where Diesel's would have a type for each order; unlike `diesel::dsl::sql` it may stay prepared.
+//! [`Sort`] says what a list can be sorted by, [`Window`] which rows of it are asked for; the SQL is in
+//! `following`.
 
 use chrono::NaiveDate;
-use diesel::{
-    QueryResult,
-    expression::expression_types::NotSelectable,
-    query_builder::{AstPass, QueryFragment},
-    sql_types::{BigInt, Bool, Date, Text},
-};
+use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    MultiBackend,
-    expression::expression,
-    timestamp::{Timestamp, Timestamptz},
-};
+pub use super::following::{Following, OrderBy};
+use super::timestamp::Timestamp;
 use crate::problem::Problem;
 
 /// A value that rows are sorted by.
@@ -57,7 +49,8 @@ pub enum Direction {
 
 impl Direction {
     /// The comparison with what comes later.
-    fn beyond(self) -> &'static str {
+    #[must_use]
+    pub fn beyond(self) -> &'static str {
         match self {
             Self::Ascending => " > ",
             Self::Descending => " < ",
@@ -65,7 +58,8 @@ impl Direction {
     }
 
     /// The same, and with what is equal.
-    fn from(self) -> &'static str {
+    #[must_use]
+    pub fn from(self) -> &'static str {
         match self {
             Self::Ascending => " >= ",
             Self::Descending => " <= ",
@@ -99,6 +93,8 @@ pub struct Window<Row: 'static> {
     pub order: Vec<Term<Row>>,
     /// Whether an index has the rows in this order.
     pub by_index: bool,
+    /// Whether the database finds what follows several keys at once in an index: PostgreSQL does.
+    pub compares_rows: bool,
     /// The keys of the last row before the page, one for each term.
     pub after: Option<Vec<Key>>,
     /// How many rows a page has.
@@ -111,7 +107,7 @@ impl<Row> Window<Row> {
     /// In the order of an index, what follows a row are first those that share all its keys but the last, then
     /// those that share one key less, and so on: for each `load` is asked, until there is enough. So each query
     /// has its keys fixed but for one, and that one is a range of the index; a comparison of all of them at once
-    /// is not, in SQLite. Any other order the database has to make itself, in one query.
+    /// is not, in SQLite; in PostgreSQL it is. Any other order the database has to make itself, in one query.
     ///
     /// # Errors
     /// Those of `load`.
@@ -120,7 +116,7 @@ impl<Row> Window<Row> {
         mut load: impl FnMut(Step<'a, Row>) -> QueryResult<Vec<Row>>,
     ) -> Result<Found<Row>, Problem> {
         let wanted = self.limit + 1;
-        let steps = if self.after.is_some() && self.by_index { self.order.len() } else { 1 };
+        let steps = self.steps();
         let mut rows = Vec::new();
         for shared in (0..steps).rev() {
             let missing = wanted - rows.len();
@@ -136,6 +132,12 @@ impl<Row> Window<Row> {
             rows.append(&mut load(step)?);
         }
         Ok(self.found(rows))
+    }
+
+    /// How many queries there may be.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        if self.after.is_some() && self.by_index && !self.compares_rows { self.order.len() } else { 1 }
     }
 
     /// The page of `rows`, which are the first of those that are to be had: one more than the page has, if there
@@ -199,100 +201,3 @@ pub struct Step<'a, Row: 'static> {
     /// few and small.
     pub in_memory: bool,
 }
-
-/// The rows that follow the one before the page, or some of them.
-pub struct Following<'a, Row: 'static> {
-    window: &'a Window<Row>,
-    /// How many keys they share with that row.
-    shared: usize,
-}
-
-impl<Row> QueryFragment<MultiBackend> for Following<'_, Row> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        let Some(after) = &self.window.after else {
-            out.push_sql("TRUE");
-            return Ok(());
-        };
-        let mut keys = self.window.order.iter().zip(after);
-        // `a = ? AND b = ? AND `
-        for (term, key) in keys.by_ref().take(self.shared) {
-            compare(&mut out, term, " = ", key)?;
-            out.push_sql(" AND ");
-        }
-        let Some((term, key)) = keys.next() else { return Ok(()) };
-        if self.window.by_index {
-            return compare(&mut out, term, term.direction.beyond(), key);
-        }
-        // `a >= ? AND (a > ? OR (b > ? OR (b = ? AND c > ?)))`, of which an index takes the first.
-        compare(&mut out, term, term.direction.from(), key)?;
-        out.push_sql(" AND (");
-        compare(&mut out, term, term.direction.beyond(), key)?;
-        let mut open = 1;
-        let mut before = None;
-        for (term, key) in keys {
-            out.push_sql(" OR (");
-            open += 1;
-            if let Some((term, key)) = before.replace((term, key)) {
-                compare(&mut out, term, " = ", key)?;
-                out.push_sql(" AND (");
-                open += 1;
-            }
-            compare(&mut out, term, term.direction.beyond(), key)?;
-        }
-        out.push_sql(&")".repeat(open));
-        Ok(())
-    }
-}
-
-/// `a > ?`
-fn compare<'b, Row>(
-    out: &mut AstPass<'_, 'b, MultiBackend>,
-    term: &'b Term<Row>,
-    operator: &str,
-    key: &'b Key,
-) -> QueryResult<()> {
-    out.push_sql(term.sort.sql);
-    out.push_sql(operator);
-    match key {
-        Key::Id(id) => out.push_bind_param::<BigInt, _>(id),
-        Key::Text(text) => out.push_bind_param::<Text, _>(text),
-        Key::Day(day) => out.push_bind_param::<Date, _>(day),
-        Key::Moment(moment) => out.push_bind_param::<Timestamptz, _>(moment),
-    }
-}
-
-/// `a DESC, b`, but for the keys that all rows of the step share: SQLite would sort by them all the same.
-pub struct OrderBy<'a, Row: 'static> {
-    window: &'a Window<Row>,
-    shared: usize,
-}
-
-impl<Row> Clone for OrderBy<'_, Row> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Row> Copy for OrderBy<'_, Row> {}
-
-impl<Row> QueryFragment<MultiBackend> for OrderBy<'_, Row> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        // Of the orders by more keys than two and the id there are too many to keep each of them prepared.
-        if self.window.order.len() > 3 && !self.window.by_index {
-            out.unsafe_to_cache_prepared();
-        }
-        for (position, term) in self.window.order.iter().skip(self.shared).enumerate() {
-            if position > 0 {
-                out.push_sql(", ");
-            }
-            out.push_sql(term.sort.sql);
-            if term.direction == Direction::Descending {
-                out.push_sql(" DESC");
-            }
-        }
-        Ok(())
-    }
-}
-
-expression!(Following<'_, Row>, Bool, [Row: 'static]);
-expression!(OrderBy<'_, Row>, NotSelectable, [Row: 'static]);

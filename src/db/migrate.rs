@@ -148,14 +148,12 @@ fn source(conn: &Connection) -> EmbeddedMigrations {
     }
 }
 
-/// Runs `work` while nobody else migrates: on SQLite in one exclusive transaction, on PostgreSQL under an
-/// advisory lock, which is waited for as long as it takes.
+type Transactions = <Connection as diesel::Connection>::TransactionManager;
+
+/// Runs `work` while nobody else migrates: in one transaction, that ends the lock too. A lock of the session would be
+/// left behind where a pooler lends sessions.
 fn locked<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> Result<T, Failure>) -> Result<T, OpenError> {
-    let outcome = match conn {
-        Connection::Sqlite(_) => exclusively(conn, work),
-        Connection::Postgres(_) => under_lock(conn, work),
-    };
-    outcome.map_err(|error| {
+    exclusively(conn, work).map_err(|error| {
         let remedy = if error.is::<NewerSchema>() {
             "Use a newer version of Kennel, or restore a backup"
         } else {
@@ -169,10 +167,7 @@ fn exclusively<T>(
     conn: &mut Connection,
     work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    type Transactions = <Connection as diesel::Connection>::TransactionManager;
-    if let Connection::Sqlite(sqlite) = conn {
-        AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN EXCLUSIVE")?;
-    }
+    begin(conn)?;
     match work(conn) {
         Ok(value) => {
             Transactions::commit_transaction(conn)?;
@@ -186,14 +181,14 @@ fn exclusively<T>(
     }
 }
 
-fn under_lock<T>(
-    conn: &mut Connection,
-    work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    conn.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
-    conn.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
-    let value = work(conn)?;
-    // After a failure the lock goes with the connection.
-    conn.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
-    Ok(value)
+/// Takes the lock, for which it waits as long as it takes. What comes after sees what was committed meanwhile.
+fn begin(conn: &mut Connection) -> QueryResult<()> {
+    match conn {
+        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN EXCLUSIVE"),
+        Connection::Postgres(conn) => {
+            AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN ISOLATION LEVEL READ COMMITTED")?;
+            conn.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")?;
+            conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
+        }
+    }
 }

@@ -6,89 +6,36 @@ mod connection;
 mod constraint;
 mod error;
 pub mod expression;
+mod following;
+mod group;
 pub mod keyset;
 pub mod migrate;
+mod pooler;
 mod postgres;
 pub mod schema;
 mod sqlite;
 pub mod timestamp;
+mod url;
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use diesel::{
     QueryResult,
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
 };
 
+pub(crate) use self::connection::natively;
 pub use self::{
     connection::{AnyConnection as Connection, MultiBackend, MultiRawValue, columns},
     constraint::{Broken, OnConstraint},
+    sqlite::Near,
+    url::DatabaseUrl,
 };
 use self::{
     postgres::PostgresDoor,
     sqlite::{SqliteDoor, SqliteFile},
 };
 use crate::problem::Problem;
-
-/// Which database, as `DATABASE_URL` names it.
-#[derive(Clone, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// The path of the file.
-    Sqlite(PathBuf),
-    /// The whole URL; it may hold a password.
-    Postgres(String),
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = &'static str;
-
-    fn from_str(url: &str) -> Result<Self, Self::Err> {
-        if let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) {
-            // libpq would take a part of the password for something else, and say it aloud.
-            let address = rest.split('?').next().unwrap_or_default();
-            let path = address.split_once('/').map_or("", |(_, path)| path);
-            if path.contains('@') || address.matches('@').count() > 1 || !is_percent_encoded(rest) {
-                return Err("an @, / or % in the password is written as %40, %2F or %25");
-            }
-            return Ok(Self::Postgres(url.to_owned()));
-        }
-        let path = match url.split_once(':') {
-            Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
-            Some((scheme, _)) if !scheme.contains('/') => return Err("this kind of database is not supported"),
-            _ => url,
-        };
-        // What has an equals sign is meant for libpq, and may hold a password.
-        if path.is_empty() || path.contains('=') || path.contains(":memory:") || path.contains(['?', '\0']) {
-            return Err("SQLite needs the path of a file");
-        }
-        Ok(Self::Sqlite(PathBuf::from(path)))
-    }
-}
-
-/// Whether each `%` begins an escape (RFC 3986 §2.1).
-fn is_percent_encoded(url: &str) -> bool {
-    url.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
-}
-
-/// What people are told: without the password.
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "SQLite, {}", path.display()),
-            Self::Postgres(url) => {
-                let address = url.split('?').next().unwrap_or_default();
-                let place = address.rsplit('@').next().unwrap_or_default();
-                write!(f, "PostgreSQL, {}", place.rsplit("://").next().unwrap_or_default())
-            }
-        }
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// The database could not be opened; says why, and what to do.
 #[derive(Debug)]
@@ -168,6 +115,24 @@ impl Db {
         }
     }
 
+    /// The same for a query that finds one row by its key, and that nearly every request needs. Where the database is
+    /// a file it runs on the calling thread, which has a connection of its own `near`.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn glance<T, F>(&self, near: &Near, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+    {
+        if let Door::Sqlite(door) = &self.0
+            && let Some(result) = door.glance(near, &job)
+        {
+            return result;
+        }
+        self.read(job).await
+    }
+
     /// The same for queries that have to see one moment all together.
     ///
     /// # Errors
@@ -214,6 +179,21 @@ impl Db {
         }
     }
 
+    /// As [`Db::write`], for a job that is a single statement: PostgreSQL needs no transaction around it.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_statement<T, F>(&self, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+    {
+        match &self.0 {
+            Door::Sqlite(door) => door.write(job).await,
+            Door::Postgres(door) => door.write_statement(job).await,
+        }
+    }
+
     /// Whether the database answers, and is still the one that was opened.
     ///
     /// # Errors
@@ -223,6 +203,12 @@ impl Db {
             door.check_file()?;
         }
         self.read(|conn| Ok(execute(conn, "SELECT id FROM users LIMIT 1")?)).await
+    }
+
+    /// Whether `(a, b) > (?, ?)` is a range of an index.
+    #[must_use]
+    pub fn compares_rows(&self) -> bool {
+        matches!(self.0, Door::Postgres(_))
     }
 
     /// Finishes what was taken on and closes every connection; later calls are refused.

@@ -8,32 +8,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{Connection as _, ConnectionError, ConnectionResult, PgConnection, connection::TransactionManager};
+use diesel::{
+    ConnectionError, ConnectionResult, QueryResult,
+    connection::{AnsiTransactionManager, TransactionManager},
+};
 
 use super::{
     Connection, OpenError,
     error::{lost_the_connection, wants_a_retry},
-    execute,
+    pooler,
 };
 use crate::{
     problem::{Kind, Problem},
     workers::{Group, Limits, Ran, Workers},
 };
 
-/// What every connection asks of the server, so that no statement, lock or forgotten transaction lasts.
-const SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; \
-    SET idle_in_transaction_session_timeout = '10s'; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'";
-/// How long one attempt to connect may take; `PARAMETERS` has it in seconds.
+/// How long one attempt to connect may take; `pooler::PARAMETERS` has it in seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// libpq's parameters: how long to wait for a server, and when to give a silent one up.
-const PARAMETERS: &[(&str, &str)] = &[
-    ("application_name", "kennel"),
-    ("connect_timeout", "3"),
-    ("keepalives_idle", "10"),
-    ("keepalives_interval", "5"),
-    ("keepalives_count", "3"),
-    ("tcp_user_timeout", "10000"),
-];
 /// How long a server that is not there yet is waited for at start.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// After a failed attempt, how long nobody tries again.
@@ -41,10 +32,21 @@ const BACK_OFF: Duration = Duration::from_millis(250);
 /// How often a transaction is run again that lost against another one.
 const RETRIES: usize = 8;
 
+/// For how long a connection that has just been used is taken to be there still.
+const TRUSTED: Duration = Duration::from_secs(1);
+
 /// The workers of one database.
 pub struct PostgresDoor {
-    workers: Workers<Connection>,
+    workers: Workers<Line>,
     server: Arc<Server>,
+}
+
+/// A worker's connection, and when it was last heard of.
+struct Line {
+    conn: Connection,
+    /// Whether a pooler lends it a session for each transaction.
+    is_lent: bool,
+    heard_at: Instant,
 }
 
 /// Where connections come from.
@@ -59,7 +61,8 @@ impl PostgresDoor {
     /// Starts `connections` workers.
     pub fn open(url: &str, connections: usize) -> Result<Self, OpenError> {
         let server = Arc::new(Server { url: url.to_owned(), next_try: Mutex::new(None) });
-        let limits = Limits { threads: connections, queue: 4096, group: 1, patience: Duration::from_secs(5) };
+        let limits =
+            Limits { threads: connections, queue: 4096, group: 1, patience: Duration::from_secs(5), rest: None };
         let make = {
             let server = Arc::clone(&server);
             move || server.connect()
@@ -76,11 +79,11 @@ impl PostgresDoor {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         let server = Arc::clone(&self.server);
-        let read = move |conn: &mut Connection| match job(conn) {
+        let read = move |line: &mut Line| match job(&mut line.conn) {
             // The connection broke while it was idle, or just now. Nothing was changed, so once more.
             Err(problem) if lost_the_connection(&problem) => {
-                *conn = server.connect()?;
-                job(conn)
+                *line = server.connect()?;
+                job(&mut line.conn)
             }
             result => result,
         };
@@ -93,15 +96,24 @@ impl PostgresDoor {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         let server = Arc::clone(&self.server);
-        let write = move |conn: &mut Connection| {
-            let mut retries = RETRIES;
-            loop {
-                begin(conn, &server)?;
-                let result = job(conn);
-                match end(conn, result) {
-                    Err(problem) if retries > 0 && wants_a_retry(&problem) => retries -= 1,
-                    result => return result,
-                }
+        self.workers.run(move |line: &mut Line| in_transaction(line, &server, &job)).await
+    }
+
+    /// Runs a job that is one statement, which is a transaction by itself: one round trip, not three. Whether it was
+    /// done nobody can tell if the connection breaks meanwhile, so it takes none that may have broken before.
+    pub async fn write_statement<T, F>(&self, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+    {
+        let server = Arc::clone(&self.server);
+        let write = move |line: &mut Line| {
+            if line.is_lent || !line.is_there() {
+                return in_transaction(line, &server, &job);
+            }
+            match job(&mut line.conn) {
+                Err(problem) if wants_a_retry(&problem) => in_transaction(line, &server, &job),
+                result => result,
             }
         };
         self.workers.run(write).await
@@ -112,13 +124,48 @@ impl PostgresDoor {
     }
 }
 
+impl Line {
+    /// Whether it was heard of just now, and has not been closed since. What a server says when it closes a connection
+    /// is read first, and its end only then.
+    fn is_there(&mut self) -> bool {
+        let Connection::Postgres(conn) = &mut self.conn else { return false };
+        self.heard_at.elapsed() <= TRUSTED && (0..2).all(|_| conn.notifications_iter().all(|read| read.is_ok()))
+    }
+
+    fn begin(&mut self) -> QueryResult<()> {
+        match &mut self.conn {
+            Connection::Postgres(conn) if self.is_lent => {
+                AnsiTransactionManager::begin_transaction_sql(conn, pooler::BEGIN_LENT)
+            }
+            conn => Transactions::begin_transaction(conn),
+        }
+    }
+}
+
+/// Runs `job` in a transaction; again, if PostgreSQL asks for it.
+fn in_transaction<T>(
+    line: &mut Line,
+    server: &Server,
+    job: &impl Fn(&mut Connection) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let mut retries = RETRIES;
+    loop {
+        begin(line, server)?;
+        let result = job(&mut line.conn);
+        match end(&mut line.conn, result) {
+            Err(problem) if retries > 0 && wants_a_retry(&problem) => retries -= 1,
+            result => return result,
+        }
+    }
+}
+
 type Transactions = <Connection as diesel::Connection>::TransactionManager;
 
 /// Begins a transaction; on a new connection, if the old one broke while it was idle.
-fn begin(conn: &mut Connection, server: &Server) -> Result<(), Problem> {
-    if Transactions::begin_transaction(conn).is_err() {
-        *conn = server.connect()?;
-        Transactions::begin_transaction(conn)?;
+fn begin(line: &mut Line, server: &Server) -> Result<(), Problem> {
+    if line.begin().is_err() {
+        *line = server.connect()?;
+        line.begin()?;
     }
     Ok(())
 }
@@ -141,22 +188,23 @@ fn end<T>(conn: &mut Connection, result: Result<T, Problem>) -> Result<T, Proble
 }
 
 /// Runs a job and answers it; a connection that broke is not kept.
-fn keep_if_whole(conn: &mut Connection, group: Group<Connection>) -> bool {
+fn keep_if_whole(line: &mut Line, group: Group<Line>) -> bool {
     let mut whole = true;
     for mut job in group {
         if job.is_abandoned() {
             continue;
         }
-        let ran = job.run(conn);
+        let ran = job.run(line);
         job.answer();
+        line.heard_at = Instant::now();
         whole &= !matches!(ran, Ran::Panicked | Ran::Failed(Kind::Unavailable))
-            && !Transactions::is_broken_transaction_manager(conn);
+            && !Transactions::is_broken_transaction_manager(&mut line.conn);
     }
     whole
 }
 
 impl Server {
-    fn connect(&self) -> Result<Connection, Problem> {
+    fn connect(&self) -> Result<Line, Problem> {
         if !self.may_try() {
             return Err(Problem::new(Kind::Unavailable).caused_by("the database could not be reached just now"));
         }
@@ -183,19 +231,9 @@ impl Server {
     }
 }
 
-fn connect(url: &str) -> ConnectionResult<Connection> {
-    let mut conn = PgConnection::establish(&with_parameters(url))?;
-    execute(&mut conn, SETTINGS).map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(Connection::Postgres(conn))
-}
-
-/// The URL with our parameters, where it does not have its own.
-fn with_parameters(url: &str) -> String {
-    let missing = PARAMETERS.iter().filter(|(name, _)| !url.contains(&format!("{name}=")));
-    missing.fold(url.to_owned(), |url, (name, value)| {
-        let separator = if url.contains('?') { '&' } else { '?' };
-        format!("{url}{separator}{name}={value}")
-    })
+fn connect(url: &str) -> ConnectionResult<Line> {
+    let (conn, is_lent) = pooler::connect(url)?;
+    Ok(Line { conn: Connection::Postgres(conn), is_lent, heard_at: Instant::now() })
 }
 
 /// What libpq says of a server that it tried to reach. What it says of a URL that it cannot read quotes it, and with
@@ -216,6 +254,9 @@ const NOT_YET: &[&str] = &[
     "timeout expired",
     "the database system is",
     "too many clients already",
+    // PgBouncer, before its server is there.
+    "cannot connect to server",
+    "server login has been failing",
 ];
 
 /// Opens the first connection; a server that is not there yet is waited for.
@@ -225,7 +266,12 @@ pub fn connect_patiently(url: &str) -> Result<Connection, OpenError> {
     let mut told = false;
     loop {
         let error = match connect(url) {
-            Ok(conn) => return Ok(conn),
+            Ok(mut line) => {
+                if line.is_lent {
+                    pooler::warn_of_no_timeout(&mut line.conn);
+                }
+                return Ok(line.conn);
+            }
             Err(ConnectionError::BadConnection(said)) => without_secrets(&said),
             Err(error) => error.to_string(),
         };

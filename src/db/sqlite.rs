@@ -2,6 +2,7 @@
 //! on while the writer writes; one writer means that nobody ever waits for a lock inside this process.
 
 use std::{
+    cell::RefCell,
     fs::{self, OpenOptions},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
@@ -11,17 +12,14 @@ use std::{
 };
 
 use diesel::{
-    Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
-    connection::{AnsiTransactionManager, TransactionManager},
-    result::Error,
-    sql_query,
-    sql_types::Text,
+    Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection, connection::TransactionManager,
+    result::Error, sql_query, sql_types::Text,
 };
 
-use super::{Connection, OpenError, execute};
+use super::{Connection, OpenError, execute, group::commit_together};
 use crate::{
     problem::{Kind, Problem},
-    workers::{Group, Limits, Ran, Workers, one_by_one},
+    workers::{Group, Limits, Workers, one_by_one},
 };
 
 /// How long SQLite itself waits for a lock that another process holds.
@@ -40,8 +38,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("journal_size_limit", "67108864"),
     // In memory.
     ("temp_store", "2"),
-    // KiB, negative to tell them from pages.
-    ("cache_size", "-8192"),
 ];
 
 /// A database file.
@@ -52,8 +48,15 @@ pub struct SqliteFile(PathBuf);
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
+    /// As `Read`, and it waits for nothing.
+    Glance,
     Write,
 }
+
+/// A connection for the thread that serves a request, opened when it is needed first. With it a single row is read
+/// where it is asked for, since to hand a job to a reader takes longer than that row.
+#[derive(Default)]
+pub struct Near(RefCell<Option<Connection>>);
 
 impl SqliteFile {
     pub fn at(path: &Path) -> Self {
@@ -95,7 +98,8 @@ impl SqliteFile {
 }
 
 fn configure(conn: &mut SqliteConnection, access: Access) -> QueryResult<()> {
-    execute(conn, &format!("PRAGMA busy_timeout={}", BUSY_TIMEOUT.as_millis()))?;
+    let patience = if access == Access::Glance { Duration::ZERO } else { BUSY_TIMEOUT };
+    execute(conn, &format!("PRAGMA busy_timeout={}", patience.as_millis()))?;
     if access == Access::Write {
         switch_to_wal(conn)?;
         confirm(conn, "journal_mode", "wal")?;
@@ -104,7 +108,11 @@ fn configure(conn: &mut SqliteConnection, access: Access) -> QueryResult<()> {
         execute(conn, &format!("PRAGMA {name}={value}"))?;
         confirm(conn, name, value)?;
     }
-    if access == Access::Read {
+    // In KiB, negative to tell them from pages.
+    let cache = if access == Access::Glance { "-1024" } else { "-8192" };
+    execute(conn, &format!("PRAGMA cache_size={cache}"))?;
+    confirm(conn, "cache_size", cache)?;
+    if access != Access::Write {
         execute(conn, "PRAGMA query_only=1")?;
         confirm(conn, "query_only", "1")?;
     }
@@ -154,9 +162,11 @@ impl SqliteDoor {
     /// Starts the readers and the writer.
     pub fn open(file: &SqliteFile) -> Result<Self, OpenError> {
         let cores = thread::available_parallelism().map_or(2, usize::from);
-        let reading = Limits { threads: cores.clamp(2, 8), queue: 4096, group: 1, patience: Duration::from_secs(5) };
+        let reading =
+            Limits { threads: cores.clamp(2, 8), queue: 4096, group: 1, patience: Duration::from_secs(5), rest: None };
         // A writer waits for another process's lock as long as SQLite does, and then for its own commit.
-        let writing = Limits { threads: 1, queue: 4096, group: 256, patience: BUSY_TIMEOUT + Duration::from_secs(1) };
+        let patience = BUSY_TIMEOUT + Duration::from_secs(1);
+        let writing = Limits { threads: 1, queue: 4096, group: 256, patience, rest: None };
         let connect = |access| {
             let file = file.clone();
             move || file.connect(access).map_err(|error| Problem::new(Kind::Unavailable).caused_by(error))
@@ -177,7 +187,7 @@ impl SqliteDoor {
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         self.readers.run(job).await
     }
@@ -185,9 +195,29 @@ impl SqliteDoor {
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         self.writer.run(job).await
+    }
+
+    /// Reads on the calling thread, if that can be done without waiting for anybody. None: ask a reader.
+    pub fn glance<T>(
+        &self,
+        near: &Near,
+        job: impl Fn(&mut Connection) -> Result<T, Problem>,
+    ) -> Option<Result<T, Problem>> {
+        let mut slot = near.0.try_borrow_mut().ok()?;
+        if slot.is_none() {
+            *slot = self.file.connect(Access::Glance).ok();
+        }
+        match job(slot.as_mut()?) {
+            // It is locked for a moment, or broken.
+            Err(problem) if problem.kind().status().is_server_error() => {
+                *slot = None;
+                None
+            }
+            result => Some(result),
+        }
     }
 
     /// Whether the file is still where it was: SQLite goes on with a file that somebody moved or deleted, and
@@ -214,57 +244,4 @@ fn read_one_by_one(conn: &mut Connection, group: Group<Connection>) -> bool {
     whole && depth.is_ok_and(|depth| depth.is_none())
 }
 
-/// Group commit: one transaction, one fsync for all jobs that were waiting. Each job has a savepoint, so
-/// that its failure undoes itself alone, and nobody is answered before the commit.
-fn commit_together(conn: &mut Connection, mut group: Group<Connection>) -> bool {
-    if group.iter().all(|job| job.is_abandoned()) {
-        return true;
-    }
-    match run_in_one_transaction(conn, &mut group) {
-        Ok(()) => {
-            for job in group {
-                job.answer();
-            }
-            true
-        }
-        Err(problem) => {
-            for job in group {
-                job.refuse(problem.repeated());
-            }
-            // Whatever state the connection was left in, a new one has none of it.
-            false
-        }
-    }
-}
-
-fn run_in_one_transaction(conn: &mut Connection, group: &mut Group<Connection>) -> Result<(), Problem> {
-    begin_immediate(conn)?;
-    for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
-        Transactions::begin_transaction(conn)?;
-        match job.run(conn) {
-            Ran::Done => Transactions::commit_transaction(conn)?,
-            // A full disk undoes the whole transaction by itself, so that this fails; the job knows why.
-            Ran::Failed(kind) => undo(conn).map_err(|error| Problem::new(kind).caused_by(error))?,
-            Ran::Panicked => undo(conn)?,
-        }
-    }
-    Ok(Transactions::commit_transaction(conn)?)
-}
-
-/// Goes back to the group's own transaction: a job that panicked may have left some of its own open.
-fn undo(conn: &mut Connection) -> QueryResult<()> {
-    let depth = |conn: &mut Connection| Transactions::transaction_manager_status_mut(conn).transaction_depth();
-    while depth(conn)?.is_some_and(|depth| depth.get() > 1) {
-        Transactions::rollback_transaction(conn)?;
-    }
-    Ok(())
-}
-
 type Transactions = <Connection as diesel::Connection>::TransactionManager;
-
-fn begin_immediate(conn: &mut Connection) -> QueryResult<()> {
-    match conn {
-        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
-        Connection::Postgres(_) => Err(Error::NotInTransaction),
-    }
-}

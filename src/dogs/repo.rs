@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use diesel::{
     AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
     SelectableHelper,
-    dsl::{auto_type, exists},
+    dsl::{Eq, auto_type, exists},
 };
 
 use super::{
@@ -15,16 +15,17 @@ use super::{
 use crate::{
     co_owners::{CoOwnerIds, CoOwners, IdList},
     db::{
-        Broken, Connection, MultiBackend, OnConstraint, columns,
-        expression::{FoundBy, OneOf},
+        Broken, Connection, OnConstraint, columns,
+        expression::{Contains, FoundBy, Given, OneOf},
         keyset::{Found, Key, LAST_DAY, Sort},
+        natively,
         schema::{dog_co_owners, dogs, users},
         timestamp::Timestamp,
     },
     owners::{NO_SUCH_OWNER, OwnerId},
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Asked, Preconditions, Versions, text::search_key},
+    wire::{Asked, Preconditions, Search, Versions, text::search_key},
 };
 
 /// A stored dog, and who owns it too.
@@ -88,6 +89,14 @@ fn one(user: i64, id: i64) -> _ {
     dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq(id))
 }
 
+/// The dogs of one user that are filtered and searched for.
+#[auto_type]
+fn some(user: i64, filter: &DogFilter) -> _ {
+    let owned: Given<Eq<dogs::owner_id, i64>> = Given(filter.owner_id.map(|owner| dogs::owner_id.eq(owner.get())));
+    let searched: Given<Contains> = Search::in_column(filter.search.as_ref(), "dogs.name_key");
+    dogs::table.filter(dogs::user_id.eq(user)).filter(owned).filter(searched)
+}
+
 impl Dogs {
     #[must_use]
     pub fn of(user: UserId) -> Self {
@@ -96,31 +105,21 @@ impl Dogs {
 
     /// A page of those that are asked for.
     pub fn list(&self, conn: &mut Connection, asked: &Asked<DogFilter>) -> Result<Found<ExpandedDog>, Problem> {
-        let total = asked.count.then(|| self.some(&asked.filter).count().get_result(conn)).transpose()?;
+        let some = || some(self.0.get(), &asked.filter);
+        let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
         let found = asked.window.page(|step| {
-            let page = self.some(&asked.filter).filter(step.rows).order(step.order).limit(step.limit);
+            let page = some().filter(step.rows).order(step.order).limit(step.limit);
             if step.in_memory {
                 // Only ids are sorted; a row is fetched with its co-owners once it is known to be in the page. Told
                 // of the user again, SQLite would look through all of the user's dogs for these.
                 let ids = FoundBy { column: "dogs.id", query: page.select(dogs::id) };
-                let page = dogs::table.into_boxed().filter(ids);
-                return page.order(step.order).select(DogRow::as_select()).load(conn);
+                let page = dogs::table.filter(ids).order(step.order).select(columns::<DogRow>());
+                return natively!(conn => page.load(conn));
             }
-            page.select(DogRow::as_select()).load(conn)
+            let page = page.select(columns::<DogRow>());
+            natively!(conn => page.load(conn))
         })?;
         found.of(total).try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
-    }
-
-    /// Those that are filtered and searched for.
-    fn some<'a>(&self, filter: &'a DogFilter) -> dogs::BoxedQuery<'a, MultiBackend> {
-        let mut some = dogs::table.filter(dogs::user_id.eq(self.0.get())).into_boxed();
-        if let Some(owner) = filter.owner_id {
-            some = some.filter(dogs::owner_id.eq(owner.get()));
-        }
-        if let Some(search) = &filter.search {
-            some = some.filter(search.in_column("dogs.name_key"));
-        }
-        some
     }
 
     /// A page of those of one owner, by id. An owner that is not the user's has none.
@@ -162,7 +161,8 @@ impl Dogs {
     /// # Errors
     /// `not-found`.
     pub fn show(&self, conn: &mut Connection, id: DogId) -> Result<DogRow, Problem> {
-        let found = one(self.0.get(), id.get()).select(DogRow::as_select()).first(conn).optional()?;
+        let mine = one(self.0.get(), id.get()).select(columns::<DogRow>());
+        let found = natively!(conn => mine.first(conn)).optional()?;
         found.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
@@ -197,11 +197,10 @@ impl Dogs {
             updated_at: now,
         };
         let publicly = users::table.find(self.0.get()).filter(users::is_public);
-        let mut dog: DogRow = diesel::insert_into(dogs::table)
+        let insert = diesel::insert_into(dogs::table)
             .values((row, dogs::is_public.eq(exists(publicly))))
-            .returning(columns::<DogRow>())
-            .get_result(conn)
-            .on_constraint(no_such_owner)?;
+            .returning(columns::<DogRow>());
+        let mut dog: DogRow = natively!(conn => insert.get_result(conn)).on_constraint(no_such_owner)?;
         if !new.co_owner_ids.is_empty() {
             let id = DogId::new(dog.id).ok_or_else(|| Problem::internal("a dog's id is not positive"))?;
             dog.co_owner_ids = CoOwners::of(self.0).fill(conn, id, new.owner_id, &new.co_owner_ids)?;

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     co_owners::MOST_CO_OWNERS,
     db::{keyset::Sort, timestamp::Timestamp},
+    idempotency::New,
     owners::{NO_SUCH_OWNER, OwnerId, OwnerOut, Owners},
     wire::{Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, date, day, text::name},
 };
@@ -27,6 +28,12 @@ pub struct DogIn {
     pub name: String,
     pub born_on: Option<NaiveDate>,
     pub co_owner_ids: Vec<OwnerId>,
+}
+
+impl New for DogIn {
+    fn takes_one_statement(&self) -> bool {
+        self.co_owner_ids.is_empty()
+    }
 }
 
 impl FromBody for DogIn {

@@ -80,7 +80,15 @@ fn fingerprint(path: &str, body: &mut Value) -> Vec<u8> {
     digest::digest(&digest::SHA256, format!("{path}\n{body}").as_bytes()).as_ref().to_vec()
 }
 
-impl<T: Send + 'static> Retryable<T> {
+/// What a new row is made of.
+pub trait New: Send + 'static {
+    /// Whether one statement makes the row.
+    fn takes_one_statement(&self) -> bool {
+        true
+    }
+}
+
+impl<T: New> Retryable<T> {
     /// Makes the row with `make`, in one transaction with its stored answer; or gives the answer that is stored.
     ///
     /// # Errors
@@ -90,11 +98,11 @@ impl<T: Send + 'static> Retryable<T> {
         F: Fn(&mut Connection, &T) -> Result<Created, Problem> + Send + 'static,
     {
         let Self { new, key } = self;
-        let create = move |conn: &mut Connection| match &key {
-            None => Ok((make(conn, &new)?, false)),
-            Some(key) => Answers::of(user).once(conn, key, |conn| make(conn, &new)),
+        let (created, replayed) = match key {
+            None if new.takes_one_statement() => (db.write_statement(move |conn| make(conn, &new)).await?, false),
+            None => (db.write(move |conn| make(conn, &new)).await?, false),
+            Some(key) => db.write(move |conn| Answers::of(user).once(conn, &key, |conn| make(conn, &new))).await?,
         };
-        let (created, replayed) = db.write(create).await?;
         let mut response = HttpResponse::from(created);
         if replayed {
             response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));

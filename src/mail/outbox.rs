@@ -31,7 +31,7 @@ impl Outbox {
     /// # Errors
     /// The system has no more threads to give.
     pub fn open(folder: &Path, patience: Duration) -> io::Result<Self> {
-        let limits = Limits { threads: 1, queue: 64, group: 1, patience };
+        let limits = Limits { threads: 1, queue: 64, group: 1, patience, rest: None };
         Ok(Self { folder: folder.into(), writer: Workers::start("outbox", limits, || Ok(()), one_by_one)? })
     }
 

@@ -12,15 +12,16 @@ use super::{
 };
 use crate::{
     db::{
-        Broken, Connection, MultiBackend, OnConstraint, columns,
-        expression::OneOf,
+        Broken, Connection, OnConstraint, columns,
+        expression::{Contains, Given, OneOf},
         keyset::{Found, Key, Sort},
+        natively,
         schema::{dog_co_owners, dogs, owners},
         timestamp::Timestamp,
     },
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Asked, Preconditions, Versions, text::search_key},
+    wire::{Asked, Preconditions, Search, Versions, text::search_key},
 };
 
 /// A stored owner.
@@ -69,6 +70,13 @@ fn one(user: i64, id: i64) -> _ {
     owners::table.filter(owners::user_id.eq(user)).filter(owners::id.eq(id))
 }
 
+/// The owners of one user that are searched for.
+#[auto_type]
+fn some(user: i64, filter: &OwnerFilter) -> _ {
+    let searched: Given<Contains> = Search::in_column(filter.search.as_ref(), "owners.name_key");
+    owners::table.filter(owners::user_id.eq(user)).filter(searched)
+}
+
 impl Owners {
     #[must_use]
     pub fn of(user: UserId) -> Self {
@@ -77,21 +85,13 @@ impl Owners {
 
     /// A page of those that are asked for.
     pub fn list(&self, conn: &mut Connection, asked: &Asked<OwnerFilter>) -> Result<Found<OwnerRow>, Problem> {
-        let total = asked.count.then(|| self.some(&asked.filter).count().get_result(conn)).transpose()?;
+        let some = || some(self.0.get(), &asked.filter);
+        let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
         let found = asked.window.page(|step| {
-            let page = self.some(&asked.filter).filter(step.rows).order(step.order).limit(step.limit);
-            page.select(OwnerRow::as_select()).load(conn)
+            let page = some().filter(step.rows).order(step.order).limit(step.limit).select(columns::<OwnerRow>());
+            natively!(conn => page.load(conn))
         })?;
         Ok(found.of(total))
-    }
-
-    /// Those that are searched for.
-    fn some<'a>(&self, filter: &'a OwnerFilter) -> owners::BoxedQuery<'a, MultiBackend> {
-        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).into_boxed();
-        match &filter.search {
-            None => mine,
-            Some(search) => mine.filter(search.in_column("owners.name_key")),
-        }
     }
 
     /// One of them.
@@ -99,7 +99,8 @@ impl Owners {
     /// # Errors
     /// `not-found`.
     pub fn show(&self, conn: &mut Connection, id: OwnerId) -> Result<OwnerRow, Problem> {
-        let found = one(self.0.get(), id.get()).select(OwnerRow::as_select()).first(conn).optional()?;
+        let mine = one(self.0.get(), id.get()).select(columns::<OwnerRow>());
+        let found = natively!(conn => mine.first(conn)).optional()?;
         found.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
@@ -125,12 +126,9 @@ impl Owners {
             created_at: now,
             updated_at: now,
         };
-        let owner = diesel::insert_into(owners::table)
-            .values(row)
-            .returning(columns::<OwnerRow>())
-            .get_result(conn)
-            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::RevokedToken)))?;
-        Ok(owner)
+        let insert = diesel::insert_into(owners::table).values(row).returning(columns::<OwnerRow>());
+        natively!(conn => insert.get_result(conn))
+            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::RevokedToken)))
     }
 
     /// Changes what `patch` names; nothing, if it names nothing.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::repo::{OwnerRow, SORTS};
 use crate::{
     db::{keyset::Sort, timestamp::Timestamp},
+    idempotency::New,
     wire::{Fields, FromBody, FromQuery, List, Query, Search, Single, text::name},
 };
 
@@ -14,6 +15,8 @@ const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
 pub struct OwnerIn {
     pub name: String,
 }
+
+impl New for OwnerIn {}
 
 impl FromBody for OwnerIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;

@@ -3,14 +3,16 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper,
+    ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
+    dsl::{Eq, auto_type},
 };
 
 use super::wire::PublicFilter;
 use crate::{
     db::{
-        Connection,
+        Connection, columns,
         keyset::{Found, Key, Sort},
+        natively,
         schema::{dogs, profiles, users},
         timestamp::Timestamp,
     },
@@ -42,6 +44,13 @@ pub struct PublicDogRow {
 
 /// By id only.
 pub const SORTS: &[Sort<PublicDogRow>] = &[Sort { name: "id", sql: "dogs.id", key: |row| Key::Id(row.id), then: None }];
+
+/// Every dog that is public, with its user.
+#[auto_type]
+fn public_dogs() -> _ {
+    let of_user: Eq<users::id, dogs::user_id> = users::id.eq(dogs::user_id);
+    dogs::table.inner_join(users::table.on(of_user)).filter(dogs::is_public)
+}
 
 /// A user's page.
 ///
@@ -76,23 +85,18 @@ pub fn list_dogs_of_user(
         .optional()?;
     let user = user.ok_or_else(not_found)?;
     asked.window.page(|step| {
-        let page = dogs::table.inner_join(users::table.on(users::id.eq(dogs::user_id))).into_boxed();
-        let page = page
-            .filter(dogs::user_id.eq(user))
-            .filter(dogs::is_public)
-            .filter(step.rows)
-            .order(step.order)
-            .limit(step.limit);
-        page.select(PublicDogRow::as_select()).load(conn)
+        let theirs = public_dogs().filter(dogs::user_id.eq(user)).filter(step.rows).order(step.order);
+        let page = theirs.limit(step.limit).select(columns::<PublicDogRow>());
+        natively!(conn => page.load(conn))
     })
 }
 
 /// A page of everybody's dogs.
 pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<Found<PublicDogRow>, Problem> {
     asked.window.page(|step| {
-        let page = dogs::table.inner_join(users::table.on(users::id.eq(dogs::user_id))).into_boxed();
-        let page = page.filter(dogs::is_public).filter(step.rows).order(step.order).limit(step.limit);
-        page.select(PublicDogRow::as_select()).load(conn)
+        let page = public_dogs().filter(step.rows).order(step.order).limit(step.limit);
+        let page = page.select(columns::<PublicDogRow>());
+        natively!(conn => page.load(conn))
     })
 }
 
@@ -101,13 +105,8 @@ pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<F
 /// # Errors
 /// `not-found`.
 pub fn show_dog(conn: &mut Connection, id: DogId) -> Result<PublicDogRow, Problem> {
-    let found = dogs::table
-        .inner_join(users::table.on(users::id.eq(dogs::user_id)))
-        .filter(dogs::id.eq(id.get()))
-        .filter(dogs::is_public)
-        .select(PublicDogRow::as_select())
-        .first(conn)
-        .optional()?;
+    let dog = public_dogs().filter(dogs::id.eq(id.get())).select(columns::<PublicDogRow>());
+    let found = natively!(conn => dog.first(conn)).optional()?;
     found.ok_or_else(not_found)
 }
 

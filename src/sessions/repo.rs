@@ -12,8 +12,10 @@ use super::{SessionId, wire::SessionFilter};
 use crate::{
     auth::{CurrentUser, token::Bearer},
     db::{
-        Broken, Connection, OnConstraint,
+        Broken, Connection, OnConstraint, columns,
+        expression::Given,
         keyset::{Found, Key, Sort},
+        natively,
         schema::{sessions, users},
         timestamp::Timestamp,
     },
@@ -138,7 +140,7 @@ impl Sessions {
             expires_at: lives.end(now, now),
             source: &place.source,
         };
-        let columns = crate::db::columns::<LiveSession>();
+        let columns = columns::<LiveSession>();
         let inserted = diesel::insert_into(sessions::table).values(new).returning(columns).get_result(conn);
         inserted.on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::InvalidCredentials)))
     }
@@ -164,16 +166,13 @@ impl Sessions {
     pub fn list(&self, conn: &mut Connection, asked: &Asked<SessionFilter>) -> Result<Found<SessionRow>, Problem> {
         let live_at = asked.filter.live_only.then(Timestamp::now);
         let mine = || {
-            let mine = sessions::table.filter(sessions::user_id.eq(self.0.get())).into_boxed();
-            match live_at {
-                Some(now) => mine.filter(is_live!(now)),
-                None => mine,
-            }
+            let live = Given(live_at.map(|now| is_live!(now)));
+            sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(live)
         };
-        let total = asked.count.then(|| mine().count().get_result(conn)).transpose()?;
+        let total = asked.count.then(|| natively!(conn => mine().count().get_result(conn))).transpose()?;
         let found = asked.window.page(|step| {
-            let page = mine().filter(step.rows).order(step.order).limit(step.limit);
-            page.select(SessionRow::as_select()).load(conn)
+            let page = mine().filter(step.rows).order(step.order).limit(step.limit).select(columns::<SessionRow>());
+            natively!(conn => page.load(conn))
         })?;
         Ok(found.of(total))
     }
@@ -223,7 +222,7 @@ impl Sessions {
             sessions::last_seen_at.eq(now),
             sessions::expires_at.eq(lives.end(session.created_at, now)),
         );
-        let columns = crate::db::columns::<LiveSession>();
+        let columns = columns::<LiveSession>();
         Ok(diesel::update(unchanged).set(changes).returning(columns).get_result(conn).optional()?)
     }
 }
@@ -257,15 +256,14 @@ pub fn find_live(conn: &mut Connection, session: SessionId) -> Result<Option<Liv
 /// # Errors
 /// `revoked-token`.
 pub fn current_user(conn: &mut Connection, bearer: Bearer) -> Result<CurrentUser, Problem> {
-    let found: Option<(i64, Timestamp)> = sessions::table
+    let session = sessions::table
         .inner_join(users::table)
         .filter(sessions::id.eq(bearer.session.get()))
         .filter(sessions::user_id.eq(bearer.user.get()))
         .filter(users::disabled_at.is_null())
         .filter(is_live!(Timestamp::now()))
-        .select((users::id, sessions::created_at))
-        .first(conn)
-        .optional()?;
+        .select((users::id, sessions::created_at));
+    let found: Option<(i64, Timestamp)> = natively!(conn => session.first(conn)).optional()?;
     let found = found.and_then(|(id, began_at)| Some((UserId::new(id)?, began_at)));
     let (id, logged_in_at) = found.ok_or_else(|| Problem::new(Kind::RevokedToken))?;
     Ok(CurrentUser { id, session: bearer.session, logged_in_at })

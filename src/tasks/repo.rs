@@ -3,8 +3,7 @@
 use chrono::NaiveDate;
 use diesel::{
     AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
-    SelectableHelper,
-    dsl::{auto_type, case_when},
+    dsl::{Eq, auto_type, case_when},
 };
 
 use super::{
@@ -13,16 +12,17 @@ use super::{
 };
 use crate::{
     db::{
-        Broken, Connection, MultiBackend, OnConstraint, columns,
-        expression::Before,
+        Broken, Connection, OnConstraint, columns,
+        expression::{Before, Contains, Given},
         keyset::{Found, Key, LAST_DAY, Sort},
+        natively,
         schema::tasks,
         timestamp::Timestamp,
     },
     dogs::{DogId, NO_SUCH_DOG},
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Asked, Preconditions, Versions, text::search_key},
+    wire::{Asked, Preconditions, Search, Versions, text::search_key},
 };
 
 /// A stored task.
@@ -87,6 +87,17 @@ fn one(user: i64, id: i64) -> _ {
     tasks::table.filter(tasks::user_id.eq(user)).filter(tasks::id.eq(id))
 }
 
+/// The tasks of one user that are filtered and searched for.
+#[auto_type]
+fn some(user: i64, filter: &TaskFilter) -> _ {
+    let completed: Given<Eq<tasks::completed, bool>> = Given(filter.completed.map(|is| tasks::completed.eq(is)));
+    let of_dog: Given<Eq<tasks::dog_id, i64>> = Given(filter.dog_id.map(|dog| tasks::dog_id.eq(dog.get())));
+    let due: Given<Before> = Given(filter.due_before.map(|day| Before { sql: DUE, day }));
+    let searched: Given<Contains> = Search::in_column(filter.search.as_ref(), "tasks.name_key");
+    let mine: Eq<tasks::user_id, i64> = tasks::user_id.eq(user);
+    tasks::table.filter(mine).filter(completed).filter(of_dog).filter(due).filter(searched)
+}
+
 impl Tasks {
     #[must_use]
     pub fn of(user: UserId) -> Self {
@@ -95,30 +106,13 @@ impl Tasks {
 
     /// A page of those that are asked for.
     pub fn list(&self, conn: &mut Connection, asked: &Asked<TaskFilter>) -> Result<Found<TaskRow>, Problem> {
-        let total = asked.count.then(|| self.some(&asked.filter).count().get_result(conn)).transpose()?;
+        let some = || some(self.0.get(), &asked.filter);
+        let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
         let found = asked.window.page(|step| {
-            let page = self.some(&asked.filter).filter(step.rows).order(step.order).limit(step.limit);
-            page.select(TaskRow::as_select()).load(conn)
+            let page = some().filter(step.rows).order(step.order).limit(step.limit).select(columns::<TaskRow>());
+            natively!(conn => page.load(conn))
         })?;
         Ok(found.of(total))
-    }
-
-    /// Those that are filtered and searched for.
-    fn some<'a>(&self, filter: &'a TaskFilter) -> tasks::BoxedQuery<'a, MultiBackend> {
-        let mut some = tasks::table.filter(tasks::user_id.eq(self.0.get())).into_boxed();
-        if let Some(completed) = filter.completed {
-            some = some.filter(tasks::completed.eq(completed));
-        }
-        if let Some(dog) = filter.dog_id {
-            some = some.filter(tasks::dog_id.eq(dog.get()));
-        }
-        if let Some(day) = filter.due_before {
-            some = some.filter(Before { sql: DUE, day });
-        }
-        if let Some(search) = &filter.search {
-            some = some.filter(search.in_column("tasks.name_key"));
-        }
-        some
     }
 
     /// One of them.
@@ -126,7 +120,8 @@ impl Tasks {
     /// # Errors
     /// `not-found`.
     pub fn show(&self, conn: &mut Connection, id: TaskId) -> Result<TaskRow, Problem> {
-        let found = one(self.0.get(), id.get()).select(TaskRow::as_select()).first(conn).optional()?;
+        let mine = one(self.0.get(), id.get()).select(columns::<TaskRow>());
+        let found = natively!(conn => mine.first(conn)).optional()?;
         found.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
@@ -147,11 +142,8 @@ impl Tasks {
             created_at: now,
             updated_at: now,
         };
-        diesel::insert_into(tasks::table)
-            .values(row)
-            .returning(columns::<TaskRow>())
-            .get_result(conn)
-            .on_constraint(|broken| broken_by(broken, new.dog_id.is_some()))
+        let insert = diesel::insert_into(tasks::table).values(row).returning(columns::<TaskRow>());
+        natively!(conn => insert.get_result(conn)).on_constraint(|broken| broken_by(broken, new.dog_id.is_some()))
     }
 
     /// Changes what `patch` names; nothing, if it names nothing. When a task was completed is kept until it

@@ -8,6 +8,7 @@ use super::repo::{SORTS, TaskRow};
 use crate::{
     db::{keyset::Sort, timestamp::Timestamp},
     dogs::{DogId, Dogs, NO_SUCH_DOG},
+    idempotency::New,
     wire::{
         Fault, Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, boolean, date, day,
         text::Rule,
@@ -29,6 +30,8 @@ pub struct TaskIn {
     pub completed: bool,
     pub due_on: Option<NaiveDate>,
 }
+
+impl New for TaskIn {}
 
 impl FromBody for TaskIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;

@@ -3,7 +3,7 @@
 
 use diesel::{
     BoolExpressionMethods, Connection as _, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
-    RunQueryDsl, Selectable, SelectableHelper,
+    RunQueryDsl, Selectable,
 };
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     auth::password::PasswordHash,
-    db::{Broken, Connection, OnConstraint, columns, schema::users, timestamp::Timestamp},
+    db::{Broken, Connection, OnConstraint, columns, natively, schema::users, timestamp::Timestamp},
     mail::{Letter, Mails},
     problem::{Kind, Problem},
     wire::{Preconditions, Versions},
@@ -120,7 +120,8 @@ impl Users {
     /// # Errors
     /// `revoked-token` when the user was deleted a moment ago.
     pub fn show(&self, conn: &mut Connection) -> Result<UserRow, Problem> {
-        let found = users::table.find(self.0.get()).select(UserRow::as_select()).first(conn).optional()?;
+        let me = users::table.find(self.0.get()).select(columns::<UserRow>());
+        let found = natively!(conn => me.first(conn)).optional()?;
         found.ok_or_else(|| Problem::new(Kind::RevokedToken))
     }
 

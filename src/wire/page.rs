@@ -6,16 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, Responder,
-    dev::Payload,
-    http::header::{self, HeaderName, HeaderValue},
-    web::Data,
-};
-use serde::Serialize;
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderValue, web::Data};
 
 use super::{
     cursor::{foreign_cursor, read_cursor, write_cursor},
+    listed::Listed,
     query::{FromQuery, Query, Refusal},
 };
 use crate::{
@@ -31,7 +26,6 @@ const DEFAULT_LIMIT: usize = 50;
 const MOST: usize = 200;
 /// What is unique in every list, as a query names it.
 const ID: &str = "id";
-const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// A list that can be asked for in pages; the type holds what it is filtered by.
 pub trait List: FromQuery + Send + Sync + 'static {
@@ -58,13 +52,13 @@ impl<L: List> Asked<L> {
         L: Default,
     {
         let (order, by_index) = usual_order::<L>();
-        let window = Window { order, by_index, after, limit: MOST };
+        let window = Window { order, by_index, compares_rows: false, after, limit: MOST };
         Self { filter: L::default(), window, count: false }
     }
 
     /// Whether rows or their count are read by several queries, which must not see rows come and go.
     fn needs_one_moment(&self) -> bool {
-        self.count || self.window.by_index && self.window.after.as_ref().is_some_and(|after| after.len() > 1)
+        self.count || self.window.steps() > 1
     }
 }
 
@@ -108,7 +102,9 @@ impl<L: List> Page<L> {
         let count = L::COUNTS && query.flag("count").unwrap_or(false);
         let filter = L::from_query(&mut query);
         query.end()?;
-        let window = Window { order, by_index, after, limit: limit.unwrap_or(DEFAULT_LIMIT) };
+        let limit = limit.unwrap_or(DEFAULT_LIMIT);
+        let compares_rows = request.app_data::<Data<Db>>().is_some_and(|db| db.compares_rows());
+        let window = Window { order, by_index, compares_rows, after, limit };
         Ok(Self { asked: Arc::new(Asked { filter, window, count }), request: request.clone() })
     }
 
@@ -162,29 +158,6 @@ fn bound_to(request: &HttpRequest) -> String {
 
 fn cursor_key(request: &HttpRequest) -> Option<&Signer> {
     request.app_data::<Data<Keys>>().map(|keys| &keys.cursors)
-}
-
-/// A page of a list, on its way out.
-pub struct Listed<T> {
-    rows: Vec<T>,
-    /// The value of `Link`, if there is a next page.
-    next: Option<HeaderValue>,
-    total: Option<i64>,
-}
-
-impl<T: Serialize> Responder for Listed<T> {
-    type Body = actix_web::body::BoxBody;
-
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        let mut response = HttpResponse::Ok().json(self.rows);
-        if let Some(link) = self.next {
-            response.headers_mut().insert(header::LINK, link);
-        }
-        if let Some(total) = self.total {
-            response.headers_mut().insert(TOTAL_COUNT, total.into());
-        }
-        response
-    }
 }
 
 /// A whole number from 1; more than a page holds counts as a full page.

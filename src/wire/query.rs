@@ -16,7 +16,7 @@ use super::{
     text::{Rule, search_key},
 };
 use crate::{
-    db::expression::Contains,
+    db::expression::{Contains, Given},
     problem::{FieldError, Problem},
 };
 
@@ -121,10 +121,10 @@ fn find<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Result<T, Refusal> 
 pub struct Search(String);
 
 impl Search {
-    /// Whether a column of search keys has it anywhere.
+    /// Whether a column of search keys has it anywhere; nothing is searched for unless it is given.
     #[must_use]
-    pub fn in_column(&self, column: &'static str) -> Contains {
-        Contains { column, part: self.0.clone() }
+    pub fn in_column(given: Option<&Self>, column: &'static str) -> Given<Contains> {
+        Given(given.map(|search| Contains { column, part: search.0.clone() }))
     }
 }
 

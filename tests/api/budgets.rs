@@ -1,14 +1,16 @@
 //! What a request may cost: the gate is one read, and whoever is turned away costs no hash.
 
+use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::overload::{flood_hashers_now, with_floods};
 use crate::support::recorder::Recorder;
-use crate::support::{App, Database, PASSWORD, Sentence, sentences};
+use crate::support::{App, Database, Engine, PASSWORD, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         the_gate_is_one_read,
+        a_create_is_one_statement_and_with_a_key_one_transaction,
         a_login_a_refresh_and_a_logout_take_a_few_statements_whoever_asks,
         who_is_turned_away_costs_no_hash,
     ]
@@ -42,6 +44,42 @@ fn the_gate_is_one_read(scene: &Database) {
     alice.get("/dogowner/nowhere").expect(404);
     let gate = recorder.take().into_iter().find(|query| query.contains("sessions")).expect("a query");
     assert!(gate.starts_with("SELECT ") && gate.contains("users"), "{gate}");
+}
+
+/// The gate asks a moment before, so that the one connection is known to be there.
+fn a_create_is_one_statement_and_with_a_key_one_transaction(scene: &Database) {
+    let database = Database::fresh(scene.engine);
+    let recorder = Recorder::on(&database);
+    let app = App::with(database, &[("DATABASE_POOL_SIZE", "1")], nothing_extra);
+    let alice = app.sign_in("alice");
+    let owner = alice.owner("Ann");
+    let dog = alice.dog("Rex", owner);
+    let plain = match app.engine {
+        Engine::Sqlite => vec!["SELECT", "BEGIN", "INSERT", "COMMIT"],
+        Engine::Postgres => vec!["SELECT", "INSERT"],
+    };
+    // Whether there is an answer already, the row, and its answer.
+    let first = vec!["SELECT", "BEGIN", "SELECT", "INSERT", "INSERT", "COMMIT"];
+    let again = vec!["SELECT", "BEGIN", "SELECT", "COMMIT"];
+    let expected = [plain, first, again];
+    for (path, body) in [
+        ("/dogowner/owners", json!({"name": "Ann"})),
+        ("/dogowner/dogs", json!({"name": "Rex", "owner_id": owner})),
+        ("/dogowner/tasks", json!({"name": "Walk", "dog_id": dog})),
+    ] {
+        let create = |headers: &[(&str, &str)]| {
+            drop(recorder.take());
+            alice.ask("POST", path, headers, Some(&body)).expect(201);
+            recorder.verbs()
+        };
+        let costs = |number: usize| {
+            let key = format!("{path}-{number}");
+            let key = [("Idempotency-Key", key.as_str())];
+            [create(&[]), create(&key), create(&key)]
+        };
+        // Now and then the server has work of its own, or a whole second has gone by since the gate.
+        assert!((0..10).any(|number| costs(number) == expected), "{path}: {:?}", costs(10));
+    }
 }
 
 fn a_login_a_refresh_and_a_logout_take_a_few_statements_whoever_asks(scene: &Database) {

@@ -5,7 +5,7 @@
 use kennel::problem::Kind;
 use serde_json::{Value, json};
 
-use crate::support::contract::{contract, fields};
+use crate::support::contract::{Operation, contract, fields};
 use crate::support::walk::{NEVER, body, call, id_fields, is_private, make_everything, path, row, rows};
 use crate::support::{App, Repository, Sentence, schema, sentences};
 
@@ -18,6 +18,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_list_of_mine_holds_no_row_of_a_neighbours,
         whoever_leaves_takes_everything_along_and_nothing_else,
         the_aliases_answer_as_the_plural_paths_do,
+        the_aliases_know_the_methods_of_the_plural_paths_and_link_to_them,
         the_router_and_the_contract_have_the_same_operations,
         the_contract_and_the_server_know_the_same_problems,
         the_examples_of_the_contract_are_as_it_says,
@@ -150,6 +151,42 @@ fn the_aliases_answer_as_the_plural_paths_do(app: &App) {
                 (answer.status, headers, answer.body_but_for_the_request_id().replace(path.as_str(), "…"))
             });
             assert_eq!(answers[0], answers[1]);
+        }
+    }
+}
+
+fn the_aliases_know_the_methods_of_the_plural_paths_and_link_to_them(app: &App) {
+    let alice = app.sign_in("alice");
+    for _ in 0..3 {
+        row(&alice, "dog_id");
+    }
+    let lists: Vec<_> = {
+        let is_list = |list: &&Operation| list.method == "GET" && list.id.ends_with("_singular");
+        contract().operations.iter().filter(is_list).collect()
+    };
+    assert!(!lists.is_empty(), "there are aliases");
+    for list in lists {
+        let singular = list.path.as_str();
+        let plural = contract().operation(list.id.trim_end_matches("_singular")).path.as_str();
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "FOO"] {
+            for actor in [&alice, &app.anon()] {
+                let [ours, theirs] = [singular, plural].map(|path| {
+                    let answer = actor.send(method, path, &[], None);
+                    let mut headers = answer.headers_but_for_the_request_id();
+                    // The path is in what is said of an error, and is shorter.
+                    headers.retain(|(name, _)| name != "content-length");
+                    (answer.status, headers, answer.body_but_for_the_request_id().replace(path, "…"))
+                });
+                assert_eq!(ours, theirs, "{method} {singular}");
+            }
+        }
+        for query in ["?limit=1", "?limit=1&sort=-name&count=true"] {
+            let [ours, theirs] = [singular, plural].map(|path| alice.get(&format!("{path}{query}")).expect(200));
+            let (ours, theirs) = (ours.next_page(), theirs.next_page().expect("there is more"));
+            assert_eq!(ours.as_ref(), Some(&theirs), "{singular}{query}");
+            assert!(theirs.starts_with(&format!("{plural}?")), "{theirs}");
+            let by_the_alias = alice.get(&theirs.replacen(plural, singular, 1)).expect(200);
+            by_the_alias.same_as(&alice.get(&theirs).expect(200));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! or the house's own bookkeeping (`house.rs`). What they stand on is in `support/`. `cargo test --test api -- owners` tells the sentences with
 //! `owners` in their names. Where PostgreSQL is not installed its half is left out, loudly; with
 //! `KENNEL_TEST_REQUIRE_POSTGRES=1` that fails the run. So it is with the mail server (aiosmtpd) and
-//! `KENNEL_TEST_REQUIRE_SMTP=1`.
+//! `KENNEL_TEST_REQUIRE_SMTP=1`, and with PgBouncer and `KENNEL_TEST_REQUIRE_PGBOUNCER=1`.
 
 #![allow(
     clippy::expect_used,
@@ -60,6 +60,7 @@ mod pages;
 mod panics;
 mod passwords;
 mod paths;
+mod pgbouncer;
 mod plans;
 mod preconditions;
 mod profile;
@@ -77,6 +78,7 @@ mod schemas;
 mod searching;
 mod secrets;
 mod settings;
+mod severed;
 mod shutdown;
 mod signup;
 mod sorting;
@@ -85,6 +87,7 @@ mod storms;
 mod support;
 mod system;
 mod tasks;
+mod together;
 mod tokens;
 mod user_command;
 mod values;
@@ -96,7 +99,7 @@ use std::thread;
 
 use libtest_mimic::Arguments;
 
-use support::{Engine, Sentence, contract, postgres, sentence, smtp};
+use support::{Engine, Sentence, contract, pgbouncer as pooler, postgres, sentence, smtp};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
     let engines = Engine::at_hand();
     let lacking = [
         (engines.contains(&Engine::Postgres), "PostgreSQL (initdb, postgres)", "KENNEL_TEST_REQUIRE_POSTGRES"),
+        (pooler::is_installed(), "PgBouncer", "KENNEL_TEST_REQUIRE_PGBOUNCER"),
         (smtp::is_installed(), "A real mail server (Python's aiosmtpd)", "KENNEL_TEST_REQUIRE_SMTP"),
     ];
     for (_, what, required) in lacking.into_iter().filter(|(is_there, ..)| !is_there && !arguments.list) {
@@ -170,6 +174,7 @@ fn sentences() -> Vec<Sentence> {
         panics::sentences(),
         passwords::sentences(),
         paths::sentences(),
+        pgbouncer::sentences(),
         plans::sentences(),
         preconditions::sentences(),
         profile::sentences(),
@@ -187,6 +192,7 @@ fn sentences() -> Vec<Sentence> {
         searching::sentences(),
         secrets::sentences(),
         settings::sentences(),
+        severed::sentences(),
         shutdown::sentences(),
         signup::sentences(),
         sorting::sentences(),
@@ -194,6 +200,7 @@ fn sentences() -> Vec<Sentence> {
         storms::sentences(),
         system::sentences(),
         tasks::sentences(),
+        together::sentences(),
         tokens::sentences(),
         user_command::sentences(),
         values::sentences(),

@@ -1,5 +1,7 @@
 //! How a token comes to the server, and what becomes of those that are not its own.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use jsonwebtoken::Algorithm;
 use kennel::app::nothing_extra;
 use serde_json::{Value, json};
@@ -18,6 +20,9 @@ pub fn sentences() -> Vec<Sentence> {
         the_scheme_may_be_in_any_letter_case,
         a_token_is_good_for_as_long_as_configured,
         a_token_of_another_server_is_none_here,
+        a_token_that_was_good_a_moment_ago_is_refused_when_it_has_expired,
+        a_token_that_was_good_a_moment_ago_is_refused_when_its_session_has_ended,
+        a_token_that_differs_in_one_character_from_one_that_was_good_a_moment_ago_is_refused,
     ]
 }
 
@@ -230,4 +235,61 @@ fn a_token_of_another_server_is_none_here(app: &App) {
     let other = App::with(Database::fresh(app.engine), &settings, nothing_extra);
     let (_, stranger) = (app.sign_in("alice"), other.sign_in("alice"));
     app.anon().with_token(stranger.token()).get("/me").expect(401).problem("invalid-token");
+}
+
+fn a_token_that_was_good_a_moment_ago_is_refused_when_it_has_expired(app: &App) {
+    let alice = app.sign_in("alice");
+    let real = Forge::of(alice.token());
+    let seconds_left = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
+        real.claims["exp"].as_i64().expect("a time") + 5 - i64::try_from(now).expect("a time")
+    };
+    // On a machine that is so busy that one expires before it is used, the next has longer.
+    let used = [1, 2, 4, 8, 16].into_iter().map(|life| {
+        let used = alice.with_token(&real.clone().aged(seconds_left() - life).signed());
+        (used.get("/me").status == 200).then_some(used)
+    });
+    let used = used.flatten().next().expect("one that is used before it expires");
+    let refused = (0..200_000).map(|_| used.get("/me")).find(|answer| answer.status != 200);
+    refused.expect("it expires").expect(401).problem("expired-token");
+}
+
+fn a_token_that_was_good_a_moment_ago_is_refused_when_its_session_has_ended(app: &App) {
+    let alice = app.sign_in("alice");
+    // Each has a connection of its own, and so they are served by every thread.
+    let clients: Vec<_> = (1..=6).map(|source| app.from(source)).collect();
+    for way in ["logout", "session", "sessions", "database"] {
+        let lost = app.log_in("alice");
+        for client in &clients {
+            lost.by(client).get("/me").expect(200);
+        }
+        match way {
+            "logout" => drop(lost.send("POST", "/auth/logout", &[], None).expect(200)),
+            "session" => drop(alice.delete(&format!("/me/sessions/{}", lost.session())).expect(204)),
+            "sessions" => drop(alice.delete("/me/sessions").expect(204)),
+            _ => {
+                let delete = format!("DELETE FROM sessions WHERE id = {}", lost.session());
+                assert_eq!(app.database.execute(&delete), Ok(1));
+            }
+        }
+        for client in &clients {
+            lost.by(client).get("/me").expect(401).problem("revoked-token");
+            alice.by(client).get("/me").expect(200);
+        }
+    }
+}
+
+fn a_token_that_differs_in_one_character_from_one_that_was_good_a_moment_ago_is_refused(app: &App) {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let alice = app.sign_in("alice");
+    let token = alice.token();
+    alice.get("/me").expect(200);
+    for (at, character) in token.char_indices() {
+        // Also in a bit that means nothing, as the last character of a segment may have.
+        let digit = DIGITS.iter().position(|digit| char::from(*digit) == character);
+        let other = digit.map_or('A', |digit| char::from(DIGITS[digit ^ 1]));
+        let differs = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+        alice.with_token(&differs).get("/me").expect(401).problem("invalid-token");
+    }
+    alice.get("/me").expect(200);
 }

@@ -15,6 +15,7 @@ pub mod letter;
 pub mod manners;
 pub mod outbox;
 pub mod park;
+pub mod pgbouncer;
 pub mod postbox;
 pub mod postgres;
 pub mod process;

@@ -23,11 +23,11 @@ use tempfile::TempDir;
 /// alone, so that it ends with a server that does not start.
 const KEEPER: &str = r#"
 trap '' INT HUP
-server=$1 directory=$2; shift 2
+server=$1 directory=$2 signal=$3; shift 3
 "$server" "$@" </dev/null &
 exec 2>/dev/null
 read _
-kill -QUIT $!
+kill -s "$signal" $!
 wait
 rm -rf "$directory"
 "#;
@@ -67,6 +67,11 @@ pub fn stop() {
     }
 }
 
+/// The URL of a database behind a port.
+pub fn url(port: u16, database: &str) -> String {
+    format!("postgres://kennel@127.0.0.1:{port}/{database}")
+}
+
 pub fn connect(url: &str) -> PgConnection {
     PgConnection::establish(url).unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
 }
@@ -92,12 +97,16 @@ impl Cluster {
 
         let (port, keeper) = serve(programs, home.path(), account)?;
         let _removed_by_the_keeper = home.keep();
-        let office = connect(&format!("postgres://kennel@127.0.0.1:{port}/postgres"));
+        let office = connect(&url(port, "postgres"));
         Ok(Self { port, keeper: Mutex::new(keeper), made: AtomicUsize::new(0), office: Mutex::new(office) })
     }
 
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://kennel@127.0.0.1:{}/{database}", self.port)
+        url(self.port, database)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Makes an empty database and tells its name.
@@ -123,20 +132,35 @@ impl Cluster {
 /// Starts the server on a port that was free a moment ago, and waits until it says that it is ready.
 fn serve(programs: &Path, home: &Path, account: Option<(u32, u32)>) -> Result<(u16, Child), String> {
     let port = free_port()?;
+    let settings = settings(port).into_iter().flat_map(|setting| ["-c".to_owned(), setting]);
+    let data = ["-D".to_owned(), home.join("data").display().to_string()];
+    let arguments: Vec<_> = data.into_iter().chain(settings).collect();
+    let keeper = keep(&programs.join("postgres"), home, &arguments, account, ["QUIT", "ready to accept connections"])?;
+    Ok((port, keeper))
+}
+
+/// Starts a server under its keeper, with the signal that ends it, and waits until it says that it is `ready`.
+pub fn keep(
+    program: &Path,
+    home: &Path,
+    arguments: &[String],
+    account: Option<(u32, u32)>,
+    [signal, ready]: [&str; 2],
+) -> Result<Child, String> {
     let mut command = Command::new("sh");
     command
-        .args(["-c", KEEPER, "kennel-test-postgres"])
-        .args([programs.join("postgres"), home.to_owned(), "-D".into(), home.join("data")])
-        .args(settings(port).iter().flat_map(|setting| ["-c", setting]))
+        .args(["-c", KEEPER, "kennel-test-server"])
+        .args([program, home, Path::new(signal)])
+        .args(arguments)
         .current_dir("/")
         .env("LC_ALL", "C")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let mut keeper = as_account(&mut command, account).spawn().map_err(|error| format!("sh: {error}"))?;
-    let log = keeper.stderr.take().ok_or("the log of PostgreSQL cannot be read")?;
-    wait_until_ready(log)?;
-    Ok((port, keeper))
+    let log = keeper.stderr.take().ok_or("its log cannot be read")?;
+    wait_until_ready(log, ready)?;
+    Ok(keeper)
 }
 
 /// Durability is PostgreSQL's promise, not ours to test; and no test may rely on the server's time zone.
@@ -153,10 +177,10 @@ fn settings(port: u16) -> Vec<String> {
     fixed.into_iter().map(str::to_owned).chain([format!("port={port}")]).collect()
 }
 
-fn wait_until_ready(log: ChildStderr) -> Result<(), String> {
+fn wait_until_ready(log: ChildStderr, ready: &str) -> Result<(), String> {
     let mut log = BufReader::new(log);
     let mut said = String::new();
-    while !said.contains("database system is ready to accept connections") {
+    while !said.contains(ready) {
         if log.read_line(&mut said).map_err(|error| error.to_string())? == 0 {
             return Err(said);
         }
@@ -165,13 +189,13 @@ fn wait_until_ready(log: ChildStderr) -> Result<(), String> {
     Ok(())
 }
 
-fn free_port() -> Result<u16, String> {
+pub fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
 
-/// PostgreSQL refuses to run as root; root runs it as `postgres`, or else as `nobody`.
-fn account_for(home: &TempDir) -> Result<Option<(u32, u32)>, String> {
+/// PostgreSQL and PgBouncer refuse to run as root; root runs them as `postgres`, or else as `nobody`.
+pub fn account_for(home: &TempDir) -> Result<Option<(u32, u32)>, String> {
     let we_are = fs::metadata(home.path()).map_err(|error| error.to_string())?.uid();
     if we_are != 0 {
         return Ok(None);

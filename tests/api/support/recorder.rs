@@ -35,14 +35,29 @@ impl Recorder {
         let asked = |query: &String| {
             ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|verb| query.starts_with(verb))
         };
-        let of_the_mail = |query: &String| query.contains("mails") || query.contains("new_email");
-        self.take().iter().filter(|query| asked(query) && !of_the_mail(query)).count()
+        self.take().iter().filter(|query| asked(query) && !is_of_the_mail(query)).count()
+    }
+
+    /// The first word of each query since the last time, with those that begin and end transactions, but without
+    /// the mail's.
+    pub fn verbs(&self) -> Vec<String> {
+        let queries = self.take().into_iter().filter(|query| !is_of_the_mail(query));
+        queries.map(|query| query.split(' ').next().unwrap_or_default().to_owned()).collect()
     }
 
     /// The queries since the last time, without what was bound to them.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.queries.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn is_of_the_mail(query: &str) -> bool {
+    query.contains("mails") || query.starts_with("SELECT") && query.contains("new_email")
+}
+
+/// A thread makes its connection when it needs it first, whichever request that is.
+fn is_of_a_new_connection(query: &str) -> bool {
+    query.starts_with("PRAGMA") || query.contains("pragma_")
 }
 
 /// One for each connection of the process; it listens where somebody watches.
@@ -55,7 +70,9 @@ fn listener() -> Option<Box<dyn Instrumentation>> {
             if let Some(queries) = &queries {
                 let text = query.to_string();
                 let text = text.split(" -- binds: ").next().unwrap_or_default().to_owned();
-                queries.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+                if !is_of_a_new_connection(&text) {
+                    queries.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+                }
             }
         }
         _ => {}
@@ -70,5 +87,5 @@ fn watched(url: &str) -> Option<Queries> {
 /// The tests' own connections are used by threads of other names.
 fn is_the_servers() -> bool {
     let thread = thread::current();
-    thread.name().is_some_and(|name| name.starts_with("sqlite-") || name.starts_with("postgres"))
+    thread.name().is_some_and(|name| ["sqlite-", "postgres", "actix-"].iter().any(|of| name.starts_with(of)))
 }

@@ -1,0 +1,46 @@
+//! Through the door to the database: a queue, a thread, and for writes a commit that is on the disk.
+
+use std::sync::Arc;
+
+use actix_web::rt::System;
+use divan::{Bencher, black_box};
+use kennel::dogs::Dogs;
+use kennel::owners::Owners;
+use kennel::sessions::current_user;
+use serde_json::json;
+
+use super::park::{Engine, Park, body, engines};
+
+#[divan::bench(args = engines())]
+fn gate(bencher: Bencher<'_, '_>, engine: Engine) {
+    let park = Park::on(engine);
+    let (system, db, bearer) = (System::new(), park.db(), park.bearer);
+    bencher.bench_local(|| {
+        let reading = db.read(move |conn| current_user(conn, black_box(bearer)));
+        system.block_on(reading).expect("a user")
+    });
+}
+
+#[divan::bench(args = engines())]
+fn create_owner_durably(bencher: Bencher<'_, '_>, engine: Engine) {
+    let park = Park::on(engine);
+    let (system, db, user) = (System::new(), park.db(), park.user);
+    let new = Arc::new(body(json!({"name": "Charlotte"})));
+    bencher.bench_local(|| {
+        let new = Arc::clone(&new);
+        let writing = db.write(move |conn| Owners::of(user).create(conn, &new));
+        system.block_on(writing).expect("an owner")
+    });
+}
+
+#[divan::bench(args = engines())]
+fn create_dog_durably(bencher: Bencher<'_, '_>, engine: Engine) {
+    let park = Park::on(engine);
+    let (system, db, user) = (System::new(), park.db(), park.user);
+    let new = Arc::new(body(json!({"name": "Bella", "owner_id": park.owner.get(), "born_on": "2024-05-01"})));
+    bencher.bench_local(|| {
+        let new = Arc::clone(&new);
+        let writing = db.write(move |conn| Dogs::of(user).create(conn, &new));
+        system.block_on(writing).expect("a dog")
+    });
+}

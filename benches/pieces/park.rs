@@ -1,0 +1,157 @@
+//! What the pieces are tried on: a user with rows of every kind, on either database.
+
+use std::env;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use actix_web::FromRequest;
+use actix_web::dev::Payload;
+use actix_web::test::TestRequest;
+use actix_web::web::{Data, ServiceConfig};
+use diesel::Connection as _;
+use kennel::app;
+use kennel::auth::issuer::Issuer;
+use kennel::auth::known::KnownTokens;
+use kennel::auth::password::PasswordHash;
+use kennel::auth::token::{AccessTokens, Bearer};
+use kennel::config::Config;
+use kennel::cors::Cors;
+use kennel::db::keyset::{Direction, Term, Window};
+use kennel::db::{self, Connection, Db, Near, migrate};
+use kennel::dogs::Dogs;
+use kennel::limits::Limits;
+use kennel::owners::{OwnerId, Owners};
+use kennel::profiles::Profiles;
+use kennel::sessions::{Lives, Place, Sessions};
+use kennel::tasks::Tasks;
+use kennel::users::{Email, NewUser, UserId, Username, Users};
+use kennel::wire::{Asked, Fields, FromBody, List, Preconditions, Query};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+#[derive(Clone, Copy, Debug)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+const POSTGRES: &str = "BENCH_POSTGRES_URL";
+
+pub fn engines() -> Vec<Engine> {
+    let postgres = env::var_os(POSTGRES).map(|_| Engine::Postgres);
+    [Engine::Sqlite].into_iter().chain(postgres).collect()
+}
+
+/// A user with 20 owners, 50 dogs that are public and 50 tasks, and a connection.
+pub struct Park {
+    pub config: Config,
+    pub conn: Connection,
+    pub user: UserId,
+    pub owner: OwnerId,
+    pub bearer: Bearer,
+    _folder: TempDir,
+}
+
+impl Park {
+    pub fn on(engine: Engine) -> Self {
+        static USERS: AtomicU32 = AtomicU32::new(0);
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = config(engine, &folder);
+        let mut conn = db::connect(&config.database_url).expect("the database opens");
+        let _ran = migrate::run(&mut conn).expect("a schema");
+        let name = format!("user{}-{}", std::process::id(), USERS.fetch_add(1, Ordering::Relaxed));
+        let (user, bearer, owner) = conn
+            .transaction(|conn| {
+                let (user, bearer) = sign_up(conn, &name);
+                Ok::<_, diesel::result::Error>((user, bearer, fill(conn, user)))
+            })
+            .expect("rows");
+        Self { config, conn, user, owner, bearer, _folder: folder }
+    }
+
+    pub fn tokens(&self) -> AccessTokens {
+        let keys = app::keys(&self.config).expect("keys");
+        AccessTokens::new(&keys, Duration::from_secs(900)).expect("tokens")
+    }
+
+    pub fn db(&self) -> Db {
+        Db::open(&self.config.database_url, 4).expect("the database opens")
+    }
+
+    /// What the routes below need of the app's state.
+    pub fn put_into(&self, config: &mut ServiceConfig) {
+        let keys = Data::new(app::keys(&self.config).expect("keys"));
+        let issuer = Issuer { access: self.tokens(), keys: Data::clone(&keys), lives: LIVES };
+        config.app_data(keys).app_data(Data::new(issuer)).app_data(Data::new(self.db()));
+        config.app_data(KnownTokens::default()).app_data(Near::default());
+        config.app_data(Data::new(Limits::new(&self.config))).app_data(Data::new(Cors::new(Vec::new(), None)));
+    }
+}
+
+const LIVES: Lives = Lives { idle: Duration::from_secs(3600), absolute: Duration::from_secs(3600) };
+
+fn config(engine: Engine, folder: &TempDir) -> Config {
+    let url = match engine {
+        Engine::Sqlite => format!("sqlite://{}", folder.path().join("kennel.db").display()),
+        Engine::Postgres => env::var(POSTGRES).expect("a URL"),
+    };
+    let config = Config::from_lookup(|name| match name {
+        "DATABASE_URL" => Some(url.clone()),
+        "JWT_SECRET" => Some("q3Zt0PfWmJx8y7Vd2nKcLr5GhUeB1sAoT6iYwXvN9Qk".to_owned()),
+        "USER_RATE" | "IP_RATE" => Some("off".to_owned()),
+        _ => None,
+    });
+    config.expect("a configuration")
+}
+
+fn sign_up(conn: &mut Connection, name: &str) -> (UserId, Bearer) {
+    let (username, email) = (Username::read(&json!(name)), Email::read(&json!(format!("{name}@example.com"))));
+    let (Ok(username), Ok(email)) = (username, email) else { panic!("{name} is a name") };
+    let new = NewUser::new(&username, &email, &PasswordHash::stored("$argon2id$none".to_owned()));
+    let user = UserId::new(Users::create(conn, &new).expect("a user").id).expect("an id");
+    let place = Place { user_agent: None, source: [0; 16] };
+    let session = Sessions::of(user).create(conn, LIVES, &place).expect("a session");
+    (user, session.bearer().expect("a bearer"))
+}
+
+fn fill(conn: &mut Connection, user: UserId) -> OwnerId {
+    let mut owners = Vec::new();
+    for number in 0..20 {
+        let new = body(json!({"name": format!("Charlotte {number}")}));
+        owners.push(Owners::of(user).create(conn, &new).expect("an owner").id);
+    }
+    for (number, owner) in owners.iter().cycle().take(50).enumerate() {
+        let dog = json!({"name": format!("Bella {number}"), "owner_id": owner, "born_on": "2024-05-01"});
+        let dog = Dogs::of(user).create(conn, &body(dog)).expect("a dog").id;
+        let task = json!({"name": format!("Brush {number}"), "dog_id": dog, "due_on": "2030-05-01"});
+        let _task = Tasks::of(user).create(conn, &body(task)).expect("a task");
+    }
+    let profile = body(json!({"description": "Dogs of all sizes."}));
+    let request = TestRequest::default().to_http_request();
+    let unconditionally = Preconditions::from_request(&request, &mut Payload::None).into_inner().expect("no headers");
+    let _profile = Profiles::of(user).replace(conn, &unconditionally, &profile).expect("a profile");
+    OwnerId::new(*owners.first().expect("20 of them")).expect("an id")
+}
+
+pub fn body<T: FromBody>(json: Value) -> T {
+    Fields::read(json).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+/// The first 50 rows; by name those of a page of 20.
+pub fn asked<L: List>(by_name: bool) -> Asked<L> {
+    let request = TestRequest::default().to_http_request();
+    let filter = L::from_query(&mut Query::of(&request));
+    let by = |name: &str| {
+        let sort = L::SORTS.iter().find(|sort| sort.name == name).expect("a key to sort by");
+        Term { sort, direction: Direction::Ascending }
+    };
+    let (order, limit) = if by_name { (vec![by("name"), by("id")], 20) } else { (vec![by("id")], 50) };
+    Asked { filter, window: Window { order, by_index: true, compares_rows: false, after: None, limit }, count: false }
+}

@@ -1,0 +1,77 @@
+//! What arrives and what leaves: tokens, cursors, JSON.
+
+use actix_web::FromRequest;
+use actix_web::dev::Payload;
+use actix_web::http::header::LINK;
+use actix_web::test::TestRequest;
+use actix_web::web::Data;
+use divan::{Bencher, black_box};
+use kennel::app;
+use kennel::auth::CurrentUser;
+use kennel::db::Db;
+use kennel::dogs::{self, DogOut, Dogs};
+use kennel::problem::{FieldError, Problem};
+use kennel::wire::{List, Page};
+
+use super::park::{Engine, Park, asked};
+use super::whole::Whole;
+
+#[divan::bench]
+fn issue_token(bencher: Bencher<'_, '_>) {
+    let park = Park::on(Engine::Sqlite);
+    let tokens = park.tokens();
+    bencher.bench_local(|| tokens.issue(black_box(park.bearer)).expect("a token"));
+}
+
+#[divan::bench]
+fn verify_token(bencher: Bencher<'_, '_>) {
+    let park = Park::on(Engine::Sqlite);
+    let tokens = park.tokens();
+    let token = tokens.issue(park.bearer).expect("a token");
+    bencher.bench_local(|| tokens.verify(black_box(&token)).expect("a bearer"));
+}
+
+/// A list's query with nothing in it, to be compared with the one that has a cursor.
+#[divan::bench]
+fn read_query(bencher: Bencher<'_, '_>) {
+    bench_page(bencher, dogs::handlers::list, |_| "/dogowner/dogs?sort=name&limit=20".to_owned());
+}
+
+#[divan::bench]
+fn read_query_with_cursor(bencher: Bencher<'_, '_>) {
+    bench_page(bencher, dogs::handlers::list, |whole| {
+        let answer = whole.get("/dogowner/dogs?sort=name&limit=20");
+        let link = answer.headers().get(LINK).expect("another page").to_str().expect("text");
+        link.split(['<', '>']).nth(1).expect("a target").to_owned()
+    });
+}
+
+/// `_handler` only says which list it is.
+fn bench_page<L: List, F>(
+    bencher: Bencher<'_, '_>,
+    _handler: impl Fn(CurrentUser, Page<L>, Data<Db>) -> F,
+    uri: impl Fn(&Whole) -> String,
+) {
+    let park = Park::on(Engine::Sqlite);
+    let keys = Data::new(app::keys(&park.config).expect("keys"));
+    let request = TestRequest::with_uri(&uri(&Whole::of(&park))).app_data(keys).to_http_request();
+    bencher.bench_local(|| {
+        let page = Page::<L>::from_request(black_box(&request), &mut Payload::None).into_inner();
+        assert!(page.is_ok());
+    });
+}
+
+#[divan::bench]
+fn json_of_50_dogs(bencher: Bencher<'_, '_>) {
+    let mut park = Park::on(Engine::Sqlite);
+    let found = Dogs::of(park.user).list(&mut park.conn, &asked(false)).expect("a page");
+    let dogs: Vec<_> = found.rows.into_iter().map(DogOut::from).collect();
+    bencher.bench_local(|| serde_json::to_vec(black_box(&dogs)).expect("JSON"));
+}
+
+#[divan::bench]
+fn problem_document() -> String {
+    let error = FieldError::body("/name", "required", "A dog has a name.");
+    let problem = Problem::validation(vec![error]);
+    problem.body(black_box("/dogowner/dogs"), black_box("0123456789abcdef0000000001"))
+}

@@ -1,0 +1,42 @@
+//! Access tokens that were found valid a while ago. A client sends the same one for minutes, and what was computed
+//! once need not be computed for each request. The session is another matter: the gate asks for it every time.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use super::token::{AccessTokens, Bearer};
+use crate::{db::timestamp::Timestamp, problem::Problem};
+
+/// How many are remembered, less than 1 KiB each.
+const MOST: usize = 1_024;
+
+/// The tokens of one thread that serves requests, by their whole text. Only what verified gets in, so nobody fills it
+/// with what is none of ours, and the hash is keyed, so nobody finds one by trying.
+#[derive(Default)]
+pub struct KnownTokens(RefCell<HashMap<Box<str>, Known>>);
+
+struct Known {
+    bearer: Bearer,
+    /// The last second in which it is valid, since 1970.
+    until: i64,
+}
+
+impl KnownTokens {
+    /// As [`AccessTokens::verify`].
+    ///
+    /// # Errors
+    /// As [`AccessTokens::verify`].
+    pub fn verify(&self, tokens: &AccessTokens, token: &str) -> Result<Bearer, Problem> {
+        if let Some(known) = self.0.borrow().get(token)
+            && Timestamp::now().seconds() <= known.until
+        {
+            return Ok(known.bearer);
+        }
+        let (bearer, until) = tokens.verify_until(token)?;
+        let mut known = self.0.borrow_mut();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        let _before = known.insert(token.into(), Known { bearer, until });
+        Ok(bearer)
+    }
+}

@@ -1,0 +1,164 @@
+//! The SQL of a page: which rows follow the one before it, and in what order. It is our own where Diesel's would have a
+//! type for each order; unlike `diesel::dsl::sql` it may stay prepared.
+
+use chrono::NaiveDate;
+use diesel::{
+    QueryResult,
+    backend::Backend,
+    expression::expression_types::NotSelectable,
+    query_builder::{AstPass, QueryFragment},
+    serialize::ToSql,
+    sql_types::{BigInt, Bool, Date, HasSqlType, Text},
+};
+
+use super::{
+    expression::expression,
+    keyset::{Direction, Key, Term, Window},
+    timestamp::{Timestamp, Timestamptz},
+};
+
+/// The rows that follow the one before the page, or some of them.
+pub struct Following<'a, Row: 'static> {
+    pub window: &'a Window<Row>,
+    /// How many keys they share with that row.
+    pub shared: usize,
+}
+
+impl<Row, DB: Backend> QueryFragment<DB> for Following<'_, Row>
+where
+    Key: QueryFragment<DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let Some(after) = &self.window.after else {
+            out.push_sql("TRUE");
+            return Ok(());
+        };
+        if self.window.by_index && self.window.compares_rows {
+            return compare_rows(&mut out, &self.window.order, after);
+        }
+        let mut keys = self.window.order.iter().zip(after);
+        // `a = ? AND b = ? AND `
+        for (term, key) in keys.by_ref().take(self.shared) {
+            compare(&mut out, term, " = ", key)?;
+            out.push_sql(" AND ");
+        }
+        let Some((term, key)) = keys.next() else { return Ok(()) };
+        if self.window.by_index {
+            return compare(&mut out, term, term.direction.beyond(), key);
+        }
+        // `a >= ? AND (a > ? OR (b > ? OR (b = ? AND c > ?)))`, of which an index takes the first.
+        compare(&mut out, term, term.direction.from(), key)?;
+        out.push_sql(" AND (");
+        compare(&mut out, term, term.direction.beyond(), key)?;
+        let mut open = 1;
+        let mut before = None;
+        for (term, key) in keys {
+            out.push_sql(" OR (");
+            open += 1;
+            if let Some((term, key)) = before.replace((term, key)) {
+                compare(&mut out, term, " = ", key)?;
+                out.push_sql(" AND (");
+                open += 1;
+            }
+            compare(&mut out, term, term.direction.beyond(), key)?;
+        }
+        out.push_sql(&")".repeat(open));
+        Ok(())
+    }
+}
+
+/// `(a, b) > (?, ?)`; in the order of an index all keys go the same way.
+fn compare_rows<'b, Row, DB: Backend>(
+    out: &mut AstPass<'_, 'b, DB>,
+    order: &'b [Term<Row>],
+    after: &'b [Key],
+) -> QueryResult<()>
+where
+    Key: QueryFragment<DB>,
+{
+    let mut opening = "(";
+    for term in order {
+        out.push_sql(opening);
+        out.push_sql(term.sort.sql);
+        opening = ", ";
+    }
+    out.push_sql(")");
+    out.push_sql(order.first().map_or(" > ", |term| term.direction.beyond()));
+    opening = "(";
+    for key in after {
+        out.push_sql(opening);
+        key.walk_ast(out.reborrow())?;
+        opening = ", ";
+    }
+    out.push_sql(")");
+    Ok(())
+}
+
+/// `a > ?`
+fn compare<'b, Row, DB: Backend>(
+    out: &mut AstPass<'_, 'b, DB>,
+    term: &'b Term<Row>,
+    operator: &str,
+    key: &'b Key,
+) -> QueryResult<()>
+where
+    Key: QueryFragment<DB>,
+{
+    out.push_sql(term.sort.sql);
+    out.push_sql(operator);
+    key.walk_ast(out.reborrow())
+}
+
+impl<DB> QueryFragment<DB> for Key
+where
+    DB: Backend + HasSqlType<Timestamptz>,
+    i64: ToSql<BigInt, DB>,
+    String: ToSql<Text, DB>,
+    NaiveDate: ToSql<Date, DB>,
+    Timestamp: ToSql<Timestamptz, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        match self {
+            Self::Id(id) => out.push_bind_param::<BigInt, _>(id),
+            Self::Text(text) => out.push_bind_param::<Text, _>(text),
+            Self::Day(day) => out.push_bind_param::<Date, _>(day),
+            Self::Moment(moment) => out.push_bind_param::<Timestamptz, _>(moment),
+        }
+    }
+}
+
+/// `a DESC, b`, but for the keys that all rows of the step share: SQLite would sort by them all the same.
+pub struct OrderBy<'a, Row: 'static> {
+    pub window: &'a Window<Row>,
+    pub shared: usize,
+}
+
+impl<Row> Clone for OrderBy<'_, Row> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Row> Copy for OrderBy<'_, Row> {}
+
+impl<Row, DB: Backend> QueryFragment<DB> for OrderBy<'_, Row> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        // Of the orders by more keys than two and the id there are too many to keep each of them prepared.
+        if self.window.order.len() > 3 && !self.window.by_index {
+            out.unsafe_to_cache_prepared();
+        }
+        for (position, term) in self.window.order.iter().skip(self.shared).enumerate() {
+            if position > 0 {
+                out.push_sql(", ");
+            }
+            out.push_sql(term.sort.sql);
+            if term.direction == Direction::Descending {
+                out.push_sql(" DESC");
+            }
+        }
+        Ok(())
+    }
+}
+
+expression!(Following<'_, Row>, Bool, [Row: 'static]);
+expression!(OrderBy<'_, Row>, NotSelectable, [Row: 'static]);

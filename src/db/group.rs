@@ -1,0 +1,108 @@
+//! Group commit, the way SQLite's one writer runs what waits: one transaction, and so one fsync, for many jobs.
+
+use diesel::{
+    QueryResult,
+    connection::{AnsiTransactionManager, TransactionManager},
+    result::Error,
+};
+
+use super::Connection;
+use crate::{
+    problem::Problem,
+    workers::{Group, Ran},
+};
+
+/// Runs all jobs that were waiting in one transaction; nobody is answered before the commit. Nearly always all of them
+/// succeed, and that they are undone one by one is prepared only once one did not: all is undone then, and those of a
+/// larger group are run again, each in a savepoint, so that a failure undoes itself alone.
+pub fn commit_together(conn: &mut Connection, mut group: Group<Connection>) -> bool {
+    if group.iter().all(|job| job.is_abandoned()) {
+        return true;
+    }
+    let outcome = match run_in_one_transaction(conn, &mut group, run_together) {
+        Ok(Ended::Undone) if group.len() > 1 => run_in_one_transaction(conn, &mut group, run_apart),
+        outcome => outcome,
+    };
+    match outcome {
+        Ok(_) => {
+            for job in group {
+                job.answer();
+            }
+            true
+        }
+        Err(problem) => {
+            for job in group {
+                job.refuse(problem.repeated());
+            }
+            // Whatever state the connection was left in, a new one has none of it.
+            false
+        }
+    }
+}
+
+/// What became of a group's transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Committed,
+    /// A job failed.
+    Undone,
+}
+
+fn run_in_one_transaction(
+    conn: &mut Connection,
+    group: &mut Group<Connection>,
+    run: fn(&mut Connection, &mut Group<Connection>) -> Result<Ended, Problem>,
+) -> Result<Ended, Problem> {
+    begin_immediate(conn)?;
+    let ended = run(conn, group)?;
+    if ended == Ended::Committed {
+        Transactions::commit_transaction(conn)?;
+    }
+    Ok(ended)
+}
+
+/// Runs the jobs up to the first that fails.
+fn run_together(conn: &mut Connection, group: &mut Group<Connection>) -> Result<Ended, Problem> {
+    for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
+        let undone = match job.run(conn) {
+            Ran::Done => continue,
+            Ran::Failed(kind) => undo(conn, 0).map_err(|error| Problem::new(kind).caused_by(error)),
+            Ran::Panicked => undo(conn, 0).map_err(Problem::from),
+        };
+        return undone.map(|()| Ended::Undone);
+    }
+    Ok(Ended::Committed)
+}
+
+/// Runs each job in a savepoint.
+fn run_apart(conn: &mut Connection, group: &mut Group<Connection>) -> Result<Ended, Problem> {
+    for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
+        Transactions::begin_transaction(conn)?;
+        match job.run(conn) {
+            Ran::Done => Transactions::commit_transaction(conn)?,
+            // A full disk undoes the whole transaction by itself, so that this fails; the job knows why.
+            Ran::Failed(kind) => undo(conn, 1).map_err(|error| Problem::new(kind).caused_by(error))?,
+            Ran::Panicked => undo(conn, 1)?,
+        }
+    }
+    Ok(Ended::Committed)
+}
+
+/// Goes back to where there were so many transactions, one in another: a job that panicked may have left some of its
+/// own open.
+fn undo(conn: &mut Connection, kept: u32) -> QueryResult<()> {
+    let depth = |conn: &mut Connection| Transactions::transaction_manager_status_mut(conn).transaction_depth();
+    while depth(conn)?.is_some_and(|depth| depth.get() > kept) {
+        Transactions::rollback_transaction(conn)?;
+    }
+    Ok(())
+}
+
+type Transactions = <Connection as diesel::Connection>::TransactionManager;
+
+fn begin_immediate(conn: &mut Connection) -> QueryResult<()> {
+    match conn {
+        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
+        Connection::Postgres(_) => Err(Error::NotInTransaction),
+    }
+}

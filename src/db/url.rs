@@ -1,0 +1,63 @@
+//! `DATABASE_URL`: which database there is.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// Which database, as `DATABASE_URL` names it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// The path of the file.
+    Sqlite(PathBuf),
+    /// The whole URL; it may hold a password.
+    Postgres(String),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) {
+            // libpq would take a part of the password for something else, and say it aloud.
+            let address = rest.split('?').next().unwrap_or_default();
+            let path = address.split_once('/').map_or("", |(_, path)| path);
+            if path.contains('@') || address.matches('@').count() > 1 || !is_percent_encoded(rest) {
+                return Err("an @, / or % in the password is written as %40, %2F or %25");
+            }
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        let path = match url.split_once(':') {
+            Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
+            Some((scheme, _)) if !scheme.contains('/') => return Err("this kind of database is not supported"),
+            _ => url,
+        };
+        // What has an equals sign is meant for libpq, and may hold a password.
+        if path.is_empty() || path.contains('=') || path.contains(":memory:") || path.contains(['?', '\0']) {
+            return Err("SQLite needs the path of a file");
+        }
+        Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+}
+
+/// Whether each `%` begins an escape (RFC 3986 §2.1).
+fn is_percent_encoded(url: &str) -> bool {
+    url.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
+}
+
+/// What people are told: without the password.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "SQLite, {}", path.display()),
+            Self::Postgres(url) => {
+                let address = url.split('?').next().unwrap_or_default();
+                let place = address.rsplit('@').next().unwrap_or_default();
+                write!(f, "PostgreSQL, {}", place.rsplit("://").next().unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

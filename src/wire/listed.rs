@@ -1,0 +1,48 @@
+//! A page of a list as it leaves: a bare array, with `Link` (RFC 8288) and `X-Total-Count`.
+
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    http::header::{self, HeaderName, HeaderValue},
+};
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+/// Bytes of a row, as JSON: most have fewer, and so a body is written without being moved.
+const USUAL_ROW: usize = 256;
+
+/// A page of a list, on its way out.
+pub struct Listed<T> {
+    pub rows: Vec<T>,
+    /// The value of `Link`, if there is a next page.
+    pub next: Option<HeaderValue>,
+    /// How many rows there are on all pages, where that was asked.
+    pub total: Option<i64>,
+}
+
+impl<T: Serialize> Responder for Listed<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = match json(&self.rows, 2 + self.rows.len() * USUAL_ROW) {
+            Ok(body) => HttpResponse::Ok().content_type(APPLICATION_JSON).body(body),
+            Err(error) => return HttpResponse::from_error(Problem::internal(error)),
+        };
+        if let Some(link) = self.next {
+            response.headers_mut().insert(header::LINK, link);
+        }
+        if let Some(total) = self.total {
+            response.headers_mut().insert(TOTAL_COUNT, total.into());
+        }
+        response
+    }
+}
+
+fn json(body: &impl Serialize, expected: usize) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(expected);
+    serde_json::to_writer(&mut bytes, body)?;
+    Ok(bytes)
+}
