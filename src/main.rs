@@ -4,11 +4,6 @@
 use std::process::ExitCode;
 
 use kennel::{cli, config::Config};
-use mimalloc::MiMalloc;
-
-/// Faster than the system's, and what a burst of logins took goes back: glibc keeps it.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let matches = cli::command().get_matches();

@@ -113,6 +113,20 @@ pub struct RightPassword {
 #[derive(Default)]
 pub struct Memory(Vec<Block>);
 
+impl Memory {
+    /// So many blocks, of which what is not used is never touched. More than 32 MiB: what is as large glibc gives back
+    /// to the system when it is dropped, and never keeps (mallopt(3), `M_MMAP_THRESHOLD`).
+    const RESERVED: usize = 33 * 1_024;
+
+    fn of_at_least(&mut self, blocks: usize) -> &mut [Block] {
+        if self.0.len() < blocks {
+            self.0.reserve_exact(blocks.max(Self::RESERVED).saturating_sub(self.0.len()));
+            self.0.resize(blocks, Block::default());
+        }
+        &mut self.0
+    }
+}
+
 /// OWASP's parameters for argon2id: 19 MiB, 2 passes, 1 lane.
 fn params() -> Params {
     const PARAMS: Result<Params, argon2::Error> = Params::new(19_456, 2, 1, Some(HASH));
@@ -180,15 +194,12 @@ fn compute(
     memory: &mut Memory,
 ) -> Result<Output, Problem> {
     let blocks = params.block_count();
-    if memory.0.len() < blocks {
-        memory.0.resize(blocks, Block::default());
-    }
     let length = params.output_len().unwrap_or(HASH);
     let argon2 = Argon2::new(algorithm, version, params);
     let mut out = [0; Output::MAX_LENGTH];
     let out = out.get_mut(..length).ok_or_else(|| Problem::internal("a stored hash is too long"))?;
     argon2
-        .hash_password_into_with_memory(password.0.as_bytes(), salt, out, &mut memory.0)
+        .hash_password_into_with_memory(password.0.as_bytes(), salt, out, memory.of_at_least(blocks))
         .map_err(Problem::internal)?;
     Output::new(out).map_err(Problem::internal)
 }
