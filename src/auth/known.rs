@@ -21,7 +21,7 @@ struct Known {
 }
 
 impl KnownTokens {
-    /// As [`AccessTokens::verify`].
+    /// Whom `token` speaks for.
     ///
     /// # Errors
     /// As [`AccessTokens::verify`].
@@ -31,7 +31,7 @@ impl KnownTokens {
         {
             return Ok(known.bearer);
         }
-        let (bearer, until) = tokens.verify_until(token)?;
+        let (bearer, until) = tokens.verify(token)?;
         let mut known = self.0.borrow_mut();
         if known.len() >= MOST {
             known.clear();

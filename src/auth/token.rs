@@ -128,19 +128,11 @@ impl AccessTokens {
         jsonwebtoken::encode(&self.header, &claims, &self.encoding).map_err(Problem::internal)
     }
 
-    /// Whom `token` speaks for.
+    /// Whom `token` speaks for, and the last second in which it does, since 1970.
     ///
     /// # Errors
     /// `expired-token`, or `invalid-token` for everything else that is wrong with it.
-    pub fn verify(&self, token: &str) -> Result<Bearer, Problem> {
-        self.verify_until(token).map(|(bearer, _)| bearer)
-    }
-
-    /// As [`AccessTokens::verify`], and the last second in which it will be valid, since 1970.
-    ///
-    /// # Errors
-    /// As [`AccessTokens::verify`].
-    pub fn verify_until(&self, token: &str) -> Result<(Bearer, i64), Problem> {
+    pub fn verify(&self, token: &str) -> Result<(Bearer, i64), Problem> {
         self.check(token, &self.validation)
     }
 

@@ -6,7 +6,7 @@ use diesel::{
     result::Error,
 };
 
-use super::Connection;
+use super::{Connection, Transactions};
 use crate::{
     problem::Problem,
     workers::{Group, Ran},
@@ -97,8 +97,6 @@ fn undo(conn: &mut Connection, kept: u32) -> QueryResult<()> {
     }
     Ok(())
 }
-
-type Transactions = <Connection as diesel::Connection>::TransactionManager;
 
 fn begin_immediate(conn: &mut Connection) -> QueryResult<()> {
     match conn {

@@ -11,7 +11,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    Connection, MultiBackend, OpenError,
+    Connection, MultiBackend, OpenError, Transactions,
     schema::{dogs, owners},
 };
 use crate::wire::text::search_key;
@@ -147,8 +147,6 @@ fn source(conn: &Connection) -> EmbeddedMigrations {
         Connection::Postgres(_) => POSTGRES,
     }
 }
-
-type Transactions = <Connection as diesel::Connection>::TransactionManager;
 
 /// Runs `work` while nobody else migrates: in one transaction, that ends the lock too. A lock of the session would be
 /// left behind where a pooler lends sessions.

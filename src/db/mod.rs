@@ -248,6 +248,7 @@ fn at_one_moment<T>(conn: &mut Connection, job: impl Fn(&mut Connection) -> Resu
     }
 }
 
+/// Begins, commits and undoes transactions on either database, and knows how many are open, one in another.
 type Transactions = <Connection as diesel::Connection>::TransactionManager;
 
 /// Runs `query` for its effect.

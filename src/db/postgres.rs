@@ -14,7 +14,7 @@ use diesel::{
 };
 
 use super::{
-    Connection, OpenError,
+    Connection, OpenError, Transactions,
     error::{lost_the_connection, wants_a_retry},
     pooler,
 };
@@ -158,8 +158,6 @@ fn in_transaction<T>(
         }
     }
 }
-
-type Transactions = <Connection as diesel::Connection>::TransactionManager;
 
 /// Begins a transaction; on a new connection, if the old one broke while it was idle.
 fn begin(line: &mut Line, server: &Server) -> Result<(), Problem> {

@@ -16,7 +16,7 @@ use diesel::{
     result::Error, sql_query, sql_types::Text,
 };
 
-use super::{Connection, OpenError, execute, group::commit_together};
+use super::{Connection, OpenError, Transactions, execute, group::commit_together};
 use crate::{
     problem::{Kind, Problem},
     workers::{Group, Limits, Workers, one_by_one},
@@ -105,18 +105,19 @@ fn configure(conn: &mut SqliteConnection, access: Access) -> QueryResult<()> {
         confirm(conn, "journal_mode", "wal")?;
     }
     for (name, value) in SETTINGS {
-        execute(conn, &format!("PRAGMA {name}={value}"))?;
-        confirm(conn, name, value)?;
+        set(conn, name, value)?;
     }
     // In KiB, negative to tell them from pages.
-    let cache = if access == Access::Glance { "-1024" } else { "-8192" };
-    execute(conn, &format!("PRAGMA cache_size={cache}"))?;
-    confirm(conn, "cache_size", cache)?;
+    set(conn, "cache_size", if access == Access::Glance { "-1024" } else { "-8192" })?;
     if access != Access::Write {
-        execute(conn, "PRAGMA query_only=1")?;
-        confirm(conn, "query_only", "1")?;
+        set(conn, "query_only", "1")?;
     }
     Ok(())
+}
+
+fn set(conn: &mut SqliteConnection, name: &str, value: &str) -> QueryResult<()> {
+    execute(conn, &format!("PRAGMA {name}={value}"))?;
+    confirm(conn, name, value)
 }
 
 #[derive(QueryableByName)]
@@ -243,5 +244,3 @@ fn read_one_by_one(conn: &mut Connection, group: Group<Connection>) -> bool {
     let depth = Transactions::transaction_manager_status_mut(conn).transaction_depth();
     whole && depth.is_ok_and(|depth| depth.is_none())
 }
-
-type Transactions = <Connection as diesel::Connection>::TransactionManager;

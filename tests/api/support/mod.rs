@@ -27,6 +27,7 @@ pub mod smtp;
 pub mod source;
 pub mod unwell;
 pub mod walk;
+mod watched;
 pub mod wire;
 
 pub use actor::Actor;

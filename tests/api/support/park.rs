@@ -2,19 +2,18 @@
 //! to see. Nothing sleeps: whoever comes in says so, and goes on when the gate is opened.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use actix_web::rt::task::spawn_blocking;
 
-use super::client::PATIENCE;
+use super::watched::Watched;
 
 /// Parks by name, since a test's routes are plain functions that cannot hold one.
 static PARKS: LazyLock<Mutex<HashMap<String, Arc<Park>>>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
 pub struct Park {
-    inside: Mutex<Inside>,
-    changed: Condvar,
+    inside: Watched<Inside>,
 }
 
 #[derive(Default)]
@@ -31,10 +30,10 @@ impl Park {
 
     /// Blocks the thread until the gate is opened.
     pub fn wait(&self) {
-        let mut inside = self.lock();
+        let mut inside = self.inside.lock();
         inside.came += 1;
-        self.changed.notify_all();
-        let _open = self.wait_while(inside, |inside| !inside.is_open);
+        self.inside.tell();
+        let _open = self.inside.wait_while(inside, |inside| !inside.is_open);
     }
 
     /// The same for a handler, which must not block its thread.
@@ -44,27 +43,14 @@ impl Park {
 
     /// Blocks the test until so many have come.
     pub fn until_came(&self, count: usize) {
-        let inside = self.wait_while(self.lock(), |inside| inside.came < count);
+        let inside = self.inside.wait_while(self.inside.lock(), |inside| inside.came < count);
         assert!(inside.came >= count, "only {} of {count} came", inside.came);
     }
 
     /// Lets everybody go, and everybody who comes later.
     pub fn open(&self) {
-        self.lock().is_open = true;
-        self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait_while<'a>(
-        &self,
-        inside: MutexGuard<'a, Inside>,
-        wait: impl Fn(&mut Inside) -> bool,
-    ) -> MutexGuard<'a, Inside> {
-        let outcome = self.changed.wait_timeout_while(inside, PATIENCE, wait);
-        outcome.unwrap_or_else(PoisonError::into_inner).0
+        self.inside.lock().is_open = true;
+        self.inside.tell();
     }
 }
 

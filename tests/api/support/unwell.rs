@@ -3,12 +3,12 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::client::PATIENCE;
 use super::letter::{Envelope, Sealed};
+use super::watched::Watched;
 
 /// What it does instead of what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,7 @@ pub struct Unwell {
 }
 
 struct State {
-    inside: Mutex<Inside>,
-    changed: Condvar,
+    inside: Watched<Inside>,
 }
 
 struct Inside {
@@ -56,7 +55,7 @@ impl Unwell {
         let listener = TcpListener::bind(address).expect("the address is free");
         let address = listener.local_addr().expect("it listens");
         let inside = Inside { mood, met: 0, open: Vec::new(), is_over: false };
-        let state = Arc::new(State { inside: Mutex::new(inside), changed: Condvar::new() });
+        let state = Arc::new(State { inside: Watched::new(inside) });
         let (letters, taken) = mpsc::channel();
         let here = Arc::clone(&state);
         let _it_ends_with_the_listener = thread::spawn(move || {
@@ -76,63 +75,50 @@ impl Unwell {
 
     /// Changes its mood. Who waits for an answer finds the connection closed.
     pub fn feel(&self, mood: Mood) {
-        self.state.lock().mood = mood;
-        self.state.changed.notify_all();
+        self.state.inside.lock().mood = mood;
+        self.state.inside.tell();
     }
 
     /// Blocks until its mood has made a difference so often.
     pub fn until_met(&self, times: usize) {
-        let inside = self.state.wait_while(self.state.lock(), |inside| inside.met < times);
+        let inside = self.state.inside.wait_while(self.state.inside.lock(), |inside| inside.met < times);
         assert!(inside.met >= times, "it was met {} times, and not {times}", inside.met);
     }
 
     pub fn met(&self) -> usize {
-        self.state.lock().met
+        self.state.inside.lock().met
     }
 }
 
 impl Drop for Unwell {
     fn drop(&mut self) {
-        let mut inside = self.state.lock();
+        let mut inside = self.state.inside.lock();
         inside.is_over = true;
         for stream in inside.open.drain(..) {
             let _it_may_be_closed = stream.shutdown(Shutdown::Both);
         }
         drop(inside);
-        self.state.changed.notify_all();
+        self.state.inside.tell();
         // So that the listener looks up.
         drop(TcpStream::connect(self.address));
     }
 }
 
 impl State {
-    fn lock(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn mood(&self) -> Mood {
-        self.lock().mood
-    }
-
-    fn wait_while<'a>(
-        &self,
-        inside: MutexGuard<'a, Inside>,
-        wait: impl Fn(&mut Inside) -> bool,
-    ) -> MutexGuard<'a, Inside> {
-        let outcome = self.changed.wait_timeout_while(inside, PATIENCE, wait);
-        outcome.unwrap_or_else(PoisonError::into_inner).0
+        self.inside.lock().mood
     }
 
     fn take_in(&self, stream: &TcpStream) -> bool {
-        let mut inside = self.lock();
+        let mut inside = self.inside.lock();
         inside.open.extend(stream.try_clone());
         !inside.is_over
     }
 
     /// Tells that the mood makes a difference.
     fn meet(&self) {
-        self.lock().met += 1;
-        self.changed.notify_all();
+        self.inside.lock().met += 1;
+        self.inside.tell();
     }
 
     /// Answers, unless the mood is against it; whether the connection goes on.
@@ -145,7 +131,9 @@ impl State {
                     Does::Says(reply) => reply,
                     Does::HangsUp => return Ok(false),
                     Does::Waits => {
-                        drop(self.wait_while(self.lock(), |inside| inside.mood == mood && !inside.is_over));
+                        drop(
+                            self.inside.wait_while(self.inside.lock(), |inside| inside.mood == mood && !inside.is_over),
+                        );
                         return Ok(false);
                     }
                 }
