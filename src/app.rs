@@ -19,6 +19,7 @@ use crate::{
         known::KnownTokens,
         token::AccessTokens,
     },
+    book::Book,
     config::{Config, ConfigError},
     cors::Cors,
     db::{DatabaseUrl, Db, Near, OpenError},
@@ -88,6 +89,7 @@ struct State {
     issuer: Data<Issuer>,
     hasher: Data<Hasher>,
     limits: Data<Limits>,
+    book: Data<Book>,
     cors: Data<Cors>,
     signup: Data<SignupPolicy>,
     post: Data<Post>,
@@ -116,6 +118,7 @@ impl State {
             keys,
             hasher: Data::new(hasher),
             limits: Data::new(Limits::new(config)),
+            book: Data::new(Book::new(config.most_owners, config.most_dogs, config.most_tasks)),
             cors: Data::new(Cors::new(config.cors_origins.clone(), config.public_url.as_ref())),
             signup: Data::new(config.signup),
             post: Data::default(),
@@ -130,6 +133,7 @@ impl State {
             .app_data(Data::clone(&self.issuer))
             .app_data(Data::clone(&self.hasher))
             .app_data(Data::clone(&self.limits))
+            .app_data(Data::clone(&self.book))
             .app_data(Data::clone(&self.cors))
             .app_data(Data::clone(&self.signup))
             .app_data(Data::clone(&self.post))

@@ -16,6 +16,7 @@ pub use self::{
 };
 use crate::{
     auth::keys::Secret,
+    book::MostRows,
     cors::Origin,
     db::DatabaseUrl,
     limits::{Rate, TrustedProxy},
@@ -53,6 +54,9 @@ pub struct Config {
     pub signup_rate: Rate,
     pub user_rate: Rate,
     pub ip_rate: Rate,
+    pub most_owners: MostRows,
+    pub most_dogs: MostRows,
+    pub most_tasks: MostRows,
     pub mail_url: MailUrl,
     pub mail_from: Mailbox,
     /// None: the address in use.
@@ -79,6 +83,7 @@ impl std::error::Error for ConfigError {}
 
 const DAY: u64 = 24 * 60 * 60;
 const RATE: &str = "a rate such as 10/1m (how many at once, and the time in which they come back), or off";
+const MOST_ROWS: &str = "a number from 1 to 1000000000, or off";
 const MAIL_URLS: &str = "smtp://…, smtps://… or file:DIR; with a password, smtps://… or smtp://…?tls=required";
 const ORIGINS: &str = "exact origins, as a browser sends them: https://app.example.com,http://localhost:5173";
 
@@ -127,6 +132,9 @@ impl Config {
             signup_rate: source.parsed("SIGNUP_RATE", RATE)?,
             user_rate: source.parsed("USER_RATE", RATE)?,
             ip_rate: source.parsed("IP_RATE", RATE)?,
+            most_owners: source.parsed("MOST_OWNERS", MOST_ROWS)?,
+            most_dogs: source.parsed("MOST_DOGS", MOST_ROWS)?,
+            most_tasks: source.parsed("MOST_TASKS", MOST_ROWS)?,
             mail_url: source.parsed_or_in_file("MAIL_URL", "MAIL_URL_FILE", MAIL_URLS)?,
             mail_from: source.parsed("MAIL_FROM", "an address: kennel@example.com, or Kennel <kennel@example.com>")?,
             public_url: source.optional("PUBLIC_URL", "an http:// or https:// URL without a query")?,
@@ -176,6 +184,9 @@ mod tests {
             ("TRUSTED_PROXIES", "10.0.0.0/33"),
             ("LOGIN_RATE", "10"),
             ("USER_RATE", "0/1s"),
+            ("MOST_OWNERS", "0"),
+            ("MOST_DOGS", "-1"),
+            ("MOST_TASKS", "1e3"),
             ("MAIL_URL", "http://mail.example.com"),
             ("MAIL_FROM", "nobody"),
             ("PUBLIC_URL", "kennel.example.com"),

@@ -21,6 +21,7 @@ pub mod tasks;
 pub mod profiles;
 pub mod public;
 
+pub mod book;
 pub mod idempotency;
 pub mod mail;
 pub mod problem;

@@ -7,6 +7,7 @@ use crate::{
     db::{Connection, Db},
     idempotency, mail,
     problem::Problem,
+    users,
 };
 
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -15,8 +16,12 @@ const INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// be more.
 type Sweep = fn(&mut Connection) -> Result<bool, Problem>;
 
-const SWEEPS: &[(&str, Sweep)] =
-    &[("idempotency keys", idempotency::sweep), ("login failures", auth::sweep), ("mails", mail::sweep)];
+const SWEEPS: &[(&str, Sweep)] = &[
+    ("deleted accounts", users::sweep),
+    ("idempotency keys", idempotency::sweep),
+    ("login failures", auth::sweep),
+    ("mails", mail::sweep),
+];
 
 /// Sweeps for ever.
 pub async fn run(db: &Db) {

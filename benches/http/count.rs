@@ -102,8 +102,15 @@ fn count(program: &Path, engine: Engine, keys: &[String]) -> Result<Vec<Cost>> {
 
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("count-{engine}"));
     let mut dumps = Dumps::into(folder)?;
-    // One thread of each kind, so that what it has prepared is there for every request.
-    let settings = [("WORKERS", "1"), ("DATABASE_POOL_SIZE", "1")];
+    // One thread of each kind, so that what it has prepared is there for every request; and the usual limits of a book,
+    // since to keep them costs something, too.
+    let settings = [
+        ("WORKERS", "1"),
+        ("DATABASE_POOL_SIZE", "1"),
+        ("MOST_OWNERS", "10000"),
+        ("MOST_DOGS", "10000"),
+        ("MOST_TASKS", "50000"),
+    ];
     let server = Server::start(&Plan { under: &dumps.command(), settings: &settings, ..plan })?;
     let mut connection = Connection::open(server.address)?;
     let mut costs = Vec::new();

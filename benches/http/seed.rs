@@ -142,9 +142,9 @@ impl Seed {
                 self.series(owners)
             ),
             format!(
-                "INSERT INTO dogs (user_id, owner_id, name, name_key, born_on, created_at, updated_at, is_public)
+                "INSERT INTO dogs (user_id, owner_id, name, name_key, born_on, created_at, updated_at)
                  SELECT {FIRST} + {user}, 1 + {nth} % {OWNERS} * {users} + {user}, {dog}, lower({dog}), {birthday},
-                     {written}, {written}, {user} % {PUBLIC} = 0 FROM {}",
+                     {written}, {written} FROM {}",
                 self.series(dogs)
             ),
             format!(

@@ -18,7 +18,7 @@ use kennel::auth::token::{AccessTokens, Bearer};
 use kennel::config::Config;
 use kennel::cors::Cors;
 use kennel::db::keyset::{Direction, Term, Window};
-use kennel::db::{self, Connection, Db, Near, migrate};
+use kennel::db::{self, Atomic, Connection, Db, Near, migrate};
 use kennel::dogs::Dogs;
 use kennel::limits::Limits;
 use kennel::owners::{OwnerId, Owners};
@@ -125,13 +125,13 @@ fn fill(conn: &mut Connection, user: UserId) -> OwnerId {
     let mut owners = Vec::new();
     for number in 0..20 {
         let new = body(json!({"name": format!("Charlotte {number}")}));
-        owners.push(Owners::of(user).create(conn, &new).expect("an owner").id);
+        owners.push(Owners::of(user).create(Atomic::on(conn), &new).expect("an owner").id);
     }
     for (number, owner) in owners.iter().cycle().take(50).enumerate() {
         let dog = json!({"name": format!("Bella {number}"), "owner_id": owner, "born_on": "2024-05-01"});
-        let dog = Dogs::of(user).create(conn, &body(dog)).expect("a dog").id;
+        let dog = Dogs::of(user).create(Atomic::on(conn), &body(dog)).expect("a dog").id;
         let task = json!({"name": format!("Brush {number}"), "dog_id": dog, "due_on": "2030-05-01"});
-        let _task = Tasks::of(user).create(conn, &body(task)).expect("a task");
+        let _task = Tasks::of(user).create(Atomic::on(conn), &body(task)).expect("a task");
     }
     let profile = body(json!({"description": "Dogs of all sizes."}));
     let request = TestRequest::default().to_http_request();

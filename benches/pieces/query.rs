@@ -3,8 +3,8 @@
 use diesel::Connection as _;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use kennel::db::Connection;
 use kennel::db::keyset::Found;
+use kennel::db::{Atomic, Connection};
 use kennel::dogs::Dogs;
 use kennel::owners::Owners;
 use kennel::problem::Problem;
@@ -76,7 +76,8 @@ fn create_owner(bencher: Bencher<'_, '_>, engine: Engine) {
     let mut park = Park::on(engine);
     park.conn.begin_test_transaction().expect("a transaction");
     let new = body(json!({"name": "Charlotte"}));
-    bencher.bench_local(|| Owners::of(park.user).create(&mut park.conn, black_box(&new)).expect("an owner"));
+    bencher
+        .bench_local(|| Owners::of(park.user).create(Atomic::on(&mut park.conn), black_box(&new)).expect("an owner"));
 }
 
 #[divan::bench(args = engines())]
@@ -84,5 +85,5 @@ fn create_dog(bencher: Bencher<'_, '_>, engine: Engine) {
     let mut park = Park::on(engine);
     park.conn.begin_test_transaction().expect("a transaction");
     let new = body(json!({"name": "Bella", "owner_id": park.owner.get(), "born_on": "2024-05-01"}));
-    bencher.bench_local(|| Dogs::of(park.user).create(&mut park.conn, black_box(&new)).expect("a dog"));
+    bencher.bench_local(|| Dogs::of(park.user).create(Atomic::on(&mut park.conn), black_box(&new)).expect("a dog"));
 }

@@ -16,6 +16,7 @@ use crate::{
         Broken, Connection, OnConstraint,
         expression::{OneOf, expression},
         keyset::Found,
+        rows,
         schema::{dog_co_owners, owners},
     },
     dogs::{DogId, Dogs},
@@ -175,9 +176,48 @@ impl CoOwners {
         Ok(IdList(ids))
     }
 
+    /// Takes one owner from some of the dogs that it co-owns, at most so many; those dogs are other versions then. Tells
+    /// how many; fewer than `most`, when none is left.
+    pub fn leave_some(&self, conn: &mut Connection, owner: OwnerId, most: usize) -> Result<usize, Problem> {
+        let shared = || {
+            let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));
+            mine.filter(dog_co_owners::owner_id.eq(owner.get()))
+        };
+        // The dog and its link.
+        let some = shared().order(dog_co_owners::dog_id).limit(rows(most.div_ceil(2)));
+        let dogs: Vec<i64> = some.select(dog_co_owners::dog_id).load(conn)?;
+        let touched = Dogs::of(self.0).touch_those(conn, dogs.clone())?;
+        let left = diesel::delete(shared().filter(OneOf::new("dog_co_owners.dog_id", dogs))).execute(conn)?;
+        Ok(touched + left)
+    }
+
+    /// Deletes some of what these dogs have, at most about so many rows. Tells how many; fewer than `most`, when none
+    /// is left.
+    pub fn delete_some_of(&self, conn: &mut Connection, dogs: Vec<i64>, most: usize) -> Result<usize, Problem> {
+        let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));
+        let theirs = mine.filter(OneOf::new("dog_co_owners.dog_id", dogs));
+        let some = theirs.limit(rows(most)).select(dog_co_owners::dog_id).load(conn)?;
+        self.delete_of(conn, some)
+    }
+
+    /// Deletes some of all that there are, likewise.
+    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
+        let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));
+        let some = mine.order(dog_co_owners::dog_id).limit(rows(most)).select(dog_co_owners::dog_id);
+        let dogs = some.load(conn)?;
+        self.delete_of(conn, dogs)
+    }
+
+    /// Deletes all that these dogs have; each has a few only.
+    fn delete_of(&self, conn: &mut Connection, mut dogs: Vec<i64>) -> Result<usize, Problem> {
+        dogs.dedup();
+        let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));
+        Ok(diesel::delete(mine.filter(OneOf::new("dog_co_owners.dog_id", dogs))).execute(conn)?)
+    }
+
     /// What is wrong with each of these.
     fn refusal(&self, conn: &mut Connection, ids: &[i64], primary: OwnerId) -> Result<Problem, Problem> {
-        let mine = Owners::find_ids(conn, self.0, ids.to_vec())?;
+        let mine = Owners::of(self.0).find_ids(conn, ids.to_vec())?;
         let errors = ids.iter().enumerate().filter_map(|(index, id)| {
             let pointer = format!("/co_owner_ids/{index}");
             if *id == primary.get() {

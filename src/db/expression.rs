@@ -178,3 +178,44 @@ where
         out.push_bind_param::<Date, _>(&self.day)
     }
 }
+
+/// A column that its index is not to be looked up by: the planner shall come to its table first.
+#[derive(Clone, Copy)]
+pub struct Unindexed(pub &'static str);
+
+expression!(Unindexed, BigInt);
+
+impl<DB: Backend> QueryFragment<DB> for Unindexed {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("(+");
+        out.push_sql(self.0);
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// How many rows of a table a user has, as far as `most`: more are not looked at.
+pub struct CountUpTo {
+    pub table: &'static str,
+    pub user: i64,
+    pub most: i64,
+}
+
+expression!(CountUpTo, BigInt);
+
+impl<DB: Backend> QueryFragment<DB> for CountUpTo
+where
+    DB: HasSqlType<BigInt>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("(SELECT count(*) FROM (SELECT 1 FROM ");
+        out.push_sql(self.table);
+        out.push_sql(" WHERE user_id = ");
+        out.push_bind_param::<BigInt, _>(&self.user)?;
+        out.push_sql(" LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.most)?;
+        out.push_sql(") AS counted)");
+        Ok(())
+    }
+}

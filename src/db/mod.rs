@@ -2,6 +2,7 @@
 //! block a thread, forget a transaction or hold a connection across an await, because only the door can.
 //! What stands behind it is in `sqlite` and `postgres`; the queries are in each room's `repo.rs`.
 
+mod atomic;
 mod connection;
 mod constraint;
 mod error;
@@ -26,6 +27,7 @@ use diesel::{
 
 pub(crate) use self::connection::natively;
 pub use self::{
+    atomic::Atomic,
     connection::{AnyConnection as Connection, MultiBackend, MultiRawValue, columns},
     constraint::{Broken, OnConstraint},
     sqlite::Near,
@@ -36,6 +38,15 @@ use self::{
     sqlite::{SqliteDoor, SqliteFile},
 };
 use crate::problem::Problem;
+
+/// How many rows one transaction deletes of what there may be any number of: other writes wait meanwhile.
+pub const PIECE: usize = 250;
+
+/// A number of rows, as `LIMIT` takes it.
+#[must_use]
+pub fn rows(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
 
 /// The database could not be opened; says why, and what to do.
 #[derive(Debug)]
@@ -179,19 +190,36 @@ impl Db {
         }
     }
 
-    /// As [`Db::write`], for a job that is a single statement: PostgreSQL needs no transaction around it.
+    /// As [`Db::write`], for a job that needs no transaction on PostgreSQL unless it opens one: an [`Atomic`] runs one
+    /// statement, or a transaction, and nothing beside it.
     ///
     /// # Errors
     /// As [`Db::write`].
     pub async fn write_statement<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(Atomic<'_>) -> Result<T, Problem> + Send + 'static,
     {
+        let job = move |conn: &mut Connection| job(Atomic::on(conn));
         match &self.0 {
             Door::Sqlite(door) => door.write(job).await,
             Door::Postgres(door) => door.write_statement(job).await,
         }
+    }
+
+    /// Runs `piece` again and again as long as there `is_more` to do: each in a transaction of its own, so that other
+    /// writes get in between. A piece touches about [`PIECE`] rows and tells whether there may be more.
+    ///
+    /// # Errors
+    /// As [`Db::write`], for one of the pieces; those before it are durable.
+    pub async fn write_in_pieces<F>(&self, mut is_more: bool, piece: F) -> Result<(), Problem>
+    where
+        F: Fn(&mut Connection) -> Result<bool, Problem> + Clone + Send + 'static,
+    {
+        while is_more {
+            is_more = self.write(piece.clone()).await?;
+        }
+        Ok(())
     }
 
     /// Whether the database answers, and is still the one that was opened.

@@ -25,7 +25,6 @@ diesel::table! {
         updated_at -> Timestamptz,
         version -> Int8,
         name_key -> Text,
-        is_public -> Bool,
     }
 }
 
@@ -157,9 +156,11 @@ diesel::table! {
         is_public -> Bool,
         disabled_at -> Nullable<Timestamptz>,
         new_email -> Nullable<Text>,
+        deleted_at -> Nullable<Timestamptz>,
     }
 }
 
+diesel::joinable!(dogs -> users (user_id));
 diesel::joinable!(idempotency_keys -> users (user_id));
 diesel::joinable!(mails -> users (user_id));
 diesel::joinable!(owners -> users (user_id));

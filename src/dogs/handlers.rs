@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     auth::CurrentUser,
-    db::Db,
+    book::Book,
+    db::{Atomic, Db},
     idempotency::Retryable,
     owners::{OwnerId, Owners},
     problem::Problem,
@@ -38,13 +39,18 @@ pub async fn list_of_owner(
 }
 
 /// `POST /dogowner/dogs`
-pub async fn create(me: CurrentUser, body: Retryable<DogIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
-    let create = move |conn: &mut _, new: &DogIn| {
-        let dog = Dogs::of(me.id).create(conn, new)?;
+pub async fn create(
+    me: CurrentUser,
+    body: Retryable<DogIn>,
+    db: Data<Db>,
+    book: Data<Book>,
+) -> Result<HttpResponse, Problem> {
+    let create = move |atomic: Atomic<'_>, new: &DogIn| {
+        let dog = Dogs::of(me.id).create(atomic, new)?;
         let (location, version) = (format!("/dogowner/dogs/{}", dog.id), dog.version);
         Ok(Created::new(location, &DogOut::from(dog))?.version(version))
     };
-    body.create(&db, me.id, create).await
+    body.create(&db, &book, me.id, create).await
 }
 
 /// `GET /dogowner/dogs/{dog_id}`. With its owners it has no `ETag`: they change without it.
@@ -95,6 +101,8 @@ pub async fn delete(
     only_if: Preconditions,
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
-    db.write(move |conn| Dogs::of(me.id).delete(conn, *id, &only_if)).await?;
+    let id = *id;
+    let is_more = db.write(move |conn| Dogs::of(me.id).delete(conn, id, &only_if)).await?;
+    db.write_in_pieces(is_more, move |conn| Dogs::of(me.id).delete_rest(conn, id)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

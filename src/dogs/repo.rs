@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use diesel::{
     AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
     SelectableHelper,
-    dsl::{Eq, auto_type, exists},
+    dsl::{Eq, auto_type},
 };
 
 use super::{
@@ -15,17 +15,18 @@ use super::{
 use crate::{
     co_owners::{CoOwnerIds, CoOwners, IdList},
     db::{
-        Broken, Connection, OnConstraint, columns,
-        expression::{Contains, FoundBy, Given, OneOf},
+        Atomic, Broken, Connection, OnConstraint, PIECE, columns,
+        expression::{Contains, CountUpTo, FoundBy, Given, OneOf},
         keyset::{Found, Key, LAST_DAY, Sort},
-        natively,
-        schema::{dog_co_owners, dogs, users},
+        natively, rows,
+        schema::{dog_co_owners, dogs},
         timestamp::Timestamp,
     },
     owners::{NO_SUCH_OWNER, OwnerId},
     problem::{Kind, Problem},
+    tasks::Tasks,
     users::UserId,
-    wire::{Asked, Preconditions, Search, Versions, text::search_key},
+    wire::{Asked, Changes, Preconditions, Search, Versions, text::search_key},
 };
 
 /// A stored dog, and who owns it too.
@@ -89,6 +90,19 @@ fn one(user: i64, id: i64) -> _ {
     dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq(id))
 }
 
+/// Those of these ids that one user has.
+#[auto_type]
+fn those(user: i64, ids: Vec<i64>) -> _ {
+    let these: OneOf = OneOf::new("dogs.id", ids);
+    dogs::table.filter(dogs::user_id.eq(user)).filter(these)
+}
+
+/// The dogs of one owner of one user.
+#[auto_type]
+fn of_owner(user: i64, owner: i64) -> _ {
+    dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::owner_id.eq(owner))
+}
+
 /// The dogs of one user that are filtered and searched for.
 #[auto_type]
 fn some(user: i64, filter: &DogFilter) -> _ {
@@ -132,7 +146,7 @@ impl Dogs {
         let (user, after) = (self.0.get(), asked.window.after_id());
         let has_role = |role| asked.filter.role.is_none_or(|wanted| wanted == role);
         let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
-        let owned = dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::owner_id.eq(owner.get()));
+        let owned = of_owner(user, owner.get());
         let shared = dog_co_owners::table
             .filter(dog_co_owners::user_id.eq(user))
             .filter(dog_co_owners::owner_id.eq(owner.get()));
@@ -167,9 +181,13 @@ impl Dogs {
     }
 
     /// Which of these ids are theirs.
-    pub fn find_ids(conn: &mut Connection, user: UserId, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
-        let mine = dogs::table.filter(dogs::user_id.eq(user.get())).filter(OneOf::new("dogs.id", ids));
-        Ok(mine.select(dogs::id).load(conn)?)
+    pub fn find_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
+        Ok(those(self.0.get(), ids).select(dogs::id).load(conn)?)
+    }
+
+    /// How many there are, as far as `most`.
+    pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
+        Ok(diesel::select(CountUpTo { table: "dogs", user: self.0.get(), most }).get_result(conn)?)
     }
 
     /// One of them with its owners.
@@ -181,11 +199,23 @@ impl Dogs {
         expand(conn, self.0, vec![row], parts)?.pop().ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
-    /// A new one, public if its user is.
+    /// A new one, in one statement if it has no co-owners.
     ///
     /// # Errors
     /// `validation-failed` at `/owner_id` or in `/co_owner_ids` when the user has no such owner.
-    pub fn create(&self, conn: &mut Connection, new: &DogIn) -> Result<DogRow, Problem> {
+    pub fn create(&self, atomic: Atomic<'_>, new: &DogIn) -> Result<DogRow, Problem> {
+        if new.co_owner_ids.is_empty() {
+            return self.insert(atomic, new);
+        }
+        atomic.transaction(|conn| {
+            let mut dog = self.insert(Atomic::on(conn), new)?;
+            let id = DogId::new(dog.id).ok_or_else(|| Problem::internal("a dog's id is not positive"))?;
+            dog.co_owner_ids = CoOwners::of(self.0).fill(conn, id, new.owner_id, &new.co_owner_ids)?;
+            Ok(dog)
+        })
+    }
+
+    fn insert(&self, atomic: Atomic<'_>, new: &DogIn) -> Result<DogRow, Problem> {
         let now = Timestamp::now();
         let row = NewDog {
             user_id: self.0.get(),
@@ -196,16 +226,8 @@ impl Dogs {
             created_at: now,
             updated_at: now,
         };
-        let publicly = users::table.find(self.0.get()).filter(users::is_public);
-        let insert = diesel::insert_into(dogs::table)
-            .values((row, dogs::is_public.eq(exists(publicly))))
-            .returning(columns::<DogRow>());
-        let mut dog: DogRow = natively!(conn => insert.get_result(conn)).on_constraint(no_such_owner)?;
-        if !new.co_owner_ids.is_empty() {
-            let id = DogId::new(dog.id).ok_or_else(|| Problem::internal("a dog's id is not positive"))?;
-            dog.co_owner_ids = CoOwners::of(self.0).fill(conn, id, new.owner_id, &new.co_owner_ids)?;
-        }
-        Ok(dog)
+        let insert = diesel::insert_into(dogs::table).values(row).returning(columns::<DogRow>());
+        atomic.statement(insert).on_constraint(no_such_owner)
     }
 
     /// Changes what `patch` names; nothing, if it names nothing. A co-owner that becomes the primary owner is
@@ -224,11 +246,12 @@ impl Dogs {
         if patch.is_empty() {
             return self.show(conn, id);
         }
+        let DogPatch { owner_id, name, born_on, co_owner_ids } = patch;
         let changes = DogChanges {
-            owner_id: patch.owner_id.map(OwnerId::get),
-            name: patch.name.as_deref(),
-            name_key: patch.name.as_deref().map(search_key),
-            born_on: patch.born_on.clone().into_change(),
+            owner_id: owner_id.map(OwnerId::get),
+            name: name.as_deref(),
+            name_key: name.as_deref().map(search_key),
+            born_on: born_on.clone().into_change(),
             updated_at: Timestamp::now(),
         };
         let mine = one(self.0.get(), id.get()).filter(dogs::version.between(versions.least, versions.most));
@@ -240,12 +263,12 @@ impl Dogs {
             return Err(versions.not_found());
         }
         let co_owners = CoOwners::of(self.0);
-        if let Some(ids) = &patch.co_owner_ids {
+        if let Some(ids) = co_owner_ids {
             let primary = self.lock(conn, id)?;
             let _rows = co_owners.remove(conn, id, None)?;
             let _ids = co_owners.fill(conn, id, primary, ids)?;
-        } else if let Some(primary) = patch.owner_id {
-            let _rows = co_owners.remove(conn, id, Some(primary))?;
+        } else if let Some(primary) = owner_id {
+            let _rows = co_owners.remove(conn, id, Some(*primary))?;
         }
         // Only now that the row is ours is it sure who owns it: `RETURNING` would not see a co-owner that came
         // while the update waited for its turn.
@@ -274,22 +297,71 @@ impl Dogs {
         Ok(())
     }
 
+    /// The same of several.
+    pub fn touch_those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<usize, Problem> {
+        let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
+        Ok(diesel::update(those(self.0.get(), ids)).set(changes).execute(conn)?)
+    }
+
     /// The versions that one may have when it is written.
     fn versions(&self, conn: &mut Connection, id: DogId, only_if: &Preconditions) -> Result<Versions, Problem> {
         only_if.versions(|| Ok(self.show(conn, id)?.version))
     }
 
-    /// Deletes one, with its tasks.
+    /// Begins to delete one, with its tasks. Tells whether there is more of it than one piece: then
+    /// [`Dogs::delete_rest`] goes on.
     ///
     /// # Errors
-    /// `not-found`, `precondition-failed`.
-    pub fn delete(&self, conn: &mut Connection, id: DogId, only_if: &Preconditions) -> Result<(), Problem> {
-        let versions = self.versions(conn, id, only_if)?;
-        let mine = one(self.0.get(), id.get()).filter(dogs::version.between(versions.least, versions.most));
-        match diesel::delete(mine).execute(conn)? {
-            0 => Err(versions.not_found()),
-            _ => Ok(()),
+    /// `not-found`, `precondition-failed`. Nothing is deleted then.
+    pub fn delete(&self, conn: &mut Connection, id: DogId, only_if: &Preconditions) -> Result<bool, Problem> {
+        let _owner = self.lock(conn, id)?;
+        let _locked = only_if.versions(|| Ok(self.show(conn, id)?.version))?;
+        self.delete_rest(conn, id)
+    }
+
+    /// Deletes the next piece of one: its tasks, and the dog with the last of them. Tells whether there is more.
+    pub fn delete_rest(&self, conn: &mut Connection, id: DogId) -> Result<bool, Problem> {
+        if Tasks::of(self.0).delete_some_of(conn, vec![id.get()], PIECE)? >= PIECE {
+            return Ok(true);
         }
+        let _one = diesel::delete(one(self.0.get(), id.get())).execute(conn)?;
+        Ok(false)
+    }
+
+    /// Deletes some of one owner, with what hangs on them: at most about so many rows. Tells how many; fewer than
+    /// `most`, when none is left.
+    pub fn delete_some_of(&self, conn: &mut Connection, owner: OwnerId, most: usize) -> Result<usize, Problem> {
+        let ids = of_owner(self.0.get(), owner.get()).order(dogs::id).limit(rows(most)).select(dogs::id).load(conn)?;
+        self.delete_those(conn, ids, most)
+    }
+
+    /// Deletes some, with what hangs on them, likewise.
+    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
+        let some = dogs::table.filter(dogs::user_id.eq(self.0.get())).order(dogs::id).limit(rows(most));
+        let ids = some.select(dogs::id).load(conn)?;
+        self.delete_those(conn, ids, most)
+    }
+
+    /// Deletes what hangs on these, and then so many of them as `most` leaves.
+    fn delete_those(&self, conn: &mut Connection, mut ids: Vec<i64>, most: usize) -> Result<usize, Problem> {
+        let mut deleted = Tasks::of(self.0).delete_some_of(conn, ids.clone(), most)?;
+        if deleted < most {
+            deleted += CoOwners::of(self.0).delete_some_of(conn, ids.clone(), most - deleted)?;
+        }
+        ids.truncate(most.saturating_sub(deleted));
+        Ok(deleted + diesel::delete(those(self.0.get(), ids)).execute(conn)?)
+    }
+
+    /// Whether an owner has one.
+    pub fn has_any_of(&self, conn: &mut Connection, owner: OwnerId) -> Result<bool, Problem> {
+        let first: Option<i64> =
+            of_owner(self.0.get(), owner.get()).select(dogs::id).limit(1).first(conn).optional()?;
+        Ok(first.is_some())
+    }
+
+    /// How many an owner has.
+    pub fn count_of(&self, conn: &mut Connection, owner: OwnerId) -> Result<i64, Problem> {
+        Ok(of_owner(self.0.get(), owner.get()).count().get_result(conn)?)
     }
 }
 

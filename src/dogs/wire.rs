@@ -8,18 +8,25 @@ use super::{
     repo::{DogRow, SORTS},
 };
 use crate::{
+    book::Shelf,
     co_owners::MOST_CO_OWNERS,
     db::{keyset::Sort, timestamp::Timestamp},
     idempotency::New,
     owners::{NO_SUCH_OWNER, OwnerId, OwnerOut, Owners},
-    wire::{Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, date, day, text::name},
+    wire::{
+        Changes, Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, date, day, text::name,
+    },
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at", "owner", "co_owners"];
 
 const REFERENCES: &[Reference] = &[
-    Reference { field: "owner_id", find: Owners::find_ids, absent: NO_SUCH_OWNER },
-    Reference { field: "co_owner_ids", find: Owners::find_ids, absent: NO_SUCH_OWNER },
+    Reference { field: "owner_id", find: |conn, me, ids| Owners::of(me).find_ids(conn, ids), absent: NO_SUCH_OWNER },
+    Reference {
+        field: "co_owner_ids",
+        find: |conn, me, ids| Owners::of(me).find_ids(conn, ids),
+        absent: NO_SUCH_OWNER,
+    },
 ];
 
 /// A new dog, or what replaces one.
@@ -31,9 +38,7 @@ pub struct DogIn {
 }
 
 impl New for DogIn {
-    fn takes_one_statement(&self) -> bool {
-        self.co_owner_ids.is_empty()
-    }
+    const SHELF: Shelf = Shelf::Dogs;
 }
 
 impl FromBody for DogIn {
@@ -51,6 +56,7 @@ impl FromBody for DogIn {
 }
 
 /// What changes about a dog.
+#[derive(Default, PartialEq)]
 pub struct DogPatch {
     pub owner_id: Option<OwnerId>,
     pub name: Option<String>,
@@ -58,12 +64,7 @@ pub struct DogPatch {
     pub co_owner_ids: Option<Vec<OwnerId>>,
 }
 
-impl DogPatch {
-    /// Whether it changes nothing.
-    pub fn is_empty(&self) -> bool {
-        self.owner_id.is_none() && self.name.is_none() && self.born_on == Patch::Keep && self.co_owner_ids.is_none()
-    }
-}
+impl Changes for DogPatch {}
 
 impl FromBody for DogPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;

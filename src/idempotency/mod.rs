@@ -14,10 +14,10 @@ use actix_web::{
 use aws_lc_rs::digest;
 use serde_json::Value;
 
-use self::repo::Answers;
-pub use self::repo::sweep;
+pub use self::repo::{Answers, sweep};
 use crate::{
-    db::{Connection, Db},
+    book::{Book, Full, Place, Shelf},
+    db::{Atomic, Db},
     problem::{Kind, Problem},
     users::UserId,
     wire::{CanonicalPath, Created, FromBody, read_fields, read_json},
@@ -31,7 +31,7 @@ const LONGEST_KEY: usize = 255;
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a caller calls its request, and what the request was.
-struct Key {
+pub struct Key {
     name: String,
     /// SHA-256 of the path and the body, so that a key that is used for something else is noticed.
     fingerprint: Vec<u8>,
@@ -82,31 +82,42 @@ fn fingerprint(path: &str, body: &mut Value) -> Vec<u8> {
 
 /// What a new row is made of.
 pub trait New: Send + 'static {
-    /// Whether one statement makes the row.
-    fn takes_one_statement(&self) -> bool {
-        true
-    }
+    /// Which limit of the book it counts against.
+    const SHELF: Shelf;
 }
 
 impl<T: New> Retryable<T> {
-    /// Makes the row with `make`, in one transaction with its stored answer; or gives the answer that is stored.
+    /// Makes the row with `make`: in one statement or one transaction, or, with a key, in one transaction with its
+    /// stored answer; or gives the answer that is stored.
     ///
     /// # Errors
-    /// Those of `make`, of which nothing is stored; `idempotency-key-reused`.
-    pub async fn create<F>(self, db: &Db, user: UserId, make: F) -> Result<HttpResponse, Problem>
+    /// Those of `make`, of which nothing is stored; `idempotency-key-reused`; that the book is full.
+    pub async fn create<F>(self, db: &Db, book: &Book, user: UserId, make: F) -> Result<HttpResponse, Problem>
     where
-        F: Fn(&mut Connection, &T) -> Result<Created, Problem> + Send + 'static,
+        F: Fn(Atomic<'_>, &T) -> Result<Created, Problem> + Send + 'static,
     {
         let Self { new, key } = self;
-        let (created, replayed) = match key {
-            None if new.takes_one_statement() => (db.write_statement(move |conn| make(conn, &new)).await?, false),
-            None => (db.write(move |conn| make(conn, &new)).await?, false),
-            Some(key) => db.write(move |conn| Answers::of(user).once(conn, &key, |conn| make(conn, &new))).await?,
+        let Some(key) = key else {
+            let _place = book.place(db, user, T::SHELF).await??;
+            return Ok(db.write_statement(move |atomic| make(atomic, &new)).await?.into());
         };
+        let places = Self::places(db, book, user).await?;
+        // What was answered before is answered again, however full the book is by now.
+        let full = places.as_ref().err().copied();
+        let make = move |atomic: Atomic<'_>| full.map_or_else(|| make(atomic, &new), |full| Err(full.into()));
+        let (created, replayed) = db.write(move |conn| Answers::of(user).once(conn, &key, &make)).await?;
         let mut response = HttpResponse::from(created);
         if replayed {
             response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
         }
         Ok(response)
+    }
+
+    /// Room for the key and for the row.
+    async fn places(db: &Db, book: &Book, user: UserId) -> Result<Result<(Place, Place), Full>, Problem> {
+        match book.place(db, user, Shelf::Keys).await? {
+            Ok(of_key) => Ok(book.place(db, user, T::SHELF).await?.map(|of_row| (of_key, of_row))),
+            Err(full) => Ok(Err(full)),
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KEPT, Key};
 use crate::{
-    db::{Connection, schema::idempotency_keys, timestamp::Timestamp},
+    db::{Atomic, Connection, expression::CountUpTo, rows, schema::idempotency_keys, timestamp::Timestamp},
     problem::{Kind, Problem},
     users::UserId,
     wire::Created,
@@ -50,6 +50,7 @@ struct Headers {
 pub struct Answers(UserId);
 
 impl Answers {
+    #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
@@ -63,7 +64,7 @@ impl Answers {
         &self,
         conn: &mut Connection,
         key: &Key,
-        make: impl FnOnce(&mut Connection) -> Result<Created, Problem>,
+        make: impl FnOnce(Atomic<'_>) -> Result<Created, Problem>,
     ) -> Result<(Created, bool), Problem> {
         let now = Timestamp::now();
         let old = now.minus(KEPT);
@@ -77,7 +78,7 @@ impl Answers {
             Some(_) => return Err(Problem::new(Kind::IdempotencyKeyReused)),
             None => {}
         }
-        let created = make(conn)?;
+        let created = make(Atomic::on(conn))?;
         let headers = Headers { location: created.location.clone(), etag: created.etag.clone() };
         let new = NewAnswer {
             user_id: self.0.get(),
@@ -90,6 +91,20 @@ impl Answers {
         };
         let _one = diesel::insert_into(idempotency_keys::table).values(new).execute(conn)?;
         Ok((created, false))
+    }
+
+    /// How many there are, as far as `most`.
+    pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
+        Ok(diesel::select(CountUpTo { table: "idempotency_keys", user: self.0.get(), most }).get_result(conn)?)
+    }
+
+    /// Deletes some, at most so many. Tells how many; fewer than `most`, when none is left.
+    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
+        let mine = idempotency_keys::table.filter(idempotency_keys::user_id.eq(self.0.get()));
+        let some = mine.order(idempotency_keys::key).limit(rows(most)).select(idempotency_keys::key);
+        let keys: Vec<String> = some.load(conn)?;
+        let Some(last) = keys.last() else { return Ok(0) };
+        Ok(diesel::delete(mine.filter(idempotency_keys::key.le(last))).execute(conn)?)
     }
 }
 

@@ -7,7 +7,7 @@ use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryab
 
 use super::letter::Letter;
 use crate::{
-    db::{Connection, columns, expression::OneOf, schema::mails, timestamp::Timestamp},
+    db::{Connection, PIECE, columns, expression::OneOf, rows, schema::mails, timestamp::Timestamp},
     problem::Problem,
     users::{Email, UserId},
 };
@@ -102,10 +102,20 @@ impl Mails {
         }
     }
 
+    /// Deletes some, at most so many. Tells how many; fewer than `most`, when none is left.
+    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
+        let mine = mails::table.filter(mails::user_id.eq(self.0.get())).limit(rows(most));
+        let ids: Vec<i64> = mine.select(mails::id).load(conn)?;
+        Ok(diesel::delete(mails::table.filter(OneOf::new("mails.id", ids))).execute(conn)?)
+    }
+
     /// Forgets what is known of the mails to an address. Those of the user go with the user; but of a forgotten
     /// password only the address is known.
     pub fn forget(conn: &mut Connection, address: &Email) -> Result<(), Problem> {
-        let _rows = diesel::delete(mails::table.filter(mails::address_key.eq(address.key()))).execute(conn)?;
+        // Nobody is sent more than a few; of very many, as after a flood of requests, the sweep takes the rest.
+        let some = mails::table.filter(mails::address_key.eq(address.key())).limit(rows(PIECE));
+        let ids: Vec<i64> = some.select(mails::id).load(conn)?;
+        let _rows = diesel::delete(mails::table.filter(OneOf::new("mails.id", ids))).execute(conn)?;
         Ok(())
     }
 

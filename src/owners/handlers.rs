@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     auth::CurrentUser,
-    db::Db,
+    book::Book,
+    db::{Atomic, Db},
     idempotency::Retryable,
     problem::Problem,
     wire::{Created, Listed, Page, Preconditions, Queried, Single, Valid},
@@ -23,13 +24,18 @@ pub async fn list(me: CurrentUser, page: Page<OwnerFilter>, db: Data<Db>) -> Res
 }
 
 /// `POST /dogowner/owners`
-pub async fn create(me: CurrentUser, body: Retryable<OwnerIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
-    let create = move |conn: &mut _, new: &OwnerIn| {
-        let owner = Owners::of(me.id).create(conn, new)?;
+pub async fn create(
+    me: CurrentUser,
+    body: Retryable<OwnerIn>,
+    db: Data<Db>,
+    book: Data<Book>,
+) -> Result<HttpResponse, Problem> {
+    let create = move |atomic: Atomic<'_>, new: &OwnerIn| {
+        let owner = Owners::of(me.id).create(atomic, new)?;
         let (location, version) = (format!("/dogowner/owners/{}", owner.id), owner.version);
         Ok(Created::new(location, &OwnerOut::from(owner))?.version(version))
     };
-    body.create(&db, me.id, create).await
+    body.create(&db, &book, me.id, create).await
 }
 
 /// `GET /dogowner/owners/{owner_id}`
@@ -71,6 +77,8 @@ pub async fn delete(
     query: Queried<Deletion>,
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
-    db.write(move |conn| Owners::of(me.id).delete(conn, *id, &only_if, query.0.with_dogs)).await?;
+    let (id, Deletion { with_dogs }) = (*id, query.0);
+    let is_more = db.write(move |conn| Owners::of(me.id).delete(conn, id, &only_if, with_dogs)).await?;
+    db.write_in_pieces(is_more, move |conn| Owners::of(me.id).delete_rest(conn, id, with_dogs)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

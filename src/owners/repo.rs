@@ -11,17 +11,19 @@ use super::{
     wire::{OwnerFilter, OwnerIn, OwnerPatch},
 };
 use crate::{
+    co_owners::CoOwners,
     db::{
-        Broken, Connection, OnConstraint, columns,
-        expression::{Contains, Given, OneOf},
+        Atomic, Broken, Connection, OnConstraint, PIECE, columns,
+        expression::{Contains, CountUpTo, Given, OneOf},
         keyset::{Found, Key, Sort},
-        natively,
-        schema::{dog_co_owners, dogs, owners},
+        natively, rows,
+        schema::owners,
         timestamp::Timestamp,
     },
+    dogs::Dogs,
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Asked, Preconditions, Search, Versions, text::search_key},
+    wire::{Asked, Changes, Preconditions, Search, Versions, text::search_key},
 };
 
 /// A stored owner.
@@ -49,8 +51,8 @@ struct NewOwner<'a> {
 #[derive(AsChangeset)]
 #[diesel(table_name = owners)]
 struct OwnerChanges<'a> {
-    name: &'a str,
-    name_key: String,
+    name: Option<&'a str>,
+    name_key: Option<String>,
     updated_at: Timestamp,
 }
 
@@ -111,13 +113,18 @@ impl Owners {
     }
 
     /// Which of these ids are theirs.
-    pub fn find_ids(conn: &mut Connection, user: UserId, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
-        let mine = owners::table.filter(owners::user_id.eq(user.get())).filter(OneOf::new("owners.id", ids));
+    pub fn find_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
+        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(OneOf::new("owners.id", ids));
         Ok(mine.select(owners::id).load(conn)?)
     }
 
+    /// How many there are, as far as `most`.
+    pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
+        Ok(diesel::select(CountUpTo { table: "owners", user: self.0.get(), most }).get_result(conn)?)
+    }
+
     /// A new one.
-    pub fn create(&self, conn: &mut Connection, new: &OwnerIn) -> Result<OwnerRow, Problem> {
+    pub fn create(&self, atomic: Atomic<'_>, new: &OwnerIn) -> Result<OwnerRow, Problem> {
         let now = Timestamp::now();
         let row = NewOwner {
             user_id: self.0.get(),
@@ -127,7 +134,8 @@ impl Owners {
             updated_at: now,
         };
         let insert = diesel::insert_into(owners::table).values(row).returning(columns::<OwnerRow>());
-        natively!(conn => insert.get_result(conn))
+        atomic
+            .statement(insert)
             .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::RevokedToken)))
     }
 
@@ -143,8 +151,15 @@ impl Owners {
         patch: &OwnerPatch,
     ) -> Result<OwnerRow, Problem> {
         let versions = self.versions(conn, id, only_if)?;
-        let Some(name) = &patch.name else { return self.show(conn, id) };
-        let changes = OwnerChanges { name, name_key: search_key(name), updated_at: Timestamp::now() };
+        if patch.is_empty() {
+            return self.show(conn, id);
+        }
+        let OwnerPatch { name } = patch;
+        let changes = OwnerChanges {
+            name: name.as_deref(),
+            name_key: name.as_deref().map(search_key),
+            updated_at: Timestamp::now(),
+        };
         let mine = one(self.0.get(), id.get()).filter(owners::version.between(versions.least, versions.most));
         let changed = diesel::update(mine)
             .set((changes, owners::version.eq(owners::version + 1)))
@@ -159,68 +174,78 @@ impl Owners {
         only_if.versions(|| Ok(self.show(conn, id)?.version))
     }
 
-    /// Deletes one that has no dogs, or one with its dogs.
+    /// Begins to delete one that has no dogs, or one with its dogs. Tells whether there is more of it than one piece:
+    /// then [`Owners::delete_rest`] goes on.
     ///
     /// # Errors
-    /// `not-found`, `precondition-failed`; `owner-has-dogs`, saying how many.
+    /// `not-found`, `precondition-failed`; `owner-has-dogs`, saying how many. Nothing is deleted then.
     pub fn delete(
         &self,
         conn: &mut Connection,
         id: OwnerId,
         only_if: &Preconditions,
         with_dogs: bool,
-    ) -> Result<(), Problem> {
-        self.lock(conn, id)?;
-        let versions = self.versions(conn, id, only_if)?;
-        if with_dogs {
-            let dogs = dogs::table.filter(dogs::user_id.eq(self.0.get())).filter(dogs::owner_id.eq(id.get()));
-            let _dogs = diesel::delete(dogs).execute(conn)?;
+    ) -> Result<bool, Problem> {
+        let version = self.lock(conn, id)?.ok_or_else(|| Problem::new(Kind::NotFound))?;
+        only_if.check(Some(version))?;
+        if !with_dogs && Dogs::of(self.0).has_any_of(conn, id)? {
+            return Err(self.has_dogs(conn, id)?);
         }
-        self.leave_co_owned_dogs(conn, id)?;
-        let mine = one(self.0.get(), id.get()).filter(owners::version.between(versions.least, versions.most));
+        self.delete_rest(conn, id, with_dogs)
+    }
+
+    /// Deletes the next piece of one: its dogs' tasks, its dogs, its share in others, and at last the owner. Tells
+    /// whether there is more.
+    ///
+    /// # Errors
+    /// `owner-has-dogs`, when one came meanwhile that is not to be deleted.
+    pub fn delete_rest(&self, conn: &mut Connection, id: OwnerId, with_dogs: bool) -> Result<bool, Problem> {
+        if self.lock(conn, id)?.is_none() {
+            return Ok(false);
+        }
+        let mut left = PIECE;
+        if with_dogs {
+            left = left.saturating_sub(Dogs::of(self.0).delete_some_of(conn, id, left)?);
+        }
+        if left > 0 {
+            left = left.saturating_sub(CoOwners::of(self.0).leave_some(conn, id, left)?);
+        }
+        if left == 0 {
+            return Ok(true);
+        }
         // A transaction of its own, so that after a broken constraint there is still one to count in.
         let deleted = conn
-            .transaction(|conn| diesel::delete(mine).execute(conn))
+            .transaction(|conn| diesel::delete(one(self.0.get(), id.get())).execute(conn))
             .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::OwnerHasDogs)));
         match deleted {
-            Ok(0) => Err(versions.not_found()),
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(false),
             Err(problem) if problem.kind() == Kind::OwnerHasDogs => Err(self.has_dogs(conn, id)?),
             Err(problem) => Err(problem),
         }
     }
 
-    /// Keeps others from giving one a dog meanwhile, or a share in one. In SQLite nobody else writes.
-    fn lock(&self, conn: &mut Connection, id: OwnerId) -> Result<(), Problem> {
-        let mine = one(self.0.get(), id.get()).select(owners::id);
-        match conn {
-            Connection::Sqlite(_) => {}
-            Connection::Postgres(conn) => {
-                let _id: Option<i64> = mine.for_update().first(conn).optional()?;
-            }
-        }
-        Ok(())
+    /// Deletes some, at most so many, of which none has a dog any more. Tells how many; fewer than `most`, when none
+    /// is left.
+    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
+        let some = owners::table.filter(owners::user_id.eq(self.0.get())).order(owners::id).limit(rows(most));
+        let ids: Vec<i64> = some.select(owners::id).load(conn)?;
+        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(OneOf::new("owners.id", ids));
+        Ok(diesel::delete(mine).execute(conn)?)
     }
 
-    /// Who reads those dogs again finds them changed: they lose a co-owner.
-    fn leave_co_owned_dogs(&self, conn: &mut Connection, id: OwnerId) -> Result<(), Problem> {
-        let co_owned = dog_co_owners::table
-            .filter(dog_co_owners::user_id.eq(self.0.get()))
-            .filter(dog_co_owners::owner_id.eq(id.get()))
-            .select(dog_co_owners::dog_id);
-        let dogs = dogs::table.filter(dogs::user_id.eq(self.0.get())).filter(dogs::id.eq_any(co_owned));
-        let _dogs = diesel::update(dogs)
-            .set((dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1)))
-            .execute(conn)?;
-        Ok(())
+    /// The version of one that nobody gives a dog, or a share in one, before this transaction ends; none, if it is
+    /// gone.
+    fn lock(&self, conn: &mut Connection, id: OwnerId) -> Result<Option<i64>, Problem> {
+        let mine = one(self.0.get(), id.get()).select(owners::version);
+        let version = match conn {
+            Connection::Sqlite(conn) => mine.first(conn),
+            Connection::Postgres(conn) => mine.for_update().first(conn),
+        };
+        Ok(version.optional()?)
     }
 
     fn has_dogs(&self, conn: &mut Connection, id: OwnerId) -> Result<Problem, Problem> {
-        let count: i64 = dogs::table
-            .filter(dogs::user_id.eq(self.0.get()))
-            .filter(dogs::owner_id.eq(id.get()))
-            .count()
-            .get_result(conn)?;
+        let count = Dogs::of(self.0).count_of(conn, id)?;
         let dogs = if count == 1 { "1 dog".to_owned() } else { format!("{count} dogs") };
         let detail = format!(
             "This owner still has {dogs}. Delete its dogs, or give them another owner, first; or delete them together \

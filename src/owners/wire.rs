@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::repo::{OwnerRow, SORTS};
 use crate::{
+    book::Shelf,
     db::{keyset::Sort, timestamp::Timestamp},
     idempotency::New,
-    wire::{Fields, FromBody, FromQuery, List, Query, Search, Single, text::name},
+    wire::{Changes, Fields, FromBody, FromQuery, List, Query, Search, Single, text::name},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
@@ -16,7 +17,9 @@ pub struct OwnerIn {
     pub name: String,
 }
 
-impl New for OwnerIn {}
+impl New for OwnerIn {
+    const SHELF: Shelf = Shelf::Owners;
+}
 
 impl FromBody for OwnerIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
@@ -28,9 +31,12 @@ impl FromBody for OwnerIn {
 }
 
 /// What changes about an owner.
+#[derive(Default, PartialEq)]
 pub struct OwnerPatch {
     pub name: Option<String>,
 }
+
+impl Changes for OwnerPatch {}
 
 impl FromBody for OwnerPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;

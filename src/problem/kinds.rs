@@ -66,6 +66,14 @@ kinds! {
         "A co-owner is somebody beside the primary owner. Give the dog another owner_id first.";
     TooManyCoOwners CONFLICT "too-many-co-owners" "The dog has too many co-owners"
         "A dog has 20 co-owners at most. Remove one first.";
+    TooManyOwners CONFLICT "too-many-owners" "The book has too many owners"
+        "Your book has as many owners as it may have. Delete one first.";
+    TooManyDogs CONFLICT "too-many-dogs" "The book has too many dogs"
+        "Your book has as many dogs as it may have. Delete one first.";
+    TooManyTasks CONFLICT "too-many-tasks" "The book has too many tasks"
+        "Your book has as many tasks as it may have. Delete one first.";
+    TooManyIdempotencyKeys CONFLICT "too-many-idempotency-keys" "The account has too many idempotency keys"
+        "As many keys are kept as may be, each for 24 hours. Send the request without Idempotency-Key, or try later.";
     /// `If-Match` or `If-None-Match` does not hold.
     PreconditionFailed PRECONDITION_FAILED "precondition-failed" "The row has changed, or exists already"
         "If-Match or If-None-Match does not hold. Read the row again, and decide by its new ETag.";

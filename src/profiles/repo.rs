@@ -1,5 +1,5 @@
-//! Queries about profiles. [`Profiles::of`] is the only way to one; whether there is one, `users.is_public`
-//! says too, and through a foreign key each of the user's dogs.
+//! Queries about profiles. [`Profiles::of`] is the only way to one; whether there is one, `users.is_public` says too,
+//! so that a dog is known to be public by its user's row.
 
 use diesel::{
     ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper,
@@ -101,14 +101,19 @@ impl Profiles {
     pub fn delete(&self, conn: &mut Connection, only_if: &Preconditions) -> Result<(), Problem> {
         let row = self.publish(conn, false)?.ok_or_else(|| Problem::new(Kind::NotFound))?;
         only_if.check(Some(row.version))?;
+        self.remove(conn)
+    }
+
+    /// Deletes it, if there is one, without a word to the user's row.
+    pub fn remove(&self, conn: &mut Connection) -> Result<(), Problem> {
         let _one = diesel::delete(profiles::table.find(self.0.get())).execute(conn)?;
         Ok(())
     }
 
-    /// Makes the user's dogs public, or private again, and gives the profile as it is. Two who do so take turns:
-    /// the user's row is locked first.
+    /// Makes the user public, and the dogs with it, or private again, and gives the profile as it is. Two who do so
+    /// take turns: the user's row is locked first.
     fn publish(&self, conn: &mut Connection, is_public: bool) -> Result<Option<ProfileRow>, Problem> {
-        let me = users::table.find(self.0.get());
+        let me = users::table.find(self.0.get()).filter(users::deleted_at.is_null());
         if diesel::update(me).set(users::is_public.eq(is_public)).execute(conn)? == 0 {
             return Err(Problem::new(Kind::RevokedToken));
         }

@@ -1,20 +1,27 @@
-//! Queries about what is public, whoever asks. A user's page is there as long as the profile is, a dog as long as
-//! it is public, which a foreign key keeps the same.
+//! Queries about what is public, whoever asks. A user's page is there as long as the profile is, and so are the user's
+//! dogs: their user's row says so, and no dog's.
 
 use chrono::NaiveDate;
 use diesel::{
-    ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
-    dsl::{Eq, auto_type},
+    ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable,
+    backend::Backend,
+    dsl::{Eq, auto_type, min},
+    query_builder::{AstPass, QueryFragment},
+    serialize::ToSql,
+    sql_types::{BigInt, HasSqlType, Nullable, Text},
 };
 
 use super::wire::PublicFilter;
 use crate::{
+    co_owners::IdList,
     db::{
         Connection, columns,
+        expression::{OneOf, Unindexed, expression},
         keyset::{Found, Key, Sort},
-        natively,
+        natively, rows,
         schema::{dogs, profiles, users},
         timestamp::Timestamp,
+        torn,
     },
     dogs::DogId,
     problem::{Kind, Problem},
@@ -49,7 +56,45 @@ pub const SORTS: &[Sort<PublicDogRow>] = &[Sort { name: "id", sql: "dogs.id", ke
 #[auto_type]
 fn public_dogs() -> _ {
     let of_user: Eq<users::id, dogs::user_id> = users::id.eq(dogs::user_id);
-    dogs::table.inner_join(users::table.on(of_user)).filter(dogs::is_public)
+    dogs::table.inner_join(users::table.on(of_user)).filter(users::is_public)
+}
+
+/// The same, found by the dogs' ids: no planner begins with the users.
+#[auto_type]
+fn public_dogs_by_id() -> _ {
+    let of_user: Eq<users::id, Unindexed> = users::id.eq(Unindexed("dogs.user_id"));
+    dogs::table.inner_join(users::table.on(of_user)).filter(users::is_public)
+}
+
+/// How many ids the list of everybody's dogs is looked for in, before the users are looked at.
+const WALK: i64 = 5_000;
+/// How many ids of public dogs are looked at then, at most.
+const LOOKED_AT: i64 = 20_000;
+
+/// The ids of a user's next dogs, as a column of `users`.
+struct NextIds {
+    after: i64,
+    most: i64,
+}
+
+expression!(NextIds, Nullable<Text>);
+
+impl<DB: Backend> QueryFragment<DB> for NextIds
+where
+    DB: HasSqlType<BigInt>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(
+            "(SELECT string_agg(CAST(id AS TEXT), ',') FROM (SELECT dogs.id FROM dogs \
+             WHERE dogs.user_id = users.id AND dogs.id > ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.after)?;
+        out.push_sql(" ORDER BY dogs.id LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.most)?;
+        out.push_sql(") AS upcoming)");
+        Ok(())
+    }
 }
 
 /// A user's page.
@@ -91,13 +136,50 @@ pub fn list_dogs_of_user(
     })
 }
 
-/// A page of everybody's dogs.
+/// A page of everybody's dogs, by id. Whether a dog is public is its user's matter, so no index has the public ones in
+/// their order; and hidden ones may be any number. So a few thousand ids are walked, each dog's user being looked at,
+/// which fills the page nearly always. Where it does not, the next dogs of each public user are merged, if these users
+/// are few. If they are many, the page is short, and leads on from where the walk ended.
+///
+/// # Errors
+/// [`torn`], when what was found in two queries does not fit together.
 pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<Found<PublicDogRow>, Problem> {
-    asked.window.page(|step| {
-        let page = public_dogs().filter(step.rows).order(step.order).limit(step.limit);
-        let page = page.select(columns::<PublicDogRow>());
-        natively!(conn => page.load(conn))
-    })
+    let (after, wanted) = (asked.window.after_id(), asked.window.limit + 1);
+    let end = after.saturating_add(WALK);
+    let walk = public_dogs_by_id().filter(dogs::id.gt(after)).filter(dogs::id.le(end)).order(dogs::id);
+    let walk = walk.limit(rows(wanted)).select(columns::<PublicDogRow>());
+    let mut found: Vec<PublicDogRow> = natively!(conn => walk.load(conn))?;
+    if found.len() >= wanted {
+        return Ok(asked.window.found(found));
+    }
+    let further: Option<i64> = dogs::table.filter(dogs::id.gt(end)).select(min(dogs::id)).first(conn)?;
+    let Some(further) = further else { return Ok(asked.window.found(found)) };
+    let Some(ids) = merge(conn, further - 1, wanted - found.len())? else {
+        return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None });
+    };
+    let count = ids.len();
+    let merged = public_dogs_by_id().filter(OneOf::new("dogs.id", ids)).order(dogs::id);
+    let mut merged: Vec<PublicDogRow> = merged.select(columns::<PublicDogRow>()).load(conn)?;
+    if merged.len() < count {
+        return Err(torn());
+    }
+    found.append(&mut merged);
+    Ok(asked.window.found(found))
+}
+
+/// The ids of the next public dogs, found by their users; none, if there are too many public users to look at each.
+fn merge(conn: &mut Connection, after: i64, wanted: usize) -> Result<Option<Vec<i64>>, Problem> {
+    let most = rows(wanted);
+    let most_users = LOOKED_AT / most;
+    let of_users = users::table.filter(users::is_public).order(users::id).limit(most_users + 1);
+    let ids: Vec<IdList> = of_users.select(NextIds { after, most }).load(conn)?;
+    if rows(ids.len()) > most_users {
+        return Ok(None);
+    }
+    let mut ids: Vec<i64> = ids.into_iter().flat_map(|IdList(ids)| ids).collect();
+    ids.sort_unstable();
+    ids.truncate(wanted);
+    Ok(Some(ids))
 }
 
 /// One dog.

@@ -13,9 +13,9 @@ use crate::{
     auth::{CurrentUser, token::Bearer},
     db::{
         Broken, Connection, OnConstraint, columns,
-        expression::Given,
+        expression::{Given, OneOf},
         keyset::{Found, Key, Sort},
-        natively,
+        natively, rows,
         schema::{sessions, users},
         timestamp::Timestamp,
     },
@@ -206,6 +206,14 @@ impl Sessions {
         let all = sessions::table.filter(sessions::user_id.eq(self.0.get()));
         let _rows = diesel::update(all).set(sessions::source.eq(None::<Vec<u8>>)).execute(conn)?;
         Ok(())
+    }
+
+    /// Deletes some, at most so many. Tells how many; fewer than `most`, when none is left.
+    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
+        let mine = sessions::table.filter(sessions::user_id.eq(self.0.get())).order(sessions::id).limit(rows(most));
+        let ids: Vec<i64> = mine.select(sessions::id).load(conn)?;
+        let some = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(OneOf::new("sessions.id", ids));
+        Ok(diesel::delete(some).execute(conn)?)
     }
 
     /// Moves a session on to its next refresh token, if it still stands where it was read: of many who try at once

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     auth::CurrentUser,
-    db::Db,
+    book::Book,
+    db::{Atomic, Db},
     idempotency::Retryable,
     problem::Problem,
     wire::{Created, Listed, Page, Preconditions, Single, Valid},
@@ -23,13 +24,18 @@ pub async fn list(me: CurrentUser, page: Page<TaskFilter>, db: Data<Db>) -> Resu
 }
 
 /// `POST /dogowner/tasks`
-pub async fn create(me: CurrentUser, body: Retryable<TaskIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
-    let create = move |conn: &mut _, new: &TaskIn| {
-        let task = Tasks::of(me.id).create(conn, new)?;
+pub async fn create(
+    me: CurrentUser,
+    body: Retryable<TaskIn>,
+    db: Data<Db>,
+    book: Data<Book>,
+) -> Result<HttpResponse, Problem> {
+    let create = move |atomic: Atomic<'_>, new: &TaskIn| {
+        let task = Tasks::of(me.id).create(atomic, new)?;
         let (location, version) = (format!("/dogowner/tasks/{}", task.id), task.version);
         Ok(Created::new(location, &TaskOut::from(task))?.version(version))
     };
-    body.create(&db, me.id, create).await
+    body.create(&db, &book, me.id, create).await
 }
 
 /// `GET /dogowner/tasks/{task_id}`

@@ -12,17 +12,17 @@ use super::{
 };
 use crate::{
     db::{
-        Broken, Connection, OnConstraint, columns,
-        expression::{Before, Contains, Given},
+        Atomic, Broken, Connection, OnConstraint, columns,
+        expression::{Before, Contains, CountUpTo, Given, OneOf},
         keyset::{Found, Key, LAST_DAY, Sort},
-        natively,
+        natively, rows,
         schema::tasks,
         timestamp::Timestamp,
     },
     dogs::{DogId, NO_SUCH_DOG},
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Asked, Preconditions, Search, Versions, text::search_key},
+    wire::{Asked, Changes, Preconditions, Search, Versions, text::search_key},
 };
 
 /// A stored task.
@@ -125,11 +125,16 @@ impl Tasks {
         found.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
+    /// How many there are, as far as `most`.
+    pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
+        Ok(diesel::select(CountUpTo { table: "tasks", user: self.0.get(), most }).get_result(conn)?)
+    }
+
     /// A new one.
     ///
     /// # Errors
     /// `validation-failed` at `/dog_id` when the user has no such dog.
-    pub fn create(&self, conn: &mut Connection, new: &TaskIn) -> Result<TaskRow, Problem> {
+    pub fn create(&self, atomic: Atomic<'_>, new: &TaskIn) -> Result<TaskRow, Problem> {
         let now = Timestamp::now();
         let row = NewTask {
             user_id: self.0.get(),
@@ -143,7 +148,7 @@ impl Tasks {
             updated_at: now,
         };
         let insert = diesel::insert_into(tasks::table).values(row).returning(columns::<TaskRow>());
-        natively!(conn => insert.get_result(conn)).on_constraint(|broken| broken_by(broken, new.dog_id.is_some()))
+        atomic.statement(insert).on_constraint(|broken| broken_by(broken, new.dog_id.is_some()))
     }
 
     /// Changes what `patch` names; nothing, if it names nothing. When a task was completed is kept until it
@@ -163,16 +168,17 @@ impl Tasks {
             return self.show(conn, id);
         }
         let now = Timestamp::now();
+        let TaskPatch { dog_id, name, completed, due_on } = patch;
         let changes = TaskChanges {
-            dog_id: patch.dog_id.clone().into_change().map(|dog| dog.map(DogId::get)),
-            name: patch.name.as_deref(),
-            name_key: patch.name.as_deref().map(search_key),
-            completed: patch.completed,
-            due_on: patch.due_on.clone().into_change(),
+            dog_id: dog_id.clone().into_change().map(|dog| dog.map(DogId::get)),
+            name: name.as_deref(),
+            name_key: name.as_deref().map(search_key),
+            completed: *completed,
+            due_on: due_on.clone().into_change(),
             updated_at: now,
         };
         // What the columns were before: the time, if it stays completed.
-        let completed_at = patch.completed.map(|completed| {
+        let completed_at = completed.map(|completed| {
             let since = case_when(tasks::completed.eq(completed), tasks::completed_at);
             tasks::completed_at.eq(since.otherwise(completed.then_some(now)))
         });
@@ -202,6 +208,25 @@ impl Tasks {
             0 => Err(versions.not_found()),
             _ => Ok(()),
         }
+    }
+
+    /// Deletes some of these dogs', at most so many. Tells how many; fewer than `most`, when none is left.
+    pub fn delete_some_of(&self, conn: &mut Connection, dogs: Vec<i64>, most: usize) -> Result<usize, Problem> {
+        let theirs = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(OneOf::new("tasks.dog_id", dogs));
+        let ids = theirs.limit(rows(most)).select(tasks::id).load(conn)?;
+        self.delete_those(conn, ids)
+    }
+
+    /// Deletes some, likewise.
+    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0.get())).order(tasks::id).limit(rows(most));
+        let ids = mine.select(tasks::id).load(conn)?;
+        self.delete_those(conn, ids)
+    }
+
+    fn delete_those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<usize, Problem> {
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(OneOf::new("tasks.id", ids));
+        Ok(diesel::delete(mine).execute(conn)?)
     }
 }
 

@@ -6,18 +6,20 @@ use serde_json::Value;
 
 use super::repo::{SORTS, TaskRow};
 use crate::{
+    book::Shelf,
     db::{keyset::Sort, timestamp::Timestamp},
     dogs::{DogId, Dogs, NO_SUCH_DOG},
     idempotency::New,
     wire::{
-        Fault, Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, boolean, date, day,
+        Changes, Fault, Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, boolean, date, day,
         text::Rule,
     },
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "completed_at", "created_at", "updated_at"];
 
-const REFERENCES: &[Reference] = &[Reference { field: "dog_id", find: Dogs::find_ids, absent: NO_SUCH_DOG }];
+const REFERENCES: &[Reference] =
+    &[Reference { field: "dog_id", find: |conn, me, ids| Dogs::of(me).find_ids(conn, ids), absent: NO_SUCH_DOG }];
 
 fn name(value: &Value) -> Result<String, Fault> {
     Rule { least: 1, most: 120 }.read(value)
@@ -31,7 +33,9 @@ pub struct TaskIn {
     pub due_on: Option<NaiveDate>,
 }
 
-impl New for TaskIn {}
+impl New for TaskIn {
+    const SHELF: Shelf = Shelf::Tasks;
+}
 
 impl FromBody for TaskIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
@@ -47,6 +51,7 @@ impl FromBody for TaskIn {
 }
 
 /// What changes about a task.
+#[derive(Default, PartialEq)]
 pub struct TaskPatch {
     pub dog_id: Patch<DogId>,
     pub name: Option<String>,
@@ -54,12 +59,7 @@ pub struct TaskPatch {
     pub due_on: Patch<NaiveDate>,
 }
 
-impl TaskPatch {
-    /// Whether it changes nothing.
-    pub fn is_empty(&self) -> bool {
-        self.dog_id == Patch::Keep && self.name.is_none() && self.completed.is_none() && self.due_on == Patch::Keep
-    }
-}
+impl Changes for TaskPatch {}
 
 impl FromBody for TaskPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;

@@ -10,7 +10,7 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 
-use super::{UserOut, Users, export::export, repo::EmailChange, wire::UserPatch};
+use super::{UserOut, Users, deletion::delete_rest, export::export, repo::EmailChange, wire::UserPatch};
 use crate::{
     auth::CurrentUser,
     db::Db,
@@ -44,11 +44,16 @@ pub async fn update(
     Ok(user.into())
 }
 
-/// `DELETE /me`: everything goes, so the password must have been given a moment ago.
+/// `DELETE /me`: everything goes, so the password must have been given a moment ago. The account is gone at once and
+/// its rows piece by piece; what should be left of them then is for the sweeper.
 pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     db.write(move |conn| Users::of(me.id).delete(conn, &only_if)).await?;
     tracing::info!(target: "kennel::security", user_id = me.id.get(), "account_deleted");
+    if let Err(problem) = db.write_in_pieces(true, move |conn| delete_rest(conn, me.id)).await {
+        let cause = problem.cause_in_words();
+        tracing::warn!(user_id = me.id.get(), cause, "what a deleted account had is not all deleted yet");
+    }
     Ok(HttpResponse::NoContent().finish())
 }
 

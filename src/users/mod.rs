@@ -2,12 +2,14 @@
 //! `auth`.
 
 mod account;
+mod deletion;
 mod export;
 pub mod handlers;
 mod repo;
 mod wire;
 
 pub use account::{AccountRow, ListedRow, LoginKey};
+pub use deletion::sweep;
 pub use repo::{NewUser, UserRow, Users};
 pub use wire::{Email, SignupPolicy, UserOut, Username, UsernameKey};
 

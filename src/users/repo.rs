@@ -3,7 +3,7 @@
 
 use diesel::{
     BoolExpressionMethods, Connection as _, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
-    RunQueryDsl, Selectable,
+    RunQueryDsl, Selectable, dsl::auto_type,
 };
 
 use super::{
@@ -15,7 +15,8 @@ use crate::{
     db::{Broken, Connection, OnConstraint, columns, natively, schema::users, timestamp::Timestamp},
     mail::{Letter, Mails},
     problem::{Kind, Problem},
-    wire::{Preconditions, Versions},
+    profiles::Profiles,
+    wire::{Changes, Preconditions, Versions},
 };
 
 /// A user, as far as the user may see it.
@@ -78,6 +79,12 @@ pub enum EmailChange {
 /// One user's own row.
 pub struct Users(pub(super) UserId);
 
+/// One user's own row, unless the account is deleted; every query about it begins here.
+#[auto_type]
+pub(super) fn one(user: i64) -> _ {
+    users::table.filter(users::id.eq(user)).filter(users::deleted_at.is_null())
+}
+
 impl Users {
     #[must_use]
     pub fn of(user: UserId) -> Self {
@@ -120,7 +127,7 @@ impl Users {
     /// # Errors
     /// `revoked-token` when the user was deleted a moment ago.
     pub fn show(&self, conn: &mut Connection) -> Result<UserRow, Problem> {
-        let me = users::table.find(self.0.get()).select(columns::<UserRow>());
+        let me = one(self.0.get()).select(columns::<UserRow>());
         let found = natively!(conn => me.first(conn)).optional()?;
         found.ok_or_else(|| Problem::new(Kind::RevokedToken))
     }
@@ -142,22 +149,26 @@ impl Users {
     ) -> Result<(UserRow, EmailChange), Problem> {
         let present = self.show(conn)?;
         let is_other = |email: &&Email| email.key() != key(&present.email);
-        let new_email = patch.email.as_ref().filter(is_other);
+        let UserPatch { username, email } = patch;
+        let new_email = email.as_ref().filter(is_other);
         if new_email.is_some() {
             may_change_email()?;
         }
         let versions = only_if.versions(|| Ok(present.version))?;
-        let change = match (&patch.email, new_email) {
+        if patch.is_empty() {
+            return Ok((present, EmailChange::None));
+        }
+        let change = match (email, new_email) {
             (None, _) => EmailChange::None,
-            (Some(_), Some(email)) => self.ask_for_email(conn, versions, email, patch.username.as_ref())?,
+            (Some(_), Some(email)) => self.ask_for_email(conn, versions, email, username.as_ref())?,
             (Some(_), None) => {
                 self.call_off_email(conn)?;
                 // Whoever sends everything back with another name wants no mail.
-                let is_meant = patch.username.is_none() && present.verified_at.is_none();
+                let is_meant = username.is_none() && present.verified_at.is_none();
                 if is_meant { self.ask_again(conn, &present)? } else { EmailChange::None }
             }
         };
-        let user = match &patch.username {
+        let user = match username {
             Some(username) => self.rename(conn, versions, username)?,
             None => present,
         };
@@ -178,7 +189,7 @@ impl Users {
             return Err(taken);
         }
         Mails::of(self.0).may_queue(conn, Letter::Confirm)?;
-        let me = users::table.find(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        let me = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
         let present: Option<String> = diesel::update(me)
             .set(users::new_email.eq(email.to_string()))
             .returning(users::email)
@@ -198,7 +209,7 @@ impl Users {
     }
 
     fn rename(&self, conn: &mut Connection, versions: Versions, username: &Username) -> Result<UserRow, Problem> {
-        let me = users::table.find(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        let me = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
         let changes = (
             users::username.eq(username.to_string()),
             users::username_key.eq(username.key()),
@@ -213,24 +224,60 @@ impl Users {
         changed.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))
     }
 
-    /// Deletes the user with all that is theirs.
+    /// Deletes the account for everybody: nobody can use it or see anything of it from now on, and its names are free
+    /// again. What is left are rows that `deletion` deletes piece by piece.
     ///
     /// # Errors
     /// `precondition-failed`.
     pub fn delete(&self, conn: &mut Connection, only_if: &Preconditions) -> Result<(), Problem> {
         let present = self.show(conn)?;
         let versions = only_if.versions(|| Ok(present.version))?;
-        let me = users::table.find(self.0.get()).filter(users::version.between(versions.least, versions.most));
-        match diesel::delete(me).execute(conn)? {
-            0 => Err(versions.unmet_or(Kind::RevokedToken)),
-            _ => Mails::forget(conn, &Email::stored(present.email)),
+        let me = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        // No name has a colon, and no address is without an `@`.
+        let (nobody, key, now) = ("deleted", format!("deleted:{}", self.0), Timestamp::now());
+        let names = (
+            users::username.eq(nobody),
+            users::username_key.eq(&key),
+            users::email.eq(nobody),
+            users::email_key.eq(&key),
+            users::new_email.eq(None::<String>),
+            users::password_hash.eq("$argon2id$"),
+        );
+        let state = (users::is_public.eq(false), users::disabled_at.eq(now), users::deleted_at.eq(now));
+        if diesel::update(me).set((names, state)).execute(conn)? == 0 {
+            return Err(versions.unmet_or(Kind::RevokedToken));
         }
+        Profiles::of(self.0).remove(conn)?;
+        Mails::forget(conn, &Email::stored(present.email))
+    }
+
+    /// A deleted account of which there is something left.
+    pub fn find_deleted(conn: &mut Connection) -> Result<Option<UserId>, Problem> {
+        let deleted = users::table.filter(users::deleted_at.is_not_null()).order(users::id);
+        let found: Option<i64> = deleted.select(users::id).first(conn).optional()?;
+        Ok(found.and_then(UserId::new))
+    }
+
+    /// Keeps others from writing anything down for the user of a deleted account before this transaction ends. In
+    /// SQLite nobody else writes.
+    pub fn lock_deleted(&self, conn: &mut Connection) -> Result<(), Problem> {
+        let me = users::table.find(self.0.get()).filter(users::deleted_at.is_not_null()).select(users::id);
+        if let Connection::Postgres(conn) = conn {
+            let _id: Option<i64> = me.for_update().first(conn).optional()?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the row of a deleted account, of which nothing else is left.
+    pub fn remove_deleted(&self, conn: &mut Connection) -> Result<(), Problem> {
+        let me = users::table.find(self.0.get()).filter(users::deleted_at.is_not_null());
+        let _one = diesel::delete(me).execute(conn)?;
+        Ok(())
     }
 
     /// The address that the user wants and has not confirmed yet.
     pub fn new_email(&self, conn: &mut Connection) -> Result<Option<String>, Problem> {
-        let address: Option<Option<String>> =
-            users::table.find(self.0.get()).select(users::new_email).first(conn).optional()?;
+        let address: Option<Option<String>> = one(self.0.get()).select(users::new_email).first(conn).optional()?;
         Ok(address.flatten())
     }
 }

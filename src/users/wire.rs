@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::repo::UserRow;
 use crate::{
     db::timestamp::Timestamp,
-    wire::{Fault, Fields, FromBody, Single, text::Rule},
+    wire::{Changes, Fault, Fields, FromBody, Single, text::Rule},
 };
 
 /// Who may make an account.
@@ -94,7 +94,7 @@ impl UsernameKey {
 }
 
 /// A username: 3 to 30 of `A–Z a–z 0–9 _ -`, kept as it was typed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
 impl Username {
@@ -123,7 +123,7 @@ impl fmt::Display for Username {
 }
 
 /// An e-mail address that is plausible, as browsers judge it; only a mail can tell whether it exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
 impl Email {
@@ -171,10 +171,13 @@ fn is_plausible(text: &str) -> bool {
 }
 
 /// What changes about an account.
+#[derive(Default, PartialEq)]
 pub struct UserPatch {
     pub username: Option<Username>,
     pub email: Option<Email>,
 }
+
+impl Changes for UserPatch {}
 
 impl FromBody for UserPatch {
     const READ_ONLY: &'static [&'static str] = UserOut::READ_ONLY;

@@ -24,7 +24,7 @@ pub use fields::{Fault, Fields, FromBody, boolean};
 pub use id::Id;
 pub use listed::Listed;
 pub use page::{Asked, CanonicalPath, List, Page};
-pub use patch::Patch;
+pub use patch::{Changes, Patch};
 pub use query::{FromQuery, Queried, Query, Search, unknown_parameter};
 pub use reference::{Reference, read_fields};
 pub use valid::{BODY_LIMIT, Optional, Valid, read_json};

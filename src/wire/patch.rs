@@ -20,3 +20,11 @@ impl<T> Patch<T> {
         }
     }
 }
+
+/// What a PATCH may change: each field by itself, and by default none.
+pub trait Changes: Default + PartialEq {
+    /// Whether nothing is to be changed.
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

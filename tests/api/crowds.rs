@@ -24,7 +24,7 @@ const NEVER: [&str; 8] = [
     "tasks t JOIN dogs d ON d.id = t.dog_id WHERE t.user_id <> d.user_id",
     "tasks WHERE completed <> (completed_at IS NOT NULL)",
     "users u WHERE u.is_public <> EXISTS (SELECT 1 FROM profiles p WHERE p.user_id = u.id)",
-    "dogs d JOIN users u ON u.id = d.user_id WHERE d.is_public <> u.is_public",
+    "users WHERE deleted_at IS NOT NULL",
 ];
 
 /// Fails if the database holds what it must not.

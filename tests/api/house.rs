@@ -10,6 +10,7 @@ pub fn sentences() -> Vec<Sentence> {
     sentences![
         queries_are_only_in_db_and_in_repositories,
         repositories_know_nothing_of_http,
+        a_users_rows_are_reached_through_of_alone,
         the_environment_is_read_only_by_config_and_main,
         the_example_of_an_environment_has_every_variable_with_its_default,
         the_readme_lists_every_variable_with_its_default,
@@ -39,6 +40,23 @@ fn queries_are_only_in_db_and_in_repositories(_: &Repository) {
 
 fn repositories_know_nothing_of_http(_: &Repository) {
     assert_eq!(trespassers(&["actix_web"], |path| !path.ends_with("repo.rs")), [""; 0]);
+}
+
+/// Whoever asks for rows says once whose: `Dogs::of(user)`. A function that is told the user would be another way.
+fn a_users_rows_are_reached_through_of_alone(repository: &Repository) {
+    let rooms = ["owners", "dogs", "tasks", "co_owners", "profiles", "idempotency"];
+    let repositories: Vec<_> = repository
+        .sources()
+        .into_iter()
+        .filter(|(path, _)| rooms.iter().any(|room| *path == format!("{room}/repo.rs")))
+        .collect();
+    assert_eq!(repositories.len(), rooms.len());
+    for (path, text) in repositories {
+        let functions =
+            text.split("pub fn ").skip(1).filter_map(|function| function.split_once(" {")).map(|(head, _)| head);
+        let of_users: Vec<_> = functions.filter(|head| head.contains("UserId")).collect();
+        assert_eq!(of_users, ["of(user: UserId) -> Self"], "{path}");
+    }
 }
 
 fn the_environment_is_read_only_by_config_and_main(_: &Repository) {

@@ -33,9 +33,11 @@ mod expand;
 mod export;
 mod foreign_pages;
 mod fresh_login;
+mod full_books;
 mod guessing;
 mod headers;
 mod held_back;
+mod hidden_dogs;
 mod histories;
 mod house;
 mod key_rotation;
@@ -61,6 +63,7 @@ mod panics;
 mod passwords;
 mod paths;
 mod pgbouncer;
+mod pieces;
 mod plans;
 mod preconditions;
 mod profile;
@@ -147,9 +150,11 @@ fn sentences() -> Vec<Sentence> {
         export::sentences(),
         foreign_pages::sentences(),
         fresh_login::sentences(),
+        full_books::sentences(),
         guessing::sentences(),
         headers::sentences(),
         held_back::sentences(),
+        hidden_dogs::sentences(),
         histories::sentences(),
         house::sentences(),
         key_rotation::sentences(),
@@ -175,6 +180,7 @@ fn sentences() -> Vec<Sentence> {
         passwords::sentences(),
         paths::sentences(),
         pgbouncer::sentences(),
+        pieces::sentences(),
         plans::sentences(),
         preconditions::sentences(),
         profile::sentences(),

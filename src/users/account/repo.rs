@@ -15,7 +15,7 @@ use crate::{
         timestamp::Timestamp,
     },
     problem::{Kind, Problem},
-    users::{Email, UserId, Users, wire::key},
+    users::{Email, UserId, Users, repo::one, wire::key},
 };
 
 /// What mails are made of, and what their tokens are bound to.
@@ -101,7 +101,7 @@ impl Users {
     /// # Errors
     /// `revoked-token` when the user was deleted a moment ago.
     pub fn password_hash(&self, conn: &mut Connection) -> Result<PasswordHash, Problem> {
-        let hash = users::table.find(self.0.get()).select(users::password_hash).first(conn).optional()?;
+        let hash = one(self.0.get()).select(users::password_hash).first(conn).optional()?;
         hash.map(PasswordHash::stored).ok_or_else(|| Problem::new(Kind::RevokedToken))
     }
 
@@ -123,7 +123,7 @@ impl Users {
 
     /// The account, if there is one that may be used.
     pub fn account(&self, conn: &mut Connection) -> Result<Option<AccountRow>, Problem> {
-        let found = users::table.find(self.0.get()).filter(users::disabled_at.is_null());
+        let found = one(self.0.get()).filter(users::disabled_at.is_null());
         Ok(found.select(AccountRow::as_select()).first(conn).optional()?)
     }
 
@@ -195,25 +195,24 @@ impl Users {
 
     /// Forgets an address that was asked for.
     pub fn call_off_email(&self, conn: &mut Connection) -> Result<(), Problem> {
-        let _one =
-            diesel::update(users::table.find(self.0.get())).set(users::new_email.eq(None::<String>)).execute(conn)?;
+        let _one = diesel::update(one(self.0.get())).set(users::new_email.eq(None::<String>)).execute(conn)?;
         Ok(())
     }
 
     /// Lets the account be used, or not. Tells whether that is new.
     pub fn set_disabled(&self, conn: &mut Connection, is_disabled: bool) -> Result<bool, Problem> {
-        let me = users::table.find(self.0.get());
+        let me = || one(self.0.get());
         let changed = if is_disabled {
-            let enabled = me.filter(users::disabled_at.is_null());
+            let enabled = me().filter(users::disabled_at.is_null());
             diesel::update(enabled).set(users::disabled_at.eq(Timestamp::now())).execute(conn)?
         } else {
-            let disabled = me.filter(users::disabled_at.is_not_null());
+            let disabled = me().filter(users::disabled_at.is_not_null());
             diesel::update(disabled).set(users::disabled_at.eq(None::<Timestamp>)).execute(conn)?
         };
         Ok(changed > 0)
     }
 
-    /// All accounts, by id.
+    /// All accounts, by id, without those that are deleted.
     pub fn list(conn: &mut Connection) -> Result<Vec<ListedRow>, Problem> {
         type Row = (i64, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);
         let live = sessions::revoked_at.is_null().and(sessions::expires_at.gt(Timestamp::now()));
@@ -222,7 +221,8 @@ impl Users {
         let sessions: HashMap<i64, i64> = counted.load::<(i64, i64)>(conn)?.into_iter().collect();
         let columns =
             (users::id, users::username, users::email, users::created_at, users::verified_at, users::disabled_at);
-        let rows: Vec<Row> = users::table.order(users::id).select(columns).load(conn)?;
+        let there = users::table.filter(users::deleted_at.is_null());
+        let rows: Vec<Row> = there.order(users::id).select(columns).load(conn)?;
         let list = rows.into_iter().map(|(id, username, email, created_at, verified_at, disabled_at)| {
             let sessions = sessions.get(&id).copied().unwrap_or_default();
             ListedRow { id, username, email, created_at, verified_at, disabled_at, sessions }

@@ -25,6 +25,7 @@ pub mod schema;
 pub mod sentence;
 pub mod smtp;
 pub mod source;
+pub mod touched;
 pub mod unwell;
 pub mod walk;
 mod watched;

@@ -10,9 +10,18 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_inst
 use super::Database;
 
 type Queries = Arc<Mutex<Vec<String>>>;
+type OnCommit = Arc<dyn Fn() + Send + Sync>;
+
+/// A database that is watched.
+#[derive(Clone, Default)]
+struct Watch {
+    queries: Queries,
+    /// What is done on the server's thread after each commit.
+    on_commit: Option<OnCommit>,
+}
 
 /// By a part of the database's address that no other has.
-static WATCHED: Mutex<BTreeMap<String, Queries>> = Mutex::new(BTreeMap::new());
+static WATCHED: Mutex<BTreeMap<String, Watch>> = Mutex::new(BTreeMap::new());
 
 /// The queries on one database.
 pub struct Recorder {
@@ -22,11 +31,21 @@ pub struct Recorder {
 impl Recorder {
     /// Begins to watch a database that no server has opened yet.
     pub fn on(database: &Database) -> Self {
+        Self::watch(database, None)
+    }
+
+    /// The same, and `on_commit` is called after each transaction of the server's that changed something, before its
+    /// callers are answered.
+    pub fn with(database: &Database, on_commit: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::watch(database, Some(Arc::new(on_commit)))
+    }
+
+    fn watch(database: &Database, on_commit: Option<OnCommit>) -> Self {
         set_default_instrumentation(listener).expect("nobody failed while setting it");
-        let queries = Queries::default();
+        let watch = Watch { queries: Queries::default(), on_commit };
         let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.insert(database.own_part_of_the_url(), Arc::clone(&queries));
-        Self { queries }
+        watched.insert(database.own_part_of_the_url(), watch.clone());
+        Self { queries: watch.queries }
     }
 
     /// How many queries it took to answer what was asked since the last time. The mail goes out by itself, and who it
@@ -63,11 +82,11 @@ fn is_of_a_new_connection(query: &str) -> bool {
 /// One for each connection of the process; it listens where somebody watches.
 #[expect(clippy::unnecessary_wraps, reason = "Diesel takes a function of this type")]
 fn listener() -> Option<Box<dyn Instrumentation>> {
-    let mut queries = None;
+    let mut watch = None;
     Some(Box::new(move |event: InstrumentationEvent<'_>| match event {
-        InstrumentationEvent::StartEstablishConnection { url, .. } => queries = watched(url),
+        InstrumentationEvent::StartEstablishConnection { url, .. } => watch = watched(url),
         InstrumentationEvent::StartQuery { query, .. } if is_the_servers() => {
-            if let Some(queries) = &queries {
+            if let Some(Watch { queries, .. }) = &watch {
                 let text = query.to_string();
                 let text = text.split(" -- binds: ").next().unwrap_or_default().to_owned();
                 if !is_of_a_new_connection(&text) {
@@ -75,13 +94,20 @@ fn listener() -> Option<Box<dyn Instrumentation>> {
                 }
             }
         }
+        InstrumentationEvent::FinishQuery { query, error: None, .. } if is_the_servers() => {
+            if let Some(Watch { on_commit: Some(on_commit), .. }) = &watch
+                && query.to_string().starts_with("COMMIT")
+            {
+                on_commit();
+            }
+        }
         _ => {}
     }))
 }
 
-fn watched(url: &str) -> Option<Queries> {
+fn watched(url: &str) -> Option<Watch> {
     let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-    url.split(['/', '?']).find_map(|part| watched.get(part).map(Arc::clone))
+    url.split(['/', '?']).find_map(|part| watched.get(part).cloned())
 }
 
 /// The tests' own connections are used by threads of other names.

@@ -1,0 +1,241 @@
+//! How many rows a book may have: a user's owners, dogs and tasks, and the keys that made them. To count a table at
+//! each create would cost more than the create, so a count is good for a while: for a part of the rows that there is
+//! still room for. Near the limit those who create in one book take turns, and each counts, so that one process is
+//! exact; of several on one database each may be as far beyond as it creates rows meanwhile, which is a few.
+
+use std::{
+    collections::HashMap,
+    str::FromStr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock},
+    time::timeout,
+};
+
+use crate::{
+    db::{Connection, Db},
+    dogs::Dogs,
+    idempotency::Answers,
+    owners::Owners,
+    problem::{Kind, Problem},
+    tasks::Tasks,
+    users::UserId,
+};
+
+/// How long a count is good for: others may write into the same book elsewhere.
+const COUNT_LIFE: Duration = Duration::from_secs(10);
+/// How long those who take turns wait.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A count is good for such a part of the rows that there is room for: as many processes may share a database.
+const SHARE: i64 = 16;
+/// Of a limit so much is kept back for those who take turns.
+const MARGIN: i64 = 100;
+/// How many counts are remembered. Those of whoever creates nothing just now may be forgotten at any time.
+const REMEMBERED: usize = 10_000;
+
+/// What a book has a limit on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shelf {
+    Owners,
+    Dogs,
+    Tasks,
+    /// Idempotency keys of the last day.
+    Keys,
+}
+
+impl Shelf {
+    /// How many rows a user has there, as far as `most`.
+    fn count(self, conn: &mut Connection, user: UserId, most: i64) -> Result<i64, Problem> {
+        match self {
+            Self::Owners => Owners::of(user).count_up_to(conn, most),
+            Self::Dogs => Dogs::of(user).count_up_to(conn, most),
+            Self::Tasks => Tasks::of(user).count_up_to(conn, most),
+            Self::Keys => Answers::of(user).count_up_to(conn, most),
+        }
+    }
+}
+
+/// The most rows of a kind; none, where there is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MostRows(Option<i64>);
+
+impl FromStr for MostRows {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        const MOST: i64 = 1_000_000_000;
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| is_plain && (1..=MOST).contains(number));
+        number.map(|number| Self(Some(number))).ok_or(())
+    }
+}
+
+/// There is no room for another row.
+#[derive(Clone, Copy, Debug)]
+pub struct Full {
+    shelf: Shelf,
+    most: i64,
+}
+
+impl From<Full> for Problem {
+    fn from(Full { shelf, most }: Full) -> Self {
+        let (kind, rows) = match shelf {
+            Shelf::Owners => (Kind::TooManyOwners, "owners"),
+            Shelf::Dogs => (Kind::TooManyDogs, "dogs"),
+            Shelf::Tasks => (Kind::TooManyTasks, "tasks"),
+            Shelf::Keys => {
+                let detail = format!(
+                    "An account has {most} idempotency keys at most, each for 24 hours, and yours has them. Send the \
+                     request without Idempotency-Key, or try later."
+                );
+                return Self::new(Kind::TooManyIdempotencyKeys).with_detail(detail);
+            }
+        };
+        Self::new(kind).with_detail(format!("A book has {most} {rows} at most, and yours has them. Delete one first."))
+    }
+}
+
+/// Room for one row, held until the row is there.
+#[must_use]
+pub enum Place {
+    /// There is no limit.
+    Anywhere,
+    /// One of those that a count is good for.
+    Counted { _held: OwnedRwLockReadGuard<()> },
+    /// Counted while nobody else creates.
+    Alone { _held: OwnedRwLockWriteGuard<()> },
+}
+
+/// What is known of one user's rows of one kind.
+#[derive(Default)]
+struct Count {
+    /// Held by those who create on the last count, and alone by whoever counts.
+    turn: Arc<RwLock<()>>,
+    granted: Mutex<Granted>,
+}
+
+/// How many rows may be created without another count, and until when.
+#[derive(Default)]
+struct Granted {
+    left: i64,
+    until: Option<Instant>,
+}
+
+impl Count {
+    /// Takes one of those that the last count is good for.
+    fn take(&self) -> bool {
+        let mut granted = lock(&self.granted);
+        let is_good = granted.left > 0 && granted.until.is_some_and(|until| Instant::now() < until);
+        if is_good {
+            granted.left -= 1;
+        }
+        is_good
+    }
+
+    /// Lets as many be created as are safe where there is room for so many.
+    fn grant(&self, room: i64, most: i64) {
+        let left = (room - most / MARGIN) / SHARE;
+        *lock(&self.granted) = Granted { left, until: Some(Instant::now() + COUNT_LIFE) };
+    }
+}
+
+/// The limits of all books, and what was counted lately.
+pub struct Book {
+    owners: MostRows,
+    dogs: MostRows,
+    tasks: MostRows,
+    counts: Mutex<HashMap<(i64, Shelf), Arc<Count>>>,
+}
+
+impl Book {
+    #[must_use]
+    pub fn new(owners: MostRows, dogs: MostRows, tasks: MostRows) -> Self {
+        Self { owners, dogs, tasks, counts: Mutex::default() }
+    }
+
+    /// Finds room for another row of a user's, to be held until the row is there.
+    ///
+    /// # Errors
+    /// [`Full`]; those of the database; `overloaded`, when the user's own creates take too long.
+    pub async fn place(&self, db: &Db, user: UserId, shelf: Shelf) -> Result<Result<Place, Full>, Problem> {
+        let Some(most) = self.most(shelf) else { return Ok(Ok(Place::Anywhere)) };
+        let count = self.count_of(user, shelf);
+        let overloaded = |_| Problem::new(Kind::Overloaded);
+        let held = match Arc::clone(&count.turn).try_read_owned() {
+            Ok(held) => held,
+            Err(_) => timeout(PATIENCE, Arc::clone(&count.turn).read_owned()).await.map_err(overloaded)?,
+        };
+        if count.take() {
+            return Ok(Ok(Place::Counted { _held: held }));
+        }
+        drop(held);
+        let alone = timeout(PATIENCE, Arc::clone(&count.turn).write_owned()).await.map_err(overloaded)?;
+        // Somebody else may have counted meanwhile.
+        if count.take() {
+            return Ok(Ok(Place::Counted { _held: alone.downgrade() }));
+        }
+        let rows = db.read(move |conn| shelf.count(conn, user, most)).await?;
+        if rows >= most {
+            return Ok(Err(Full { shelf, most }));
+        }
+        count.grant(most - rows, most);
+        Ok(Ok(if count.take() { Place::Counted { _held: alone.downgrade() } } else { Place::Alone { _held: alone } }))
+    }
+
+    /// As many keys as there may be rows that they made.
+    fn most(&self, shelf: Shelf) -> Option<i64> {
+        match shelf {
+            Shelf::Owners => self.owners.0,
+            Shelf::Dogs => self.dogs.0,
+            Shelf::Tasks => self.tasks.0,
+            Shelf::Keys => Some(self.owners.0? + self.dogs.0? + self.tasks.0?),
+        }
+    }
+
+    fn count_of(&self, user: UserId, shelf: Shelf) -> Arc<Count> {
+        let mut counts = lock(&self.counts);
+        if counts.len() >= REMEMBERED && !counts.contains_key(&(user.get(), shelf)) {
+            counts.retain(|_, count| Arc::strong_count(count) > 1 || Arc::strong_count(&count.turn) > 1);
+        }
+        Arc::clone(counts.entry((user.get(), shelf)).or_default())
+    }
+}
+
+/// No code panics while it holds these locks, so a poisoned one is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Count, MostRows};
+
+    #[test]
+    fn a_limit_is_a_whole_number_from_one_or_off() {
+        assert_eq!("10000".parse(), Ok(MostRows(Some(10_000))));
+        assert_eq!("off".parse(), Ok(MostRows(None)));
+        for wrong in ["", "0", "-1", "+1", "1.5", "1e3", "OFF", "none", "1000000001", "99999999999999999999"] {
+            assert_eq!(wrong.parse::<MostRows>(), Err(()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_good_for_a_part_of_the_room_and_near_the_limit_for_nothing() {
+        let taken = |room, most| {
+            let count = Count::default();
+            count.grant(room, most);
+            (0..most).take_while(|_| count.take()).count()
+        };
+        assert_eq!(taken(10_000, 10_000), 618);
+        assert_eq!(taken(1_700, 10_000), 100);
+        assert_eq!(taken(115, 10_000), 0);
+        assert_eq!(taken(5, 5), 0);
+        assert!((1..10_000).all(|room| 16 * taken(room, 10_000) <= usize::try_from(room).unwrap_or(0)));
+    }
+}
