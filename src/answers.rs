@@ -88,7 +88,9 @@ pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
         return Ok(finish(request.error_response(problem), &asked));
     }
     let is_safe = request.method().is_safe();
-    let answered = answer(request, next, asked);
+    // Until the gate knows the user, what a request has to wait for waits in its address's turn.
+    let flow = Limits::of(request.request())?.proxies.source(request.request()).flow();
+    let answered = flow.scope(answer(request, next, asked));
     if is_safe {
         return answered.await;
     }

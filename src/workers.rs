@@ -1,8 +1,10 @@
 //! Workers: threads that each own their state (a database connection, the memory of a hash) and take
-//! jobs from one bounded queue. What the state is and how a group of jobs is run, `db` and `auth::password` say.
+//! jobs from one bounded queue, in which the callers take turns (`queue`). What the state is and how a group of jobs is
+//! run, `db` and `auth::password` say.
+
+mod queue;
 
 use std::{
-    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle, Thread},
@@ -11,6 +13,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
+pub use self::queue::{FairQueue, Flow};
 use crate::problem::{Kind, Problem};
 
 /// How many threads and jobs there may be, and how long a caller waits.
@@ -18,7 +21,7 @@ use crate::problem::{Kind, Problem};
 pub struct Limits {
     /// Threads, each with a state of its own.
     pub threads: usize,
-    /// Jobs that may wait; one more is refused at once.
+    /// Jobs that may wait; one more is refused at once, and of one caller's fewer may.
     pub queue: usize,
     /// The most jobs that a thread takes out of the queue at a time.
     pub group: usize,
@@ -55,7 +58,7 @@ pub type Group<S> = Vec<Box<dyn Job<S>>>;
 
 /// The jobs that wait, and who waits for jobs.
 struct Waiting<S> {
-    jobs: VecDeque<Box<dyn Job<S>>>,
+    jobs: FairQueue<Box<dyn Job<S>>>,
     /// The threads that sleep. The last to fall asleep is woken first: its memory is warm, and requests that
     /// come one by one all find the same thread, so that none of them is told from another by its thread.
     idle: Vec<Thread>,
@@ -85,8 +88,8 @@ impl<S: 'static> Workers<S> {
         M: Fn() -> Result<S, Problem> + Clone + Send + 'static,
         R: Fn(&mut S, Group<S>) -> bool + Clone + Send + 'static,
     {
-        let queue =
-            Arc::new(Queue { waiting: Mutex::new(Waiting { jobs: VecDeque::new(), idle: Vec::new(), closed: false }) });
+        let waiting = Waiting { jobs: FairQueue::new(limits.queue), idle: Vec::new(), closed: false };
+        let queue = Arc::new(Queue { waiting: Mutex::new(waiting) });
         let threads = (0..limits.threads)
             .map(|_| {
                 let (queue, make, run_group) = (Arc::clone(&queue), make.clone(), run_group.clone());
@@ -97,18 +100,18 @@ impl<S: 'static> Workers<S> {
         Ok(Self { queue, threads: Mutex::new(threads), limits })
     }
 
-    /// Runs `job` on a worker and waits for its answer.
+    /// Runs `job` on a worker, in the turn of the [`Flow`] that asks, and waits for its answer.
     ///
     /// # Errors
-    /// What the job returns; `overloaded` when the queue is full or the answer is late; `internal-error`
-    /// when the job panicked.
+    /// What the job returns; `overloaded` when the queue is full or the answer is late; `too-many-requests` when too
+    /// many of the flow's own jobs wait; `internal-error` when the job panicked.
     pub async fn run<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: FnMut(&mut S) -> Result<T, Problem> + Send + 'static,
     {
         let (sender, answer) = oneshot::channel();
-        self.queue.put(Box::new(Call { job, result: None, sender }), self.limits.queue)?;
+        self.queue.put(Box::new(Call { job, result: None, sender }))?;
         match tokio::time::timeout(self.limits.patience, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Problem::internal("a worker ended without an answer")),
@@ -158,12 +161,12 @@ impl<S> Drop for Workers<S> {
 }
 
 impl<S> Queue<S> {
-    fn put(&self, job: Box<dyn Job<S>>, capacity: usize) -> Result<(), Problem> {
+    fn put(&self, job: Box<dyn Job<S>>) -> Result<(), Problem> {
         let mut waiting = lock(&self.waiting);
-        if waiting.closed || waiting.jobs.len() >= capacity {
+        if waiting.closed {
             return Err(Problem::new(Kind::Overloaded));
         }
-        waiting.jobs.push_back(job);
+        waiting.jobs.push(Flow::current(), job)?;
         // A wake-up is a system call; a thread that is busy looks into the queue by itself.
         let sleeper = waiting.idle.pop();
         drop(waiting);
@@ -180,7 +183,9 @@ impl<S> Queue<S> {
         loop {
             if !waiting.jobs.is_empty() {
                 let count = waiting.jobs.len().min(most);
-                return Some(waiting.jobs.drain(..count).collect());
+                let mut group = Vec::with_capacity(count);
+                group.extend(std::iter::from_fn(|| waiting.jobs.pop()).take(count));
+                return Some(group);
             }
             if waiting.closed {
                 return None;
@@ -270,9 +275,14 @@ pub fn one_by_one<S>(state: &mut S, group: Group<S>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, time::Duration};
+    use std::{
+        sync::{Arc, Mutex, mpsc},
+        time::Duration,
+    };
 
-    use super::{Limits, Workers, one_by_one};
+    use futures_util::future::{join_all, join3};
+
+    use super::{Flow, Limits, Workers, lock, one_by_one};
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -296,5 +306,30 @@ mod tests {
             given_up.recv_timeout(PATIENCE).expect("it is given up");
             system.block_on(workers.run(|_: &mut State| Ok(()))).expect("another is there");
         }
+    }
+
+    #[test]
+    fn a_callers_only_job_does_not_wait_for_all_of_anothers() {
+        let limits = Limits { threads: 1, queue: 100, group: 1, patience: PATIENCE, rest: None };
+        let workers = Workers::start("tested", limits, || Ok(()), one_by_one).expect("a thread");
+        let (begin, begun) = mpsc::channel();
+        let ran = Arc::new(Mutex::new(Vec::new()));
+        let job = |flow: Flow| {
+            let ran = Arc::clone(&ran);
+            let job = move |(): &mut ()| {
+                lock(&ran).push(flow);
+                Ok(())
+            };
+            Box::pin(flow.scope(workers.run(job)))
+        };
+        // The thread is kept busy until all of them wait.
+        let busy = workers.run(move |(): &mut ()| begun.recv_timeout(PATIENCE).map_err(super::Problem::internal));
+        let (alice, bob) = (Flow::User(1), Flow::User(2));
+        let jobs = join_all([alice, alice, alice, bob, alice].map(job));
+        let release = async { begin.send(()).map_err(super::Problem::internal) };
+        let system = actix_web::rt::System::new();
+        let (busy, jobs, released) = system.block_on(async { join3(busy, jobs, release).await });
+        assert!(busy.is_ok() && released.is_ok() && jobs.iter().all(Result::is_ok));
+        assert_eq!(*lock(&ran), [alice, bob, alice, alice, alice]);
     }
 }

@@ -2,7 +2,7 @@
 //! The counters are in `lock` and `repo`, the hashing in `hasher`.
 
 use super::{
-    hasher::Hasher,
+    hasher::{Hasher, Verdict},
     lock::{FailureKey, Lock},
     password::{Password, PasswordHash, RightPassword, WrongPassword},
     repo::Failures,
@@ -22,7 +22,7 @@ impl Attempt {
     /// answer clears the counter in the transaction that it leads to.
     ///
     /// # Errors
-    /// `too-many-attempts`; `overloaded`.
+    /// `too-many-attempts`; `too-many-requests`; `overloaded`.
     pub async fn check(
         self,
         db: &Db,
@@ -34,12 +34,20 @@ impl Attempt {
         let turn = hasher.turn().await?;
         db.write(move |conn| Failures::of(failures).begin(conn)).await?.map_err(|lock| self.refused(lock))?;
         let verdict = hasher.verify(&turn, password, stored).await;
-        match &verdict {
-            Ok(Ok(RightPassword { .. })) => {}
-            Ok(Err(WrongPassword)) => db.write(move |conn| Failures::of(failures).fail(conn)).await?,
-            Err(_) => db.write(move |conn| Failures::of(failures).take_back(conn)).await?,
+        match verdict {
+            Ok(Verdict { result: Ok(right), .. }) => Ok(Ok(right)),
+            Ok(Verdict { result: Err(wrong), tell_at }) => {
+                db.write(move |conn| Failures::of(failures).fail(conn)).await?;
+                // Others need not wait for the moment when this may be told.
+                drop(turn);
+                tokio::time::sleep_until(tell_at.into()).await;
+                Ok(Err(wrong))
+            }
+            Err(problem) => {
+                db.write(move |conn| Failures::of(failures).take_back(conn)).await?;
+                Err(problem)
+            }
         }
-        verdict
     }
 
     /// What somebody is told who has to wait.

@@ -22,6 +22,7 @@ use crate::{
     problem::{Kind, Problem},
     sessions::{self, SessionId},
     users::UserId,
+    workers::Flow,
 };
 
 /// How long after a login one may do what a stolen token must not: change the address, delete the account.
@@ -71,7 +72,7 @@ pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
     match admit(request.request()).await {
         Ok(me) => {
             let _nobody = request.extensions_mut().insert(me);
-            next.call(request).await
+            flow(me.id).scope(next.call(request)).await
         }
         Err(problem) => Ok(request.error_response(problem)),
     }
@@ -81,9 +82,16 @@ async fn admit(request: &HttpRequest) -> Result<CurrentUser, Problem> {
     let bearer = bearer(request)?;
     let db = request.app_data::<Data<Db>>().ok_or_else(|| Problem::internal("no database in the app"))?;
     let near = request.app_data::<Near>().ok_or_else(|| Problem::internal("no connection in the app"))?;
-    let me = db.glance(near, move |conn| sessions::current_user(conn, bearer)).await?;
+    // The token is genuine, so its user waits for this, and not everybody behind one address.
+    let me = flow(bearer.user).scope(db.glance(near, move |conn| sessions::current_user(conn, bearer))).await?;
     Limits::of(request)?.user.count(request, me.id.get())?;
     Ok(me)
+}
+
+/// The flow of a user's jobs.
+#[must_use]
+pub fn flow(user: UserId) -> Flow {
+    Flow::User(user.get())
 }
 
 /// Looks again, for a request that was let in some time ago: its session may have ended while its body was on its

@@ -1,13 +1,17 @@
 //! The threads that hash passwords: as many as there are cores, each with memory that it keeps, behind a queue that
 //! has an end. What they compute is in `password`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::password::{self, AcceptedPassword, Memory, Password, PasswordHash, RightPassword, WrongPassword};
+use super::{
+    password::{self, AcceptedPassword, Memory, Password, PasswordHash, RightPassword, WrongPassword},
+    turns::{Turn, Turns},
+};
 use crate::{
-    problem::{Kind, Problem},
+    problem::Problem,
     workers::{Limits, Workers, one_by_one},
 };
 
@@ -29,16 +33,20 @@ pub struct Hasher {
     judge: Workers<()>,
     /// Verified against when there is no such user, so that nobody can tell by the time.
     decoy: Arc<PasswordHash>,
+    /// Wrong passwords are told after a multiple of this: twice what the decoy took. A stored hash may have other
+    /// parameters than the decoy, and takes another time.
+    step: Duration,
     min_length: usize,
     /// Who may check a password now: twice as many as there are threads, so that none of them waits for a database.
-    turns: Arc<Semaphore>,
-    /// Who may wait for a turn.
-    queue: Semaphore,
+    turns: Turns,
 }
 
-/// The right to check one password, while it lasts.
-#[must_use]
-pub struct Turn(#[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit);
+/// What became of a password that was presented.
+pub struct Verdict {
+    pub result: Result<RightPassword, WrongPassword>,
+    /// When a wrong one may be told.
+    pub tell_at: Instant,
+}
 
 impl Hasher {
     /// Starts `threads` of them; one for each core is right, since hashing does nothing but compute.
@@ -52,21 +60,19 @@ impl Hasher {
         let workers = Workers::start("hasher", limits, make, one_by_one).map_err(Problem::internal)?;
         let limits = Limits { threads: 1, queue: JUDGE_QUEUE, group: 1, patience: PATIENCE, rest: None };
         let judge = Workers::start("judge", limits, || Ok(()), one_by_one).map_err(Problem::internal)?;
-        let decoy = password::hash_decoy(&mut Memory::default())?;
-        let turns = Arc::new(Semaphore::new(2 * threads));
-        Ok(Self { workers, judge, decoy: Arc::new(decoy), min_length, turns, queue: Semaphore::new(queue) })
+        let began = Instant::now();
+        let decoy = Arc::new(password::hash_decoy(&mut Memory::default())?);
+        let step = 2 * began.elapsed();
+        Ok(Self { workers, judge, decoy, step, min_length, turns: Turns::new(2 * threads, queue) })
     }
 
     /// Waits for a turn to check a password. Few checks are under way at any time, however many wait, so a try can be
     /// counted just before it is made.
     ///
     /// # Errors
-    /// `overloaded`, when too many wait or it takes too long.
+    /// `overloaded`, when too many wait or it takes too long; `too-many-requests`, when too many of one caller's wait.
     pub async fn turn(&self) -> Result<Turn, Problem> {
-        let overloaded = || Problem::new(Kind::Overloaded);
-        let _place = self.queue.try_acquire().map_err(|_| overloaded())?;
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
-        turn.map_err(|_| overloaded())?.map(Turn).map_err(Problem::internal)
+        self.turns.take(PATIENCE).await
     }
 
     /// Judges a new password: whether it is long enough, and hard to guess for somebody who knows `context` (the
@@ -82,8 +88,8 @@ impl Hasher {
     ) -> Result<AcceptedPassword, Problem> {
         let least = self.min_length;
         let judge =
-            move |_: &mut Memory| AcceptedPassword::judge(&password, least, &context).map_err(|fault| fault.at(field));
-        self.workers.run(judge).await
+            move |(): &mut ()| AcceptedPassword::judge(&password, least, &context).map_err(|fault| fault.at(field));
+        self.judge.run(judge).await
     }
 
     /// Hashes a new password.
@@ -98,16 +104,13 @@ impl Hasher {
     ///
     /// # Errors
     /// `overloaded`; `internal-error` when what is stored is no hash.
-    pub async fn verify(
-        &self,
-        _: &Turn,
-        password: Password,
-        stored: Option<PasswordHash>,
-    ) -> Result<Result<RightPassword, WrongPassword>, Problem> {
-        let decoy = Arc::clone(&self.decoy);
+    pub async fn verify(&self, _: &Turn, password: Password, stored: Option<PasswordHash>) -> Result<Verdict, Problem> {
+        let (decoy, step) = (Arc::clone(&self.decoy), self.step);
         let verify = move |memory: &mut Memory| {
+            let began = Instant::now();
             let verdict = password::verify(&password, stored.as_ref().unwrap_or(&decoy), memory)?;
-            Ok(if stored.is_some() { verdict } else { Err(WrongPassword) })
+            let result = if stored.is_some() { verdict } else { Err(WrongPassword) };
+            Ok(Verdict { result, tell_at: began + up_to_a_step(began.elapsed(), step) })
         };
         self.workers.run(verify).await
     }
@@ -128,5 +131,28 @@ impl Hasher {
         mut job: impl FnMut() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         self.workers.run(move |_: &mut Memory| job()).await
+    }
+}
+
+/// The next multiple of `step`.
+fn up_to_a_step(took: Duration, step: Duration) -> Duration {
+    let steps = took.as_nanos().div_ceil(step.as_nanos().max(1));
+    step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::up_to_a_step;
+
+    #[test]
+    fn what_takes_up_to_twice_as_long_as_the_decoy_is_told_when_the_decoy_is() {
+        let decoy = Duration::from_micros(14_300);
+        let told = |took| up_to_a_step(took, 2 * decoy);
+        for took in [Duration::from_micros(90), decoy * 2 / 3, decoy * 7 / 6, decoy * 2] {
+            assert_eq!(told(took), told(decoy), "{took:?}");
+        }
+        assert_eq!(told(decoy * 2 + Duration::from_nanos(1)), 4 * decoy);
     }
 }

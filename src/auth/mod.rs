@@ -23,6 +23,7 @@ mod repo;
 pub mod signer;
 mod strength;
 pub mod token;
+mod turns;
 mod wire;
 
 pub use gate::CurrentUser;

@@ -12,6 +12,8 @@ use actix_web::{
 };
 use ipnet::IpNet;
 
+use crate::workers::Flow;
+
 /// An IPv4 address, or an IPv6 network of 64 bits: what one customer of a provider has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Source([u8; 16]);
@@ -20,6 +22,12 @@ impl Source {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The flow of the jobs of requests that come from here.
+    #[must_use]
+    pub fn flow(&self) -> Flow {
+        Flow::Address(self.0)
     }
 
     fn of(address: IpAddr) -> Self {

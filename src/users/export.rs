@@ -21,6 +21,7 @@ use crate::{
     sessions::{SessionOut, Sessions},
     tasks::{TaskOut, Tasks},
     wire::{Asked, List},
+    workers::Flow,
 };
 
 /// What there is one of.
@@ -77,12 +78,14 @@ pub async fn export(db: Data<Db>, me: UserId) -> Result<impl Stream<Item = Resul
     let mut head = serde_json::to_string(&head).map_err(Problem::internal)?;
     // The object goes on.
     let _brace = head.pop();
+    // The rest is read while it is sent, when the request has been answered.
+    let flow = Flow::current();
     let start = Place { section: Section::Owners, after: None };
     let rest = try_unfold(Some(start), move |place| {
         let db = Data::clone(&db);
         async move {
             let Some(place) = place else { return Ok(None) };
-            let (text, next) = read_piece(&db, me, place).await.inspect_err(|problem| {
+            let (text, next) = flow.scope(read_piece(&db, me, place)).await.inspect_err(|problem| {
                 tracing::warn!(user_id = me.get(), cause = problem.cause_in_words(), "an export broke off");
             })?;
             Ok(Some((Bytes::from(text), next)))
