@@ -17,7 +17,7 @@ use actix_web::{
 use crate::{
     auth::{self, gate::gate},
     co_owners, dogs,
-    limits::count_by_ip,
+    limits::{NEW_PASSWORD, count_by_ip, weigh},
     owners,
     problem::{Kind, Problem},
     profiles, public, sessions, system, tasks, users,
@@ -48,10 +48,10 @@ fn table() -> Vec<Area> {
             at(&[""], vec![
                 get(users::handlers::show),
                 patch(users::handlers::update),
-                delete(users::handlers::delete),
+                delete(users::handlers::delete).weighing(50),
             ]),
-            at(&["/export"], vec![get(users::handlers::show_export)]),
-            at(&["/password"], vec![put(auth::handlers::replace_password)]),
+            at(&["/export"], vec![get(users::handlers::show_export).weighing(50)]),
+            at(&["/password"], vec![put(auth::handlers::replace_password).weighing(NEW_PASSWORD)]),
             at(&["/profile"], vec![
                 get(profiles::handlers::show),
                 put(profiles::handlers::replace),
@@ -218,12 +218,20 @@ struct Verb {
     handled: Box<dyn Fn() -> Route>,
     queried: bool,
     counted: bool,
+    weight: u32,
 }
 
 impl Verb {
     /// Counts against the quota of the address that it comes from, since it needs no login.
     fn counted(mut self) -> Self {
         self.counted = true;
+        self
+    }
+
+    /// Takes so many units of the quota, where others take one: it is that much more work. What depends on the query is
+    /// weighed where that is read.
+    fn weighing(mut self, weight: u32) -> Self {
+        self.weight = weight;
         self
     }
 
@@ -235,6 +243,9 @@ impl Verb {
 
     fn route(&self) -> Route {
         let route = (self.handled)();
+        let more = self.weight.saturating_sub(1);
+        let route =
+            if more == 0 { route } else { route.wrap(from_fn(move |request, next| weigh(more, request, next))) };
         let route = if self.queried { route } else { route.wrap(from_fn(refuse_any_query)) };
         if self.counted { route.wrap(from_fn(count_by_ip)) } else { route }
     }
@@ -249,7 +260,7 @@ macro_rules! verbs {
             F::Output: actix_web::Responder + 'static,
         {
             let handled = Box::new(move || web::route().guard($guard).to(handler.clone()));
-            Verb { method: Method::$method, handled, queried: false, counted: false }
+            Verb { method: Method::$method, handled, queried: false, counted: false, weight: 1 }
         }
     )*};
 }

@@ -38,7 +38,7 @@ impl Issuer {
     /// # Errors
     /// `internal-error`, when the system gives no random numbers.
     pub fn answer(&self, session: &LiveSession, user: UserOut, delivery: Delivery) -> Result<HttpResponse, Problem> {
-        let refresh_token = refresh::token_of(&self.keys.refreshes, session);
+        let refresh_token = refresh::token_of(&self.keys.refreshes, session)?;
         let mut answer = HttpResponse::Ok();
         if delivery == Delivery::Cookie {
             let seconds = session.expires_at.since(Timestamp::now()).as_secs().max(1);

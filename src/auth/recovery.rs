@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     db::{Connection, Db},
-    limits::Limits,
+    limits::{Limits, NEW_PASSWORD},
     mail::{Letter, Mails, Post},
     problem::{Kind, Problem},
     sessions::Sessions,
@@ -48,9 +48,11 @@ pub async fn reset_password(
 ) -> Result<HttpResponse, Problem> {
     let ResetIn { token, password } = body.0;
     let (account, _) = account_of(&token, &[Purpose::Reset], &keys, &db).await?;
+    let limits = Limits::of(&request)?;
+    let (user_id, source) = (account.id, limits.proxies.source(&request));
+    limits.user.weigh(&request, user_id, NEW_PASSWORD)?;
     let context = vec![account.username.clone(), account.email.clone()];
     let new = hasher.hash(hasher.judge(password, context, "password").await?).await?;
-    let (user_id, source) = (account.id, Limits::of(&request)?.proxies.source(&request));
     db.write(move |conn| reset(conn, &account, &new, &keys)).await?;
     post.wake();
     tracing::info!(target: "kennel::security", user_id, %source, "password_reset");

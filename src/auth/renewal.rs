@@ -4,9 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, http::header::SET_COOKIE, web::Data};
 
 use super::{
     cookie::{self, Delivery},
-    gate::presented_token,
+    gate::{flow, presented_token},
     issuer::Issuer,
-    refresh::{Presented, Standing},
+    refresh::{Maker, Presented, Standing},
     token::Bearer,
     wire::{MessageOut, RefreshIn},
 };
@@ -18,6 +18,7 @@ use crate::{
     sessions::{LiveSession, Sessions, find_live},
     users::{UserRow, Users},
     wire::Optional,
+    workers::Flow,
 };
 
 /// How many cookies of our name are tried: a page of a sibling domain may have set one, too, and comes first.
@@ -35,32 +36,40 @@ pub async fn refresh(
         Some(token) => (vec![token], Delivery::Body),
         None => (tokens_of_cookies(&request, &cors)?, Delivery::Cookie),
     };
+    let mut is_counted = false;
     for token in tokens.iter().filter_map(|token| Presented::parse(token)) {
-        if let Some((session, user)) = renew(&request, &token, &issuer, &db).await? {
+        let flow = flow_of(&token, &request, &issuer)?;
+        match flow {
+            Flow::User(user) => Limits::of(&request)?.refresh.count(&request, user)?,
+            _ => is_counted = true,
+        }
+        if let Some((session, user)) = flow.scope(renew(&token, &issuer, &db)).await? {
             return issuer.answer(&session, user.into(), delivery);
         }
     }
     // Whoever guesses has no name, but an address.
-    Limits::of(&request)?.count_anonymous(&request)?;
+    if !is_counted {
+        Limits::of(&request)?.count_anonymous(&request)?;
+    }
     Err(Problem::new(Kind::InvalidRefreshToken))
 }
 
+/// In whose turn a token is looked up: its user's; or, where it does not tell that this service has made it, that of the
+/// address, which is counted before.
+fn flow_of(token: &Presented, request: &HttpRequest, issuer: &Issuer) -> Result<Flow, Problem> {
+    match token.maker(&issuer.keys.refreshes) {
+        Maker::Service(user) => Ok(flow(user)),
+        Maker::Unknown => Limits::of(request)?.count_anonymous(request).map(|()| Flow::current()),
+    }
+}
+
 /// The session that a token renews, and its user; none if it is good for nothing.
-async fn renew(
-    request: &HttpRequest,
-    token: &Presented,
-    issuer: &Issuer,
-    db: &Db,
-) -> Result<Option<(LiveSession, UserRow)>, Problem> {
-    let (lives, mut is_counted) = (issuer.lives, false);
+async fn renew(token: &Presented, issuer: &Issuer, db: &Db) -> Result<Option<(LiveSession, UserRow)>, Problem> {
+    let lives = issuer.lives;
     // Whoever loses the race for the rotation looks again, and finds the winner's.
     loop {
         let Some((session, user)) = genuine(token, issuer, db).await? else { return Ok(None) };
         let Bearer { user: user_id, session: session_id, .. } = session.bearer()?;
-        if !is_counted {
-            Limits::of(request)?.refresh.count(request, user_id.get())?;
-            is_counted = true;
-        }
         match token.standing(&session, Timestamp::now()) {
             Standing::JustRotated => return Ok(Some((session, user))),
             Standing::Unborn => return Ok(None),
@@ -120,7 +129,8 @@ pub async fn logout(
         end(bearer, &db).await?;
     }
     for token in tokens.iter().filter_map(|token| Presented::parse(token)) {
-        if let Some((session, _)) = genuine(&token, &issuer, &db).await? {
+        let flow = flow_of(&token, &request, &issuer)?;
+        if let Some((session, _)) = flow.scope(genuine(&token, &issuer, &db)).await? {
             end(session.bearer()?, &db).await?;
         }
     }

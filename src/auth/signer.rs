@@ -1,6 +1,6 @@
 //! Signatures that nobody but this service can make, for tokens of its own kinds (HMAC-SHA256, RFC 2104).
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
 
 /// Bytes of a signature.
 pub const SIGNATURE: usize = 32;
@@ -29,6 +29,17 @@ impl Signer {
     pub fn verify(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
         let message = message(parts);
         self.keys().any(|key| hmac::verify(key, &message, signature).is_ok())
+    }
+
+    /// Whether `beginning` is that of a signature of `parts`; of how many bytes it is, tells how much it is worth.
+    #[must_use]
+    pub fn verify_beginning(&self, parts: &[&[u8]], beginning: &[u8]) -> bool {
+        let message = message(parts);
+        self.keys().any(|key| {
+            let tag = hmac::sign(key, &message);
+            let same = tag.as_ref().get(..beginning.len()).map(|same| verify_slices_are_equal(same, beginning));
+            same.is_some_and(|same| same.is_ok()) && !beginning.is_empty()
+        })
     }
 
     /// What `parts` are known by, under every key, the newest first.
@@ -69,6 +80,10 @@ mod tests {
         assert!(!signer.verify(&[b"a", b"bc"], &signature));
         assert!(!signer.verify(&[b"abc"], &signature));
         assert!(!signer.verify(&[b"ab", b"c"], &signature[..16]));
+        assert!(signer.verify_beginning(&[b"ab", b"c"], &signature[..12]));
+        assert!(!signer.verify_beginning(&[b"ab", b"c"], &signature[1..13]));
+        assert!(!signer.verify_beginning(&[b"ab", b"c"], &[]));
+        assert!(!signer.verify_beginning(&[b"ab", b"c"], &[signature.as_slice(), &[0]].concat()));
     }
 
     #[test]

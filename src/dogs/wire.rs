@@ -14,7 +14,8 @@ use crate::{
     idempotency::New,
     owners::{NO_SUCH_OWNER, OwnerId, OwnerOut, Owners},
     wire::{
-        Changes, Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, date, day, text::name,
+        Changes, Fields, FromBody, FromQuery, List, MANY_ROWS, Patch, Query, Reference, Search, Single, date, day,
+        text::name,
     },
 };
 
@@ -108,6 +109,7 @@ impl Expand {
 impl FromQuery for Expand {
     fn from_query(query: &mut Query<'_>) -> Self {
         let parts = query.some_of("expand", &[("owner", "owner"), ("co_owners", "co_owners")]).unwrap_or_default();
+        query.add_weight(if parts.is_empty() { 0 } else { MANY_ROWS });
         Self { owner: parts.contains(&"owner"), co_owners: parts.contains(&"co_owners") }
     }
 }

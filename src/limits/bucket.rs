@@ -4,6 +4,7 @@
 use std::{
     fmt,
     hash::Hash,
+    num::NonZeroU32,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -55,6 +56,8 @@ struct Limited<K: Caller> {
 pub struct Counted {
     name: &'static str,
     policy: HeaderValue,
+    /// What the request has taken of it.
+    taken: u32,
     left: u32,
     /// Seconds until all of it is there again.
     whole_in: u64,
@@ -84,8 +87,20 @@ impl<K: Caller> Bucket<K> {
     /// # Errors
     /// `too-many-requests`.
     pub fn count(&self, request: &HttpRequest, caller: K) -> Result<(), Problem> {
+        self.weigh(request, caller, 1)
+    }
+
+    /// Counts work of so many units, beside what the request has taken already. All in all it takes no more than the
+    /// whole quota, however small that is, so that what is heavy can be asked for at all.
+    ///
+    /// # Errors
+    /// `too-many-requests`; then no unit is taken.
+    pub fn weigh(&self, request: &HttpRequest, caller: K, units: u32) -> Result<(), Problem> {
         let Some(limited) = &self.0 else { return Ok(()) };
-        let (counted, wait) = limited.take(caller);
+        let taken = limited.taken(request);
+        let units = units.min(limited.burst.saturating_sub(taken));
+        let Some(units) = NonZeroU32::new(units) else { return Ok(()) };
+        let (counted, wait) = limited.take(caller, units, taken);
         let _before = request.extensions_mut().insert(counted);
         let Some(wait) = wait else { return Ok(()) };
         tracing::info!(target: "kennel::security", quota = limited.name, %caller, "rate_limited");
@@ -105,23 +120,39 @@ impl<K: Caller> Bucket<K> {
 }
 
 impl<K: Caller> Limited<K> {
-    /// Takes one, and tells what is left, or how long to wait for it.
-    fn take(&self, caller: K) -> (Counted, Option<Duration>) {
+    /// What a request has taken already.
+    fn taken(&self, request: &HttpRequest) -> u32 {
+        let extensions = request.extensions();
+        let counted = extensions.get::<Counted>().filter(|counted| counted.name == self.name);
+        counted.map_or(0, |counted| counted.taken)
+    }
+
+    /// Takes so many units beside those that were taken already, and tells what is left, or how long to wait for all of
+    /// them.
+    fn take(&self, caller: K, units: NonZeroU32, taken: u32) -> (Counted, Option<Duration>) {
         let caller = if self.is_full.load(Ordering::Relaxed) { K::default() } else { caller };
-        let (left, wait) = match self.limiter.check_key(&caller) {
-            Ok(state) => (state.remaining_burst_capacity(), None),
-            Err(refusal) => (0, Some(refusal.wait_time_from(self.clock.now()))),
+        let unit = self.period / self.burst;
+        let (taken, left, wait) = match self.limiter.check_key_n(&caller, units) {
+            Ok(Ok(state)) => (taken + units.get(), state.remaining_burst_capacity(), None),
+            Ok(Err(refusal)) => {
+                let wait = refusal.wait_time_from(self.clock.now());
+                let missing = wait.as_nanos().div_ceil(unit.as_nanos().max(1));
+                let missing = u32::try_from(missing).unwrap_or(u32::MAX).max(1);
+                // Who comes again takes those once more that this request has taken in vain.
+                (taken, units.get().saturating_sub(missing), Some(wait + unit * taken))
+            }
+            // More than the whole quota, which nobody asks for.
+            Err(_) => (taken, 0, Some(self.period)),
         };
-        let missing = self.burst.saturating_sub(left);
-        let whole_in = seconds(self.period / self.burst * missing);
-        (Counted { name: self.name, policy: self.policy.clone(), left, whole_in }, wait)
+        let whole_in = seconds(unit * self.burst.saturating_sub(left));
+        (Counted { name: self.name, policy: self.policy.clone(), taken, left, whole_in }, wait)
     }
 }
 
 impl Counted {
     /// Tells the caller.
     pub fn put_into(self, answer: &mut HeaderMap) {
-        let Self { name, policy, left, whole_in } = self;
+        let Self { name, policy, taken: _, left, whole_in } = self;
         if let Ok(state) = HeaderValue::try_from(format!("\"{name}\";r={left};t={whole_in}")) {
             answer.insert(RATE_LIMIT, state);
             answer.insert(RATE_LIMIT_POLICY, policy);
@@ -136,13 +167,45 @@ fn seconds(wait: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{num::NonZeroU32, time::Duration};
 
-    use super::{Bucket, MANY, seconds};
+    use actix_web::{HttpMessage, test::TestRequest};
+
+    use super::{Bucket, Counted, MANY, seconds};
 
     fn left(bucket: &Bucket<i64>, caller: i64) -> Option<u32> {
-        let (counted, wait) = bucket.0.as_ref().expect("a limit").take(caller);
+        let (counted, wait) = bucket.0.as_ref().expect("a limit").take(caller, NonZeroU32::MIN, 0);
         wait.is_none().then_some(counted.left)
+    }
+
+    #[test]
+    fn what_is_heavy_takes_its_weight_or_nothing_and_who_waits_as_told_gets_it() {
+        let bucket: Bucket<i64> = Bucket::new("user", "10/1h".parse().expect("a rate"));
+        let ask = |weight: u32| {
+            let request = TestRequest::default().to_http_request();
+            let counted = bucket.count(&request, 1).and_then(|()| bucket.weigh(&request, 1, weight - 1));
+            let left = request.extensions().get::<Counted>().expect("it was counted").left;
+            (counted.is_ok(), left)
+        };
+        assert_eq!(ask(4), (true, 6));
+        assert_eq!(ask(8), (false, 5));
+        assert_eq!(ask(5), (true, 0));
+        assert_eq!(ask(1), (false, 0));
+        let (_, wait) = bucket.0.as_ref().expect("a limit").take(1, NonZeroU32::new(3).expect("three"), 1);
+        let wait = wait.expect("nothing is left").as_secs_f64() / 360.0;
+        assert!((3.9..=4.0).contains(&wait), "the first unit is wanted again, too: {wait}");
+    }
+
+    #[test]
+    fn nothing_weighs_more_than_the_whole_quota() {
+        for burst in [1, 2, 7] {
+            let bucket = Bucket::new("user", format!("{burst}/1h").parse().expect("a rate"));
+            let request = TestRequest::default().to_http_request();
+            for weight in [1, 1_000, 1] {
+                bucket.weigh(&request, 1_i64, weight).expect("one request takes it all at most");
+            }
+            assert_eq!(left(&bucket, 1), None);
+        }
     }
 
     #[test]

@@ -71,6 +71,9 @@ impl List for OwnerFilter {
     const SORTS: &'static [Sort<OwnerRow>] = SORTS;
 }
 
+/// What it adds to the weight of a deletion that dogs and their tasks go, too.
+const WITH_DOGS: u32 = 19;
+
 /// How an owner is deleted.
 pub struct Deletion {
     pub with_dogs: bool,
@@ -78,7 +81,9 @@ pub struct Deletion {
 
 impl FromQuery for Deletion {
     fn from_query(query: &mut Query<'_>) -> Self {
-        Self { with_dogs: query.flag("force").unwrap_or(false) }
+        let with_dogs = query.flag("force").unwrap_or(false);
+        query.add_weight(if with_dogs { WITH_DOGS } else { 0 });
+        Self { with_dogs }
     }
 }
 

@@ -25,6 +25,6 @@ pub use id::Id;
 pub use listed::Listed;
 pub use page::{Asked, CanonicalPath, List, Page};
 pub use patch::{Changes, Patch};
-pub use query::{FromQuery, Queried, Query, Search, unknown_parameter};
+pub use query::{FromQuery, MANY_ROWS, Queried, Query, Search, unknown_parameter};
 pub use reference::{Reference, read_fields};
 pub use valid::{BODY_LIMIT, Optional, Valid, read_json};

@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderValu
 use super::{
     cursor::{foreign_cursor, read_cursor, write_cursor},
     listed::Listed,
-    query::{FromQuery, Query, Refusal},
+    query::{FromQuery, MANY_ROWS, Query, Refusal},
 };
 use crate::{
     auth::{keys::Keys, signer::Signer},
@@ -94,13 +94,19 @@ impl<L: List> Page<L> {
         let mut query = Query::of(request);
         let limit = query.take("limit", limit);
         let sorted = if L::SORTS.len() > 1 { query.take("sort", |text| order(L::SORTS, Some(text))) } else { None };
+        let is_sorted = sorted.is_some();
         let (order, by_index) = sorted.unwrap_or_else(usual_order::<L>);
         let after = query.take("cursor", |text| {
             let keys = read_cursor(cursor_key(request).ok_or_else(foreign_cursor)?, &bound_to(request), text)?;
             if keys.len() == order.len() { Ok(keys) } else { Err(foreign_cursor()) }
         });
         let count = L::COUNTS && query.flag("count").unwrap_or(false);
+        let before = query.filters();
         let filter = L::from_query(&mut query);
+        // No index has an order of any keys, nor each filter together with each order.
+        let filters = query.filters() - before;
+        let is_looked_through = !by_index || filters > 1 || (filters == 1 && is_sorted);
+        query.add_weight([count, is_looked_through].into_iter().filter(|is| *is).map(|_| MANY_ROWS).sum());
         query.end()?;
         let limit = limit.unwrap_or(DEFAULT_LIMIT);
         let compares_rows = request.app_data::<Data<Db>>().is_some_and(|db| db.compares_rows());

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     db::expression::{Contains, Given},
+    limits::Limits,
     problem::{FieldError, Problem},
 };
 
@@ -26,17 +27,35 @@ pub type Refusal = (&'static str, Cow<'static, str>);
 /// What is searched for: 0 to 255 characters.
 const SEARCHED: Rule = Rule { least: 0, most: 255 };
 
+/// What a parameter adds to the weight of its request if it makes the database look through many rows, where a page by
+/// itself takes an index to them.
+pub const MANY_ROWS: u32 = 4;
+
 /// The parameters of a query, taken one by one; what is left at the end is unknown.
 pub struct Query<'a> {
+    request: &'a HttpRequest,
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     errors: Vec<FieldError>,
+    filters: usize,
+    weight: u32,
 }
 
 impl<'a> Query<'a> {
     #[must_use]
     pub fn of(request: &'a HttpRequest) -> Self {
         let parameters = form_urlencoded::parse(request.query_string().as_bytes()).collect();
-        Self { parameters, errors: Vec::new() }
+        Self { request, parameters, errors: Vec::new(), filters: 0, weight: 0 }
+    }
+
+    /// How many ids, days and words of a few have been given.
+    #[must_use]
+    pub fn filters(&self) -> usize {
+        self.filters
+    }
+
+    /// Adds to what the request weighs.
+    pub fn add_weight(&mut self, units: u32) {
+        self.weight += units;
     }
 
     /// A parameter, if it is there and acceptable.
@@ -58,7 +77,9 @@ impl<'a> Query<'a> {
 
     /// One of a few words.
     pub fn one_of<T: Copy>(&mut self, name: &str, words: &[(&'static str, T)]) -> Option<T> {
-        self.take(name, |text| find(text, words))
+        let word = self.take(name, |text| find(text, words));
+        self.filters += usize::from(word.is_some());
+        word
     }
 
     /// Words with commas between them, each at most once.
@@ -78,33 +99,42 @@ impl<'a> Query<'a> {
 
     /// The id of a row; whether there is one, only the database knows.
     pub fn id<T>(&mut self, name: &str) -> Option<Id<T>> {
-        self.take(name, |text| Id::parse(text).ok_or(("type", "An id is a whole number from 1.".into())))
+        let id = self.take(name, |text| Id::parse(text).ok_or(("type", "An id is a whole number from 1.".into())));
+        self.filters += usize::from(id.is_some());
+        id
     }
 
     /// A day, `YYYY-MM-DD`.
     pub fn day(&mut self, name: &str) -> Option<NaiveDate> {
-        self.take(name, |text| {
+        let day = self.take(name, |text| {
             date::parse(text).ok_or(("format", "A date is YYYY-MM-DD, and a day that exists.".into()))
-        })
+        });
+        self.filters += usize::from(day.is_some());
+        day
     }
 
     /// `q`: a part of a name.
     pub fn search(&mut self) -> Option<Search> {
-        self.take("q", |text| {
+        let search = self.take("q", |text| {
             SEARCHED.check(text).map_err(Fault::into_refusal)?;
             Ok(Search(search_key(text)))
-        })
+        });
+        self.add_weight(search.as_ref().map_or(0, |_| MANY_ROWS));
+        search
     }
 
-    /// The end of the reading.
+    /// The end of the reading: what the query weighs is counted.
     ///
     /// # Errors
-    /// `validation-failed`, with every parameter that is not acceptable or unknown.
+    /// `validation-failed`, with every parameter that is not acceptable or unknown; `too-many-requests`.
     pub fn end(mut self) -> Result<(), Problem> {
         for (name, _) in &self.parameters {
             self.errors.push(unknown_parameter(name));
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
+        if !self.errors.is_empty() {
+            return Err(Problem::validation(self.errors));
+        }
+        if self.weight == 0 { Ok(()) } else { Limits::of(self.request)?.weigh(self.request, self.weight) }
     }
 }
 

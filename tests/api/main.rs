@@ -95,6 +95,7 @@ mod tokens;
 mod user_command;
 mod values;
 mod weak_passwords;
+mod weights;
 
 use std::env;
 use std::process::ExitCode;
@@ -210,6 +211,7 @@ fn sentences() -> Vec<Sentence> {
         tokens::sentences(),
         user_command::sentences(),
         values::sentences(),
+        weights::sentences(),
     ]
     .into_iter()
     .flatten()

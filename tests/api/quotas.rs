@@ -7,6 +7,7 @@ use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::support::manners::parse_quota;
+use crate::support::recorder::Recorder;
 use crate::support::{Actor, Answer, App, Database, PASSWORD, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -19,33 +20,34 @@ pub fn sentences() -> Vec<Sentence> {
         an_address_has_a_quota_for_what_needs_no_login,
         what_this_is_and_how_it_is_can_always_be_asked,
         a_refresh_has_a_quota_of_its_own_and_a_wrong_one_is_the_addresss,
+        no_refresh_token_is_looked_up_before_it_is_counted,
         a_quota_can_be_off,
         a_quota_comes_back_little_by_little,
         without_settings_the_quotas_are_those_of_the_manual,
     ]
 }
 
-fn with(scene: &Database, settings: &[(&str, &str)]) -> App {
+pub fn with(scene: &Database, settings: &[(&str, &str)]) -> App {
     App::with(Database::fresh(scene.engine), settings, nothing_extra)
 }
 
 /// The quota that an answer was counted against, and what is left of it.
 #[track_caller]
-fn left(answer: &Answer) -> (&str, u64) {
+pub fn left(answer: &Answer) -> (&str, u64) {
     let (name, [left, _]) = parse_quota(answer.header("ratelimit"), ["r", "t"]).expect("a quota");
     (name, left)
 }
 
 /// The answer, if it is about a quota of this name that is used up.
 #[track_caller]
-fn used_up(answer: Answer, name: &str) -> Answer {
+pub fn used_up(answer: Answer, name: &str) -> Answer {
     let answer = answer.expect(429).problem("too-many-requests");
     assert_eq!(left(&answer), (name, 0), "{answer}");
     answer
 }
 
 #[track_caller]
-fn not_counted(answer: &Answer) {
+pub fn not_counted(answer: &Answer) {
     for header in ["ratelimit", "ratelimit-policy"] {
         assert!(answer.header_if_any(header).is_none(), "{answer}");
     }
@@ -100,11 +102,10 @@ fn what_comes_after_the_quota_is_not_done(scene: &Database) {
 }
 
 fn everything_of_mine_is_counted_errors_too(scene: &Database) {
-    let app = with(scene, &[("USER_RATE", "10/1h")]);
+    let app = with(scene, &[("USER_RATE", "9/1h")]);
     let alice = app.sign_in("alice");
     let answers = [
         alice.get("/me").expect(200),
-        alice.get("/me/export").expect(200),
         alice.get("/me/sessions").expect(200),
         alice.post("/dogowner/owners", &json!({"name": "Ann"})).expect(201),
         alice.post("/dogowner/owners", &json!({"name": ""})).expect(422),
@@ -114,7 +115,7 @@ fn everything_of_mine_is_counted_errors_too(scene: &Database) {
         alice.send("PUT", "/me", &[], None).expect(405),
         alice.send("HEAD", "/dogowner/tasks", &[], None).expect(200),
     ];
-    for (answer, rest) in answers.iter().zip((0..10).rev()) {
+    for (answer, rest) in answers.iter().zip((0..9).rev()) {
         assert_eq!(left(answer), ("user", rest), "{answer}");
     }
     used_up(alice.get("/dogowner/owners"), "user");
@@ -193,6 +194,35 @@ fn a_refresh_has_a_quota_of_its_own_and_a_wrong_one_is_the_addresss(scene: &Data
     let bob = app.from(2);
     bob.sign_up("bob");
     Actor::logged_in(&app, &bob.try_log_in("bob", PASSWORD).expect(200)).refresh();
+}
+
+/// Neither those that nobody here may have made, nor those of a user who has no refresh left.
+fn no_refresh_token_is_looked_up_before_it_is_counted(scene: &Database) {
+    let database = Database::fresh(scene.engine);
+    let recorder = Recorder::on(&database);
+    let app = App::with(database, &[("USER_RATE", "1/1h"), ("IP_RATE", "5/1h")], nothing_extra);
+    app.from(1).sign_up("alice");
+    let mut alice = Actor::logged_in(&app, &app.from(1).try_log_in("alice", PASSWORD).expect(200));
+    let session = alice.session();
+    let forged = (0..4).map(|number| format!("kennel_refresh={session}.{number}.{}", "A".repeat(43)));
+    let forged = forged.collect::<Vec<_>>().join("; ");
+    let caller = app.from(2);
+    for path in ["/auth/refresh", "/auth/logout"] {
+        drop(recorder.take());
+        let cookies = [("Cookie", forged.as_str())];
+        let answers = [0; 3].map(|_| (caller.anon().send("POST", path, &cookies, None), recorder.count()));
+
+        let [_, _, (last, statements)] = &answers;
+        assert!(last.status == 429 && *statements == 0, "{statements} statements before {last}");
+    }
+
+    for _ in 0..10 {
+        alice = Actor::logged_in(&app, &alice.try_refresh().expect(200));
+    }
+    drop(recorder.take());
+    used_up(alice.try_refresh(), "refresh");
+    assert_eq!(recorder.count(), 0);
+    alice.send("POST", "/auth/logout", &[], None).expect(200);
 }
 
 fn a_quota_can_be_off(scene: &Database) {
