@@ -256,7 +256,7 @@ fn request_id(headers: &HeaderMap) -> String {
     let is_plain = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
-    match headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_plain) {
+    match headers.get_all(REQUEST_ID).filter_map(|id| std::str::from_utf8(id.as_bytes()).ok()).find(is_plain) {
         Some(id) => id.to_owned(),
         None => format!("{}{:010x}", *PREFIX, COUNT.fetch_add(1, Ordering::Relaxed)),
     }

@@ -1,17 +1,23 @@
 //! Which other origins' pages may call from a browser (the Fetch standard's CORS protocol). The headers go onto
 //! every answer in `answers`, and so onto errors, panics' among them.
 
+mod authority;
+
 use std::str::FromStr;
 
 use actix_web::{
     HttpResponse,
     http::{
         Method, Uri,
-        header::{self, HeaderMap, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
 };
 
-use crate::config::PublicUrl;
+use self::authority::WebOrigin;
+use crate::{
+    config::PublicUrl,
+    wire::header::{parts, single},
+};
 
 /// What pages may read of an answer, beside what they always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -25,6 +31,7 @@ const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 /// Seconds that a browser may remember a preflight; Chromium keeps none longer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 
@@ -52,17 +59,17 @@ impl FromStr for Origin {
 }
 
 /// The origins whose pages may call; none by default.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Cors {
     allowed: Vec<Origin>,
     /// The server's own, as people reach it.
-    own: Option<String>,
+    own: Option<WebOrigin>,
 }
 
 impl Cors {
     #[must_use]
     pub fn new(allowed: Vec<Origin>, public_url: Option<&PublicUrl>) -> Self {
-        Self { allowed, own: public_url.map(PublicUrl::origin) }
+        Self { allowed, own: public_url.and_then(|url| WebOrigin::parse(&url.origin())) }
     }
 
     /// The request's origin, if its pages may call.
@@ -77,16 +84,15 @@ impl Cors {
     /// sends names no page. (`Sec-Fetch-Site` is of the Fetch Metadata specification.)
     #[must_use]
     pub fn admits_cookie(&self, request: &HeaderMap) -> bool {
-        if request.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        if parts(request, &SEC_FETCH_SITE, b',').any(|site| site.eq_ignore_ascii_case("cross-site")) {
             return false;
         }
         if !request.contains_key(header::ORIGIN) || self.allowed(request).is_some() {
             return true;
         }
-        let text = |name| request.get(name).and_then(|value| value.to_str().ok());
-        let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else { return false };
-        let is_here = origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
-        is_here || self.own.as_deref() == Some(origin)
+        let Some(origin) = single(request, &header::ORIGIN).and_then(WebOrigin::parse) else { return false };
+        let is_here = single(request, &header::HOST).is_some_and(|host| origin.is_at(host));
+        is_here || self.own.as_ref() == Some(&origin)
     }
 
     /// The answer to a browser that asks before it sends the request proper.

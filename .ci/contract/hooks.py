@@ -127,6 +127,8 @@ def before_load_schema(context, raw_schema):
 
 # The names above and below, and their addresses.
 PEOPLE = re.compile(r"(alice|bob|guest|zoe|nobody-[0-9]+)(@example\.com)?", re.IGNORECASE)
+# What the refresh token is called in a cookie.
+COOKIE = "__Host-kennel_refresh"
 # What mails have the tokens for.
 MAILS = {"reset_password": "reset", "verify_email": "verify"}
 # The rows that chains of requests have made, and the refresh tokens that they have got.
@@ -234,8 +236,8 @@ def keep_tokens(case, operation, is_chain):
             # Not in a cookie in chains, where the next request looks for a token in the answer's body.
             case.body = {**body, "refresh_token": log_in("guest")["refresh_token"]}
             case.media_type = "application/json"
-        elif token is None and "kennel_refresh" not in case.cookies and next(numbers) % 4:
-            case.cookies["kennel_refresh"] = log_in("guest")["refresh_token"]
+        elif token is None and COOKIE not in case.cookies and next(numbers) % 4:
+            case.cookies[COOKIE] = log_in("guest")["refresh_token"]
     elif operation in MAILS and not is_spared(case, body):
         case.body = {**body, "token": token_in_a_mail(MAILS[operation])}
     elif operation == "replace_password" and not is_spared(case, body["current_password"]):

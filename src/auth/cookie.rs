@@ -1,10 +1,16 @@
 //! Cookie mode: for pages in a browser the refresh token lies in a cookie that no script can read (RFC 6265). Only
-//! refreshing and logging out look at it, and only where the page that sends it may (`cors`).
+//! refreshing and logging out look at it, and only where the page that sends it may (`cors`). Its name begins with
+//! `__Host-`, so that browsers take it from this host alone, and no neighbour on the same domain can plant one.
 
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderValue, InvalidHeaderValue};
 
-const NAME: &str = "kennel_refresh";
-const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/auth";
+use crate::wire::header::parts;
+
+const NAME: &str = "__Host-kennel_refresh";
+const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/";
+/// As it was called before; still read, for one release.
+const OLD_NAME: &str = "kennel_refresh";
+const OLD_ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/auth";
 
 /// How a client gets its refresh token, and keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,18 +20,35 @@ pub enum Delivery {
     Cookie,
 }
 
-/// The refresh tokens in a request's cookies, as they come.
-pub fn presented(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let cookies = headers.get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
-    let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(name, _)| *name == NAME).map(|(_, token)| token)
+/// The refresh tokens in a request's cookies.
+#[derive(Debug, Default)]
+pub struct Cookies {
+    /// As they come, but those of the old name last.
+    pub tokens: Vec<String>,
+    /// Whether one has the old name.
+    pub has_old: bool,
+}
+
+impl Cookies {
+    /// Those of a request, in whatever else neighbours and proxies have put there.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let named = |wanted: &'static str| {
+            let pairs = parts(headers, &header::COOKIE, b';').filter_map(|pair| pair.split_once('='));
+            pairs.filter(move |(name, _)| *name == wanted).map(|(_, token)| token.to_owned())
+        };
+        let mut tokens: Vec<_> = named(NAME).collect();
+        let new = tokens.len();
+        tokens.extend(named(OLD_NAME));
+        Self { has_old: tokens.len() > new, tokens }
+    }
 }
 
 /// `Set-Cookie` for a token that is good for so many seconds.
 ///
 /// # Errors
 /// The token is no text for a header; ours are.
-pub fn set(token: &str, seconds: u64) -> Result<HeaderValue, header::InvalidHeaderValue> {
+pub fn set(token: &str, seconds: u64) -> Result<HeaderValue, InvalidHeaderValue> {
     HeaderValue::try_from(format!("{NAME}={token}; {ATTRIBUTES}; Max-Age={seconds}"))
 }
 
@@ -33,6 +56,14 @@ pub fn set(token: &str, seconds: u64) -> Result<HeaderValue, header::InvalidHead
 ///
 /// # Errors
 /// As [`set`].
-pub fn cleared() -> Result<HeaderValue, header::InvalidHeaderValue> {
+pub fn cleared() -> Result<HeaderValue, InvalidHeaderValue> {
     set("", 0)
+}
+
+/// `Set-Cookie` that takes one of the old name away.
+///
+/// # Errors
+/// As [`set`].
+pub fn old_cleared() -> Result<HeaderValue, InvalidHeaderValue> {
+    HeaderValue::try_from(format!("{OLD_NAME}=; {OLD_ATTRIBUTES}; Max-Age=0"))
 }

@@ -125,7 +125,12 @@ pub fn presented_token(request: &HttpRequest) -> Result<&str, Problem> {
     if values.next().is_some() {
         return Err(Problem::new(Kind::MalformedRequest).with_detail("Send one Authorization header."));
     }
-    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| Problem::new(Kind::InvalidToken))?;
-    let (scheme, token) = text.trim().split_once(' ').ok_or_else(missing)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_start()) } else { Err(missing()) }
+    let value = value.as_bytes().trim_ascii();
+    let space = value.iter().position(|byte| *byte == b' ').ok_or_else(missing)?;
+    let (scheme, token) = value.split_at_checked(space).ok_or_else(missing)?;
+    // Of another scheme nothing need be text.
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Err(missing());
+    }
+    std::str::from_utf8(token.trim_ascii()).map_err(|_| Problem::new(Kind::InvalidToken))
 }

@@ -25,7 +25,7 @@ use crate::{
     problem::{Kind, Problem},
     sessions::{LiveSession, Place, Sessions, has_begun_at},
     users::{LoginKey, UserId, UserRow, Users},
-    wire::Valid,
+    wire::{Valid, header::lossy_text},
 };
 
 /// The most characters of a `User-Agent` that are kept.
@@ -157,6 +157,6 @@ impl Candidate {
 
 /// What the client calls itself, so that people know their sessions apart.
 fn user_agent(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
-    Some(text.chars().take(LONGEST_USER_AGENT).collect())
+    let text = lossy_text(headers.get(header::USER_AGENT)?.as_bytes(), LONGEST_USER_AGENT);
+    Some(text).filter(|text| !text.is_empty())
 }

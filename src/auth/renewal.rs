@@ -1,9 +1,11 @@
 //! How a login is kept, and ended: `POST /auth/refresh` and `POST /auth/logout`, the only two that look at the cookie.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use actix_web::{HttpRequest, HttpResponse, http::header::SET_COOKIE, web::Data};
 
 use super::{
-    cookie::{self, Delivery},
+    cookie::{self, Cookies, Delivery},
     gate::{flow, presented_token},
     issuer::Issuer,
     refresh::{Maker, Presented, Standing},
@@ -12,17 +14,18 @@ use super::{
 };
 use crate::{
     cors::Cors,
-    db::{Db, timestamp::Timestamp},
+    db::{Connection, Db, timestamp::Timestamp},
     limits::Limits,
     problem::{Kind, Problem},
     sessions::{LiveSession, Sessions, find_live},
-    users::{UserRow, Users},
+    users::{UserId, UserRow, Users},
     wire::Optional,
     workers::Flow,
 };
 
-/// How many cookies of our name are tried: a page of a sibling domain may have set one, too, and comes first.
-const MOST_COOKIES: usize = 4;
+/// What is told of a session that ends because its user wants it, and of one that a copy of its token ends.
+const LOGOUT: &str = "logout";
+const REUSE: &str = "refresh_reuse";
 
 /// `POST /auth/refresh`
 pub async fn refresh(
@@ -32,79 +35,122 @@ pub async fn refresh(
     cors: Data<Cors>,
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
-    let (tokens, delivery) = match body.0.and_then(|body| body.refresh_token) {
-        Some(token) => (vec![token], Delivery::Body),
-        None => (tokens_of_cookies(&request, &cors)?, Delivery::Cookie),
+    let (tokens, delivery, has_old) = if let Some(token) = body.0.and_then(|body| body.refresh_token) {
+        (vec![token], Delivery::Body, false)
+    } else {
+        let Cookies { tokens, has_old } = admitted_cookies(&request, &cors)?;
+        (tokens, Delivery::Cookie, has_old)
     };
-    let mut is_counted = false;
-    for token in tokens.iter().filter_map(|token| Presented::parse(token)) {
-        let flow = flow_of(&token, &request, &issuer)?;
-        match flow {
-            Flow::User(user) => Limits::of(&request)?.refresh.count(&request, user)?,
-            _ => is_counted = true,
+    let tokens = parsed(&tokens);
+    let flow = count(&tokens, &request, &issuer)?;
+    let Some((session, user)) = flow.scope(renew(tokens, &issuer, &db)).await? else {
+        // A token that is good for nothing is a guess, and counts for the address once.
+        if matches!(flow, Flow::User(_)) {
+            Limits::of(&request)?.count_anonymous(&request)?;
         }
-        if let Some((session, user)) = flow.scope(renew(&token, &issuer, &db)).await? {
-            return issuer.answer(&session, user.into(), delivery);
-        }
+        return Err(Problem::new(Kind::InvalidRefreshToken));
+    };
+    let mut answer = issuer.answer(&session, user.into(), delivery)?;
+    if has_old {
+        answer.headers_mut().append(SET_COOKIE, cookie::old_cleared().map_err(Problem::internal)?);
     }
-    // Whoever guesses has no name, but an address.
-    if !is_counted {
-        Limits::of(&request)?.count_anonymous(&request)?;
-    }
-    Err(Problem::new(Kind::InvalidRefreshToken))
+    Ok(answer)
 }
 
-/// In whose turn a token is looked up: its user's; or, where it does not tell that this service has made it, that of the
-/// address, which is counted before.
-fn flow_of(token: &Presented, request: &HttpRequest, issuer: &Issuer) -> Result<Flow, Problem> {
-    match token.maker(&issuer.keys.refreshes) {
-        Maker::Service(user) => Ok(flow(user)),
-        Maker::Unknown => Limits::of(request)?.count_anonymous(request).map(|()| Flow::current()),
+/// Counts a request before any of its tokens is looked up: for each user whom this service has made one for, or, if
+/// none tells so, for the address. Gives the flow in whose turn they are looked up.
+fn count(tokens: &[Presented], request: &HttpRequest, issuer: &Issuer) -> Result<Flow, Problem> {
+    let (flow, limits) = (flow_of(tokens, issuer), Limits::of(request)?);
+    if !matches!(flow, Flow::User(_)) {
+        return limits.count_anonymous(request).map(|()| flow);
     }
+    let users: BTreeSet<i64> = makers(tokens, issuer).map(UserId::get).collect();
+    users.into_iter().try_for_each(|user| limits.refresh.count(request, user)).map(|()| flow)
 }
 
-/// The session that a token renews, and its user; none if it is good for nothing.
-async fn renew(token: &Presented, issuer: &Issuer, db: &Db) -> Result<Option<(LiveSession, UserRow)>, Problem> {
+/// The first user whom this service has made one of the tokens for, or the caller.
+fn flow_of(tokens: &[Presented], issuer: &Issuer) -> Flow {
+    makers(tokens, issuer).next().map_or_else(Flow::current, flow)
+}
+
+/// The users whom this service has made tokens for, as far as the tokens tell.
+fn makers<'a>(tokens: &'a [Presented], issuer: &'a Issuer) -> impl Iterator<Item = UserId> + 'a {
+    tokens.iter().filter_map(|token| match token.maker(&issuer.keys.refreshes) {
+        Maker::Service(user) => Some(user),
+        Maker::Unknown => None,
+    })
+}
+
+/// What the tokens of a request are good for together.
+enum Found {
+    /// One of them is good: the first of those that are.
+    Good(Standing, LiveSession, UserRow),
+    /// None is, but these sessions' were used before.
+    Reused(Vec<Bearer>),
+    Nothing,
+}
+
+/// The session that one of the tokens renews, and its user; none if they are good for nothing.
+async fn renew(
+    tokens: Arc<[Presented]>,
+    issuer: &Data<Issuer>,
+    db: &Db,
+) -> Result<Option<(LiveSession, UserRow)>, Problem> {
     let lives = issuer.lives;
     // Whoever loses the race for the rotation looks again, and finds the winner's.
     loop {
-        let Some((session, user)) = genuine(token, issuer, db).await? else { return Ok(None) };
-        let Bearer { user: user_id, session: session_id, .. } = session.bearer()?;
-        match token.standing(&session, Timestamp::now()) {
-            Standing::JustRotated => return Ok(Some((session, user))),
-            Standing::Unborn => return Ok(None),
-            Standing::Current => {
-                if let Some(next) = db.write(move |conn| Sessions::rotate(conn, &session, lives)).await? {
-                    let (user_id, session_id) = (user_id.get(), session_id.get());
-                    tracing::info!(target: "kennel::security", user_id, session_id, "refresh");
-                    return Ok(Some((next, user)));
-                }
-            }
-            Standing::Reused => {
-                if db.write(move |conn| Sessions::of(user_id).end(conn, session_id)).await? {
-                    let (user_id, session_id) = (user_id.get(), session_id.get());
-                    tracing::warn!(target: "kennel::security", user_id, session_id, "refresh_reuse");
-                }
-                return Ok(None);
-            }
+        let (tokens, issuer) = (Arc::clone(&tokens), Data::clone(issuer));
+        let (standing, session, user) = match db.read(move |conn| find(conn, &tokens, &issuer)).await? {
+            Found::Good(standing, session, user) => (standing, session, user),
+            Found::Reused(bearers) => return end(bearers, REUSE, db).await.map(|()| None),
+            Found::Nothing => return Ok(None),
+        };
+        if standing == Standing::JustRotated {
+            return Ok(Some((session, user)));
+        }
+        let (user_id, session_id) = (user.id, session.id);
+        if let Some(next) = db.write(move |conn| Sessions::rotate(conn, &session, lives)).await? {
+            tracing::info!(target: "kennel::security", user_id, session_id, "refresh");
+            return Ok(Some((next, user)));
         }
     }
 }
 
-/// The session that a refresh token is of, however old it is, and its user; none if we did not make it.
-async fn genuine(token: &Presented, issuer: &Issuer, db: &Db) -> Result<Option<(LiveSession, UserRow)>, Problem> {
-    let id = token.session;
-    let found = db
-        .read(move |conn| {
-            let Some(session) = find_live(conn, id)? else { return Ok(None) };
-            match Users::of(session.bearer()?.user).show(conn) {
-                // Deleted between the two.
-                Err(problem) if problem.kind() == Kind::RevokedToken => Ok(None),
-                user => user.map(|user| Some((session, user))),
-            }
-        })
-        .await?;
-    Ok(found.filter(|(session, _)| token.is_genuine(&issuer.keys.refreshes, session)))
+/// What the tokens are good for, wherever among them a good one stands: a neighbour may have put others before it.
+fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<Found, Problem> {
+    let genuine = genuine(conn, tokens, issuer)?;
+    let now = Timestamp::now();
+    let mut standings = genuine.iter().map(|(token, session)| (token.standing(session, now), session));
+    let is_good = |standing: &Standing| matches!(standing, Standing::Current | Standing::JustRotated);
+    if let Some((standing, session)) = standings.find(|(standing, _)| is_good(standing)) {
+        return match Users::of(session.bearer()?.user).show(conn) {
+            // Deleted between the two.
+            Err(problem) if problem.kind() == Kind::RevokedToken => Ok(Found::Nothing),
+            user => user.map(|user| Found::Good(standing, session.clone(), user)),
+        };
+    }
+    let reused = genuine.iter().filter(|(token, session)| token.standing(session, now) == Standing::Reused);
+    let reused = reused.map(|(_, session)| session.bearer()).collect::<Result<Vec<_>, _>>()?;
+    Ok(if reused.is_empty() { Found::Nothing } else { Found::Reused(reused) })
+}
+
+/// The tokens that we have made, however old they are, each with its session, if that still stands.
+fn genuine<'a>(
+    conn: &mut Connection,
+    tokens: &'a [Presented],
+    issuer: &Issuer,
+) -> Result<Vec<(&'a Presented, LiveSession)>, Problem> {
+    let ids: Vec<_> = tokens.iter().map(|token| token.session).collect();
+    let sessions = find_live(conn, &ids)?;
+    let of_session = |token: &'a Presented| {
+        let session = sessions.iter().find(|session| session.id == token.session.get())?;
+        token.is_genuine(&issuer.keys.refreshes, session).then(|| (token, session.clone()))
+    };
+    Ok(tokens.iter().filter_map(of_session).collect())
+}
+
+fn parsed(tokens: &[String]) -> Arc<[Presented]> {
+    tokens.iter().filter_map(|token| Presented::parse(token)).collect()
 }
 
 /// `POST /auth/logout`: ends every session that the request names. Whoever has none is logged out already, so no
@@ -123,27 +169,46 @@ pub async fn logout(
     };
     // The cookie is left alone where the body says which session is meant.
     let named = body.0.and_then(|body| body.refresh_token);
-    let is_by_cookie = named.is_none() && cookie::presented(request.headers()).next().is_some();
-    let tokens = if is_by_cookie { tokens_of_cookies(&request, &cors)? } else { named.into_iter().collect() };
+    let is_by_cookie = named.is_none() && !Cookies::of(request.headers()).tokens.is_empty();
+    let tokens =
+        if is_by_cookie { admitted_cookies(&request, &cors)?.tokens } else { named.into_iter().collect::<Vec<_>>() };
     if let Some(bearer) = access {
-        end(bearer, &db).await?;
+        end(vec![bearer], LOGOUT, &db).await?;
     }
-    for token in tokens.iter().filter_map(|token| Presented::parse(token)) {
-        let flow = flow_of(&token, &request, &issuer)?;
-        if let Some((session, _)) = flow.scope(genuine(&token, &issuer, &db)).await? {
-            end(session.bearer()?, &db).await?;
-        }
+    let tokens = parsed(&tokens);
+    if !tokens.is_empty() {
+        let flow = flow_of(&tokens, &issuer);
+        let find = move |conn: &mut _| genuine(conn, &tokens, &issuer)?.iter().map(|(_, it)| it.bearer()).collect();
+        flow.scope(async { end(db.read(find).await?, LOGOUT, &db).await }).await?;
     }
     let mut answer = HttpResponse::Ok();
     if is_by_cookie {
-        let _one = answer.insert_header((SET_COOKIE, cookie::cleared().map_err(Problem::internal)?));
+        let _one = answer.append_header((SET_COOKIE, cookie::cleared().map_err(Problem::internal)?));
+        let _other = answer.append_header((SET_COOKIE, cookie::old_cleared().map_err(Problem::internal)?));
     }
     Ok(answer.json(MessageOut { message: "Logged Out" }))
 }
 
-async fn end(Bearer { user, session, .. }: Bearer, db: &Db) -> Result<(), Problem> {
-    if db.write(move |conn| Sessions::of(user).end(conn, session)).await? {
-        tracing::info!(target: "kennel::security", user_id = user.get(), session_id = session.get(), "logout");
+/// Ends sessions, in one transaction, and tells of each that was there to end.
+async fn end(bearers: Vec<Bearer>, event: &'static str, db: &Db) -> Result<(), Problem> {
+    if bearers.is_empty() {
+        return Ok(());
+    }
+    let end = move |conn: &mut _| {
+        let mut ended = Vec::new();
+        for Bearer { user, session, .. } in &bearers {
+            if Sessions::of(*user).end(conn, *session)? {
+                ended.push((user.get(), session.get()));
+            }
+        }
+        Ok(ended)
+    };
+    for (user_id, session_id) in db.write(end).await? {
+        if event == REUSE {
+            tracing::warn!(target: "kennel::security", user_id, session_id, "{event}");
+        } else {
+            tracing::info!(target: "kennel::security", user_id, session_id, "{event}");
+        }
     }
     Ok(())
 }
@@ -152,9 +217,10 @@ async fn end(Bearer { user, session, .. }: Bearer, db: &Db) -> Result<(), Proble
 ///
 /// # Errors
 /// `foreign-origin`, when the page that sends them may not use them.
-fn tokens_of_cookies(request: &HttpRequest, cors: &Cors) -> Result<Vec<String>, Problem> {
-    if !cors.admits_cookie(request.headers()) {
-        return Err(Problem::new(Kind::ForeignOrigin));
+fn admitted_cookies(request: &HttpRequest, cors: &Cors) -> Result<Cookies, Problem> {
+    if cors.admits_cookie(request.headers()) {
+        Ok(Cookies::of(request.headers()))
+    } else {
+        Err(Problem::new(Kind::ForeignOrigin))
     }
-    Ok(cookie::presented(request.headers()).map(str::to_owned).take(MOST_COOKIES).collect())
 }

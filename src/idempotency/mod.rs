@@ -69,7 +69,7 @@ fn key_name(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     };
     let mut values = headers.get_all(IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
-    let name = value.to_str().map_err(|_| malformed())?;
+    let name = std::str::from_utf8(value.as_bytes()).map_err(|_| malformed())?;
     let is_plain = (1..=LONGEST_KEY).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
     if is_plain && values.next().is_none() { Ok(Some(name.to_owned())) } else { Err(malformed()) }
 }

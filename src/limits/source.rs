@@ -8,11 +8,11 @@ use std::{
 
 use actix_web::{
     HttpRequest,
-    http::header::{HeaderName, X_FORWARDED_FOR, X_FORWARDED_PROTO},
+    http::header::{X_FORWARDED_FOR, X_FORWARDED_PROTO},
 };
 use ipnet::IpNet;
 
-use crate::workers::Flow;
+use crate::{wire::header::parts, workers::Flow};
 
 /// An IPv4 address, or an IPv6 network of 64 bits: what one customer of a provider has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -74,7 +74,8 @@ impl Proxies {
     #[must_use]
     pub fn source(&self, request: &HttpRequest) -> Source {
         let Some(peer) = request.peer_addr() else { return Source::default() };
-        Source::of(self.client(peer.ip(), &forwarded(request, &X_FORWARDED_FOR)))
+        let forwarded: Vec<_> = parts(request.headers(), &X_FORWARDED_FOR, b',').collect();
+        Source::of(self.client(peer.ip(), &forwarded))
     }
 
     /// Whether a proxy that we trust says that the request reached it by https.
@@ -83,7 +84,9 @@ impl Proxies {
         if self.0.is_empty() || !request.peer_addr().is_some_and(|peer| self.trust(peer.ip())) {
             return false;
         }
-        forwarded(request, &X_FORWARDED_PROTO).last().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+        parts(request.headers(), &X_FORWARDED_PROTO, b',')
+            .last()
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
     }
 
     /// Each proxy adds whom it was called by at the end, so the list is believed from there, and no further than to
@@ -103,12 +106,6 @@ impl Proxies {
     fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|proxy| proxy.0.contains(&address.to_canonical()))
     }
-}
-
-/// The items of a header that may come several times.
-fn forwarded<'a>(request: &'a HttpRequest, name: &HeaderName) -> Vec<&'a str> {
-    let values = request.headers().get_all(name);
-    values.flat_map(|value| value.to_str().unwrap_or_default().split(',')).map(str::trim).collect()
 }
 
 /// An address, with or without a port.

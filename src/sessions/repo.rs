@@ -69,7 +69,7 @@ struct NewSession<'a> {
 }
 
 /// A session that still stands, as its tokens are made of it.
-#[derive(Queryable, Selectable)]
+#[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub struct LiveSession {
     pub id: i64,
@@ -248,15 +248,17 @@ pub fn has_begun_at(conn: &mut Connection, user: Option<UserId>, known_as: &[[u8
     Ok(false)
 }
 
-/// The session with this id, if it still stands.
-pub fn find_live(conn: &mut Connection, session: SessionId) -> Result<Option<LiveSession>, Problem> {
-    let found = sessions::table
-        .inner_join(users::table)
-        .filter(sessions::id.eq(session.get()))
-        .filter(users::disabled_at.is_null())
-        .filter(is_live!(Timestamp::now()))
-        .select(LiveSession::as_select());
-    Ok(found.first(conn).optional()?)
+/// The sessions with these ids that still stand, each once.
+pub fn find_live(conn: &mut Connection, ids: &[SessionId]) -> Result<Vec<LiveSession>, Problem> {
+    let live = || {
+        let enabled = sessions::table.inner_join(users::table).filter(users::disabled_at.is_null());
+        enabled.filter(is_live!(Timestamp::now())).select(LiveSession::as_select())
+    };
+    Ok(match ids {
+        [] => Vec::new(),
+        [id] => live().filter(sessions::id.eq(id.get())).load(conn)?,
+        ids => live().filter(OneOf::new("sessions.id", ids.iter().map(|id| id.get()).collect())).load(conn)?,
+    })
 }
 
 /// The user that a valid token speaks for, if its session still stands. The one query of the gate.

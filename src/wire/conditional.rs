@@ -40,8 +40,9 @@ impl Tags {
         };
         let mut tags = None;
         for value in headers.get_all(name) {
-            let text = value.to_str().map_err(|_| malformed())?.trim();
-            tags = Some(match (tags, text) {
+            // A tag may have any byte from 0x80 (RFC 9110 §8.8.3). Ours have none, so that each may stand for itself.
+            let text: String = value.as_bytes().iter().copied().map(char::from).collect();
+            tags = Some(match (tags, text.trim_matches([' ', '\t'])) {
                 (None, "*") => Self::Any,
                 (None, list) => Self::These(read_list(list).ok_or_else(malformed)?),
                 (Some(Self::These(mut tags)), list) if list != "*" => {
@@ -66,14 +67,14 @@ impl Tags {
 /// Entity tags with commas between them. A tag may hold a comma itself, and between two commas there may be
 /// nothing (RFC 9110 §5.6.1.2).
 fn read_list(text: &str) -> Option<Vec<EntityTag>> {
-    let is_between = |c: char| c == ',' || c.is_whitespace();
+    let is_between = |c: char| [',', ' ', '\t'].contains(&c);
     let mut tags = Vec::new();
     let mut rest = text.trim_matches(is_between);
     while !rest.is_empty() {
         let (_, quoted) = rest.split_once('"')?;
         let (opaque, after) = quoted.split_once('"')?;
         let tag: EntityTag = rest.strip_suffix(after)?.parse().ok()?;
-        let next = after.trim_start();
+        let next = after.trim_start_matches([' ', '\t']);
         if tag.tag() != opaque || !(next.is_empty() || next.starts_with(',')) {
             return None;
         }

@@ -8,6 +8,7 @@ mod created;
 mod cursor;
 mod date;
 mod fields;
+pub mod header;
 pub mod id;
 mod listed;
 mod page;

@@ -17,7 +17,11 @@ use futures_util::Stream;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{fields::FromBody, reference::read_fields};
+use super::{
+    fields::FromBody,
+    header::{parts, single, split},
+    reference::read_fields,
+};
 use crate::{
     auth::gate::readmit,
     problem::{Kind, Problem},
@@ -85,15 +89,15 @@ pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Ou
 /// What the headers say already.
 fn admit(headers: &HeaderMap) -> Result<(), Problem> {
     let unsupported = || Problem::new(Kind::UnsupportedMediaType);
-    let texts = |name| headers.get_all(name).map(|value| value.to_str().unwrap_or_default().trim());
-    let mut content_types = texts(header::CONTENT_TYPE);
-    if !content_types.next().is_some_and(is_json) || content_types.next().is_some() {
+    let mut content_types = headers.get_all(header::CONTENT_TYPE);
+    if !content_types.next().is_some_and(|value| is_json(value.as_bytes())) || content_types.next().is_some() {
         return Err(unsupported());
     }
-    if texts(header::CONTENT_ENCODING).any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+    let mut encodings = parts(headers, &header::CONTENT_ENCODING, b',');
+    if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(unsupported().with_detail("Send the body as it is, not compressed."));
     }
-    let length = texts(header::CONTENT_LENGTH).next().and_then(|length| length.parse::<u64>().ok());
+    let length = single(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if length.is_some_and(|length| length > BODY_LIMIT as u64) {
         return Err(Problem::new(Kind::ContentTooLarge));
     }
@@ -101,8 +105,8 @@ fn admit(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// `application/json`, in UTF-8 if it says so at all.
-fn is_json(content_type: &str) -> bool {
-    let mut parts = content_type.split(';').map(str::trim);
+fn is_json(content_type: &[u8]) -> bool {
+    let mut parts = split(content_type, b';');
     let essence = parts.next().unwrap_or_default();
     essence.eq_ignore_ascii_case("application/json")
         && parts.all(|parameter| match parameter.split_once('=') {

@@ -35,6 +35,7 @@ mod foreign_pages;
 mod fresh_login;
 mod full_books;
 mod guessing;
+mod header_bytes;
 mod headers;
 mod held_back;
 mod hidden_dogs;
@@ -153,6 +154,7 @@ fn sentences() -> Vec<Sentence> {
         fresh_login::sentences(),
         full_books::sentences(),
         guessing::sentences(),
+        header_bytes::sentences(),
         headers::sentences(),
         held_back::sentences(),
         hidden_dogs::sentences(),

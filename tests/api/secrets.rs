@@ -51,7 +51,13 @@ fn the_log_shows_no_secret_however_much_it_tells(database: &Database) {
         anon.post("/auth/login", &wrong).expect(401);
         anon.post("/auth/refresh", &json!({"refresh_token": "1.1.a-canary-for-a-token"})).expect(401);
         anon.send("GET", "/me", &[("Authorization", "Bearer a-canary-for-a-bearer")], None).expect(401);
-        anon.send("POST", "/auth/refresh", &[("Cookie", "kennel_refresh=a-canary-in-a-cookie")], None).expect(401);
+        anon.send(
+            "POST",
+            "/auth/refresh",
+            &[("Cookie", "__Host-kennel_refresh=a-canary-in-a-cookie; kennel_refresh=a-canary-in-a-cookie")],
+            None,
+        )
+        .expect(401);
         let reset = json!({"token": "a-canary-in-a-reset", "password": "a canary for a password"});
         anon.post("/auth/password/reset", &reset).expect(422).problem("invalid-or-used-token");
         anon.post("/auth/email/verify", &json!({"token": "a-canary-in-a-mail"})).expect(422);

@@ -3,6 +3,7 @@
 
 use kennel::problem::Kind;
 use serde_json::Value;
+use ureq::http::HeaderValue;
 
 use super::Answer;
 use super::app::SECRET;
@@ -30,6 +31,9 @@ const NEVER_SHOWN: [&str; 16] = [
 ];
 
 const QUOTAS: [&str; 7] = ["user", "ip", "login", "forgot", "signup", "password", "refresh"];
+
+/// What takes away the cookie of the earlier name.
+pub const OLD_COOKIE_GOES: &str = "kennel_refresh=; HttpOnly; Secure; SameSite=Strict; Path=/auth; Max-Age=0";
 
 /// What asks for a new login, though the token is good (RFC 9470 §3).
 pub const LOG_IN_AGAIN: &str =
@@ -68,7 +72,7 @@ fn headers(answer: &Answer) -> Result<(), String> {
     }
     if answer.header_if_any("set-cookie").is_some() {
         let may = ["/auth/login", "/auth/refresh", "/auth/logout"].contains(&answer.asked_path());
-        must(may && one(answer, "set-cookie")?.starts_with("kennel_refresh="), "there is one cookie, for /auth")?;
+        must(may && cookies_are_ours(answer), "there is one cookie, and perhaps one of the earlier name goes")?;
     }
     quota(answer)?;
     match answer.status {
@@ -87,6 +91,15 @@ fn headers(answer: &Answer) -> Result<(), String> {
             must(seconds.parse::<u32>().is_ok_and(|seconds| seconds >= 1), "Retry-After is whole seconds, from one")
         }
         _ => Ok(()),
+    }
+}
+
+fn cookies_are_ours(answer: &Answer) -> bool {
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().map(HeaderValue::as_bytes).collect();
+    match cookies.as_slice() {
+        [new] => new.starts_with(b"__Host-kennel_refresh="),
+        [new, old] => new.starts_with(b"__Host-kennel_refresh=") && *old == OLD_COOKIE_GOES.as_bytes(),
+        _ => false,
     }
 }
 
