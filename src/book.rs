@@ -27,16 +27,16 @@ use crate::{
 
 /// How long a count is good for: others may write into the same book elsewhere.
 const COUNT_LIFE: Duration = Duration::from_secs(10);
-/// How long those who take turns wait.
+/// How long a create waits for its user's other creates.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A count is good for such a part of the rows that there is room for: as many processes may share a database.
+/// The part of the room, one in so many, that a count allows: as many processes may share a database.
 const SHARE: i64 = 16;
-/// Of a limit so much is kept back for those who take turns.
+/// The part of a limit, one in so many, that is left to creates that take turns.
 const MARGIN: i64 = 100;
-/// How many counts are remembered. Those of whoever creates nothing just now may be forgotten at any time.
+/// How many counts are remembered; any that no create uses just now may be forgotten.
 const REMEMBERED: usize = 10_000;
 
-/// What a book has a limit on.
+/// A kind of rows that a book has a limit on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shelf {
     Owners,
@@ -76,7 +76,7 @@ impl FromStr for MostRows {
     }
 }
 
-/// There is no room for another row.
+/// A limit that a book has reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Full {
     shelf: Shelf,
@@ -104,18 +104,18 @@ impl From<Full> for Problem {
 /// Room for one row, held until the row is there.
 #[must_use]
 pub enum Place {
-    /// There is no limit.
+    /// Room without a limit.
     Anywhere,
-    /// One of those that a count is good for.
+    /// Room that the last count had found.
     Counted { _held: OwnedRwLockReadGuard<()> },
-    /// Counted while nobody else creates.
+    /// Room for the one that counts, while the user's other creates wait.
     Alone { _held: OwnedRwLockWriteGuard<()> },
 }
 
-/// What is known of one user's rows of one kind.
+/// The last count of one user's rows of one kind.
 #[derive(Default)]
 struct Count {
-    /// Held by those who create on the last count, and alone by whoever counts.
+    /// The lock that creates share while the last count is good, and that the next count takes alone.
     turn: Arc<RwLock<()>>,
     granted: Mutex<Granted>,
 }
@@ -128,7 +128,7 @@ struct Granted {
 }
 
 impl Count {
-    /// Takes one of those that the last count is good for.
+    /// Takes one of the rows that the last count allows; tells whether there was one.
     fn take(&self) -> bool {
         let mut granted = lock(&self.granted);
         let is_good = granted.left > 0 && granted.until.is_some_and(|until| Instant::now() < until);
@@ -138,7 +138,7 @@ impl Count {
         is_good
     }
 
-    /// Lets as many be created as are safe where there is room for so many.
+    /// Allows a part of the rows that there is `room` for.
     fn grant(&self, room: i64, most: i64) {
         let left = (room - most / MARGIN) / SHARE;
         *lock(&self.granted) = Granted { left, until: Some(Instant::now() + COUNT_LIFE) };
@@ -188,7 +188,7 @@ impl Book {
         Ok(Ok(if count.take() { Place::Counted { _held: alone.downgrade() } } else { Place::Alone { _held: alone } }))
     }
 
-    /// As many keys as there may be rows that they made.
+    /// The limit of one shelf; of keys, as many as there may be rows.
     fn most(&self, shelf: Shelf) -> Option<i64> {
         match shelf {
             Shelf::Owners => self.owners.0,

@@ -176,8 +176,8 @@ impl CoOwners {
         Ok(IdList(ids))
     }
 
-    /// Takes one owner from some of the dogs that it co-owns, at most so many; those dogs are other versions then. Tells
-    /// how many; fewer than `most`, when none is left.
+    /// Takes one owner from dogs that it co-owns, and bumps their versions: about `most` rows. Tells how many; fewer than
+    /// `most`, when none is left.
     pub fn leave_some(&self, conn: &mut Connection, owner: OwnerId, most: usize) -> Result<usize, Problem> {
         let shared = || {
             let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));
@@ -191,8 +191,7 @@ impl CoOwners {
         Ok(touched + left)
     }
 
-    /// Deletes some of what these dogs have, at most about so many rows. Tells how many; fewer than `most`, when none
-    /// is left.
+    /// Deletes links of these dogs to their co-owners, about `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some_of(&self, conn: &mut Connection, dogs: Vec<i64>, most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));
         let theirs = mine.filter(OneOf::new("dog_co_owners.dog_id", dogs));
@@ -200,7 +199,7 @@ impl CoOwners {
         self.delete_of(conn, some)
     }
 
-    /// Deletes some of all that there are, likewise.
+    /// Deletes links of any dog, about `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));
         let some = mine.order(dog_co_owners::dog_id).limit(rows(most)).select(dog_co_owners::dog_id);
@@ -208,7 +207,7 @@ impl CoOwners {
         self.delete_of(conn, dogs)
     }
 
-    /// Deletes all that these dogs have; each has a few only.
+    /// Deletes all links of these dogs, of which each has a few only.
     fn delete_of(&self, conn: &mut Connection, mut dogs: Vec<i64>) -> Result<usize, Problem> {
         dogs.dedup();
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 /// takes the whole value, so that a second statement beside the first does not compile:
 ///
 /// ```compile_fail,E0382
-/// use diesel::{RunQueryDsl, insert_into, prelude::*};
+/// use diesel::prelude::*;
 /// use kennel::db::{Atomic, schema::login_failures};
 ///
 /// fn two_statements(atomic: Atomic<'_>) {
@@ -20,7 +20,7 @@ use crate::problem::Problem;
 /// ```
 ///
 /// ```
-/// use diesel::{RunQueryDsl, prelude::*};
+/// use diesel::prelude::*;
 /// use kennel::db::{Atomic, schema::login_failures};
 ///
 /// fn one_statement(atomic: Atomic<'_>) {
@@ -31,7 +31,7 @@ use crate::problem::Problem;
 pub struct Atomic<'a>(&'a mut Connection);
 
 impl<'a> Atomic<'a> {
-    /// The next change on this connection.
+    /// A change on this connection.
     pub fn on(conn: &'a mut Connection) -> Self {
         Self(conn)
     }

@@ -194,7 +194,7 @@ impl<DB: Backend> QueryFragment<DB> for Unindexed {
     }
 }
 
-/// How many rows of a table a user has, as far as `most`: more are not looked at.
+/// The number of rows that a user has in a table, as far as `most`: more are not looked at.
 pub struct CountUpTo {
     pub table: &'static str,
     pub user: i64,

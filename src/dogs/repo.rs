@@ -90,7 +90,7 @@ fn one(user: i64, id: i64) -> _ {
     dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq(id))
 }
 
-/// Those of these ids that one user has.
+/// The dogs of one user that have one of these ids.
 #[auto_type]
 fn those(user: i64, ids: Vec<i64>) -> _ {
     let these: OneOf = OneOf::new("dogs.id", ids);
@@ -180,12 +180,12 @@ impl Dogs {
         found.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
-    /// Which of these ids are theirs.
+    /// Which of these ids the user has.
     pub fn find_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         Ok(those(self.0.get(), ids).select(dogs::id).load(conn)?)
     }
 
-    /// How many there are, as far as `most`.
+    /// The number of the user's dogs, as far as `most`.
     pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
         Ok(diesel::select(CountUpTo { table: "dogs", user: self.0.get(), most }).get_result(conn)?)
     }
@@ -199,7 +199,7 @@ impl Dogs {
         expand(conn, self.0, vec![row], parts)?.pop().ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
-    /// A new one, in one statement if it has no co-owners.
+    /// Creates a dog, in one statement if it has no co-owners.
     ///
     /// # Errors
     /// `validation-failed` at `/owner_id` or in `/co_owner_ids` when the user has no such owner.
@@ -297,7 +297,7 @@ impl Dogs {
         Ok(())
     }
 
-    /// The same of several.
+    /// Bumps the versions of several dogs. Tells how many there were.
     pub fn touch_those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<usize, Problem> {
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
         Ok(diesel::update(those(self.0.get(), ids)).set(changes).execute(conn)?)
@@ -308,8 +308,7 @@ impl Dogs {
         only_if.versions(|| Ok(self.show(conn, id)?.version))
     }
 
-    /// Begins to delete one, with its tasks. Tells whether there is more of it than one piece: then
-    /// [`Dogs::delete_rest`] goes on.
+    /// Deletes the first piece of a dog with its tasks. Tells whether there is more, for [`Dogs::delete_rest`].
     ///
     /// # Errors
     /// `not-found`, `precondition-failed`. Nothing is deleted then.
@@ -319,7 +318,7 @@ impl Dogs {
         self.delete_rest(conn, id)
     }
 
-    /// Deletes the next piece of one: its tasks, and the dog with the last of them. Tells whether there is more.
+    /// Deletes the next piece of a dog: its tasks, and the dog with the last of them. Tells whether there is more.
     pub fn delete_rest(&self, conn: &mut Connection, id: DogId) -> Result<bool, Problem> {
         if Tasks::of(self.0).delete_some_of(conn, vec![id.get()], PIECE)? >= PIECE {
             return Ok(true);
@@ -328,21 +327,22 @@ impl Dogs {
         Ok(false)
     }
 
-    /// Deletes some of one owner, with what hangs on them: at most about so many rows. Tells how many; fewer than
-    /// `most`, when none is left.
+    /// Deletes dogs of one owner, with their tasks and co-owners: about `most` rows. Tells how many; fewer than `most`,
+    /// when none is left.
     pub fn delete_some_of(&self, conn: &mut Connection, owner: OwnerId, most: usize) -> Result<usize, Problem> {
         let ids = of_owner(self.0.get(), owner.get()).order(dogs::id).limit(rows(most)).select(dogs::id).load(conn)?;
         self.delete_those(conn, ids, most)
     }
 
-    /// Deletes some, with what hangs on them, likewise.
+    /// Deletes dogs of any owner, with their tasks and co-owners: about `most` rows. Tells how many; fewer than `most`,
+    /// when none is left.
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let some = dogs::table.filter(dogs::user_id.eq(self.0.get())).order(dogs::id).limit(rows(most));
         let ids = some.select(dogs::id).load(conn)?;
         self.delete_those(conn, ids, most)
     }
 
-    /// Deletes what hangs on these, and then so many of them as `most` leaves.
+    /// Deletes the tasks and co-owners of these dogs, and then as many of the dogs as `most` leaves.
     fn delete_those(&self, conn: &mut Connection, mut ids: Vec<i64>, most: usize) -> Result<usize, Problem> {
         let mut deleted = Tasks::of(self.0).delete_some_of(conn, ids.clone(), most)?;
         if deleted < most {
@@ -352,14 +352,14 @@ impl Dogs {
         Ok(deleted + diesel::delete(those(self.0.get(), ids)).execute(conn)?)
     }
 
-    /// Whether an owner has one.
+    /// Whether an owner has dogs.
     pub fn has_any_of(&self, conn: &mut Connection, owner: OwnerId) -> Result<bool, Problem> {
         let first: Option<i64> =
             of_owner(self.0.get(), owner.get()).select(dogs::id).limit(1).first(conn).optional()?;
         Ok(first.is_some())
     }
 
-    /// How many an owner has.
+    /// The number of an owner's dogs.
     pub fn count_of(&self, conn: &mut Connection, owner: OwnerId) -> Result<i64, Problem> {
         Ok(of_owner(self.0.get(), owner.get()).count().get_result(conn)?)
     }

@@ -93,12 +93,12 @@ impl Answers {
         Ok((created, false))
     }
 
-    /// How many there are, as far as `most`.
+    /// The number of the user's keys, as far as `most`.
     pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
         Ok(diesel::select(CountUpTo { table: "idempotency_keys", user: self.0.get(), most }).get_result(conn)?)
     }
 
-    /// Deletes some, at most so many. Tells how many; fewer than `most`, when none is left.
+    /// Deletes stored answers, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let mine = idempotency_keys::table.filter(idempotency_keys::user_id.eq(self.0.get()));
         let some = mine.order(idempotency_keys::key).limit(rows(most)).select(idempotency_keys::key);

@@ -102,7 +102,7 @@ impl Mails {
         }
     }
 
-    /// Deletes some, at most so many. Tells how many; fewer than `most`, when none is left.
+    /// Deletes mails of the user's, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let mine = mails::table.filter(mails::user_id.eq(self.0.get())).limit(rows(most));
         let ids: Vec<i64> = mine.select(mails::id).load(conn)?;

@@ -112,13 +112,13 @@ impl Owners {
         Ok(mine.select(OwnerRow::as_select()).load(conn)?)
     }
 
-    /// Which of these ids are theirs.
+    /// Which of these ids the user has.
     pub fn find_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(OneOf::new("owners.id", ids));
         Ok(mine.select(owners::id).load(conn)?)
     }
 
-    /// How many there are, as far as `most`.
+    /// The number of the user's owners, as far as `most`.
     pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
         Ok(diesel::select(CountUpTo { table: "owners", user: self.0.get(), most }).get_result(conn)?)
     }
@@ -174,8 +174,8 @@ impl Owners {
         only_if.versions(|| Ok(self.show(conn, id)?.version))
     }
 
-    /// Begins to delete one that has no dogs, or one with its dogs. Tells whether there is more of it than one piece:
-    /// then [`Owners::delete_rest`] goes on.
+    /// Deletes the first piece of an owner without dogs, or of one with its dogs. Tells whether there is more, for
+    /// [`Owners::delete_rest`].
     ///
     /// # Errors
     /// `not-found`, `precondition-failed`; `owner-has-dogs`, saying how many. Nothing is deleted then.
@@ -194,7 +194,7 @@ impl Owners {
         self.delete_rest(conn, id, with_dogs)
     }
 
-    /// Deletes the next piece of one: its dogs' tasks, its dogs, its share in others, and at last the owner. Tells
+    /// Deletes the next piece of an owner: its dogs' tasks, its dogs, its share in others, and at last the owner. Tells
     /// whether there is more.
     ///
     /// # Errors
@@ -224,8 +224,7 @@ impl Owners {
         }
     }
 
-    /// Deletes some, at most so many, of which none has a dog any more. Tells how many; fewer than `most`, when none
-    /// is left.
+    /// Deletes owners who have no dogs any more, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let some = owners::table.filter(owners::user_id.eq(self.0.get())).order(owners::id).limit(rows(most));
         let ids: Vec<i64> = some.select(owners::id).load(conn)?;
@@ -233,8 +232,8 @@ impl Owners {
         Ok(diesel::delete(mine).execute(conn)?)
     }
 
-    /// The version of one that nobody gives a dog, or a share in one, before this transaction ends; none, if it is
-    /// gone.
+    /// The version of an owner, locked until this transaction ends, so that it gets no dog and no share in one meanwhile;
+    /// none, if it is gone.
     fn lock(&self, conn: &mut Connection, id: OwnerId) -> Result<Option<i64>, Problem> {
         let mine = one(self.0.get(), id.get()).select(owners::version);
         let version = match conn {

@@ -104,7 +104,7 @@ impl Profiles {
         self.remove(conn)
     }
 
-    /// Deletes it, if there is one, without a word to the user's row.
+    /// Deletes the profile's row, if there is one; the user's row is the caller's to change.
     pub fn remove(&self, conn: &mut Connection) -> Result<(), Problem> {
         let _one = diesel::delete(profiles::table.find(self.0.get())).execute(conn)?;
         Ok(())

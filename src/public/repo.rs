@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use diesel::{
     ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable,
     backend::Backend,
-    dsl::{Eq, auto_type, min},
+    dsl::{Eq, auto_type},
     query_builder::{AstPass, QueryFragment},
     serialize::ToSql,
     sql_types::{BigInt, HasSqlType, Nullable, Text},
@@ -59,7 +59,7 @@ fn public_dogs() -> _ {
     dogs::table.inner_join(users::table.on(of_user)).filter(users::is_public)
 }
 
-/// The same, found by the dogs' ids: no planner begins with the users.
+/// Every public dog with its user, found by the dogs' ids: no planner begins with the users.
 #[auto_type]
 fn public_dogs_by_id() -> _ {
     let of_user: Eq<users::id, Unindexed> = users::id.eq(Unindexed("dogs.user_id"));
@@ -70,6 +70,24 @@ fn public_dogs_by_id() -> _ {
 const WALK: i64 = 5_000;
 /// How many ids of public dogs are looked at then, at most.
 const LOOKED_AT: i64 = 20_000;
+
+/// The first id of a dog after this one, as a column that is the same for each row.
+struct FirstAfter(i64);
+
+expression!(FirstAfter, Nullable<BigInt>);
+
+impl<DB: Backend> QueryFragment<DB> for FirstAfter
+where
+    DB: HasSqlType<BigInt>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("(SELECT min(further.id) FROM dogs AS further WHERE further.id > ");
+        out.push_bind_param::<BigInt, _>(&self.0)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
 
 /// The ids of a user's next dogs, as a column of `users`.
 struct NextIds {
@@ -147,13 +165,14 @@ pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<F
     let (after, wanted) = (asked.window.after_id(), asked.window.limit + 1);
     let end = after.saturating_add(WALK);
     let walk = public_dogs_by_id().filter(dogs::id.gt(after)).filter(dogs::id.le(end)).order(dogs::id);
-    let walk = walk.limit(rows(wanted)).select(columns::<PublicDogRow>());
-    let mut found: Vec<PublicDogRow> = natively!(conn => walk.load(conn))?;
-    if found.len() >= wanted {
-        return Ok(asked.window.found(found));
-    }
-    let further: Option<i64> = dogs::table.filter(dogs::id.gt(end)).select(min(dogs::id)).first(conn)?;
-    let Some(further) = further else { return Ok(asked.window.found(found)) };
+    let walk = walk.limit(rows(wanted)).select((columns::<PublicDogRow>(), FirstAfter(end)));
+    let walked: Vec<(PublicDogRow, Option<i64>)> = natively!(conn => walk.load(conn))?;
+    let further = match walked.last() {
+        Some((_, further)) => *further,
+        None => diesel::select(FirstAfter(end)).get_result(conn)?,
+    };
+    let mut found: Vec<_> = walked.into_iter().map(|(row, _)| row).collect();
+    let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.window.found(found)) };
     let Some(ids) = merge(conn, further - 1, wanted - found.len())? else {
         return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None });
     };

@@ -208,7 +208,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Deletes some, at most so many. Tells how many; fewer than `most`, when none is left.
+    /// Deletes sessions, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let mine = sessions::table.filter(sessions::user_id.eq(self.0.get())).order(sessions::id).limit(rows(most));
         let ids: Vec<i64> = mine.select(sessions::id).load(conn)?;

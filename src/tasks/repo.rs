@@ -125,7 +125,7 @@ impl Tasks {
         found.ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
-    /// How many there are, as far as `most`.
+    /// The number of the user's tasks, as far as `most`.
     pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
         Ok(diesel::select(CountUpTo { table: "tasks", user: self.0.get(), most }).get_result(conn)?)
     }
@@ -210,14 +210,14 @@ impl Tasks {
         }
     }
 
-    /// Deletes some of these dogs', at most so many. Tells how many; fewer than `most`, when none is left.
+    /// Deletes tasks of these dogs, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some_of(&self, conn: &mut Connection, dogs: Vec<i64>, most: usize) -> Result<usize, Problem> {
         let theirs = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(OneOf::new("tasks.dog_id", dogs));
         let ids = theirs.limit(rows(most)).select(tasks::id).load(conn)?;
         self.delete_those(conn, ids)
     }
 
-    /// Deletes some, likewise.
+    /// Deletes tasks of any dog or none, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let mine = tasks::table.filter(tasks::user_id.eq(self.0.get())).order(tasks::id).limit(rows(most));
         let ids = mine.select(tasks::id).load(conn)?;

@@ -224,8 +224,8 @@ impl Users {
         changed.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))
     }
 
-    /// Deletes the account for everybody: nobody can use it or see anything of it from now on, and its names are free
-    /// again. What is left are rows that `deletion` deletes piece by piece.
+    /// Makes the account a deleted one: it cannot be used or seen any more, and its names are free again. The rows that
+    /// are left go piece by piece (`deletion`).
     ///
     /// # Errors
     /// `precondition-failed`.
@@ -251,15 +251,15 @@ impl Users {
         Mails::forget(conn, &Email::stored(present.email))
     }
 
-    /// A deleted account of which there is something left.
+    /// A deleted account that has rows left.
     pub fn find_deleted(conn: &mut Connection) -> Result<Option<UserId>, Problem> {
         let deleted = users::table.filter(users::deleted_at.is_not_null()).order(users::id);
         let found: Option<i64> = deleted.select(users::id).first(conn).optional()?;
         Ok(found.and_then(UserId::new))
     }
 
-    /// Keeps others from writing anything down for the user of a deleted account before this transaction ends. In
-    /// SQLite nobody else writes.
+    /// Locks the row of a deleted account until this transaction ends, so that no row is added that points at it. In
+    /// SQLite there is one writer at a time anyway.
     pub fn lock_deleted(&self, conn: &mut Connection) -> Result<(), Problem> {
         let me = users::table.find(self.0.get()).filter(users::deleted_at.is_not_null()).select(users::id);
         if let Connection::Postgres(conn) = conn {
@@ -268,7 +268,7 @@ impl Users {
         Ok(())
     }
 
-    /// Deletes the row of a deleted account, of which nothing else is left.
+    /// Deletes the account's own row, the last of a deleted account.
     pub fn remove_deleted(&self, conn: &mut Connection) -> Result<(), Problem> {
         let me = users::table.find(self.0.get()).filter(users::deleted_at.is_not_null());
         let _one = diesel::delete(me).execute(conn)?;
