@@ -30,7 +30,7 @@ use crate::{
     sessions::Lives,
     sweeper,
     system::Draining,
-    users::SignupPolicy,
+    users::{ExportTimeout, SignupPolicy},
 };
 
 /// How long the headers of a request may take to arrive.
@@ -92,6 +92,7 @@ struct State {
     book: Data<Book>,
     cors: Data<Cors>,
     signup: Data<SignupPolicy>,
+    export_timeout: Data<ExportTimeout>,
     post: Data<Post>,
     draining: Data<Draining>,
 }
@@ -121,6 +122,7 @@ impl State {
             book: Data::new(Book::new(config.most_owners, config.most_dogs, config.most_tasks)),
             cors: Data::new(Cors::new(config.cors_origins.clone(), config.public_url.as_ref())),
             signup: Data::new(config.signup),
+            export_timeout: Data::new(ExportTimeout(config.export_timeout)),
             post: Data::default(),
             draining: Data::default(),
         })
@@ -136,6 +138,7 @@ impl State {
             .app_data(Data::clone(&self.book))
             .app_data(Data::clone(&self.cors))
             .app_data(Data::clone(&self.signup))
+            .app_data(Data::clone(&self.export_timeout))
             .app_data(Data::clone(&self.post))
             .app_data(Data::clone(&self.draining))
             // Of this thread alone.

@@ -63,6 +63,7 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     pub log: String,
     pub log_format: LogFormat,
+    pub export_timeout: Duration,
     pub shutdown_timeout: Duration,
 }
 
@@ -140,6 +141,7 @@ impl Config {
             public_url: source.optional("PUBLIC_URL", "an http:// or https:// URL without a query")?,
             log: source.log_filter("LOG")?,
             log_format: source.log_format("LOG_FORMAT")?,
+            export_timeout: source.duration("EXPORT_TIMEOUT", 1..=3600)?,
             shutdown_timeout: source.duration("SHUTDOWN_TIMEOUT", 1..=600)?,
         })
     }
@@ -174,6 +176,7 @@ mod tests {
             ("LOG", "verbose"),
             ("LOG", "kennel=debug,warning"),
             ("LOG_FORMAT", "xml"),
+            ("EXPORT_TIMEOUT", "2h"),
             ("SHUTDOWN_TIMEOUT", "0s"),
             ("JWT_SECRET", "short"),
             ("JWT_PREVIOUS_SECRETS", "q3Zt0PfWmJx8y7Vd2nKcLr5GhUeB1sAoT6iYwXvN9Qk,short"),

@@ -43,6 +43,7 @@ fn table() -> Vec<Area> {
             at(&["/password/forgot"], vec![post(auth::recovery::forgot_password).counted()]),
             at(&["/password/reset"], vec![post(auth::recovery::reset_password).counted()]),
             at(&["/email/verify"], vec![post(auth::recovery::verify_email).counted()]),
+            at(&["/email/cancel"], vec![post(auth::recovery::cancel_email).counted()]),
         ]),
         gated("/me", vec![
             at(&[""], vec![

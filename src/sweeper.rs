@@ -7,7 +7,7 @@ use crate::{
     db::{Connection, Db},
     idempotency, mail,
     problem::Problem,
-    users,
+    sessions, users,
 };
 
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -21,6 +21,8 @@ const SWEEPS: &[(&str, Sweep)] = &[
     ("idempotency keys", idempotency::sweep),
     ("login failures", auth::sweep),
     ("mails", mail::sweep),
+    ("counts of mails", mail::sweep_counts),
+    ("addresses that were asked for", sessions::sweep),
 ];
 
 /// Sweeps for ever.

@@ -54,9 +54,9 @@ sign_up("guest")
 
 
 def order_mails():
-    """Has mails written to somebody new: one to confirm the address, and one for a forgotten password."""
+    """Has mails written to somebody new: to confirm the address, for a forgotten password, about another address."""
     name = f"reader-{next(numbers)}"
-    sign_up(name)
+    call("PATCH", "/me", sign_in(name), email=f"new-{name}@example.com")
     call("POST", "/auth/password/forgot", email=f"{name}@example.com")
 
 
@@ -130,7 +130,7 @@ PEOPLE = re.compile(r"(alice|bob|guest|zoe|nobody-[0-9]+)(@example\.com)?", re.I
 # What the refresh token is called in a cookie.
 COOKIE = "__Host-kennel_refresh"
 # What mails have the tokens for.
-MAILS = {"reset_password": "reset", "verify_email": "verify"}
+MAILS = {"reset_password": "reset", "verify_email": "verify", "cancel_email": "email-changing"}
 # The rows that chains of requests have made, and the refresh tokens that they have got.
 made_in_chains = set()
 given_in_chains = set()

@@ -43,7 +43,7 @@ struct Range<'a> {
 }
 
 impl<'a> Range<'a> {
-    /// Reads one; a parameter that is no text spoils only itself.
+    /// Reads a media range; a parameter that is no text spoils only itself.
     fn read(item: &'a [u8]) -> Option<Self> {
         let mut parts = split(item, b';');
         let (kind, subtype) = parts.next()?.split_once('/')?;
@@ -56,7 +56,7 @@ impl<'a> Range<'a> {
         Some(Self { kind, subtype, is_wanted: quality > 0.0 })
     }
 
-    /// How exactly it names a media type; none, if it is another one.
+    /// How exactly the range names a media type; none, if the type is another one.
     fn specificity(&self, media_type: &str) -> Option<u8> {
         let (kind, subtype) = media_type.split_once('/').unwrap_or_default();
         match (self.kind, self.subtype) {

@@ -7,7 +7,12 @@ use super::{
     password::{Password, PasswordHash, RightPassword, WrongPassword},
     repo::Failures,
 };
-use crate::{db::Db, limits::Source, problem::Problem, users::UserId};
+use crate::{
+    db::{Connection, Db},
+    limits::Source,
+    problem::Problem,
+    users::UserId,
+};
 
 /// Who tries, as far as it is known, and where it is counted.
 #[derive(Clone, Copy)]
@@ -15,6 +20,8 @@ pub struct Attempt {
     pub user: Option<UserId>,
     pub source: Source,
     pub failures: FailureKey,
+    /// The counter of the user's other sessions, where the try is counted, too.
+    pub wider: Option<FailureKey>,
 }
 
 impl Attempt {
@@ -30,9 +37,10 @@ impl Attempt {
         password: Password,
         stored: Option<PasswordHash>,
     ) -> Result<Result<RightPassword, WrongPassword>, Problem> {
-        let failures = self.failures;
+        let (failures, wider) = (self.failures, self.wider);
         let turn = hasher.turn().await?;
-        db.write(move |conn| Failures::of(failures).begin(conn)).await?.map_err(|lock| self.refused(lock))?;
+        let begin = move |conn: &mut _| Failures::of(failures).begin_with(conn, wider.map(Failures::of).as_ref());
+        db.write(begin).await?.map_err(|lock| self.refused(lock))?;
         let verdict = hasher.verify(&turn, password, stored).await;
         match verdict {
             Ok(Verdict { result: Ok(right), .. }) => Ok(Ok(right)),
@@ -44,10 +52,27 @@ impl Attempt {
                 Ok(Err(wrong))
             }
             Err(problem) => {
-                db.write(move |conn| Failures::of(failures).take_back(conn)).await?;
+                db.write(move |conn| self.take_back(conn)).await?;
                 Err(problem)
             }
         }
+    }
+
+    /// Counts the try no longer: the password was not looked at after all.
+    fn take_back(self, conn: &mut Connection) -> Result<(), Problem> {
+        for key in [self.failures].into_iter().chain(self.wider) {
+            Failures::of(key).take_back(conn)?;
+        }
+        Ok(())
+    }
+
+    /// Clears what has failed here, and counts the right password nowhere else.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn succeed(self, conn: &mut Connection) -> Result<(), Problem> {
+        Failures::of(self.failures).clear(conn)?;
+        self.wider.map_or(Ok(()), |wider| Failures::of(wider).take_back(conn))
     }
 
     /// What somebody is told who has to wait.

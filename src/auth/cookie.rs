@@ -8,7 +8,7 @@ use crate::wire::header::parts;
 
 const NAME: &str = "__Host-kennel_refresh";
 const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/";
-/// As it was called before; still read, for one release.
+/// The earlier name, which is read for one release more.
 const OLD_NAME: &str = "kennel_refresh";
 const OLD_ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/auth";
 
@@ -23,14 +23,14 @@ pub enum Delivery {
 /// The refresh tokens in a request's cookies.
 #[derive(Debug, Default)]
 pub struct Cookies {
-    /// As they come, but those of the old name last.
+    /// The tokens in the order of the headers, but those of the old name last.
     pub tokens: Vec<String>,
     /// Whether one has the old name.
     pub has_old: bool,
 }
 
 impl Cookies {
-    /// Those of a request, in whatever else neighbours and proxies have put there.
+    /// The refresh tokens of a request, among whatever neighbours and proxies have put there.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let named = |wanted: &'static str| {

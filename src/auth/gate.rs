@@ -38,15 +38,24 @@ pub struct CurrentUser {
 }
 
 impl CurrentUser {
+    /// The token's claims, to ask again whether its session still stands.
+    #[must_use]
+    pub fn bearer(&self) -> Bearer {
+        Bearer { user: self.id, session: self.session, auth_time: self.logged_in_at.seconds() }
+    }
+
+    /// Whether the password was given a moment ago.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        Timestamp::now().since(self.logged_in_at) <= FRESH
+    }
+
     /// Wants the password to have been given a moment ago (RFC 9470).
     ///
     /// # Errors
     /// `fresh-login-required`.
     pub fn require_fresh_login(&self) -> Result<(), Problem> {
-        if Timestamp::now().since(self.logged_in_at) <= FRESH {
-            return Ok(());
-        }
-        Err(Problem::new(Kind::FreshLoginRequired))
+        if self.is_fresh() { Ok(()) } else { Err(Problem::new(Kind::FreshLoginRequired)) }
     }
 }
 
@@ -102,8 +111,7 @@ pub fn flow(user: UserId) -> Flow {
 pub async fn readmit(request: &HttpRequest) -> Result<(), Problem> {
     let me = request.extensions().get::<CurrentUser>().copied();
     let (Some(me), Some(db)) = (me, request.app_data::<Data<Db>>()) else { return Ok(()) };
-    let bearer = Bearer { user: me.id, session: me.session, auth_time: me.logged_in_at.seconds() };
-    db.read(move |conn| sessions::current_user(conn, bearer)).await.map(drop)
+    db.read(move |conn| sessions::current_user(conn, me.bearer())).await.map(drop)
 }
 
 /// Whom the request's token speaks for.

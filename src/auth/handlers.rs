@@ -10,15 +10,15 @@ use super::{
     keys::Keys,
     lock::FailureKey,
     password::{PasswordHash, RightPassword},
-    repo::{Failures, forgive},
+    repo::forgive,
     wire::{PasswordIn, SignupIn},
 };
 use crate::{
     db::{Connection, Db},
-    limits::Limits,
+    limits::{Limits, Source},
     mail::{Letter, Mails, Post},
     problem::{Kind, Problem},
-    sessions::Sessions,
+    sessions::{self, Sessions},
     users::{Email, NewUser, SignupPolicy, UserOut, Users},
     wire::{Created, Fault, Valid},
 };
@@ -45,6 +45,7 @@ pub async fn signup(
     let new = NewUser::new(&username, &email, &hasher.hash(password).await?);
     let create = move |conn: &mut _| {
         let user = Users::create(conn, &new)?;
+        Mails::of(user.user()?).queue(conn, &keys.sources, Letter::Verify, &email)?;
         // What failed under these names before was somebody else's guess.
         forgive(conn, &keys.sources, None, &user.username, &user.email)?;
         Ok(user)
@@ -69,21 +70,27 @@ pub async fn replace_password(
     let read = move |conn: &mut _| Ok((Users::of(me.id).show(conn)?, Users::of(me.id).password_hash(conn)?));
     let (user, checked) = db.read(read).await?;
     let source = Limits::of(&request)?.proxies.source(&request);
-    let attempt = Attempt { user: Some(me.id), source, failures: FailureKey::of_change(&keys.sources, me.id) };
+    let attempt = attempt(&me, &keys, source);
     let verdict = attempt.check(&db, &hasher, current, Some(checked.clone())).await?;
     let Ok(RightPassword { .. }) = verdict else {
         tracing::info!(target: "kennel::security", user_id = me.id.get(), %source, "password_change_failed");
         return Err(Fault::new("wrong", "This is not your present password.").at("current_password"));
     };
     // At once: a new one that is too easy is no failure of the present one.
-    let failures = attempt.failures;
-    db.write(move |conn| Failures::of(failures).clear(conn)).await?;
+    db.write(move |conn| attempt.succeed(conn)).await?;
     let new = hasher.judge(new, vec![user.username, user.email.clone()], "new_password").await?;
     let change = Change { checked, new: hasher.hash(new).await?, email: Email::stored(user.email) };
-    db.write(move |conn| change_password(conn, me, &change)).await?;
+    db.write(move |conn| change_password(conn, me, &keys, &change)).await?;
     post.wake();
     tracing::info!(target: "kennel::security", user_id = me.id.get(), %source, "password_changed");
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// A try to show the present password. Counted by session, so that one that is stolen locks no other; and all of a
+/// user's together, but for those whose password was given a moment ago.
+fn attempt(me: &CurrentUser, keys: &Keys, source: Source) -> Attempt {
+    let wider = (!me.is_fresh()).then(|| FailureKey::of_all_changes(&keys.sources, me.id));
+    Attempt { user: Some(me.id), source, failures: FailureKey::of_change(&keys.sources, me.session), wider }
 }
 
 /// What a change of the password was decided on.
@@ -94,12 +101,16 @@ struct Change {
 }
 
 /// Stores a new password, if the old one is still what was checked; ends all other sessions, and tells the address.
-fn change_password(conn: &mut Connection, me: CurrentUser, change: &Change) -> Result<(), Problem> {
+///
+/// # Errors
+/// `revoked-token`, when the session has ended while its passwords were looked at.
+fn change_password(conn: &mut Connection, me: CurrentUser, keys: &Keys, change: &Change) -> Result<(), Problem> {
     if !Users::of(me.id).set_password(conn, &change.checked, &change.new)? {
         // Or the account is gone altogether.
         let _me = Users::of(me.id).show(conn)?;
         return Err(Fault::new("wrong", "Your password was changed a moment ago.").at("current_password"));
     }
+    let _me = sessions::current_user(conn, me.bearer())?;
     Sessions::of(me.id).end_others(conn, me.session)?;
-    Mails::of(me.id).queue(conn, Letter::PasswordChanged, &change.email)
+    Mails::of(me.id).queue(conn, &keys.sources, Letter::PasswordChanged, &change.email)
 }

@@ -8,11 +8,14 @@ use super::signer::Signer;
 use crate::{
     limits::Source,
     problem::{Kind, Problem},
+    sessions::SessionId,
     users::{LoginKey, UserId},
 };
 
 /// How many tries a day (UTC) may fail.
-pub const MOST_A_DAY: i64 = 100;
+const MOST_A_DAY: i64 = 100;
+/// The most failures of a day in all sessions of a user whose login is not fresh: more than one session can have.
+const MOST_IN_ALL_SESSIONS: i64 = 5 * MOST_A_DAY;
 
 /// How many failures of a day somebody has free whom we know: people mistype, and their programs try again at once.
 const FREE: i64 = 10;
@@ -21,8 +24,18 @@ const FREE: i64 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailureKey {
     bytes: [u8; 16],
-    /// Whether we know them: they have logged in, or did so from there.
-    is_known: bool,
+    patience: Patience,
+}
+
+/// A rule for how many failures are let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// The rule for strangers.
+    Stranger,
+    /// The rule for users who have logged in, or have done so from there.
+    Known,
+    /// The rule for all sessions of a user together: none is in the others' way, until far too many have failed.
+    InAll,
 }
 
 impl FailureKey {
@@ -30,20 +43,29 @@ impl FailureKey {
     /// address are counted each by itself, or one could find out whose address it is.
     #[must_use]
     pub fn of_login(signer: &Signer, login: &LoginKey) -> Self {
-        Self { bytes: half(signer.sign(&[b"login", login.as_str().as_bytes()])), is_known: false }
+        let bytes = half(signer.sign(&[b"login", login.as_str().as_bytes()]));
+        Self { bytes, patience: Patience::Stranger }
     }
 
-    /// Those of an account's own user, who wants to change the password.
+    /// The failures of one session to change the password: a stolen session locks no other.
     #[must_use]
-    pub fn of_change(signer: &Signer, user: UserId) -> Self {
-        Self { bytes: half(signer.sign(&[b"change", &user.get().to_be_bytes()])), is_known: true }
+    pub fn of_change(signer: &Signer, session: SessionId) -> Self {
+        let bytes = half(signer.sign(&[b"change", &session.get().to_be_bytes()]));
+        Self { bytes, patience: Patience::Known }
+    }
+
+    /// The failures of all of a user's sessions together, likewise: several stolen ones have no more tries for that.
+    #[must_use]
+    pub fn of_all_changes(signer: &Signer, user: UserId) -> Self {
+        let bytes = half(signer.sign(&[b"changes", &user.get().to_be_bytes()]));
+        Self { bytes, patience: Patience::InAll }
     }
 
     /// Those of a name from a network that its user has logged in from.
     #[must_use]
     pub fn of_known_source(signer: &Signer, login: &LoginKey, source: Source) -> Self {
         let bytes = half(signer.sign(&[b"known source", login.as_str().as_bytes(), source.as_bytes()]));
-        Self { bytes, is_known: true }
+        Self { bytes, patience: Patience::Known }
     }
 
     #[must_use]
@@ -54,13 +76,19 @@ impl FailureKey {
     /// How long to wait after so many failures of a day; after the last of all, until the day's end.
     #[must_use]
     pub fn pause_after(&self, failures: i64) -> Duration {
-        Duration::from_secs(match failures {
-            ..=FREE if self.is_known => 0,
-            ..3 => 1,
-            3..9 => 3,
-            9..25 => 5,
+        Duration::from_secs(match (self.patience, failures) {
+            (Patience::InAll, _) | (Patience::Known, ..=FREE) => 0,
+            (_, ..3) => 1,
+            (_, 3..9) => 3,
+            (_, 9..25) => 5,
             _ => 10,
         })
+    }
+
+    /// The most failures of a day.
+    #[must_use]
+    pub fn most_a_day(&self) -> i64 {
+        if self.patience == Patience::InAll { MOST_IN_ALL_SESSIONS } else { MOST_A_DAY }
     }
 }
 
@@ -87,7 +115,7 @@ impl From<Lock> for Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::{FailureKey, LoginKey, Signer, Source, UserId};
+    use super::{FailureKey, LoginKey, SessionId, Signer, Source, UserId};
 
     fn signer() -> Signer {
         Signer::new(&[7; 32], &[])
@@ -97,13 +125,19 @@ mod tests {
         UserId::new(id).expect("an id")
     }
 
+    fn session(id: i64) -> SessionId {
+        SessionId::new(id).expect("an id")
+    }
+
     #[test]
     fn every_counter_is_another() {
         let keys = [
             FailureKey::of_login(&signer(), &LoginKey::of("ann")),
             FailureKey::of_login(&signer(), &LoginKey::of("ann@example.com")),
-            FailureKey::of_change(&signer(), user(1)),
-            FailureKey::of_change(&signer(), user(2)),
+            FailureKey::of_change(&signer(), session(1)),
+            FailureKey::of_change(&signer(), session(2)),
+            FailureKey::of_all_changes(&signer(), user(1)),
+            FailureKey::of_all_changes(&signer(), user(2)),
             FailureKey::of_known_source(&signer(), &LoginKey::of("ann"), Source::default()),
             FailureKey::of_known_source(&signer(), &LoginKey::of("ann@example.com"), Source::default()),
         ];
@@ -118,6 +152,9 @@ mod tests {
         let pauses = |key: FailureKey| [1, 2, 3, 8, 9, 10, 11, 24, 25, 99].map(|n| key.pause_after(n).as_secs());
         let stranger = FailureKey::of_login(&signer(), &LoginKey::of("ann"));
         assert_eq!(pauses(stranger), [1, 1, 3, 3, 5, 5, 5, 5, 10, 10]);
-        assert_eq!(pauses(FailureKey::of_change(&signer(), user(1))), [0, 0, 0, 0, 0, 0, 5, 5, 10, 10]);
+        assert_eq!(pauses(FailureKey::of_change(&signer(), session(1))), [0, 0, 0, 0, 0, 0, 5, 5, 10, 10]);
+        let all = FailureKey::of_all_changes(&signer(), user(1));
+        assert_eq!(pauses(all), [0; 10]);
+        assert!(all.most_a_day() > stranger.most_a_day(), "one session alone locks no other");
     }
 }

@@ -151,7 +151,7 @@ impl Candidate {
         let here = FailureKey::of_known_source(signer, login, source);
         let failures = if is_known { here } else { FailureKey::of_login(signer, login) };
         let lock = Failures::of(failures).lock(conn, Timestamp::now())?;
-        Ok(Self { stored, here, attempt: Attempt { user, source, failures }, lock })
+        Ok(Self { stored, here, attempt: Attempt { user, source, failures, wider: None }, lock })
     }
 }
 

@@ -11,11 +11,14 @@ use super::{
 };
 use crate::{
     db::timestamp::Timestamp,
+    sessions::PendingEmail,
     users::{AccountRow, UserId},
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// A time after which no token that confirms the same request is good any more: it is sent within three days.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +27,10 @@ pub enum Purpose {
     Reset,
     /// The address with which somebody signed up is theirs.
     Verify,
-    /// The address that somebody wants to have is theirs. It ends with the password, too.
+    /// An address that a session asked for is theirs. It ends with the session, and with the password.
     Confirm,
+    /// An address that a session asked for is not to be. It ends likewise.
+    Cancel,
 }
 
 impl Purpose {
@@ -33,7 +38,7 @@ impl Purpose {
     #[must_use]
     pub fn token(self, keys: &Keys, account: &AccountRow) -> Option<String> {
         let expires_at = Timestamp::now().plus(self.life()).seconds();
-        let signature = self.signer(keys).sign(&self.signed(account, expires_at)?.each_ref().map(Vec::as_slice));
+        let signature = self.signer(keys).sign(&slices(&self.signed(account, expires_at)?));
         Some(format!("{}.{expires_at}.{}", account.id, URL_SAFE_NO_PAD.encode(signature)))
     }
 
@@ -41,30 +46,38 @@ impl Purpose {
         match self {
             Self::Reset => HOUR,
             Self::Verify | Self::Confirm => DAY,
+            Self::Cancel => WEEK,
         }
     }
 
     fn signer(self, keys: &Keys) -> &Signer {
         match self {
             Self::Reset => &keys.resets,
-            Self::Verify | Self::Confirm => &keys.verifications,
+            Self::Verify | Self::Confirm | Self::Cancel => &keys.verifications,
         }
     }
 
     /// What a token is signed with; none where it has nothing to do.
-    fn signed(self, account: &AccountRow, expires_at: i64) -> Option<[Vec<u8>; 6]> {
-        let AccountRow { id, email, new_email, verified_at, password_hash, .. } = account;
-        let (name, password_hash, new_email) = match self {
-            Self::Reset => ("reset", password_hash.as_str(), ""),
+    fn signed(self, account: &AccountRow, expires_at: i64) -> Option<Vec<Vec<u8>>> {
+        let AccountRow { id, email, pending, verified_at, password_hash, .. } = account;
+        let (name, password_hash, pending) = match self {
+            Self::Reset => ("reset", password_hash.as_str(), None),
             Self::Verify if verified_at.is_some() => return None,
-            Self::Verify => ("verify", "", ""),
+            Self::Verify => ("verify", "", None),
             // Who has changed the password since has called it off.
-            Self::Confirm => ("confirm", password_hash.as_str(), new_email.as_deref()?),
+            Self::Confirm => ("confirm", password_hash.as_str(), Some(pending.as_ref()?)),
+            Self::Cancel => ("cancel", password_hash.as_str(), Some(pending.as_ref()?)),
         };
+        let new_email = pending.map_or("", |pending| &pending.address);
         let [id, expires_at] = [id, &expires_at].map(|number| number.to_be_bytes().to_vec());
         let [name, email, password_hash, new_email] =
             [name, email, password_hash, new_email].map(|text| text.as_bytes().to_vec());
-        Some([name, id, expires_at, email, password_hash, new_email])
+        let mut parts = vec![name, id, expires_at, email, password_hash, new_email];
+        // So that the same address, asked for again, is another matter.
+        if let Some(PendingEmail { session, asked_at, .. }) = pending {
+            parts.extend([*session, asked_at.micros()].map(|number| number.to_be_bytes().to_vec()));
+        }
+        Some(parts)
     }
 }
 
@@ -90,19 +103,24 @@ impl Proof {
     #[must_use]
     pub fn is_for(&self, purpose: Purpose, keys: &Keys, account: &AccountRow) -> bool {
         let signed = purpose.signed(account, self.expires_at).filter(|_| account.id == self.user.get());
-        signed.is_some_and(|parts| purpose.signer(keys).verify(&parts.each_ref().map(Vec::as_slice), &self.signature))
+        signed.is_some_and(|parts| purpose.signer(keys).verify(&slices(&parts), &self.signature))
     }
+}
+
+fn slices(parts: &[Vec<u8>]) -> Vec<&[u8]> {
+    parts.iter().map(Vec::as_slice).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
-        AccountRow, Keys, Proof,
-        Purpose::{self, Confirm, Reset, Verify},
+        AccountRow, Duration, Keys, PendingEmail, Proof,
+        Purpose::{self, Cancel, Confirm, Reset, Verify},
+        Timestamp,
     };
     use crate::auth::keys::Secret;
 
-    const PURPOSES: [Purpose; 3] = [Reset, Verify, Confirm];
+    const PURPOSES: [Purpose; 4] = [Reset, Verify, Confirm, Cancel];
 
     fn keys(secret: &str, previous: &[&str]) -> Keys {
         let parse = |text: &str| Secret::parse(text).expect("a secret");
@@ -114,7 +132,16 @@ mod tests {
     const NEW: &str = "q3Zt0PfWmJx8y7Vd2nKcLr5GhUeB1sAoT6iYwXvN9Qk";
 
     fn ann() -> AccountRow {
-        AccountRow { new_email: Some("new@example.com".to_owned()), ..AccountRow::sample() }
+        AccountRow { pending: Some(pending()), ..AccountRow::sample() }
+    }
+
+    fn pending() -> PendingEmail {
+        PendingEmail { session: 7, address: "new@example.com".to_owned(), asked_at: late() }
+    }
+
+    /// The last moment of all.
+    fn late() -> Timestamp {
+        Timestamp::now().plus(Duration::MAX)
     }
 
     /// For which purposes a token for `purpose` can be used once `account` is as it is.
@@ -133,12 +160,21 @@ mod tests {
             change(&mut account);
             PURPOSES.into_iter().filter(|purpose| good_for(*purpose, &account) == [*purpose]).collect::<Vec<_>>()
         };
-        assert_eq!(changed(|_| {}), [Reset, Verify, Confirm]);
+        assert_eq!(changed(|_| {}), PURPOSES);
         assert_eq!(changed(|ann| ann.password_hash = "another".to_owned()), [Verify]);
         assert_eq!(changed(|ann| ann.email = "another@example.com".to_owned()), [] as [Purpose; 0]);
-        assert_eq!(changed(|ann| ann.new_email = Some("another@example.com".to_owned())), [Reset, Verify]);
-        assert_eq!(changed(|ann| ann.new_email = None), [Reset, Verify]);
-        assert_eq!(changed(|ann| ann.verified_at = Some(ann.created_at)), [Reset, Confirm]);
+        for pending in [
+            None,
+            Some(PendingEmail { address: "another@example.com".to_owned(), ..pending() }),
+            Some(PendingEmail { session: 8, ..pending() }),
+            Some(PendingEmail { asked_at: late().minus(Duration::from_micros(1)), ..pending() }),
+        ] {
+            let mut account = ann();
+            account.pending = pending;
+            let good = PURPOSES.into_iter().filter(|purpose| good_for(*purpose, &account) == [*purpose]);
+            assert_eq!(good.collect::<Vec<_>>(), [Reset, Verify]);
+        }
+        assert_eq!(changed(|ann| ann.verified_at = Some(ann.created_at)), [Reset, Confirm, Cancel]);
         assert_eq!(changed(|ann| ann.id += 1), [] as [Purpose; 0]);
     }
 

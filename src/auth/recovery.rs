@@ -1,5 +1,5 @@
-//! What a mail helps with: `POST /auth/password/forgot`, `POST /auth/password/reset` and `POST /auth/email/verify`.
-//! The tokens are in `proof`, the mails in `mail`.
+//! What a mail helps with: `POST /auth/password/forgot`, `POST /auth/password/reset`, `POST /auth/email/verify` and
+//! `POST /auth/email/cancel`. The tokens are in `proof`, the mails in `mail`.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 
@@ -25,13 +25,14 @@ use crate::{
 pub async fn forgot_password(
     request: HttpRequest,
     body: Valid<ForgotIn>,
+    keys: Data<Keys>,
     db: Data<Db>,
     post: Data<Post>,
 ) -> Result<HttpResponse, Problem> {
     let limits = Limits::of(&request)?;
     let source = limits.proxies.source(&request);
     limits.forgot.count(&request, source)?;
-    db.write(move |conn| Mails::queue_reset(conn, &body.0.email)).await?;
+    db.write(move |conn| Mails::queue_reset(conn, &keys.sources, &body.0.email)).await?;
     post.wake();
     tracing::info!(target: "kennel::security", %source, "password_reset_requested");
     Ok(HttpResponse::Accepted().finish())
@@ -70,7 +71,7 @@ fn reset(conn: &mut Connection, account: &AccountRow, new: &PasswordHash, keys: 
     let _is_new = Users::of(user).verify(conn, &account.email)?;
     Sessions::of(user).end_and_forget(conn)?;
     forgive(conn, &keys.sources, Some(user), &account.username, &account.email)?;
-    Mails::of(user).queue(conn, Letter::PasswordChanged, &Email::stored(account.email.clone()))
+    Mails::of(user).queue(conn, &keys.sources, Letter::PasswordChanged, &Email::stored(account.email.clone()))
 }
 
 /// `POST /auth/email/verify`
@@ -86,7 +87,7 @@ pub async fn verify_email(
         db.write(move |conn| verify(conn, &account)).await?;
         tracing::info!(target: "kennel::security", user_id, "email_verified");
     } else {
-        db.write(move |conn| confirm(conn, &account)).await?;
+        db.write(move |conn| confirm(conn, &account, &keys)).await?;
         post.wake();
         tracing::info!(target: "kennel::security", user_id, "email_changed");
     }
@@ -97,13 +98,28 @@ fn verify(conn: &mut Connection, account: &AccountRow) -> Result<(), Problem> {
     if Users::of(account.user()?).verify(conn, &account.email)? { Ok(()) } else { Err(used()) }
 }
 
-/// Lets the new address take effect, and tells the old one.
-fn confirm(conn: &mut Connection, account: &AccountRow) -> Result<(), Problem> {
-    let user = account.user()?;
-    if !Users::of(user).confirm_email(conn, account)? {
+/// Lets the new address take effect, if the session that asked for it still stands, and tells the old one.
+fn confirm(conn: &mut Connection, account: &AccountRow, keys: &Keys) -> Result<(), Problem> {
+    let (user, pending) = (account.user()?, account.pending.as_ref().ok_or_else(used)?);
+    // The account first, as everywhere, so that nobody waits for each other.
+    if !Users::of(user).confirm_email(conn, account, pending)? || !Sessions::of(user).take_email(conn, pending)? {
         return Err(used());
     }
-    Mails::of(user).queue(conn, Letter::EmailChanged, &Email::stored(account.email.clone()))
+    Mails::of(user).queue(conn, &keys.sources, Letter::EmailChanged, &Email::stored(account.email.clone()))
+}
+
+/// `POST /auth/email/cancel`: calls off another address by a token that the present one got, and ends the session that
+/// asked for it.
+pub async fn cancel_email(body: Valid<VerifyIn>, keys: Data<Keys>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    let (account, _) = account_of(&body.0.token, &[Purpose::Cancel], &keys, &db).await?;
+    let (user_id, pending) = (account.id, account.pending.clone().ok_or_else(used)?);
+    let session_id = pending.session;
+    let user = account.user()?;
+    if !db.write(move |conn| Sessions::of(user).end_asking(conn, &pending)).await? {
+        return Err(used());
+    }
+    tracing::info!(target: "kennel::security", user_id, session_id, "email_change_cancelled");
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// The account whose token this is, and for which of `purposes`.

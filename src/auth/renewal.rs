@@ -23,7 +23,7 @@ use crate::{
     workers::Flow,
 };
 
-/// What is told of a session that ends because its user wants it, and of one that a copy of its token ends.
+/// Events: a session ends because its user wants it, or because a copy of its token came.
 const LOGOUT: &str = "logout";
 const REUSE: &str = "refresh_reuse";
 
@@ -81,11 +81,11 @@ fn makers<'a>(tokens: &'a [Presented], issuer: &'a Issuer) -> impl Iterator<Item
     })
 }
 
-/// What the tokens of a request are good for together.
+/// The worth of all tokens of a request together.
 enum Found {
-    /// One of them is good: the first of those that are.
+    /// A good token: the first of those that are, with its session and user.
     Good(Standing, LiveSession, UserRow),
-    /// None is, but these sessions' were used before.
+    /// No good token, but copies of used ones, of these sessions.
     Reused(Vec<Bearer>),
     Nothing,
 }
@@ -116,7 +116,7 @@ async fn renew(
     }
 }
 
-/// What the tokens are good for, wherever among them a good one stands: a neighbour may have put others before it.
+/// Finds a good token wherever it stands among them: a neighbour may have put others before it.
 fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<Found, Problem> {
     let genuine = genuine(conn, tokens, issuer)?;
     let now = Timestamp::now();

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
 use super::{
-    lock::{FailureKey, Lock, MOST_A_DAY},
+    lock::{FailureKey, Lock},
     signer::Signer,
 };
 use crate::{
@@ -32,9 +32,26 @@ impl Failures {
         let row: Option<(i64, Timestamp)> =
             mine.select((login_failures::count, login_failures::locked_until)).first(conn).optional()?;
         Ok(row.and_then(|(count, locked_until)| {
-            let locked_until = if count < MOST_A_DAY { locked_until } else { now.end_of_day() };
+            let locked_until = if count < self.0.most_a_day() { locked_until } else { now.end_of_day() };
             (locked_until > now).then(|| Lock(locked_until.since(now)))
         }))
+    }
+
+    /// Counts a try before it is made, here and at a wider counter, if there is one: at both or at none.
+    ///
+    /// # Errors
+    /// As [`Failures::begin`].
+    pub fn begin_with(&self, conn: &mut Connection, wider: Option<&Self>) -> Result<Result<(), Lock>, Problem> {
+        if let Some(wider) = wider
+            && let Err(lock) = wider.begin(conn)?
+        {
+            return Ok(Err(lock));
+        }
+        let begun = self.begin(conn)?;
+        if let (Err(_), Some(wider)) = (&begun, wider) {
+            wider.take_back(conn)?;
+        }
+        Ok(begun)
     }
 
     /// Counts a try before it is made, so that of any number at once no more are made than may be: it has failed
@@ -48,7 +65,7 @@ impl Failures {
         let today = mine()
             .filter(login_failures::day.ge(now.day()))
             .filter(login_failures::locked_until.le(now))
-            .filter(login_failures::count.lt(MOST_A_DAY));
+            .filter(login_failures::count.lt(self.0.most_a_day()));
         if diesel::update(today).set(login_failures::count.eq(login_failures::count + 1)).execute(conn)? > 0 {
             return Ok(Ok(()));
         }
@@ -102,7 +119,7 @@ pub fn forgive(
     email: &str,
 ) -> Result<(), Problem> {
     let logins = [username, email].map(|name| FailureKey::of_login(signer, &LoginKey::of(name)));
-    for key in logins.into_iter().chain(user.map(|user| FailureKey::of_change(signer, user))) {
+    for key in logins.into_iter().chain(user.map(|user| FailureKey::of_all_changes(signer, user))) {
         Failures::of(key).clear(conn)?;
     }
     Ok(())

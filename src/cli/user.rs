@@ -16,7 +16,7 @@ use crate::{
         password::{Password, PasswordHash},
     },
     config::Config,
-    db::{Connection, Db, timestamp::Timestamp},
+    db::{Db, timestamp::Timestamp},
     mail::{Letter, Mails},
     problem::{Place, Problem},
     sessions::Sessions,
@@ -86,7 +86,12 @@ async fn create(matches: &ArgMatches, config: &Config, db: &Db) -> Result<(), Pr
     let password = ChosenPassword::of(matches, config)?;
     let hash = password.hash(config, vec![username.to_string(), email.to_string()]).await?;
     let new = NewUser::new(&username, &email, &hash);
-    let user = db.write(move |conn| Users::create(conn, &new)).await?;
+    let create = move |conn: &mut _| {
+        let user = Users::create(conn, &new)?;
+        Mails::of(user.user()?).queue_uncounted(conn, Letter::Verify, &email)?;
+        Ok(user)
+    };
+    let user = db.write(create).await?;
     tracing::info!(target: "kennel::security", user_id = user.id, "account_created");
     println!("{} has an account now, with the id {}.", user.username, user.id);
     password.tell();
@@ -98,7 +103,7 @@ async fn set_disabled(matches: &ArgMatches, is_disabled: bool, db: &Db) -> Resul
     let set = move |conn: &mut _| {
         let is_new = Users::of(user).set_disabled(conn, is_disabled)?;
         if is_disabled {
-            end_everything(conn, user)?;
+            Sessions::of(user).end_all(conn)?;
         }
         Ok(is_new)
     };
@@ -127,7 +132,7 @@ async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Resul
         }
         Sessions::of(user).end_and_forget(conn)?;
         forgive(conn, &keys.sources, Some(user), &account.username, &account.email)?;
-        Mails::of(user).queue(conn, Letter::PasswordChanged, &email)
+        Mails::of(user).queue_uncounted(conn, Letter::PasswordChanged, &email)
     };
     db.write(reset).await?;
     tracing::info!(target: "kennel::security", user_id = user.get(), "password_reset");
@@ -138,16 +143,10 @@ async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Resul
 
 async fn end_sessions(matches: &ArgMatches, db: &Db) -> Result<(), Problem> {
     let (name, user) = named(matches, db).await?;
-    db.write(move |conn| end_everything(conn, user)).await?;
+    db.write(move |conn| Sessions::of(user).end_all(conn)).await?;
     tracing::info!(target: "kennel::security", user_id = user.get(), "session_ended");
     println!("{name} has no session now.");
     Ok(())
-}
-
-/// Ends all sessions, and what somebody in one of them may have asked for: another address.
-fn end_everything(conn: &mut Connection, user: UserId) -> Result<(), Problem> {
-    Users::of(user).call_off_email(conn)?;
-    Sessions::of(user).end_all(conn)
 }
 
 async fn list(db: &Db) -> Result<(), Problem> {

@@ -29,7 +29,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("CORS_ORIGINS", "", "The origins whose pages may call from a browser, separated by commas: https://app.example.com,http://localhost:5173"),
     variable("TRUSTED_PROXIES", "", "The proxies whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas: 10.0.0.0/8,::1"),
     variable("LOGIN_RATE", "10/1m", "Logins of one IP address: how many at once, and the time in which they come back; or off"),
-    variable("SIGNUP_RATE", "5/25m", "Sign-ups of one IP address, likewise"),
+    variable("SIGNUP_RATE", "5/25m", "Sign-ups of one IP address, and other names and addresses that one user asks for, likewise"),
     variable("USER_RATE", "100/2s", "Requests of one signed-in user, likewise"),
     variable("IP_RATE", "60/2s", "Requests of one IP address without a login, likewise"),
     variable("MOST_OWNERS", "10000", "How many owners a user's book may have, 1 to 1000000000; or off"),
@@ -41,6 +41,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("PUBLIC_URL", "", "Where people reach this server, as its mails say: https://kennel.example.com (default: the address in use)"),
     variable("LOG", "info", "What is logged: error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"),
     variable("LOG_FORMAT", "text", "text, or json for one object a line"),
+    variable("EXPORT_TIMEOUT", "5m", "How long an export (GET /me/export) may take, with the time that its reader takes: 1s to 1h"),
     variable("SHUTDOWN_TIMEOUT", "25s", "How long requests in flight may take when the server stops: 1s to 10m"),
 ];
 

@@ -1,5 +1,5 @@
-//! Whether two spellings of a host and a port are the same: a browser leaves a port away that goes without saying, and
-//! a proxy does not always.
+//! Spellings of a host and a port, and which of them are the same: a browser leaves a port away that goes without
+//! saying, and a proxy does not always.
 
 use std::net::Ipv6Addr;
 
@@ -45,7 +45,7 @@ pub struct WebOrigin {
 }
 
 impl WebOrigin {
-    /// Reads what a browser sends.
+    /// Reads the origin that a browser sends.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let scheme = ["http", "https"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;

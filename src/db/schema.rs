@@ -59,6 +59,20 @@ diesel::table! {
     use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
     use crate::db::timestamp::Timestamptz;
 
+    mail_counts (subject) {
+        subject -> Bytea,
+        latest_at -> Timestamptz,
+        second_at -> Nullable<Timestamptz>,
+        third_at -> Nullable<Timestamptz>,
+        fourth_at -> Nullable<Timestamptz>,
+        fifth_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
     mails (id) {
         id -> Int8,
         user_id -> Nullable<Int8>,
@@ -116,6 +130,8 @@ diesel::table! {
         expires_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
         source -> Nullable<Bytea>,
+        new_email -> Nullable<Text>,
+        new_email_asked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -155,7 +171,6 @@ diesel::table! {
         version -> Int8,
         is_public -> Bool,
         disabled_at -> Nullable<Timestamptz>,
-        new_email -> Nullable<Text>,
         deleted_at -> Nullable<Timestamptz>,
     }
 }
@@ -173,6 +188,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     dogs,
     idempotency_keys,
     login_failures,
+    mail_counts,
     mails,
     owners,
     profiles,

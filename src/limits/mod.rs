@@ -49,6 +49,8 @@ pub struct Limits {
     pub forgot: Bucket<Source>,
     /// An address's new accounts.
     pub signup: Bucket<Source>,
+    /// The usernames and addresses of others that a signed-in user asks about, by wanting them.
+    pub names: Bucket<i64>,
     /// The passwords of new accounts that an address wants to have judged.
     pub password: Bucket<Source>,
 }
@@ -64,6 +66,7 @@ impl Limits {
             login: Bucket::new("login", config.login_rate),
             forgot: Bucket::new("forgot", config.login_rate),
             signup: Bucket::new("signup", config.signup_rate),
+            names: Bucket::new("names", config.signup_rate),
             password: Bucket::new("password", config.signup_rate.times(PASSWORDS_A_SIGNUP)),
         }
     }
@@ -105,6 +108,7 @@ impl Limits {
             let _now = interval.tick().await;
             self.user.sweep();
             self.refresh.sweep();
+            self.names.sweep();
             for bucket in [&self.ip, &self.login, &self.forgot, &self.signup, &self.password] {
                 bucket.sweep();
             }

@@ -59,7 +59,7 @@ impl Letter {
     /// reach the server.
     #[must_use]
     pub fn write(self, address: &str, account: &AccountRow, keys: &Keys, url: &str) -> Option<Written> {
-        let AccountRow { username, email, new_email, .. } = account;
+        let AccountRow { username, email, pending, .. } = account;
         let token = |purpose: Purpose| purpose.token(keys, account);
         let (subject, text) = match self {
             Self::Verify => {
@@ -67,11 +67,14 @@ impl Letter {
                 ("Confirm your e-mail address", verify(username, &token, url))
             }
             Self::Confirm => {
-                let token = token(Purpose::Confirm).filter(|_| new_email.as_deref() == Some(address))?;
+                let token = token(Purpose::Confirm)
+                    .filter(|_| pending.as_ref().is_some_and(|pending| pending.address == address))?;
                 ("Confirm your new e-mail address", confirm(username, &token, url))
             }
-            Self::EmailChanging if address != email || new_email.is_none() => return None,
-            Self::EmailChanging => ("Your e-mail address is about to change", email_changing(username, url)),
+            Self::EmailChanging => {
+                let token = token(Purpose::Cancel).filter(|_| address == email)?;
+                ("Your e-mail address is about to change", email_changing(username, &token, url))
+            }
             Self::EmailChanged if address == email => return None,
             Self::EmailChanged => ("Your e-mail address was changed", email_changed(username, url)),
             Self::Reset => ("Choose a new password", reset(username, &token(Purpose::Reset)?, url)),
@@ -107,7 +110,8 @@ fn confirm(username: &str, token: &str, url: &str) -> String {
 Hello {username},
 
 you want this to be your e-mail address at Kennel. To confirm that it is
-yours, send this token back within 24 hours:
+yours, send this token back within 24 hours, and stay logged in until then
+where you asked for it: what a login asked for ends with it.
 
     {token}
 
@@ -119,7 +123,7 @@ If it was not you, do nothing, and nothing changes.
     )
 }
 
-fn email_changing(username: &str, url: &str) -> String {
+fn email_changing(username: &str, token: &str, url: &str) -> String {
     format!(
         "\
 Hello {username},
@@ -127,11 +131,19 @@ Hello {username},
 somebody who is logged in as you wants another e-mail address for your account
 at Kennel. It takes the place of this one once it is confirmed from there.
 
-If it was not you, choose a new password: that calls it off, and ends all
-other logins. This sends you a token for it:
+If it was not you, send this token back within a week. It calls the change
+off, and ends the login that asked for it:
+
+    {token}
+
+{}
+
+Then choose a new password, which ends all other logins, too. This sends you a
+token for it:
 
 {}
 ",
+        command(url, "email/cancel", &format!(r#"{{"token":"{token}"}}"#)),
         command(url, "password/forgot", r#"{"email":"YOUR ADDRESS"}"#)
     )
 }
@@ -194,6 +206,7 @@ mod tests {
     use super::{Letter, Written};
     use crate::{
         auth::keys::{Keys, Secret},
+        sessions::PendingEmail,
         users::AccountRow,
     };
 
@@ -205,7 +218,8 @@ mod tests {
     #[test]
     fn every_letter_is_plain_and_has_its_token_on_a_line_of_its_own() {
         let mut account = AccountRow::sample();
-        account.new_email = Some("new@example.com".to_owned());
+        let address = "new@example.com".to_owned();
+        account.pending = Some(PendingEmail { session: 7, address, asked_at: account.created_at });
         for letter in Letter::ALL {
             assert_eq!(Letter::stored(letter.as_str()), Some(letter));
             let address = match letter {
@@ -220,7 +234,7 @@ mod tests {
             assert!(text.lines().all(|line| line.len() <= 998), "{text}");
             let alone = |line: &&str| line.starts_with("    ") && !line.trim().contains(' ');
             let tokens: Vec<_> = text.lines().filter(alone).map(str::trim).collect();
-            let is_notice = !matches!(letter, Letter::Verify | Letter::Confirm | Letter::Reset);
+            let is_notice = matches!(letter, Letter::EmailChanged | Letter::PasswordChanged);
             assert_eq!(tokens.len(), usize::from(!is_notice), "{text}");
             assert!(tokens.iter().all(|token| text.contains(&format!(r#"{{"token":"{token}""#))), "{text}");
         }
@@ -233,6 +247,7 @@ mod tests {
         assert!(write(Letter::Verify, "ann@example.com", &verified).is_none());
         assert!(write(Letter::Verify, "older@example.com", &account).is_none());
         assert!(write(Letter::Confirm, "new@example.com", &account).is_none());
+        assert!(write(Letter::EmailChanging, "ann@example.com", &account).is_none());
         assert!(write(Letter::EmailChanged, "ann@example.com", &account).is_none());
     }
 

@@ -2,6 +2,7 @@
 //! what is due. The queue holds no text and no token: both are made when a mail is sent, of what is true by then.
 //! Start with `worker`; what is written is in `letter`, and how it is sent in `transport`.
 
+mod count;
 mod letter;
 mod outbox;
 mod repo;
@@ -12,6 +13,7 @@ mod worker;
 pub use lettre::message::Mailbox;
 
 pub use self::{
+    count::sweep as sweep_counts,
     letter::Letter,
     repo::{Mails, sweep},
     transport::Transport,

@@ -1,25 +1,23 @@
 //! The queue. [`Mails::of`] and [`Mails::queue_reset`] fill it; everything else is the worker's. Any number of
-//! workers share it: whoever claims a mail has it alone until the lease is over.
+//! workers share it: whoever claims a mail has it alone until the lease is over. How many there may be, `count` says.
 
 use std::time::Duration;
 
 use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable};
 
-use super::letter::Letter;
+use super::{count::count, letter::Letter};
 use crate::{
+    auth::signer::Signer,
     db::{Connection, PIECE, columns, expression::OneOf, rows, schema::mails, timestamp::Timestamp},
     problem::Problem,
     users::{Email, UserId},
 };
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a claimed mail is its worker's: longer than sending one may take.
 const LEASE: Duration = Duration::from_secs(60);
-/// How many mails of a kind an address gets in an hour, and a user causes: nobody is buried in mail by somebody else.
-const MOST_AN_HOUR: i64 = 5;
-const MOST_AN_HOUR_DETAIL: &str = "An hour has five of these mails. Retry-After says in how many seconds to try again.";
+const MOST_AN_HOUR: &str = "An hour has five of these mails. Retry-After says in how many seconds to try again.";
 /// The pause after the first failure; each is three times as long as the one before, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 60 * 60);
@@ -49,7 +47,6 @@ pub struct MailRow {
     pub user_id: Option<i64>,
     pub kind: String,
     pub address: String,
-    address_key: String,
     /// How often it was tried to send it, this time included.
     pub attempts: i64,
     /// In a worker's hands: when the lease is over.
@@ -81,24 +78,23 @@ impl Mails {
         Self(user)
     }
 
-    /// Queues a letter; it is sent if it still has its reason when its turn comes. Wake the worker once this is
-    /// committed.
-    pub fn queue(&self, conn: &mut Connection, letter: Letter, address: &Email) -> Result<(), Problem> {
+    /// Queues a letter that the people who run the server give a reason for; it is not counted. It is sent if it still
+    /// has its reason when its turn comes. Wake the worker once this is committed.
+    pub fn queue_uncounted(&self, conn: &mut Connection, letter: Letter, address: &Email) -> Result<(), Problem> {
         insert(conn, Some(self.0), letter, address)
     }
 
-    /// Whether the user has not had too many of a kind in the last hour.
-    ///
-    /// # Errors
-    /// `too-many-requests`.
-    pub fn may_queue(&self, conn: &mut Connection, letter: Letter) -> Result<(), Problem> {
-        let now = Timestamp::now();
-        let alike = mails::table.filter(mails::user_id.eq(self.0.get())).filter(mails::kind.eq(letter.as_str()));
-        let recent = alike.filter(mails::created_at.gt(now.minus(HOUR))).order(mails::created_at.desc());
-        let fifth = recent.offset(MOST_AN_HOUR - 1).limit(1).select(mails::created_at);
-        match fifth.first::<Timestamp>(conn).optional()? {
-            None => Ok(()),
-            Some(at) => Err(Problem::too_many_requests(at.plus(HOUR).since(now)).with_detail(MOST_AN_HOUR_DETAIL)),
+    /// Queues a letter, unless there were too many of its kind in the last hour.
+    pub fn queue(
+        &self,
+        conn: &mut Connection,
+        signer: &Signer,
+        letter: Letter,
+        address: &Email,
+    ) -> Result<(), Problem> {
+        match count(conn, signer, Some(self.0), letter, address)? {
+            Ok(()) => insert(conn, Some(self.0), letter, address),
+            Err(_) => Ok(()),
         }
     }
 
@@ -109,20 +105,39 @@ impl Mails {
         Ok(diesel::delete(mails::table.filter(OneOf::new("mails.id", ids))).execute(conn)?)
     }
 
-    /// Forgets what is known of the mails to an address. Those of the user go with the user; but of a forgotten
-    /// password only the address is known.
-    pub fn forget(conn: &mut Connection, address: &Email) -> Result<(), Problem> {
-        // Nobody is sent more than a few; of very many, as after a flood of requests, the sweep takes the rest.
-        let some = mails::table.filter(mails::address_key.eq(address.key())).limit(rows(PIECE));
-        let ids: Vec<i64> = some.select(mails::id).load(conn)?;
-        let _rows = diesel::delete(mails::table.filter(OneOf::new("mails.id", ids))).execute(conn)?;
-        Ok(())
+    /// Queues a letter that what leads to it must not do without.
+    ///
+    /// # Errors
+    /// `too-many-requests`, if there were too many of its kind in the last hour.
+    pub fn require(
+        &self,
+        conn: &mut Connection,
+        signer: &Signer,
+        letter: Letter,
+        address: &Email,
+    ) -> Result<(), Problem> {
+        let counted = count(conn, signer, Some(self.0), letter, address)?;
+        counted.map_err(|wait| Problem::too_many_requests(wait).with_detail(MOST_AN_HOUR))?;
+        insert(conn, Some(self.0), letter, address)
     }
 
-    /// Queues the mail for a forgotten password. Whether there is an account with this address, only the worker finds
-    /// out, so that nobody else can tell.
-    pub fn queue_reset(conn: &mut Connection, address: &Email) -> Result<(), Problem> {
-        insert(conn, None, Letter::Reset, address)
+    /// Queues the mail for a forgotten password, unless there were too many for the address in the last hour. Whether
+    /// there is an account with this address, only the worker finds out, so that nobody else can tell.
+    pub fn queue_reset(conn: &mut Connection, signer: &Signer, address: &Email) -> Result<(), Problem> {
+        match count(conn, signer, None, Letter::Reset, address)? {
+            Ok(()) => insert(conn, None, Letter::Reset, address),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Forgets the mails for a forgotten password, of which only the address is known, when the account that has this
+    /// address goes. All others go with the account that they are about, whoever had the address before or after.
+    pub fn forget_resets(conn: &mut Connection, address: &Email) -> Result<(), Problem> {
+        // An hour has a few; of very many, as after a flood of requests long ago, the sweep takes the rest.
+        let resets = mails::table.filter(mails::address_key.eq(address.key())).filter(mails::user_id.is_null());
+        let ids: Vec<i64> = resets.limit(rows(PIECE)).select(mails::id).load(conn)?;
+        let _rows = diesel::delete(mails::table.filter(OneOf::new("mails.id", ids))).execute(conn)?;
+        Ok(())
     }
 }
 
@@ -169,20 +184,6 @@ pub fn claim(conn: &mut Connection) -> Result<Claim, Problem> {
     Ok(Claim::NothingBefore(next))
 }
 
-/// Whether as many as may went the same way in the hour before. Those that were dropped do not count: they are gone.
-pub fn is_surplus(conn: &mut Connection, mail: &MailRow) -> Result<bool, Problem> {
-    let before = || {
-        let alike = mails::table.filter(mails::kind.eq(&mail.kind)).filter(mails::id.lt(mail.id));
-        alike.filter(mails::created_at.gt(mail.created_at.minus(HOUR))).count()
-    };
-    let to_address: i64 = before().filter(mails::address_key.eq(&mail.address_key)).get_result(conn)?;
-    let of_user: i64 = match mail.user_id {
-        Some(user) => before().filter(mails::user_id.eq(user)).get_result(conn)?,
-        None => 0,
-    };
-    Ok(to_address.max(of_user) >= MOST_AN_HOUR)
-}
-
 /// It was sent.
 pub fn settle(conn: &mut Connection, mail: &MailRow) -> Result<(), Problem> {
     let sent = diesel::update(mails::table.find(mail.id)).set(mails::sent_at.eq(Timestamp::now()));
@@ -204,7 +205,7 @@ pub fn discard(conn: &mut Connection, mail: &MailRow) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Deletes some of the mails that were sent and need not be counted any more. Tells whether there may be more.
+/// Deletes some of the mails that were sent a day ago. Tells whether there may be more.
 pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
     let old: Vec<i64> = mails::table
         .filter(mails::created_at.le(Timestamp::now().minus(DAY)))

@@ -118,7 +118,7 @@ impl Worker {
         }
     }
 
-    /// What to say in it; none if there is nothing to be said any more, or too much was.
+    /// What to say in it; none if there is nothing to be said any more.
     async fn write(&self, mail: &MailRow) -> Result<Option<Written>, Problem> {
         let (mail, keys, url) = (mail.clone(), Data::clone(&self.keys), self.url.clone());
         self.db.read(move |conn| write(conn, &mail, &keys, &url)).await
@@ -132,8 +132,5 @@ fn write(conn: &mut Connection, mail: &MailRow, keys: &Keys, url: &str) -> Resul
         None => Users::account_at(conn, &Email::stored(mail.address.clone()))?,
     };
     let Some(account) = account else { return Ok(None) };
-    if repo::is_surplus(conn, mail)? {
-        return Ok(None);
-    }
     Ok(letter.write(&mail.address, &account, keys, url))
 }

@@ -2,10 +2,13 @@
 //! every request, so that what has ended is dead on the next one, on every instance. How one begins and goes on,
 //! `auth` says.
 
+mod asked;
 pub mod handlers;
 mod repo;
 mod wire;
 
+pub use asked::{PendingEmail, sweep};
+pub(crate) use repo::is_live;
 pub use repo::{LiveSession, Lives, Place, Sessions, current_user, find_live, has_begun_at};
 pub use wire::SessionOut;
 

@@ -52,7 +52,7 @@ pub struct Place {
 }
 
 /// The sessions of one user.
-pub struct Sessions(UserId);
+pub struct Sessions(pub(super) UserId);
 
 /// A session to be inserted.
 #[derive(Insertable)]
@@ -115,6 +115,19 @@ macro_rules! is_live {
         sessions::revoked_at.is_null().and(sessions::expires_at.gt($now))
     };
 }
+pub(crate) use is_live;
+
+/// The change of a session that ends: what it asked for ends with it.
+macro_rules! ended {
+    ($now:expr) => {
+        (
+            sessions::revoked_at.eq($now),
+            sessions::new_email.eq(None::<String>),
+            sessions::new_email_asked_at.eq(None::<Timestamp>),
+        )
+    };
+}
+pub(super) use ended;
 
 impl Sessions {
     #[must_use]
@@ -181,14 +194,14 @@ impl Sessions {
     pub fn end(&self, conn: &mut Connection, session: SessionId) -> Result<bool, Problem> {
         let now = Timestamp::now();
         let mine = sessions::table.find(session.get()).filter(sessions::user_id.eq(self.0.get())).filter(is_live!(now));
-        Ok(diesel::update(mine).set(sessions::revoked_at.eq(now)).execute(conn)? > 0)
+        Ok(diesel::update(mine).set(ended!(now)).execute(conn)? > 0)
     }
 
     /// Ends all but one.
     pub fn end_others(&self, conn: &mut Connection, kept: SessionId) -> Result<(), Problem> {
         let now = Timestamp::now();
         let others = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(sessions::id.ne(kept.get()));
-        let _rows = diesel::update(others.filter(is_live!(now))).set(sessions::revoked_at.eq(now)).execute(conn)?;
+        let _rows = diesel::update(others.filter(is_live!(now))).set(ended!(now)).execute(conn)?;
         Ok(())
     }
 
@@ -196,7 +209,7 @@ impl Sessions {
     pub fn end_all(&self, conn: &mut Connection) -> Result<(), Problem> {
         let now = Timestamp::now();
         let all = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(is_live!(now));
-        let _rows = diesel::update(all).set(sessions::revoked_at.eq(now)).execute(conn)?;
+        let _rows = diesel::update(all).set(ended!(now)).execute(conn)?;
         Ok(())
     }
 

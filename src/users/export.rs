@@ -1,14 +1,19 @@
 //! Everything of one user as one JSON document, read and sent piece by piece, so that it takes little memory
-//! however much there is.
+//! however much there is. Each piece is read only while the session stands that asked for it, and while there is time:
+//! otherwise the document breaks off, and is no JSON.
 
-use std::future::ready;
+use std::{
+    future::ready,
+    time::{Duration, Instant},
+};
 
 use actix_web::web::{Bytes, Data};
 use futures_util::stream::{Stream, StreamExt, once, try_unfold};
 use serde::Serialize;
 
-use super::{UserId, UserOut, Users};
+use super::{UserOut, Users};
 use crate::{
+    auth::CurrentUser,
     db::{
         Connection, Db,
         keyset::{Found, Key},
@@ -16,9 +21,9 @@ use crate::{
     },
     dogs::{DogOut, Dogs},
     owners::{OwnerOut, Owners},
-    problem::Problem,
+    problem::{Kind, Problem},
     profiles::{ProfileOut, Profiles},
-    sessions::{SessionOut, Sessions},
+    sessions::{self, SessionOut, Sessions},
     tasks::{TaskOut, Tasks},
     wire::{Asked, List},
     workers::Flow,
@@ -69,12 +74,28 @@ struct Place {
     after: Option<Vec<Key>>,
 }
 
+/// How long an export may take, with the time that its reader takes between two pieces.
+pub struct ExportTimeout(pub Duration);
+
+/// An export under way.
+#[derive(Clone)]
+struct Export {
+    db: Data<Db>,
+    me: CurrentUser,
+    deadline: Instant,
+}
+
 /// The document, in pieces. The first is read at once, so that a failure is still an answer.
 ///
 /// # Errors
-/// Those of the database; after the first piece they end the stream.
-pub async fn export(db: Data<Db>, me: UserId) -> Result<impl Stream<Item = Result<Bytes, Problem>>, Problem> {
-    let head = db.snapshot(move |conn| read_head(conn, me)).await?;
+/// Those of the database; after the first piece they end the stream, and so do the session's end and the time-out.
+pub async fn export(
+    db: Data<Db>,
+    me: CurrentUser,
+    timeout: &ExportTimeout,
+) -> Result<impl Stream<Item = Result<Bytes, Problem>> + use<>, Problem> {
+    let export = Export { db, me, deadline: Instant::now() + timeout.0 };
+    let head = export.db.snapshot(move |conn| read_head(conn, me)).await?;
     let mut head = serde_json::to_string(&head).map_err(Problem::internal)?;
     // The object goes on.
     let _brace = head.pop();
@@ -82,69 +103,92 @@ pub async fn export(db: Data<Db>, me: UserId) -> Result<impl Stream<Item = Resul
     let flow = Flow::current();
     let start = Place { section: Section::Owners, after: None };
     let rest = try_unfold(Some(start), move |place| {
-        let db = Data::clone(&db);
+        let export = export.clone();
         async move {
             let Some(place) = place else { return Ok(None) };
-            let (text, next) = flow.scope(read_piece(&db, me, place)).await.inspect_err(|problem| {
-                tracing::warn!(user_id = me.get(), cause = problem.cause_in_words(), "an export broke off");
-            })?;
+            let (text, next) =
+                flow.scope(export.read_piece(place)).await.inspect_err(|problem| export.broke_off(problem))?;
             Ok(Some((Bytes::from(text), next)))
         }
     });
     Ok(once(ready(Ok(Bytes::from(head)))).chain(rest))
 }
 
-fn read_head(conn: &mut Connection, me: UserId) -> Result<Head, Problem> {
-    let user = Users::of(me).show(conn)?.into();
-    let new_email = Users::of(me).new_email(conn)?;
-    let profile = Profiles::of(me).find(conn)?.map(ProfileOut::from);
+fn read_head(conn: &mut Connection, me: CurrentUser) -> Result<Head, Problem> {
+    let user = Users::of(me.id).show(conn)?.into();
+    let new_email = Users::of(me.id).account(conn)?.and_then(|account| account.pending).map(|pending| pending.address);
+    let profile = Profiles::of(me.id).find(conn)?.map(ProfileOut::from);
     Ok(Head { exported_at: Timestamp::now(), user, new_email, profile })
 }
 
-/// The next rows as text, with what stands around them, and where to go on.
-async fn read_piece(db: &Db, me: UserId, place: Place) -> Result<(String, Option<Place>), Problem> {
-    let Place { section, after } = place;
-    let is_first = after.is_none();
-    let (rows, after) = match section {
-        Section::Owners => rows::<_, _, OwnerOut>(db, after, move |c, asked| Owners::of(me).list(c, asked)).await?,
-        Section::Dogs => rows::<_, _, DogOut>(db, after, move |c, asked| Dogs::of(me).list(c, asked)).await?,
-        Section::Tasks => rows::<_, _, TaskOut>(db, after, move |c, asked| Tasks::of(me).list(c, asked)).await?,
-        Section::Sessions => {
-            rows::<_, _, SessionOut>(db, after, move |c, asked| Sessions::of(me).list(c, asked)).await?
+impl Export {
+    /// The next rows as text, with what stands around them, and where to go on.
+    async fn read_piece(&self, place: Place) -> Result<(String, Option<Place>), Problem> {
+        let Place { section, after } = place;
+        let (me, is_first) = (self.me.id, after.is_none());
+        let (rows, after) = match section {
+            Section::Owners => {
+                self.rows::<_, _, OwnerOut>(after, move |c, asked| Owners::of(me).list(c, asked)).await?
+            }
+            Section::Dogs => self.rows::<_, _, DogOut>(after, move |c, asked| Dogs::of(me).list(c, asked)).await?,
+            Section::Tasks => self.rows::<_, _, TaskOut>(after, move |c, asked| Tasks::of(me).list(c, asked)).await?,
+            Section::Sessions => {
+                self.rows::<_, _, SessionOut>(after, move |c, asked| Sessions::of(me).list(c, asked)).await?
+            }
+        };
+        Ok(piece(section, is_first, &rows, after))
+    }
+
+    /// A page of rows as the inside of a JSON array, and the keys of the last if there are more.
+    ///
+    /// # Errors
+    /// `revoked-token`, once the session has ended; `request-timeout`, once the time is over.
+    async fn rows<L, R, T>(
+        &self,
+        after: Option<Vec<Key>>,
+        list: impl Fn(&mut Connection, &Asked<L>) -> Result<Found<R>, Problem> + Send + 'static,
+    ) -> Result<(String, Option<Vec<Key>>), Problem>
+    where
+        L: List + Default,
+        R: Send + 'static,
+        T: From<R> + Serialize,
+    {
+        if Instant::now() >= self.deadline {
+            return Err(Problem::new(Kind::RequestTimeout));
         }
-    };
+        let (asked, bearer) = (Asked::all_after(after), self.me.bearer());
+        let read = move |conn: &mut Connection| {
+            let _me = sessions::current_user(conn, bearer)?;
+            list(conn, &asked)
+        };
+        let found = self.db.read(read).await?;
+        let rows: Vec<_> = found.rows.into_iter().map(T::from).collect();
+        let array = serde_json::to_string(&rows).map_err(Problem::internal)?;
+        let inside = array.strip_prefix('[').and_then(|array| array.strip_suffix(']')).unwrap_or_default();
+        Ok((inside.to_owned(), found.next))
+    }
+
+    fn broke_off(&self, problem: &Problem) {
+        let (user_id, session_id) = (self.me.id.get(), self.me.session.get());
+        tracing::warn!(user_id, session_id, cause = problem.cause_in_words(), "an export broke off");
+    }
+}
+
+/// Rows with what stands around them, and where to go on.
+fn piece(section: Section, is_first: bool, rows: &str, after: Option<Vec<Key>>) -> (String, Option<Place>) {
     let mut text = if is_first { format!(",\"{}\":[", section.name()) } else { String::new() };
     // What was to come may have been deleted meanwhile.
     if !is_first && !rows.is_empty() {
         text.push(',');
     }
-    text.push_str(&rows);
+    text.push_str(rows);
     if after.is_some() {
-        return Ok((text, Some(Place { section, after })));
+        return (text, Some(Place { section, after }));
     }
     text.push(']');
     let next = section.next().map(|section| Place { section, after: None });
     if next.is_none() {
         text.push('}');
     }
-    Ok((text, next))
-}
-
-/// A page of rows as the inside of a JSON array, and the keys of the last if there are more.
-async fn rows<L, R, T>(
-    db: &Db,
-    after: Option<Vec<Key>>,
-    list: impl Fn(&mut Connection, &Asked<L>) -> Result<Found<R>, Problem> + Send + 'static,
-) -> Result<(String, Option<Vec<Key>>), Problem>
-where
-    L: List + Default,
-    R: Send + 'static,
-    T: From<R> + Serialize,
-{
-    let asked = Asked::all_after(after);
-    let found = db.read(move |conn| list(conn, &asked)).await?;
-    let rows: Vec<_> = found.rows.into_iter().map(T::from).collect();
-    let array = serde_json::to_string(&rows).map_err(Problem::internal)?;
-    let inside = array.strip_prefix('[').and_then(|array| array.strip_suffix(']')).unwrap_or_default();
-    Ok((inside.to_owned(), found.next))
+    (text, next)
 }

@@ -1,7 +1,7 @@
 //! `/me`: the account of whoever asks.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::{
         Method,
         header::{self, ContentDisposition, DispositionParam, DispositionType},
@@ -10,10 +10,17 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 
-use super::{UserOut, Users, deletion::delete_rest, export::export, repo::EmailChange, wire::UserPatch};
+use super::{
+    UserOut, Users,
+    deletion::delete_rest,
+    export::{ExportTimeout, export},
+    repo::{Asking, EmailChange},
+    wire::UserPatch,
+};
 use crate::{
-    auth::CurrentUser,
+    auth::{CurrentUser, keys::Keys},
     db::Db,
+    limits::Limits,
     mail::Post,
     problem::Problem,
     wire::{Preconditions, Single, Valid},
@@ -25,15 +32,25 @@ pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<Single<UserOut>, Prob
     Ok(user.into())
 }
 
-/// `PATCH /me`
+/// `PATCH /me`: counted, before any other account is looked for, where the answer could tell about one.
 pub async fn update(
+    request: HttpRequest,
     me: CurrentUser,
     only_if: Preconditions,
     body: Valid<UserPatch>,
+    keys: Data<Keys>,
     db: Data<Db>,
     post: Data<Post>,
 ) -> Result<Single<UserOut>, Problem> {
-    let update = move |conn: &mut _| Users::of(me.id).update(conn, &only_if, &body.0, || me.require_fresh_login());
+    let (patch, present) = (body.0, db.read(move |conn| Users::of(me.id).show(conn)).await?);
+    if patch.other_email(&present).is_some() {
+        me.require_fresh_login()?;
+    }
+    if patch.asks_about_others(&present) {
+        Limits::of(&request)?.names.count(&request, me.id.get())?;
+    }
+    let update =
+        move |conn: &mut _| Users::of(me.id).update(conn, &only_if, &patch, &Asking { me, signer: &keys.sources });
     let (user, change) = db.write(update).await?;
     if change != EmailChange::None {
         post.wake();
@@ -58,14 +75,19 @@ pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Re
 }
 
 /// `GET /me/export`
-pub async fn show_export(me: CurrentUser, method: Method, db: Data<Db>) -> Result<HttpResponse, Problem> {
+pub async fn show_export(
+    me: CurrentUser,
+    method: Method,
+    timeout: Data<ExportTimeout>,
+    db: Data<Db>,
+) -> Result<HttpResponse, Problem> {
     let attachment = ContentDisposition {
         disposition: DispositionType::Attachment,
         parameters: vec![DispositionParam::Filename("kennel.json".to_owned())],
     };
     // Of a body that is not sent nothing need be read.
     let pieces = if method == Method::HEAD { 0 } else { usize::MAX };
-    let document = export(db, me.id).await?.take(pieces);
+    let document = export(db, me, &timeout).await?.take(pieces);
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_DISPOSITION, attachment))
         .content_type("application/json")

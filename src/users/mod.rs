@@ -10,6 +10,7 @@ mod wire;
 
 pub use account::{AccountRow, ListedRow, LoginKey};
 pub use deletion::sweep;
+pub use export::ExportTimeout;
 pub use repo::{NewUser, UserRow, Users};
 pub use wire::{Email, SignupPolicy, UserOut, Username, UsernameKey};
 

@@ -8,14 +8,15 @@ use diesel::{
 
 use super::{
     UserId,
-    wire::{Email, UserPatch, Username, key},
+    wire::{Email, UserPatch, Username},
 };
 use crate::{
-    auth::password::PasswordHash,
+    auth::{CurrentUser, password::PasswordHash, signer::Signer},
     db::{Broken, Connection, OnConstraint, columns, natively, schema::users, timestamp::Timestamp},
     mail::{Letter, Mails},
     problem::{Kind, Problem},
     profiles::Profiles,
+    sessions::Sessions,
     wire::{Changes, Preconditions, Versions},
 };
 
@@ -30,6 +31,16 @@ pub struct UserRow {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,
+}
+
+impl UserRow {
+    /// The user's id.
+    ///
+    /// # Errors
+    /// `internal-error` when what is stored cannot be.
+    pub fn user(&self) -> Result<UserId, Problem> {
+        UserId::new(self.id).ok_or_else(|| Problem::internal("a user's id is not positive"))
+    }
 }
 
 /// A user to be inserted.
@@ -76,6 +87,12 @@ pub enum EmailChange {
     AskedAgain,
 }
 
+/// The user and session that change an account, and the key that mails are counted with.
+pub struct Asking<'a> {
+    pub me: CurrentUser,
+    pub signer: &'a Signer,
+}
+
 /// One user's own row.
 pub struct Users(pub(super) UserId);
 
@@ -91,18 +108,11 @@ impl Users {
         Self(user)
     }
 
-    /// Makes an account, and queues the mail that asks whether the address is theirs.
+    /// Makes an account. The caller queues the mail that asks whether the address is theirs.
     ///
     /// # Errors
     /// `username-taken`, `email-taken`.
     pub fn create(conn: &mut Connection, new: &NewUser) -> Result<UserRow, Problem> {
-        let user = Self::insert(conn, new)?;
-        let id = UserId::new(user.id).ok_or_else(|| Problem::internal("a user's id is not positive"))?;
-        Mails::of(id).queue(conn, Letter::Verify, &Email::stored(user.email.clone()))?;
-        Ok(user)
-    }
-
-    fn insert(conn: &mut Connection, new: &NewUser) -> Result<UserRow, Problem> {
         // A transaction of its own, so that after a broken constraint there is still one to look in.
         let insert = |conn: &mut Connection| {
             diesel::insert_into(users::table).values(new).returning(columns::<UserRow>()).get_result(conn)
@@ -134,25 +144,23 @@ impl Users {
 
     /// Changes what `patch` names; nothing, if it names nothing. Another e-mail address is only asked for: it takes
     /// effect when it is confirmed. The address that the user has calls off one that was asked for, and is asked about
-    /// again if it is not verified yet. Tells what became of the address. `may_change_email` says whether whoever asks
-    /// may do that.
+    /// again if it is not verified yet. Tells what became of the address.
     ///
     /// # Errors
-    /// That of `may_change_email`; `username-taken`, `email-taken`, `precondition-failed`; `too-many-requests` after
-    /// some mails in an hour.
+    /// `fresh-login-required`, `username-taken`, `email-taken`, `precondition-failed`; `too-many-requests` after some
+    /// mails in an hour; `revoked-token` when the session that asks for an address has just ended.
     pub fn update(
         &self,
         conn: &mut Connection,
         only_if: &Preconditions,
         patch: &UserPatch,
-        may_change_email: impl FnOnce() -> Result<(), Problem>,
+        asking: &Asking<'_>,
     ) -> Result<(UserRow, EmailChange), Problem> {
         let present = self.show(conn)?;
-        let is_other = |email: &&Email| email.key() != key(&present.email);
         let UserPatch { username, email } = patch;
-        let new_email = email.as_ref().filter(is_other);
+        let new_email = patch.other_email(&present);
         if new_email.is_some() {
-            may_change_email()?;
+            asking.me.require_fresh_login()?;
         }
         let versions = only_if.versions(|| Ok(present.version))?;
         if patch.is_empty() {
@@ -160,12 +168,12 @@ impl Users {
         }
         let change = match (email, new_email) {
             (None, _) => EmailChange::None,
-            (Some(_), Some(email)) => self.ask_for_email(conn, versions, email, username.as_ref())?,
+            (Some(_), Some(email)) => self.ask_for_email(conn, versions, email, username.as_ref(), asking)?,
             (Some(_), None) => {
-                self.call_off_email(conn)?;
+                Sessions::of(self.0).call_off_email(conn)?;
                 // Whoever sends everything back with another name wants no mail.
                 let is_meant = username.is_none() && present.verified_at.is_none();
-                if is_meant { self.ask_again(conn, &present)? } else { EmailChange::None }
+                if is_meant { self.ask_again(conn, &present, asking)? } else { EmailChange::None }
             }
         };
         let user = match username {
@@ -183,28 +191,32 @@ impl Users {
         versions: Versions,
         email: &Email,
         username: Option<&Username>,
+        asking: &Asking<'_>,
     ) -> Result<EmailChange, Problem> {
         let username_key = username.map(Username::key).unwrap_or_default();
         if let Some(taken) = taken_by_others(conn, &username_key, &email.key(), self.0.get())? {
             return Err(taken);
         }
-        Mails::of(self.0).may_queue(conn, Letter::Confirm)?;
         let me = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        // Changes nothing, but makes whoever asks at the same time wait, so that of two one comes first.
         let present: Option<String> = diesel::update(me)
-            .set(users::new_email.eq(email.to_string()))
+            .set(users::version.eq(users::version))
             .returning(users::email)
             .get_result(conn)
             .optional()?;
         let present = present.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))?;
-        Mails::of(self.0).queue(conn, Letter::Confirm, email)?;
-        Mails::of(self.0).queue(conn, Letter::EmailChanging, &Email::stored(present))?;
+        if !Sessions::of(self.0).ask_for_email(conn, asking.me.session, email)? {
+            return Err(Problem::new(Kind::RevokedToken));
+        }
+        // Neither without the other: the old address can call off what the new one confirms.
+        Mails::of(self.0).require(conn, asking.signer, Letter::Confirm, email)?;
+        Mails::of(self.0).require(conn, asking.signer, Letter::EmailChanging, &Email::stored(present))?;
         Ok(EmailChange::Asked)
     }
 
     /// Asks whether the present address is theirs, as after the sign-up.
-    fn ask_again(&self, conn: &mut Connection, present: &UserRow) -> Result<EmailChange, Problem> {
-        Mails::of(self.0).may_queue(conn, Letter::Verify)?;
-        Mails::of(self.0).queue(conn, Letter::Verify, &Email::stored(present.email.clone()))?;
+    fn ask_again(&self, conn: &mut Connection, present: &UserRow, asking: &Asking<'_>) -> Result<EmailChange, Problem> {
+        Mails::of(self.0).require(conn, asking.signer, Letter::Verify, &Email::stored(present.email.clone()))?;
         Ok(EmailChange::AskedAgain)
     }
 
@@ -240,7 +252,6 @@ impl Users {
             users::username_key.eq(&key),
             users::email.eq(nobody),
             users::email_key.eq(&key),
-            users::new_email.eq(None::<String>),
             users::password_hash.eq("$argon2id$"),
         );
         let state = (users::is_public.eq(false), users::disabled_at.eq(now), users::deleted_at.eq(now));
@@ -248,7 +259,7 @@ impl Users {
             return Err(versions.unmet_or(Kind::RevokedToken));
         }
         Profiles::of(self.0).remove(conn)?;
-        Mails::forget(conn, &Email::stored(present.email))
+        Mails::forget_resets(conn, &Email::stored(present.email))
     }
 
     /// A deleted account that has rows left.
@@ -273,12 +284,6 @@ impl Users {
         let me = users::table.find(self.0.get()).filter(users::deleted_at.is_not_null());
         let _one = diesel::delete(me).execute(conn)?;
         Ok(())
-    }
-
-    /// The address that the user wants and has not confirmed yet.
-    pub fn new_email(&self, conn: &mut Connection) -> Result<Option<String>, Problem> {
-        let address: Option<Option<String>> = one(self.0.get()).select(users::new_email).first(conn).optional()?;
-        Ok(address.flatten())
     }
 }
 

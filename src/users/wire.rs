@@ -179,6 +179,21 @@ pub struct UserPatch {
 
 impl Changes for UserPatch {}
 
+impl UserPatch {
+    /// The address in the patch, if it is another one than the present.
+    #[must_use]
+    pub fn other_email(&self, present: &UserRow) -> Option<&Email> {
+        self.email.as_ref().filter(|email| email.key() != key(&present.email))
+    }
+
+    /// Whether the answer tells about other accounts: that one has this username, or this address.
+    #[must_use]
+    pub fn asks_about_others(&self, present: &UserRow) -> bool {
+        let is_other_name = |username: &Username| username.key() != key(&present.username);
+        self.username.as_ref().is_some_and(is_other_name) || self.other_email(present).is_some()
+    }
+}
+
 impl FromBody for UserPatch {
     const READ_ONLY: &'static [&'static str] = UserOut::READ_ONLY;
 

@@ -3,7 +3,7 @@
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 
-/// What may stand around a part (RFC 9110 §5.6.3).
+/// White space around a part (RFC 9110 §5.6.3).
 const WHITE: [char; 2] = [' ', '\t'];
 
 /// The parts of all headers of this name, without the white space around them; empty where one is no text.

@@ -25,6 +25,11 @@ pub fn verify(client: &Client, token: &str) -> Answer {
     client.anon().post("/auth/email/verify", &json!({ "token": token }))
 }
 
+/// Calls off another address.
+pub fn cancel(client: &Client, token: &str) -> Answer {
+    client.anon().post("/auth/email/cancel", &json!({ "token": token }))
+}
+
 /// Asks for another address.
 pub fn change(actor: &Actor<'_>, email: &str) -> Answer {
     actor.patch("/me", &json!({ "email": email }))

@@ -19,7 +19,7 @@ pub fn sentences() -> Vec<Sentence> {
 
 fn serve(database: &Database) -> Running {
     let program = Program::on(database).set("LOG", "info").set("LOG_FORMAT", "json");
-    program.set("SIGNUP_RATE", "2/1h").set("LOGIN_RATE", "30/1h").serve()
+    program.set("SIGNUP_RATE", "3/1h").set("LOGIN_RATE", "30/1h").serve()
 }
 
 /// The security events of a log, in their order.
@@ -119,6 +119,10 @@ fn each_event_of_an_account_is_one_line(database: &Database) {
     alice.patch("/me", &json!({"username": "alice-2", "email": "ALICE@example.com"})).expect(200);
     alice.patch("/me", &json!({"email": "alicia@example.com"})).expect(200);
     verify("alicia@example.com");
+    let there = server.log_in("alice-2");
+    there.patch("/me", &json!({"email": "alice@example.com"})).expect(200);
+    let cancellation = token(database, &server, "alicia@example.com", Purpose::Cancel);
+    anon.post("/auth/email/cancel", &json!({ "token": cancellation })).expect(204);
     let body = json!({"current_password": PASSWORD, "new_password": "four dry cats on two chairs"});
     alice.put("/me/password", &body).expect(204);
     anon.post("/auth/password/forgot", &json!({"email": "alicia@example.com"})).expect(202);
@@ -139,6 +143,9 @@ fn each_event_of_an_account_is_one_line(database: &Database) {
             ("email_verified", id),
             ("email_change_requested", id),
             ("email_changed", id),
+            ("login", id),
+            ("email_change_requested", id),
+            ("email_change_cancelled", id),
             ("password_changed", id),
             ("password_reset_requested", nobody_yet),
             ("password_reset", id),
@@ -161,12 +168,14 @@ fn each_refusal_is_one_line(database: &Database) {
     elsewhere.try_log_in("nobody", "not the password").expect(401);
     elsewhere.try_log_in("nobody", "not the password").expect(429);
     server.sign_up("bob");
+    server.sign_up("ben");
     let body = json!({"username": "zoe", "email": "zoe@example.com", "password": PASSWORD});
     server.anon().post("/auth/signup", &body).expect(429);
     let ended = server.stop("TERM");
     let events = events(&ended);
     let names: Vec<_> = events.iter().map(|event| event["message"].as_str().expect("a name")).collect();
-    let expected = ["signup", "login", "login_failed", "locked", "login_failed", "locked", "signup", "rate_limited"];
+    let expected =
+        ["signup", "login", "login_failed", "locked", "login_failed", "locked", "signup", "signup", "rate_limited"];
     assert_eq!(names, expected);
     assert_eq!(events[2]["user_id"].as_i64(), id, "{}", events[2]);
     assert_eq!(events[2]["source"], "127.1.0.1", "{}", events[2]);

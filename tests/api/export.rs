@@ -1,10 +1,14 @@
 //! Everything that is mine, in one document.
 
+use std::time::{Duration, Instant};
+
+use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use crate::support::contract::contract;
 use crate::support::walk::make_everything;
-use crate::support::{Actor, App, Repository, Sentence, sentences};
+use crate::support::wire::Wire;
+use crate::support::{Actor, App, Database, Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -14,6 +18,9 @@ pub fn sentences() -> Vec<Sentence> {
         an_export_is_a_file_to_keep,
         an_export_holds_no_secret,
         a_large_export_is_whole,
+        an_export_breaks_off_when_its_session_ends,
+        an_export_breaks_off_when_its_account_goes_or_is_disabled,
+        an_export_breaks_off_when_its_time_is_over,
         an_export_knows_no_parameters,
     ]
 }
@@ -124,15 +131,9 @@ fn an_export_holds_no_secret(app: &App) {
     }
 }
 
-/// More than fits a page, a buffer or a query.
-fn a_large_export_is_whole(app: &App) {
-    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
-    for actor in [&alice, &bob] {
-        let dog = actor.dog(&"Rex ".repeat(60), actor.owner("Ann"));
-        actor.share(dog, actor.owner("Mia"));
-        actor.task("Walk");
-    }
-    for _ in 0..10 {
+/// Doubles all owners, dogs and tasks so many times.
+fn double(app: &App, times: usize) {
+    for _ in 0..times {
         for (table, columns) in [
             ("owners", "user_id, name, name_key, created_at, updated_at"),
             ("dogs", "user_id, owner_id, name, name_key, created_at, updated_at"),
@@ -142,6 +143,96 @@ fn a_large_export_is_whole(app: &App) {
             app.database.execute(&double).expect("they are doubled");
         }
     }
+}
+
+/// Asks for an export of more than all buffers on the way hold, and does not read it.
+fn begin<'a>(app: &'a App, actor: &Actor<'_>) -> Wire<'a> {
+    let mut wire = Wire::open(app);
+    let head = format!("GET {EXPORT} HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {}\r\n\r\n", actor.token());
+    wire.send(head.as_bytes());
+    wire
+}
+
+/// A new account with a large book.
+fn with_a_large_book<'a>(app: &'a App, name: &str) -> Actor<'a> {
+    let actor = app.sign_in(name);
+    for number in 0..4 {
+        actor.dog(&"Rex ".repeat(60), actor.owner(&format!("{}{number}", "Ann ".repeat(60))));
+        actor.task(&"Walk".repeat(30));
+    }
+    double(app, 12);
+    actor
+}
+
+/// What ends a body in chunks.
+const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
+
+/// The rest of it, which is no whole document.
+#[track_caller]
+fn breaks_off(wire: Wire<'_>) {
+    let received = wire.rest(|_| false);
+    let text = String::from_utf8_lossy(&received);
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains(r#""owners":["#), "it has begun");
+    assert!(!received.ends_with(LAST_CHUNK), "the chunks have no end");
+    assert!(!text.contains(r#""sessions":["#), "nor has the document");
+}
+
+fn an_export_breaks_off_when_its_session_ends(app: &App) {
+    let alice = with_a_large_book(app, "alice");
+    let thieves = [app.log_in("alice"), app.log_in("alice")];
+    let mine = begin(app, &alice);
+    let [logged_out, ended] = thieves.each_ref().map(|thief| begin(app, thief));
+    mine.until_there_is_something();
+    for wire in [&logged_out, &ended] {
+        wire.until_there_is_something();
+    }
+    thieves[0].send("POST", "/auth/logout", &[], None).expect(200);
+    alice.delete("/me/sessions").expect(204);
+    breaks_off(logged_out);
+    breaks_off(ended);
+    // Mine goes on.
+    let received = mine.rest(|received| received.ends_with(LAST_CHUNK));
+    assert!(received.ends_with(LAST_CHUNK), "it is whole");
+}
+
+fn an_export_breaks_off_when_its_account_goes_or_is_disabled(app: &App) {
+    let alice = with_a_large_book(app, "alice");
+    let wire = begin(app, &alice);
+    wire.until_there_is_something();
+    app.database.execute("DELETE FROM users WHERE username = 'alice'").expect("it can be said");
+    breaks_off(wire);
+
+    let bob = with_a_large_book(app, "bob");
+    let wire = begin(app, &bob);
+    wire.until_there_is_something();
+    app.database.execute("UPDATE users SET disabled_at = created_at").expect("it can be said");
+    breaks_off(wire);
+}
+
+/// However slowly it is read.
+fn an_export_breaks_off_when_its_time_is_over(scene: &Database) {
+    let app = App::with(Database::fresh(scene.engine), &[("EXPORT_TIMEOUT", "1s")], nothing_extra);
+    let alice = with_a_large_book(&app, "alice");
+    let wire = begin(&app, &alice);
+    wire.until_there_is_something();
+    // Others are served meanwhile, longer than it may take.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(1500) {
+        app.anon().get("/health/live").expect(200);
+    }
+    breaks_off(wire);
+    alice.get("/me").expect(200);
+}
+
+/// More than fits a page, a buffer or a query.
+fn a_large_export_is_whole(app: &App) {
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    for actor in [&alice, &bob] {
+        let dog = actor.dog(&"Rex ".repeat(60), actor.owner("Ann"));
+        actor.share(dog, actor.owner("Mia"));
+        actor.task("Walk");
+    }
+    double(app, 10);
     let export = alice.get(EXPORT).expect(200);
     let me = alice.id();
     for (list, count) in [("owners", 2048), ("dogs", 1024), ("tasks", 1024)] {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
+use crate::support::recorder::Recorder;
 use crate::support::{Answer, App, Database, Engine, PASSWORD, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -19,6 +20,8 @@ pub fn sentences() -> Vec<Sentence> {
         a_signup_that_cannot_be_one_is_not_counted,
         passwords_that_are_too_weak_have_a_quota_too,
         a_signup_with_a_name_that_is_taken_is_counted,
+        whether_a_name_is_taken_can_be_asked_as_often_as_one_signs_up,
+        what_asks_about_nobody_else_is_not_counted,
         what_was_used_up_comes_back,
     ]
 }
@@ -188,6 +191,54 @@ fn a_signup_with_a_name_that_is_taken_is_counted(scene: &Database) {
     }
     used_up(sign_up(&app, "alice"), "signup", 3);
     used_up(sign_up(&app, "bob"), "signup", 3);
+}
+
+/// Also by whoever has an account; and not even the database is asked.
+fn whether_a_name_is_taken_can_be_asked_as_often_as_one_signs_up(scene: &Database) {
+    let database = Database::fresh(scene.engine);
+    let recorder = Recorder::on(&database);
+    let app = App::with(database, &[("SIGNUP_RATE", "3/1h")], nothing_extra);
+    let (alice, bob) = (app.sign_in("alice"), app.from(1).sign_in("bob").by(&app).token().to_owned());
+    let bob = app.anon().with_token(&bob);
+    let taken = alice.patch("/me", &json!({"username": "BOB"})).expect(409).problem("username-taken");
+    assert_eq!(taken.header("ratelimit-policy"), r#""names";q=3;w=3600"#);
+    alice.patch("/me", &json!({"email": "Bob@example.com"})).expect(409).problem("email-taken");
+    alice.patch("/me", &json!({"username": "alicia"})).expect(200);
+    for patch in [
+        json!({"username": "bob"}),
+        json!({"email": "bob@example.com"}),
+        json!({"username": "nobody", "email": "alice@example.com"}),
+        json!({"username": "alicia", "email": "nobody@example.com"}),
+    ] {
+        drop(recorder.take());
+        used_up(alice.patch("/me", &patch), "names", 3);
+        used_up(app.log_in("alicia").by(&app.from(2)).patch("/me", &patch), "names", 3);
+        let queries = recorder.take();
+        let asks = queries.iter().find(|query| query.contains("username_key") && query.contains(" OR "));
+        assert_eq!(asks, None, "nobody else is looked for");
+    }
+    bob.patch("/me", &json!({"username": "alicia"})).expect(409);
+    assert_eq!(bob.get("/me").expect(200).text("username"), "bob");
+}
+
+fn what_asks_about_nobody_else_is_not_counted(scene: &Database) {
+    let app = limited(scene.engine, &[("SIGNUP_RATE", "1/1h")]);
+    let alice = app.sign_in("alice");
+    let me = alice.get("/me").expect(200).json;
+    for patch in
+        [json!({}), me, json!({"username": "Alice"}), json!({"username": "ALICE", "email": "ALICE@example.com"})]
+    {
+        for _ in 0..2 {
+            let answer = alice.patch("/me", &patch).expect(200);
+            assert!(answer.header_if_any("ratelimit").is_none(), "{answer}");
+        }
+    }
+    alice.patch("/me", &json!({"username": "al"})).expect(422);
+    // Whoever may not ask yet learns nothing, and has asked nothing.
+    app.database.put_back("created_at", "sessions", 301);
+    alice.patch("/me", &json!({"email": "bob@example.com"})).expect(401).problem("fresh-login-required");
+    alice.patch("/me", &json!({"username": "alicia"})).expect(200);
+    used_up(alice.patch("/me", &json!({"username": "alice"})), "names", 1);
 }
 
 /// As soon as `Retry-After` says.

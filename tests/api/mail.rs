@@ -48,7 +48,7 @@ fn every_mail_says_from_whom_and_to_whom_it_is_and_where_to_answer(scene: &Datab
     let login = json!({"username": "alice", "password": NEW});
     let alice = alice.with_token(scene.anon().post("/auth/login", &login).expect(200).text("access_token"));
     alice.patch("/me", &json!({"email": "alicia@example.com"})).expect(200);
-    let moving = post.next("alice@example.com", Purpose::Notice);
+    let moving = post.next("alice@example.com", Purpose::Cancel);
     let confirmation = post.next("alicia@example.com", Purpose::Verify);
     verify(&scene, confirmation.token()).expect(204);
     let moved = post.next("alice@example.com", Purpose::Notice);
@@ -132,8 +132,8 @@ fn what_was_answered_is_mailed_even_if_the_server_is_killed_over_it(database: &D
     sent.sort();
     let expected = [
         ("alice@example.com", Purpose::Verify),
+        ("alice@example.com", Purpose::Cancel),
         ("alice@example.com", Purpose::Reset),
-        ("alice@example.com", Purpose::Notice),
         ("alicia@example.com", Purpose::Verify),
     ];
     assert_eq!(sent, expected);
@@ -203,7 +203,7 @@ fn what_was_sent_is_forgotten_after_a_day(database: &Database) {
 }
 
 /// Kills a server as soon as it has answered, before a mail could leave it; gives what the next one mails.
-fn sent_later(database: &Database, act: impl FnOnce(&Client)) -> Vec<Letter> {
+pub fn sent_later(database: &Database, act: impl FnOnce(&Client)) -> Vec<Letter> {
     let (silent, _nothing) = Unwell::listen(free_address(), Mood::At("HELLO", Does::Waits));
     let server = Program::on(database).set("MAIL_URL", &format!("smtp://{}", silent.address)).serve();
     act(&server);

@@ -6,7 +6,7 @@ use std::fs;
 use kennel::app::nothing_extra;
 use serde_json::json;
 
-use crate::email::verify;
+use crate::email::{cancel, verify};
 use crate::recovery::{NEW, forget, reset};
 use crate::support::letter::{Letter, Purpose};
 use crate::support::postbox::{Postbox, Posted, settle};
@@ -62,7 +62,8 @@ fn a_forgotten_password_costs_the_same_statements_for_all(scene: &Database) {
         recorder.take()
     };
     let known = cost("user-1@example.com");
-    assert_eq!(known.iter().filter(|query| query.starts_with("INSERT ")).count(), 1, "{known:?}");
+    let inserted = known.iter().filter(|query| query.starts_with("INSERT ")).count();
+    assert_eq!(inserted, 2, "the count and the mail: {known:?}");
     assert!(known.len() <= 5, "it stands in a transaction: {known:?}");
     for email in ["nobody@example.com", "user-2@example.com", "user-2@example.org", "user-1@example.com"] {
         assert_eq!(cost(email), known, "{email}");
@@ -97,7 +98,8 @@ fn the_database_holds_no_token(scene: &Posted) {
     alice.patch("/me", &json!({"email": "alicia@example.com"})).expect(200);
     let post = &scene.post;
     let verification = post.verification("alice@example.com");
-    let tokens = [verification, post.reset("alice@example.com"), post.verification("alicia@example.com")];
+    let (cancellation, reset) = (post.cancellation("alice@example.com"), post.reset("alice@example.com"));
+    let tokens = [verification, cancellation, reset, post.verification("alicia@example.com")];
     let _sent = settle(&scene.database);
     let tables = scene.database.tables();
     assert!(tables.contains(&"mails".to_owned()) && scene.database.count("mails") == 4);
@@ -136,7 +138,9 @@ fn the_log_shows_no_token_and_no_address_however_much_it_tells(database: &Databa
         verify(&server, &verification).expect(422);
         actor.patch("/me", &json!({"email": format!("new-{email}")})).expect(200);
         let confirmation = post.verification(&format!("new-{email}"));
+        let cancellation = post.cancellation(&email);
         verify(&server, &confirmation).expect(204);
+        cancel(&server, &cancellation).expect(422);
         let _moved = post.next(&email, Purpose::Notice);
         let email = format!("new-{email}");
         forget(&server, &email).expect(202);
@@ -149,7 +153,7 @@ fn the_log_shows_no_token_and_no_address_however_much_it_tells(database: &Databa
         let ended = server.stop("TERM");
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let signature = |token: &str| token.rsplit('.').next().expect("a signature").to_owned();
-        let signatures = [&verification, &confirmation, &for_reset].map(|token| signature(token));
+        let signatures = [&verification, &confirmation, &cancellation, &for_reset].map(|token| signature(token));
         let mut secrets = vec!["@example.com", "example.com>", PASSWORD, NEW];
         secrets.extend(signatures.iter().map(String::as_str));
         shows_none(&ended.stderr, &secrets);

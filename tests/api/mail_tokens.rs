@@ -3,7 +3,7 @@
 use kennel::auth::keys::{Keys, Secret};
 use serde_json::{Value, json};
 
-use crate::email::verify;
+use crate::email::{cancel, verify};
 use crate::recovery::{NEW, forget, reset, used};
 use crate::refresh::now;
 use crate::support::app::SECRET;
@@ -11,13 +11,13 @@ use crate::support::client::Client;
 use crate::support::forge::encode;
 use crate::support::postbox::{Postbox, Posted};
 use crate::support::process::Program;
-use crate::support::{Answer, App, Database, Sentence, sentences};
+use crate::support::{Answer, App, Database, Engine, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         a_token_is_good_for_its_purpose_only,
         a_token_is_good_for_its_time_only,
-        a_reset_is_good_for_an_hour_and_a_verification_for_a_day,
+        a_reset_is_good_for_an_hour_a_verification_for_a_day_and_a_cancellation_for_a_week,
         what_a_body_with_or_for_a_token_must_be,
         what_is_no_token_is_told_so,
         a_token_with_any_letter_changed_is_none,
@@ -29,6 +29,8 @@ type Present = fn(&Client, &str) -> Answer;
 
 const RESET: Present = |client, token| reset(client, token, NEW);
 
+const PURPOSES: [(&str, Present); 4] = [("verify", verify), ("confirm", verify), ("cancel", cancel), ("reset", RESET)];
+
 fn a_token_is_good_for_its_purpose_only(scene: &Posted) {
     let alice = scene.sign_in("alice");
     let verification = scene.post.verification("alice@example.com");
@@ -36,16 +38,24 @@ fn a_token_is_good_for_its_purpose_only(scene: &Posted) {
     let for_reset = scene.post.reset("alice@example.com");
     alice.patch("/me", &json!({"email": "alicia@example.com"})).expect(200);
     let confirmation = scene.post.verification("alicia@example.com");
+    let cancellation = scene.post.cancellation("alice@example.com");
     let rows = scene.database.rows();
-    used(reset(scene, &verification, NEW));
-    used(reset(scene, &confirmation, NEW));
-    used(verify(scene, &for_reset));
+    for wrong in [&verification, &confirmation, &cancellation] {
+        used(reset(scene, wrong, NEW));
+    }
+    for wrong in [&for_reset, &cancellation] {
+        used(verify(scene, wrong));
+    }
+    for wrong in [&for_reset, &verification, &confirmation] {
+        used(cancel(scene, wrong));
+    }
     // Nor is a token of another kind.
     for token in [alice.token(), alice.refresh_token()] {
         used(verify(scene, token));
+        used(cancel(scene, token));
         used(reset(scene, token, NEW));
     }
-    for token in [&verification, &for_reset, &confirmation] {
+    for token in [&verification, &for_reset, &confirmation, &cancellation] {
         scene.anon().with_token(token).get("/me").expect(401).problem("invalid-token");
         let refreshed = scene.anon().post("/auth/refresh", &json!({ "refresh_token": token }));
         refreshed.expect(401).problem("invalid-refresh-token");
@@ -58,10 +68,12 @@ fn a_token_is_good_for_its_purpose_only(scene: &Posted) {
 /// What the server would mail to alice, if it were so late.
 fn forged(app: &App, purpose: &str, expires_at: i64) -> String {
     let column = |column: &str| {
-        let query = format!("SELECT CAST({column} AS TEXT) AS value FROM users WHERE username = 'alice'");
+        let from = "users LEFT JOIN sessions ON user_id = users.id WHERE username = 'alice'";
+        let query = format!("SELECT CAST({column} AS TEXT) AS value FROM {from}");
         app.database.texts(&query).remove(0)
     };
-    let id: i64 = column("id").parse().expect("a number");
+    let number = |name: &str| column(name).parse::<i64>().expect("a number");
+    let id = number("users.id");
     let keys = Keys::derive(&Secret::parse(SECRET).expect("a good secret"), &[]).expect("keys of a good secret");
     let none = String::new;
     let (signer, hash, new_email) = match purpose {
@@ -69,9 +81,20 @@ fn forged(app: &App, purpose: &str, expires_at: i64) -> String {
         "verify" => (&keys.verifications, none(), none()),
         _ => (&keys.verifications, column("password_hash"), column("new_email")),
     };
+    let asked = match purpose {
+        "reset" | "verify" => Vec::new(),
+        _ => {
+            let micros = match app.database.engine {
+                Engine::Sqlite => "new_email_asked_at",
+                Engine::Postgres => "(extract(epoch FROM new_email_asked_at) * 1000000)::bigint",
+            };
+            [number("sessions.id"), number(micros)].map(i64::to_be_bytes).to_vec()
+        }
+    };
     let (numbers, email) = ([id, expires_at].map(i64::to_be_bytes), column("email"));
     let texts = [email, hash, new_email];
     let parts = [purpose.as_bytes(), &numbers[0], &numbers[1]].into_iter().chain(texts.iter().map(String::as_bytes));
+    let parts = parts.chain(asked.iter().map(<[u8; 8]>::as_slice));
     format!("{id}.{expires_at}.{}", encode(signer.sign(&parts.collect::<Vec<_>>())))
 }
 
@@ -85,7 +108,7 @@ fn a_token_is_good_for_its_time_only(app: &App) {
     let alice = app.sign_in("alice");
     alice.patch("/me", &json!({"email": "alicia@example.com"})).expect(200);
     let rows = app.database.rows();
-    for (purpose, present) in [("verify", verify as Present), ("confirm", verify), ("reset", RESET)] {
+    for (purpose, present) in PURPOSES {
         for late in [0, 1, 3600, 86_400, seconds(), 2 * seconds()] {
             used(present(app, &forged(app, purpose, seconds() - late)));
         }
@@ -93,12 +116,16 @@ fn a_token_is_good_for_its_time_only(app: &App) {
     }
     assert_eq!(app.database.rows(), rows);
     // But for its time, nothing is wrong with such a token.
-    for (purpose, present) in [("verify", verify as Present), ("confirm", verify), ("reset", RESET)] {
+    for (purpose, present) in PURPOSES {
+        // What was asked for is called off by the last of these.
+        if purpose == "cancel" {
+            alice.patch("/me", &json!({"email": "alicja@example.com"})).expect(200);
+        }
         present(app, &forged(app, purpose, seconds() + 60)).expect(204);
     }
 }
 
-fn a_reset_is_good_for_an_hour_and_a_verification_for_a_day(scene: &Posted) {
+fn a_reset_is_good_for_an_hour_a_verification_for_a_day_and_a_cancellation_for_a_week(scene: &Posted) {
     let began = seconds();
     let alice = scene.sign_in("alice");
     forget(scene, "alice@example.com").expect(202);
@@ -108,6 +135,7 @@ fn a_reset_is_good_for_an_hour_and_a_verification_for_a_day(scene: &Posted) {
         (post.verification("alice@example.com"), 86_400),
         (post.reset("alice@example.com"), 3600),
         (post.verification("alicia@example.com"), 86_400),
+        (post.cancellation("alice@example.com"), 7 * 86_400),
     ] {
         let expires_at: i64 = token.split('.').nth(1).and_then(|part| part.parse().ok()).expect("a time");
         assert!((began + life..=seconds() + life + 1).contains(&expires_at), "{expires_at} - {began} is {life}");
@@ -130,9 +158,12 @@ fn what_a_body_with_or_for_a_token_must_be(app: &App) {
     ] {
         anon.post("/auth/password/forgot", &json!({ "email": email })).error("/email", code);
     }
-    for (path, field) in
-        [("/auth/password/forgot", "email"), ("/auth/password/reset", "token"), ("/auth/email/verify", "token")]
-    {
+    for (path, field) in [
+        ("/auth/password/forgot", "email"),
+        ("/auth/password/reset", "token"),
+        ("/auth/email/verify", "token"),
+        ("/auth/email/cancel", "token"),
+    ] {
         anon.post(path, &json!({})).error(&format!("/{field}"), "required");
         anon.post(path, &json!({"colour": "red"})).error("/colour", "unknown_field");
         anon.post(path, &json!([])).expect(422);
@@ -140,7 +171,7 @@ fn what_a_body_with_or_for_a_token_must_be(app: &App) {
         anon.send("POST", path, &[("Content-Type", "text/plain")], Some(b"{}")).expect(415);
         anon.get(path).expect(405);
     }
-    for path in ["/auth/password/reset", "/auth/email/verify"] {
+    for path in ["/auth/password/reset", "/auth/email/verify", "/auth/email/cancel"] {
         for (token, code) in
             [(json!("x".repeat(513)), "too_long"), (json!(""), "too_short"), (json!(1), "type"), (Value::Null, "type")]
         {
@@ -181,6 +212,7 @@ fn what_is_no_token_is_told_so(app: &App) {
         &format!("{id}.{later}.{}", "A".repeat(400)),
     ] {
         used(verify(app, garbage));
+        used(cancel(app, garbage));
         used(reset(app, garbage, NEW));
     }
     assert_eq!(app.database.rows(), rows);

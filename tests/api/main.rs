@@ -15,6 +15,7 @@
     reason = "a sentence that cannot go on fails, and says why"
 )]
 
+mod asked_for;
 mod bodies;
 mod budgets;
 mod co_owner_ids;
@@ -46,6 +47,7 @@ mod locks;
 mod login;
 mod logout;
 mod mail;
+mod mail_counts;
 mod mail_failures;
 mod mail_outbox;
 mod mail_privacy;
@@ -134,6 +136,7 @@ fn main() -> ExitCode {
 
 fn sentences() -> Vec<Sentence> {
     [
+        asked_for::sentences(),
         bodies::sentences(),
         budgets::sentences(),
         co_owner_ids::sentences(),
@@ -165,6 +168,7 @@ fn sentences() -> Vec<Sentence> {
         login::sentences(),
         logout::sentences(),
         mail::sentences(),
+        mail_counts::sentences(),
         mail_failures::sentences(),
         mail_outbox::sentences(),
         mail_privacy::sentences(),

@@ -9,6 +9,7 @@ pub fn sentences() -> Vec<Sentence> {
         what_is_taken_back_and_run_again_is_the_same_schema,
         each_single_step_can_be_taken_back_and_run_again,
         an_old_book_is_found_again_in_every_new_way,
+        an_address_that_waited_for_no_session_is_called_off,
         showing_the_migrations_tells_which_are_applied,
         a_schema_that_is_newer_than_the_program_is_refused,
     ]
@@ -131,6 +132,31 @@ fn an_old_book_is_found_again_in_every_new_way(database: &Database) {
             let owner = dogs.rows()[0]["owner_id"].as_i64().expect("an id");
             assert!(alice.dog("New", owner) > dogs.ids()[5] + 1, "the id of the dog that is gone is another's");
         }
+    }
+}
+
+/// From the time when an address that was asked for stood in no session's row.
+fn an_address_that_waited_for_no_session_is_called_off(database: &Database) {
+    let server = Program::on(database).serve();
+    let alice = server.sign_in("alice").token().to_owned();
+    drop(server);
+    while applied(database) > 10 {
+        migrate(database, "revert");
+    }
+    let asked = "UPDATE users SET new_email = 'alicia@example.com'";
+    assert_eq!(database.execute(asked), Ok(1));
+    for _ in 0..2 {
+        let server = Program::on(database).serve();
+        let alice = server.anon().with_token(&alice);
+        let export = alice.get("/me/export").expect(200);
+        assert_eq!(export.json["new_email"], serde_json::Value::Null);
+        assert_eq!(export.json["user"]["email"], "alice@example.com");
+        alice.patch("/me", &serde_json::json!({"email": "alicia@example.com"})).expect(200);
+        drop(server);
+        while applied(database) > 10 {
+            migrate(database, "revert");
+        }
+        assert_eq!(database.count("users WHERE new_email IS NOT NULL"), 0);
     }
 }
 

@@ -62,7 +62,7 @@ fn the_old_address_is_told_that_it_is_to_change_and_that_it_has(scene: &Posted) 
     change(&alice, "alicia@example.com").expect(200);
     let letter = scene.post.next("alicia@example.com", Purpose::Verify);
     assert!(!letter.text.contains("alice@example.com"), "{letter}");
-    let asked = scene.post.next("alice@example.com", Purpose::Notice);
+    let asked = scene.post.next("alice@example.com", Purpose::Cancel);
     assert!(scene.rest().is_empty());
     verify(scene, letter.token()).expect(204);
     let changed = scene.post.next("alice@example.com", Purpose::Notice);
@@ -139,7 +139,7 @@ fn the_same_address_is_asked_again_while_it_is_not_verified(scene: &Posted) {
     assert!((3000..=3600).contains(&seconds), "{too_many}");
     change(&bob, "bob@example.com").expect(200);
     assert_eq!(me(&alice, "email"), "alice@example.com");
-    scene.database.put_back("created_at", "mails", 3601);
+    scene.database.put_back_the_counts_of_mails();
     change(&alice, "alice@example.com").expect(200);
     verify(scene, &scene.post.verification("alice@example.com")).expect(204);
     used(verify(scene, &first));
@@ -265,7 +265,7 @@ fn a_user_causes_five_confirmations_an_hour(scene: &Posted) {
     alice.patch("/me", &json!({"username": "alicia"})).expect(200);
     change(&bob, "robert@example.com").expect(200);
     let _token = scene.post.verification("robert@example.com");
-    scene.database.put_back("created_at", "mails", 3601);
+    scene.database.put_back_the_counts_of_mails();
     change(&alice, &stranger(6)).expect(200);
     verify(scene, &scene.post.verification(&stranger(6))).expect(204);
     assert!(scene.rest().iter().all(|letter| !letter.is_to(&stranger(5))));

@@ -20,6 +20,9 @@ pub fn sentences() -> Vec<Sentence> {
         a_wrong_current_password_is_named_and_changes_nothing,
         who_guesses_at_the_current_password_is_slowed_down,
         guesses_here_and_guesses_at_the_login_are_counted_apart,
+        a_session_that_guesses_is_in_no_others_way,
+        all_sessions_together_have_an_end_that_a_fresh_login_has_not,
+        a_session_that_ends_while_its_password_is_looked_at_sets_none,
         a_new_password_keeps_to_the_rules_of_signup,
         a_login_that_was_under_way_with_the_old_password_comes_to_nothing,
         of_two_new_passwords_at_once_one_is_set,
@@ -118,8 +121,8 @@ fn guesses_here_and_guesses_at_the_login_are_counted_apart(app: &App) {
     for source in [app.from(1), app.from(2)] {
         source.log_in("alice").get("/me").expect(200);
     }
-    // Not even another session is a way around it.
-    change(&app.log_in("alice"), PASSWORD, NEW).expect(429);
+    // Nor is another session's.
+    change(&app.log_in("alice"), PASSWORD, NEW).expect(204);
 
     let zoe = app.sign_in("zoe");
     app.database.execute("DELETE FROM login_failures").expect("a new day");
@@ -127,6 +130,76 @@ fn guesses_here_and_guesses_at_the_login_are_counted_apart(app: &App) {
     count_to_the_end(app);
     app.try_log_in("zoe", PASSWORD).expect(429).problem("too-many-attempts");
     change(&zoe, PASSWORD, NEW).expect(204);
+}
+
+/// As one that was stolen does.
+fn a_session_that_guesses_is_in_no_others_way(app: &App) {
+    let (alice, thief) = (app.sign_in("alice"), app.log_in("alice"));
+    app.database.put_back("created_at", "sessions", 301);
+    for _ in 0..12 {
+        app.database.put_back_the_locks();
+        change(&thief, "not her password", NEW).error("/current_password", "wrong");
+    }
+    change(&thief, PASSWORD, NEW).expect(429).problem("too-many-attempts");
+    // Nor does a refresh make it another one.
+    change(&thief.refresh(), PASSWORD, NEW).expect(429).problem("too-many-attempts");
+    change(&alice, "not her password", NEW).error("/current_password", "wrong");
+    app.database.execute("UPDATE login_failures SET count = 100 WHERE count = 12").expect("it can be said");
+    app.database.put_back_the_locks();
+    change(&thief, PASSWORD, NEW).expect(429).problem("too-many-attempts");
+    change(&alice, PASSWORD, NEW).expect(204);
+    dead(&thief);
+}
+
+/// Whoever has stolen many has not so many times as many guesses.
+fn all_sessions_together_have_an_end_that_a_fresh_login_has_not(app: &App) {
+    let alice = app.sign_in("alice");
+    let thieves = [0; 3].map(|_| app.log_in("alice"));
+    app.database.put_back("created_at", "sessions", 301);
+    for thief in &thieves[..2] {
+        change(thief, "not her password", NEW).error("/current_password", "wrong");
+    }
+    assert_eq!(app.database.execute("UPDATE login_failures SET count = 499 WHERE count = 2"), Ok(1));
+    // One that does not fail is none.
+    change(&app.log_in("alice"), "not her password", NEW).error("/current_password", "wrong");
+    change(&thieves[2], "not her password", NEW).error("/current_password", "wrong");
+    let rows = app.database.rows_of("login_failures");
+    for old in [&thieves[0], &thieves[2], &alice] {
+        let locked = change(old, PASSWORD, NEW).expect(429).problem("too-many-attempts");
+        let wait: f64 = locked.header("retry-after").parse().expect("whole seconds");
+        assert!((wait - 86_400.0 + now().rem_euclid(86_400.0)).abs() < 5.0, "until tomorrow: {locked}");
+    }
+    assert_eq!(app.database.rows_of("login_failures"), rows);
+    let fresh = app.log_in("alice");
+    change(&fresh, "not her password", NEW).error("/current_password", "wrong");
+    change(&fresh, PASSWORD, NEW).expect(204);
+    thieves.iter().chain([&alice]).for_each(dead);
+}
+
+/// What a session asked for ends with it, though it asked before.
+fn a_session_that_ends_while_its_password_is_looked_at_sets_none(database: &Database) {
+    let fresh = Database::fresh(database.engine);
+    let recorder = Recorder::on(&fresh);
+    let app = App::with(fresh, &[], routes);
+    let name = format!("hashers-of-a-session-{}", app.address.port());
+    let (alice, thief) = (app.sign_in("alice"), app.log_in("alice"));
+    let late = thread::scope(|scope| {
+        let park = Keeper(Park::named(&name));
+        app.anon().get(&format!("/test/park-hashers/{name}")).expect(204);
+        park.0.until_came(thread::available_parallelism().map_or(1, usize::from));
+        drop(recorder.take());
+        let changing = scope.spawn(|| change(&thief, PASSWORD, NEW));
+        let read = || recorder.take().iter().any(|query| query.contains("password_hash"));
+        while !read() && !changing.is_finished() {
+            thread::yield_now();
+        }
+        alice.delete("/me/sessions").expect(204);
+        drop(park);
+        changing.join().expect("an answer")
+    });
+    late.expect(401).problem("revoked-token");
+    alice.get("/me").expect(200);
+    app.log_in("alice");
 }
 
 fn a_new_password_keeps_to_the_rules_of_signup(app: &App) {

@@ -269,6 +269,6 @@ fn an_address_gets_five_reset_mails_an_hour(scene: &Posted) {
     assert_eq!(first_hour, [&["alice@example.com"; 5][..], &["bob@example.com"]].concat());
     forget(scene, "alice@example.com").expect(202);
     assert_eq!(resets(), [""; 0]);
-    scene.database.put_back("created_at", "mails", 3601);
+    scene.database.put_back_the_counts_of_mails();
     reset(scene, &token_for(scene, "alice"), NEW).expect(204);
 }

@@ -198,7 +198,7 @@ fn a_disabled_account_gets_no_mail_and_its_tokens_are_none(scene: &Posted) {
     used(reset(scene, &for_reset, NEW));
     forget(scene, "alice@example.com").expect(202);
     assert_eq!(scene.database.rows(), rows);
-    assert!(scene.rest().iter().all(|letter| letter.purpose() == Purpose::Notice));
+    assert!(scene.rest().iter().all(|letter| letter.purpose() == Purpose::Cancel));
     // Nor are those of before good for anything once it is enabled again, but for what they have always proved.
     user(&scene.database, &["enable", "alice"]);
     used(verify(scene, &confirmation));

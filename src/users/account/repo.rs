@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
-    SelectableHelper, dsl::count_star,
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
+    RunQueryDsl, dsl::count_star,
 };
 
 use crate::{
@@ -15,18 +15,18 @@ use crate::{
         timestamp::Timestamp,
     },
     problem::{Kind, Problem},
+    sessions::{PendingEmail, Sessions, is_live},
     users::{Email, UserId, Users, repo::one, wire::key},
 };
 
 /// What mails are made of, and what their tokens are bound to.
-#[derive(Clone, Queryable, Selectable)]
-#[diesel(table_name = users)]
+#[derive(Clone)]
 pub struct AccountRow {
     pub id: i64,
     pub username: String,
     pub email: String,
-    /// An address that was asked for and is not confirmed yet.
-    pub new_email: Option<String>,
+    /// An address that a session asked for which still stands.
+    pub pending: Option<PendingEmail>,
     pub verified_at: Option<Timestamp>,
     pub password_hash: String,
     pub created_at: Timestamp,
@@ -39,6 +39,35 @@ impl AccountRow {
     /// `internal-error` when what is stored cannot be.
     pub fn user(&self) -> Result<UserId, Problem> {
         UserId::new(self.id).ok_or_else(|| Problem::internal("a user's id is not positive"))
+    }
+}
+
+/// An account as it is read, and after it what a session of it asked for.
+type StoredAccount =
+    ((i64, String, String, Option<Timestamp>, String, Timestamp), (Option<i64>, Option<String>, Option<Timestamp>));
+
+/// The accounts that may be used, each with the address that a session of it asked for which still stands: at most
+/// one does.
+macro_rules! accounts {
+    () => {
+        users::table
+            .left_join(sessions::table.on(
+                sessions::user_id.eq(users::id).and(sessions::new_email.is_not_null()).and(is_live!(Timestamp::now())),
+            ))
+            .filter(users::disabled_at.is_null())
+            .select((
+                (users::id, users::username, users::email, users::verified_at, users::password_hash, users::created_at),
+                (sessions::id.nullable(), sessions::new_email.nullable(), sessions::new_email_asked_at.nullable()),
+            ))
+    };
+}
+
+impl From<StoredAccount> for AccountRow {
+    fn from((account, (session, address, asked_at)): StoredAccount) -> Self {
+        let (id, username, email, verified_at, password_hash, created_at) = account;
+        let pending = session.zip(address).zip(asked_at);
+        let pending = pending.map(|((session, address), asked_at)| PendingEmail { session, address, asked_at });
+        Self { id, username, email, pending, verified_at, password_hash, created_at }
     }
 }
 
@@ -123,14 +152,14 @@ impl Users {
 
     /// The account, if there is one that may be used.
     pub fn account(&self, conn: &mut Connection) -> Result<Option<AccountRow>, Problem> {
-        let found = one(self.0.get()).filter(users::disabled_at.is_null());
-        Ok(found.select(AccountRow::as_select()).first(conn).optional()?)
+        let found = accounts!().filter(users::id.eq(self.0.get()));
+        Ok(found.first::<StoredAccount>(conn).optional()?.map(AccountRow::from))
     }
 
     /// The account that has this address, likewise.
     pub fn account_at(conn: &mut Connection, email: &Email) -> Result<Option<AccountRow>, Problem> {
-        let found = users::table.filter(users::email_key.eq(email.key())).filter(users::disabled_at.is_null());
-        Ok(found.select(AccountRow::as_select()).first(conn).optional()?)
+        let found = accounts!().filter(users::email_key.eq(email.key()));
+        Ok(found.first::<StoredAccount>(conn).optional()?.map(AccountRow::from))
     }
 
     /// Whom a name means: a username or an e-mail address; disabled or not.
@@ -155,22 +184,25 @@ impl Users {
         Ok(diesel::update(unverified).set(changes).execute(conn)? > 0)
     }
 
-    /// The address that was asked for is the user's: from now on it is the account's. Tells whether both addresses
-    /// were still what they are in `account`.
+    /// Gives the account another address, that of `pending`, which is the user's. Tells whether the present one was
+    /// still what it is in `account`.
     ///
     /// # Errors
     /// `email-taken`, when somebody else was quicker.
-    pub fn confirm_email(&self, conn: &mut Connection, account: &AccountRow) -> Result<bool, Problem> {
-        let Some(new_email) = &account.new_email else { return Ok(false) };
+    pub fn confirm_email(
+        &self,
+        conn: &mut Connection,
+        account: &AccountRow,
+        pending: &PendingEmail,
+    ) -> Result<bool, Problem> {
         let now = Timestamp::now();
         let unchanged = users::table
             .find(self.0.get())
-            .filter(users::email.eq(&account.email).and(users::new_email.eq(new_email)))
+            .filter(users::email.eq(&account.email))
             .filter(users::disabled_at.is_null());
         let changes = (
-            users::email.eq(new_email),
-            users::email_key.eq(Email::stored(new_email.clone()).key()),
-            users::new_email.eq(None::<String>),
+            users::email.eq(&pending.address),
+            users::email_key.eq(Email::stored(pending.address.clone()).key()),
             users::verified_at.eq(now),
             users::updated_at.eq(now),
             users::version.eq(users::version + 1),
@@ -189,14 +221,11 @@ impl Users {
             .find(self.0.get())
             .filter(users::password_hash.eq(old.as_str()))
             .filter(users::disabled_at.is_null());
-        let changes = (users::password_hash.eq(new.as_str()), users::new_email.eq(None::<String>));
-        Ok(diesel::update(me).set(changes).execute(conn)? > 0)
-    }
-
-    /// Forgets an address that was asked for.
-    pub fn call_off_email(&self, conn: &mut Connection) -> Result<(), Problem> {
-        let _one = diesel::update(one(self.0.get())).set(users::new_email.eq(None::<String>)).execute(conn)?;
-        Ok(())
+        if diesel::update(me).set(users::password_hash.eq(new.as_str())).execute(conn)? == 0 {
+            return Ok(false);
+        }
+        Sessions::of(self.0).call_off_email(conn)?;
+        Ok(true)
     }
 
     /// Lets the account be used, or not. Tells whether that is new.
@@ -215,9 +244,10 @@ impl Users {
     /// All accounts, by id, without those that are deleted.
     pub fn list(conn: &mut Connection) -> Result<Vec<ListedRow>, Problem> {
         type Row = (i64, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);
-        let live = sessions::revoked_at.is_null().and(sessions::expires_at.gt(Timestamp::now()));
-        let counted =
-            sessions::table.filter(live).group_by(sessions::user_id).select((sessions::user_id, count_star()));
+        let counted = sessions::table
+            .filter(is_live!(Timestamp::now()))
+            .group_by(sessions::user_id)
+            .select((sessions::user_id, count_star()));
         let sessions: HashMap<i64, i64> = counted.load::<(i64, i64)>(conn)?.into_iter().collect();
         let columns =
             (users::id, users::username, users::email, users::created_at, users::verified_at, users::disabled_at);
@@ -240,7 +270,7 @@ impl AccountRow {
             id: 1,
             username: "ann".to_owned(),
             email: "ann@example.com".to_owned(),
-            new_email: None,
+            pending: None,
             verified_at: None,
             password_hash: "$argon2id$".to_owned(),
             created_at: Timestamp::now(),

@@ -17,7 +17,7 @@ use super::postgres;
 use super::sentence::{Scene, Told};
 
 /// The tables whose rows come and change as the server sees fit: who is logged in, who guessed, what is to be mailed.
-const OF_THE_SERVERS_OWN: [&str; 3] = ["login_failures", "mails", "sessions"];
+const OF_THE_SERVERS_OWN: [&str; 4] = ["login_failures", "mail_counts", "mails", "sessions"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Engine {
@@ -165,9 +165,9 @@ impl Database {
         tables.flat_map(|table| self.rows_of(&table)).collect()
     }
 
-    /// Every row of every table but `mails`, whose rows change when they are sent.
+    /// Every row of every table but `mails`, whose rows change when they are sent, and their counts.
     pub fn everything(&self) -> Vec<String> {
-        let tables = self.tables().into_iter().filter(|table| table != "mails");
+        let tables = self.tables().into_iter().filter(|table| !["mail_counts", "mails"].contains(&table.as_str()));
         tables.flat_map(|table| self.rows_of(&table)).collect()
     }
 
@@ -186,6 +186,13 @@ impl Database {
     /// Lets every lock that guessing has brought about be over; what was counted stays.
     pub fn put_back_the_locks(&self) {
         self.put_back("locked_until", "login_failures", 2 * 86_400);
+    }
+
+    /// Lets the mails that were counted so far be of more than an hour ago.
+    pub fn put_back_the_counts_of_mails(&self) {
+        for column in ["latest_at", "second_at", "third_at", "fourth_at", "fifth_at"] {
+            self.put_back(column, "mail_counts", 3601);
+        }
     }
 
     /// The time in a column of the first row of a table (or of a `table WHERE …`), in seconds since 1970.

@@ -11,6 +11,8 @@ const INDENT: &str = "    ";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
     Verify,
+    /// Where the present address calls off another.
+    Cancel,
     Reset,
     /// Nowhere: it has none.
     Notice,
@@ -20,6 +22,7 @@ impl Purpose {
     pub fn path(self) -> Option<&'static str> {
         match self {
             Self::Verify => Some("/auth/email/verify"),
+            Self::Cancel => Some("/auth/email/cancel"),
             Self::Reset => Some("/auth/password/reset"),
             Self::Notice => None,
         }
@@ -84,7 +87,7 @@ impl Letter {
         assert!(!self.text.contains("$argon2"), "a mail shows no hash: {self}");
         match (self.purpose(), self.tokens().as_slice()) {
             (Purpose::Notice, []) => {}
-            (Purpose::Verify | Purpose::Reset, [token]) => {
+            (Purpose::Verify | Purpose::Cancel | Purpose::Reset, [token]) => {
                 assert!(token.is_ascii() && token.len() <= 128, "a token is short: {self}");
             }
             (purpose, tokens) => panic!("a mail to {purpose:?} with {} tokens: {self}", tokens.len()),
@@ -137,7 +140,7 @@ impl Letter {
             let path = purpose.path().unwrap_or_default();
             self.command().is_some_and(|command| command.contains(path))
         };
-        [Purpose::Verify, Purpose::Reset].into_iter().find(asks_for).unwrap_or(Purpose::Notice)
+        [Purpose::Verify, Purpose::Cancel, Purpose::Reset].into_iter().find(asks_for).unwrap_or(Purpose::Notice)
     }
 }
 

@@ -30,7 +30,7 @@ const NEVER_SHOWN: [&str; 16] = [
     "src/",
 ];
 
-const QUOTAS: [&str; 7] = ["user", "ip", "login", "forgot", "signup", "password", "refresh"];
+const QUOTAS: [&str; 8] = ["user", "ip", "login", "forgot", "signup", "password", "refresh", "names"];
 
 /// What takes away the cookie of the earlier name.
 pub const OLD_COOKIE_GOES: &str = "kennel_refresh=; HttpOnly; Secure; SameSite=Strict; Path=/auth; Max-Age=0";

@@ -68,6 +68,12 @@ impl Postbox {
         self.next(address, Purpose::Verify).token().to_owned()
     }
 
+    /// The token with which this address calls off that another takes its place.
+    #[track_caller]
+    pub fn cancellation(&self, address: &str) -> String {
+        self.next(address, Purpose::Cancel).token().to_owned()
+    }
+
     /// The token that resets a password, sent to this address.
     #[track_caller]
     pub fn reset(&self, address: &str) -> String {

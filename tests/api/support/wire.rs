@@ -76,6 +76,24 @@ impl<'a> Wire<'a> {
         Some(answer)
     }
 
+    /// Waits until the server has begun to answer, and reads nothing of it.
+    pub fn until_there_is_something(&self) {
+        let peeked = self.stream.peek(&mut [0]);
+        assert!(peeked.is_ok_and(|count| count > 0), "the server has answered");
+    }
+
+    /// Everything that comes, as it comes, until `is_all` of it has, or the server hangs up.
+    pub fn rest(mut self, is_all: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let mut buffer = [0; 16 * 1024];
+        while !is_all(&self.received) {
+            match self.stream.read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => self.received.extend_from_slice(&buffer[..count]),
+            }
+        }
+        self.received
+    }
+
     fn read_chunks(&mut self) -> Option<Vec<u8>> {
         let mut body = Vec::new();
         loop {

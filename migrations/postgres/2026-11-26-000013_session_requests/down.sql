@@ -1,0 +1,7 @@
+DROP TABLE mail_counts;
+DROP INDEX sessions_asking_by_end;
+DROP INDEX sessions_new_email;
+ALTER TABLE sessions DROP COLUMN new_email_asked_at;
+ALTER TABLE sessions DROP COLUMN new_email;
+ALTER TABLE users ADD COLUMN new_email TEXT COLLATE "C"
+    CONSTRAINT users_new_email_length CHECK (char_length(new_email) BETWEEN 3 AND 254);

@@ -1,0 +1,6 @@
+//! The limit of mails of a kind in an hour, for one address and by one user. They are counted when they are queued, and
+//! in no row of an account: deleting it, and signing up again, makes nothing forgotten.
+
+mod repo;
+
+pub use repo::{count, sweep};

@@ -1,0 +1,87 @@
+//! Queries about counts of mails.
+
+use std::time::Duration;
+
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl,
+};
+
+use crate::{
+    auth::signer::Signer,
+    db::{Connection, natively, schema::mail_counts, timestamp::Timestamp},
+    mail::Letter,
+    problem::Problem,
+    users::{Email, UserId},
+};
+
+/// The time in which there may be five mails of a kind.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// How many are swept away at once: other writes wait meanwhile.
+const SWEPT_AT_ONCE: i64 = 500;
+
+/// The mails that are counted together: those of a kind for one address, or by one user.
+struct Subject([u8; 16]);
+
+/// Counts a mail, unless there were too many of its kind in the last hour: then tells how long to wait.
+pub fn count(
+    conn: &mut Connection,
+    signer: &Signer,
+    user: Option<UserId>,
+    letter: Letter,
+    address: &Email,
+) -> Result<Result<(), Duration>, Problem> {
+    let by_user = user.map(|user| Subject::of(signer, letter, b"by", &user.get().to_be_bytes()));
+    let to_address = Subject::of(signer, letter, b"to", address.key().as_bytes());
+    for subject in by_user.into_iter().chain([to_address]) {
+        if let Err(wait) = subject.count(conn)? {
+            return Ok(Err(wait));
+        }
+    }
+    Ok(Ok(()))
+}
+
+impl Subject {
+    fn of(signer: &Signer, letter: Letter, role: &[u8], whose: &[u8]) -> Self {
+        let signature = signer.sign(&[b"mails", letter.as_str().as_bytes(), role, whose]);
+        // Half of HMAC-SHA256 is enough to tell addresses apart.
+        Self(signature.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// Counts one mail more, with one statement whether there is a row or not, so that of many at once no more are
+    /// counted than may be.
+    fn count(&self, conn: &mut Connection) -> Result<Result<(), Duration>, Problem> {
+        let now = Timestamp::now();
+        let counted = natively!(conn => {
+            use diesel::query_dsl::methods::FilterDsl;
+
+            let first = (mail_counts::subject.eq(self.0.as_slice()), mail_counts::latest_at.eq(now));
+            let one_more = (
+                mail_counts::latest_at.eq(now),
+                mail_counts::second_at.eq(mail_counts::latest_at.nullable()),
+                mail_counts::third_at.eq(mail_counts::second_at),
+                mail_counts::fourth_at.eq(mail_counts::third_at),
+                mail_counts::fifth_at.eq(mail_counts::fourth_at),
+            );
+            let may = mail_counts::fifth_at.is_null().or(mail_counts::fifth_at.le(now.minus(HOUR)));
+            let insert = diesel::insert_into(mail_counts::table).values(first);
+            let insert = insert.on_conflict(mail_counts::subject).do_update().set(one_more);
+            FilterDsl::filter(insert, may).execute(conn)
+        })?;
+        if counted > 0 {
+            return Ok(Ok(()));
+        }
+        let fifth = mail_counts::table.find(self.0.as_slice()).select(mail_counts::fifth_at);
+        let fifth = fifth.first::<Option<Timestamp>>(conn).optional()?.flatten();
+        Ok(Err(fifth.map_or(HOUR, |at| at.plus(HOUR).since(now))))
+    }
+}
+
+/// Deletes some of the counts that are of more than an hour ago. Tells whether there may be more.
+pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+    let old = || mail_counts::table.filter(mail_counts::latest_at.le(Timestamp::now().minus(HOUR)));
+    let oldest: Vec<Timestamp> =
+        old().order(mail_counts::latest_at).limit(SWEPT_AT_ONCE).select(mail_counts::latest_at).load(conn)?;
+    let Some(last) = oldest.last() else { return Ok(false) };
+    let _rows = diesel::delete(mail_counts::table.filter(mail_counts::latest_at.le(*last))).execute(conn)?;
+    Ok(true)
+}

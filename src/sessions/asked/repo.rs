@@ -1,0 +1,97 @@
+//! Queries about what sessions asked for.
+
+use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+
+use crate::{
+    db::{Connection, expression::OneOf, schema::sessions, timestamp::Timestamp},
+    problem::Problem,
+    sessions::{
+        SessionId, Sessions,
+        repo::{ended, is_live},
+    },
+    users::Email,
+};
+
+/// How many are swept away at once: other writes wait meanwhile.
+const SWEPT_AT_ONCE: i64 = 500;
+
+/// An address that waits to be confirmed.
+#[derive(Clone, Debug)]
+pub struct PendingEmail {
+    /// The id of the session that asked for it.
+    pub session: i64,
+    pub address: String,
+    /// The time of the request, which tells it from the next one for the same address.
+    pub asked_at: Timestamp,
+}
+
+/// The columns of a session that asks for nothing.
+macro_rules! nothing {
+    () => {
+        (sessions::new_email.eq(None::<String>), sessions::new_email_asked_at.eq(None::<Timestamp>))
+    };
+}
+
+/// The condition for the session that still asks for this address.
+macro_rules! is_asking {
+    ($sessions:expr, $pending:expr) => {
+        sessions::id
+            .eq($pending.session)
+            .and(sessions::user_id.eq($sessions.0.get()))
+            .and(sessions::new_email.eq(&$pending.address))
+            .and(sessions::new_email_asked_at.eq($pending.asked_at))
+            .and(is_live!(Timestamp::now()))
+    };
+}
+
+impl Sessions {
+    /// Asks for an address; one that any of the user's sessions asked for before is called off. The same address once
+    /// more from the same session is the same request. Tells whether the session still stands.
+    pub fn ask_for_email(&self, conn: &mut Connection, session: SessionId, email: &Email) -> Result<bool, Problem> {
+        let (now, address) = (Timestamp::now(), email.to_string());
+        let is_another = sessions::id.ne(session.get()).or(sessions::new_email.ne(&address));
+        let mine = sessions::table.filter(sessions::user_id.eq(self.0.get()));
+        let others = mine.filter(sessions::new_email.is_not_null()).filter(is_another);
+        let _rows = diesel::update(others).set(nothing!()).execute(conn)?;
+        let this = || mine.filter(sessions::id.eq(session.get())).filter(is_live!(now));
+        let asked = (sessions::new_email.eq(&address), sessions::new_email_asked_at.eq(now));
+        if diesel::update(this().filter(sessions::new_email.is_null())).set(asked).execute(conn)? > 0 {
+            return Ok(true);
+        }
+        let again = this().filter(sessions::new_email.eq(&address)).select(sessions::id);
+        Ok(again.first::<i64>(conn).optional()?.is_some())
+    }
+
+    /// Calls off an address that was asked for, whichever session did.
+    pub fn call_off_email(&self, conn: &mut Connection) -> Result<(), Problem> {
+        let mine = sessions::table.filter(sessions::user_id.eq(self.0.get()));
+        let _rows = diesel::update(mine.filter(sessions::new_email.is_not_null())).set(nothing!()).execute(conn)?;
+        Ok(())
+    }
+
+    /// Takes an address that was asked for, to give it to the account. Tells whether it was still there to be taken:
+    /// of many who try at once one succeeds, and nobody once the session has ended.
+    pub fn take_email(&self, conn: &mut Connection, pending: &PendingEmail) -> Result<bool, Problem> {
+        let asking = sessions::table.filter(is_asking!(self, pending));
+        Ok(diesel::update(asking).set(nothing!()).execute(conn)? > 0)
+    }
+
+    /// Ends the session that asked for an address, and with it the request. Tells whether it was still there.
+    pub fn end_asking(&self, conn: &mut Connection, pending: &PendingEmail) -> Result<bool, Problem> {
+        let asking = sessions::table.filter(is_asking!(self, pending));
+        Ok(diesel::update(asking).set(ended!(Timestamp::now())).execute(conn)? > 0)
+    }
+}
+
+/// Clears some of the addresses that sessions asked for which have expired since: they are nobody's to confirm, and
+/// need not be kept. Tells whether there may be more.
+pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+    let expired = sessions::new_email.is_not_null().and(sessions::expires_at.le(Timestamp::now()));
+    let oldest = sessions::table.filter(expired).order((sessions::expires_at, sessions::id));
+    let ids: Vec<i64> = oldest.limit(SWEPT_AT_ONCE).select(sessions::id).load(conn)?;
+    if ids.is_empty() {
+        return Ok(false);
+    }
+    let _rows = diesel::update(sessions::table.filter(OneOf::new("sessions.id", ids))).set(nothing!()).execute(conn)?;
+    Ok(true)
+}
