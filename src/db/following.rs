@@ -120,7 +120,7 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match self {
             Self::Id(id) => out.push_bind_param::<BigInt, _>(id),
-            Self::Text(text) => out.push_bind_param::<Text, _>(text),
+            Self::Name(name) => out.push_bind_param::<Text, _>(name.key()),
             Self::Day(day) => out.push_bind_param::<Date, _>(day),
             Self::Moment(moment) => out.push_bind_param::<Timestamptz, _>(moment),
         }

@@ -8,19 +8,49 @@ use serde::{Deserialize, Serialize};
 
 pub use super::following::{Following, OrderBy};
 use super::timestamp::Timestamp;
-use crate::problem::Problem;
+use crate::{problem::Problem, wire::text::search_key};
 
 /// A value that rows are sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Key {
     #[serde(rename = "i")]
     Id(i64),
-    #[serde(rename = "t")]
-    Text(String),
+    #[serde(rename = "n")]
+    Name(Name),
     #[serde(rename = "d")]
     Day(NaiveDate),
     #[serde(rename = "m")]
     Moment(#[serde(with = "super::timestamp::micros")] Timestamp),
+}
+
+/// A name and its search key, by which it is sorted. The name says both, and has an end: 255 characters. A key has up to
+/// three for each of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Name {
+    name: String,
+    key: String,
+}
+
+impl Name {
+    /// What it is sorted by.
+    #[must_use]
+    pub fn key(&self) -> &String {
+        &self.key
+    }
+}
+
+impl From<String> for Name {
+    fn from(name: String) -> Self {
+        let key = search_key(&name);
+        Self { name, key }
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.name
+    }
 }
 
 /// What a day that is not known counts as: it comes last. The indexes have it too.

@@ -71,7 +71,7 @@ struct DogChanges<'a> {
 /// What dogs are sorted by.
 pub const SORTS: &[Sort<DogRow>] = &[
     Sort { name: "id", sql: "dogs.id", key: |row| Key::Id(row.id), then: None },
-    Sort { name: "name", sql: "dogs.name_key", key: |row| Key::Text(search_key(&row.name)), then: None },
+    Sort { name: "name", sql: "dogs.name_key", key: |row| Key::Name(row.name.clone().into()), then: None },
     Sort {
         name: "born_on",
         sql: "COALESCE(dogs.born_on, '9999-12-31')",

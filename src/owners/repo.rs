@@ -59,7 +59,7 @@ struct OwnerChanges<'a> {
 /// What owners are sorted by.
 pub const SORTS: &[Sort<OwnerRow>] = &[
     Sort { name: "id", sql: "owners.id", key: |row| Key::Id(row.id), then: None },
-    Sort { name: "name", sql: "owners.name_key", key: |row| Key::Text(search_key(&row.name)), then: None },
+    Sort { name: "name", sql: "owners.name_key", key: |row| Key::Name(row.name.clone().into()), then: None },
     Sort { name: "created_at", sql: "owners.created_at", key: |row| Key::Moment(row.created_at), then: None },
 ];
 

@@ -73,7 +73,7 @@ const DUE: &str = "COALESCE(tasks.due_on, '9999-12-31')";
 /// What tasks are sorted by.
 pub const SORTS: &[Sort<TaskRow>] = &[
     Sort { name: "id", sql: "tasks.id", key: |row| Key::Id(row.id), then: None },
-    Sort { name: "name", sql: "tasks.name_key", key: |row| Key::Text(search_key(&row.name)), then: None },
+    Sort { name: "name", sql: "tasks.name_key", key: |row| Key::Name(row.name.clone().into()), then: None },
     Sort { name: "due_on", sql: DUE, key: |row| Key::Day(row.due_on.unwrap_or(LAST_DAY)), then: Some("name") },
     Sort { name: "created_at", sql: "tasks.created_at", key: |row| Key::Moment(row.created_at), then: None },
 ];

@@ -2,6 +2,7 @@
 //! made up or taken elsewhere.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 
 use super::query::Refusal;
 use crate::{
@@ -9,20 +10,37 @@ use crate::{
     db::keyset::Key,
 };
 
-/// A cursor is the keys of the last row seen, signed together with what it is good for.
-pub fn write_cursor(signer: &Signer, bound_to: &str, keys: &[Key]) -> serde_json::Result<String> {
-    let keys = serde_json::to_vec(keys)?;
-    let signature = signer.sign(&[bound_to.as_bytes(), &keys]);
-    Ok(URL_SAFE_NO_PAD.encode([&signature, keys.as_slice()].concat()))
+/// A cursor: where to go on, and what is too long to stand in a link, which is a header and has to stay short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The keys of the last row seen.
+    #[serde(rename = "k")]
+    pub keys: Vec<Key>,
+    /// Parameters of the request, with their values.
+    #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<(String, String)>,
 }
 
-pub fn read_cursor(signer: &Signer, bound_to: &str, text: &str) -> Result<Vec<Key>, Refusal> {
-    let cursor = URL_SAFE_NO_PAD.decode(text).map_err(|_| foreign_cursor())?;
-    let (signature, keys) = cursor.split_at_checked(SIGNATURE).ok_or_else(foreign_cursor)?;
-    if !signer.verify(&[bound_to.as_bytes(), keys], signature) {
-        return Err(foreign_cursor());
+impl Cursor {
+    /// Its text, signed together with what it is good for.
+    pub fn write(&self, signer: &Signer, bound_to: &str) -> serde_json::Result<String> {
+        let content = serde_json::to_vec(self)?;
+        let signature = signer.sign(&[bound_to.as_bytes(), &content]);
+        Ok(URL_SAFE_NO_PAD.encode([&signature, content.as_slice()].concat()))
     }
-    serde_json::from_slice(keys).map_err(|_| foreign_cursor())
+
+    /// Reads one; `bound_to` tells what one that carries these parameters has to be good for.
+    pub fn read(
+        signer: &Signer,
+        bound_to: impl FnOnce(&[(String, String)]) -> String,
+        text: &str,
+    ) -> Result<Self, Refusal> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| foreign_cursor())?;
+        let (signature, content) = bytes.split_at_checked(SIGNATURE).ok_or_else(foreign_cursor)?;
+        let cursor: Self = serde_json::from_slice(content).map_err(|_| foreign_cursor())?;
+        let is_ours = signer.verify(&[bound_to(&cursor.carried).as_bytes(), content], signature);
+        is_ours.then_some(cursor).ok_or_else(foreign_cursor)
+    }
 }
 
 /// Why a cursor is refused.
@@ -32,22 +50,27 @@ pub fn foreign_cursor() -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{Key, Signer, read_cursor, write_cursor};
+    use super::{Cursor, Key, Signer};
+
+    fn read(signer: &Signer, bound_to: &str, text: &str) -> Option<Cursor> {
+        Cursor::read(signer, |_| bound_to.to_owned(), text).ok()
+    }
 
     #[test]
     fn a_cursor_is_good_for_its_own_list_only_and_cannot_be_made_up() {
         let key = Signer::new(&[7; 32], &[]);
-        let keys = vec![Key::Text("rex".to_owned()), Key::Id(42)];
-        let cursor = write_cursor(&key, "/dogowner/dogs?sort=name", &keys).expect("a cursor");
-        assert_eq!(read_cursor(&key, "/dogowner/dogs?sort=name", &cursor), Ok(keys));
+        let keys = vec![Key::Name("Rex".to_owned().into()), Key::Id(42)];
+        let cursor = Cursor { keys, carried: vec![("q".to_owned(), "re".to_owned())] };
+        let text = cursor.write(&key, "/dogowner/dogs?sort=name").expect("a cursor");
+        assert_eq!(read(&key, "/dogowner/dogs?sort=name", &text), Some(cursor));
         for elsewhere in ["/dogowner/owners?sort=name", "/dogowner/dogs?sort=-name", "/dogowner/dogs?"] {
-            assert!(read_cursor(&key, elsewhere, &cursor).is_err(), "{elsewhere}");
+            assert_eq!(read(&key, elsewhere, &text), None, "{elsewhere}");
         }
         let other = Signer::new(&[8; 32], &[]);
-        assert!(read_cursor(&other, "/dogowner/dogs?sort=name", &cursor).is_err());
-        let shortened = cursor.chars().skip(1).collect::<String>();
+        assert_eq!(read(&other, "/dogowner/dogs?sort=name", &text), None);
+        let shortened = text.chars().skip(1).collect::<String>();
         for wrong in ["", "42", &shortened, "AAAAAAAAACo"] {
-            assert!(read_cursor(&key, "/dogowner/dogs?sort=name", wrong).is_err(), "{wrong}");
+            assert_eq!(read(&key, "/dogowner/dogs?sort=name", wrong), None, "{wrong}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! `X-Total-Count` out. What else a list can be asked, its [`List`] says; how rows are found, `db::keyset`.
 
 use std::{
+    borrow::Cow,
     future::{Ready, ready},
     sync::Arc,
 };
@@ -9,7 +10,7 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderValue, web::Data};
 
 use super::{
-    cursor::{foreign_cursor, read_cursor, write_cursor},
+    cursor::{Cursor, foreign_cursor},
     listed::Listed,
     query::{FromQuery, MANY_ROWS, Query, Refusal},
 };
@@ -24,6 +25,8 @@ use crate::{
 
 const DEFAULT_LIMIT: usize = 50;
 const MOST: usize = 200;
+/// Bytes of a parameter, as a link spells it, above which it is in the cursor, in a third of the room.
+const LONG: usize = 256;
 /// What is unique in every list, as a query names it.
 const ID: &str = "id";
 
@@ -78,6 +81,8 @@ impl CanonicalPath {
 pub struct Page<L: List> {
     asked: Arc<Asked<L>>,
     request: HttpRequest,
+    /// Parameters that came in the cursor.
+    carried: Vec<(String, String)>,
 }
 
 impl<L: List> FromRequest for Page<L> {
@@ -92,14 +97,19 @@ impl<L: List> FromRequest for Page<L> {
 impl<L: List> Page<L> {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let mut query = Query::of(request);
+        let cursor = query.take("cursor", |text| {
+            let signer = cursor_key(request).ok_or_else(foreign_cursor)?;
+            Cursor::read(signer, |carried| bound_to(request, carried), text)
+        });
+        let (after, carried) = cursor.map_or((None, Vec::new()), |cursor| (Some(cursor.keys), cursor.carried));
+        query.give(&carried);
         let limit = query.take("limit", limit);
         let sorted = if L::SORTS.len() > 1 { query.take("sort", |text| order(L::SORTS, Some(text))) } else { None };
         let is_sorted = sorted.is_some();
         let (order, by_index) = sorted.unwrap_or_else(usual_order::<L>);
-        let after = query.take("cursor", |text| {
-            let keys = read_cursor(cursor_key(request).ok_or_else(foreign_cursor)?, &bound_to(request), text)?;
-            if keys.len() == order.len() { Ok(keys) } else { Err(foreign_cursor()) }
-        });
+        if after.as_ref().is_some_and(|keys| keys.len() != order.len()) {
+            query.refuse("cursor", foreign_cursor());
+        }
         let count = L::COUNTS && query.flag("count").unwrap_or(false);
         let before = query.filters();
         let filter = L::from_query(&mut query);
@@ -111,7 +121,7 @@ impl<L: List> Page<L> {
         let limit = limit.unwrap_or(DEFAULT_LIMIT);
         let compares_rows = request.app_data::<Data<Db>>().is_some_and(|db| db.compares_rows());
         let window = Window { order, by_index, compares_rows, after, limit };
-        Ok(Self { asked: Arc::new(Asked { filter, window, count }), request: request.clone() })
+        Ok(Self { asked: Arc::new(Asked { filter, window, count }), request: request.clone(), carried })
     }
 
     /// Reads the page, and turns each row into what leaves the house.
@@ -127,33 +137,50 @@ impl<L: List> Page<L> {
         let asked = Arc::clone(&self.asked);
         let job = move |conn: &mut Connection| job(conn, &asked);
         let found = if self.asked.needs_one_moment() { db.snapshot(job).await? } else { db.read_fitting(job).await? };
-        let next = found.next.map(|keys| self.next(&keys)).transpose()?;
+        let next = found.next.map(|keys| self.next(keys)).transpose()?;
         Ok(Listed { rows: found.rows.into_iter().map(T::from).collect(), next, total: found.total })
     }
 
     /// The `Link` to the page after the row with these keys: the request's own parameters, and a cursor.
-    fn next(&self, keys: &[Key]) -> Result<HeaderValue, Problem> {
+    fn next(&self, keys: Vec<Key>) -> Result<HeaderValue, Problem> {
         let mut link = format!("<{}?", CanonicalPath::of(&self.request));
-        let given = form_urlencoded::parse(self.request.query_string().as_bytes());
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in given.filter(|(name, _)| !["limit", "cursor"].contains(&name.as_ref())) {
-            query.append_pair(&name, &value);
+        let (mut query, mut carried) = (String::new(), Vec::new());
+        for (name, value) in parameters(&self.request, &self.carried) {
+            if ["limit", "cursor"].contains(&name.as_ref()) {
+                continue;
+            }
+            let before = query.len();
+            query = form_urlencoded::Serializer::new(query).append_pair(&name, &value).finish();
+            if query.len() - before > LONG {
+                query.truncate(before);
+                carried.push((name.into_owned(), value.into_owned()));
+            }
         }
-        query.append_pair("limit", &self.asked.window.limit.to_string());
         let key = cursor_key(&self.request).ok_or_else(|| Problem::internal("no keys in the app"))?;
-        let cursor = write_cursor(key, &bound_to(&self.request), keys).map_err(Problem::internal)?;
-        query.append_pair("cursor", &cursor);
+        let cursor = Cursor { keys, carried }.write(key, &bound_to(&self.request, &self.carried));
+        let mut query = form_urlencoded::Serializer::new(query);
+        query.append_pair("limit", &self.asked.window.limit.to_string());
+        query.append_pair("cursor", &cursor.map_err(Problem::internal)?);
         link.push_str(&query.finish());
         link.push_str(">; rel=\"next\"");
         HeaderValue::try_from(link).map_err(Problem::internal)
     }
 }
 
-/// What a cursor is good for: this list, sorted and filtered so.
-fn bound_to(request: &HttpRequest) -> String {
+/// What a request asks for: in its query, and in its cursor.
+fn parameters<'a>(
+    request: &'a HttpRequest,
+    carried: &'a [(String, String)],
+) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
     let given = form_urlencoded::parse(request.query_string().as_bytes());
-    let mut given: Vec<_> =
-        given.filter(|(name, _)| !["limit", "cursor", "count", "expand"].contains(&name.as_ref())).collect();
+    given.chain(carried.iter().map(|(name, value)| (Cow::from(name), Cow::from(value))))
+}
+
+/// What a cursor is good for: this list, sorted and filtered so.
+fn bound_to(request: &HttpRequest, carried: &[(String, String)]) -> String {
+    let mut given: Vec<_> = parameters(request, carried)
+        .filter(|(name, _)| !["limit", "cursor", "count", "expand"].contains(&name.as_ref()))
+        .collect();
     given.sort_unstable();
     format!(
         "{}?{}",

@@ -70,6 +70,16 @@ impl<'a> Query<'a> {
         read(&text).map_err(|(code, detail)| self.errors.push(FieldError::query(name, code, detail))).ok()
     }
 
+    /// Adds parameters that came in another way.
+    pub fn give(&mut self, more: &[(String, String)]) {
+        self.parameters.extend(more.iter().map(|(name, value)| (name.clone().into(), value.clone().into())));
+    }
+
+    /// Keeps a fault of a parameter that was taken already.
+    pub fn refuse(&mut self, name: &str, (code, detail): Refusal) {
+        self.errors.push(FieldError::query(name, code, detail));
+    }
+
     /// `true` or `false`.
     pub fn flag(&mut self, name: &str) -> Option<bool> {
         self.one_of(name, &[("true", true), ("false", false)])

@@ -3,13 +3,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::pages::follow;
 use crate::searching::encoded;
 use crate::support::contract::contract;
 use crate::support::walk::make_everything;
-use crate::support::{Actor, App, Sentence, sentences};
+use crate::support::{Actor, App, Database, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -22,6 +23,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_strangers_cursor_shows_nothing_of_a_strangers,
         a_cursor_goes_on_where_its_row_was_even_if_that_is_gone_or_changed,
         rows_with_the_longest_names_can_be_paged,
+        the_head_of_a_page_stays_short_whatever_is_searched_and_found,
         a_cursor_after_the_last_row_is_an_empty_page,
     ]
 }
@@ -223,7 +225,7 @@ fn a_cursor_goes_on_where_its_row_was_even_if_that_is_gone_or_changed(app: &App)
 
 fn rows_with_the_longest_names_can_be_paged(app: &App) {
     let alice = app.sign_in("alice");
-    for letter in ["🐕", "ΐ", "ß", "ﬃ", "İ", "%", "\u{1d400}"] {
+    for letter in ["🐕", "ΐ", "ß", "ﬃ", "İ", "%", "\"", "\u{1d400}", "\u{1d160}", "\u{fb2c}"] {
         let name = letter.repeat(255);
         let mut ids: Vec<_> = (0..3).map(|_| alice.owner(&name)).collect();
         let q = encoded(&name);
@@ -235,6 +237,39 @@ fn rows_with_the_longest_names_can_be_paged(app: &App) {
         let first = format!("/dogowner/owners?q={q}&sort=-name,-created_at&limit=2");
         assert_eq!(follow(&alice, &first).concat(), ids, "{letter}");
     }
+}
+
+/// Each answer is held to 4 KiB; these are those with most in their heads.
+fn the_head_of_a_page_stays_short_whatever_is_searched_and_found(database: &Database) {
+    let origin = "https://a-long-name-of-a-page.somewhere.example.com:8443";
+    let settings = [("CORS_ORIGINS", origin), ("TRUSTED_PROXIES", "127.0.0.1"), ("USER_RATE", "1000000/24h")];
+    let app = App::with(Database::fresh(database.engine), &settings, nothing_extra);
+    let alice = app.sign_in("alice");
+    let id = "a".repeat(64);
+    let headers = [("Origin", origin), ("X-Forwarded-Proto", "https"), ("X-Request-Id", id.as_str())];
+    for letter in ["\u{1d160}", "\u{10ffff}", "\""] {
+        let name = letter.repeat(255);
+        let owner = alice.owner(&name);
+        let dogs = [0, 1, 2].map(|_| alice.dog(&name, owner));
+        let mut next = Some(format!(
+            "/dogowner/dogs?sort=born_on,name,-created_at,-id&q={}&owner_id={owner}&expand=owner,co_owners&count=true&limit=1",
+            encoded(&name)
+        ));
+        let mut found = Vec::new();
+        while let Some(path) = next {
+            let page = alice.send("GET", &path, &headers, None).expect(200);
+            assert_eq!(page.header("x-total-count"), "3");
+            found.extend(page.ids());
+            next = page.next_page();
+        }
+        assert_eq!(found, [dogs[2], dogs[1], dogs[0]], "{letter:?}");
+    }
+    // What travels in a cursor counts as what it is.
+    let all = format!("/dogowner/dogs?q={}&limit=1", encoded(&"\"".repeat(255)));
+    let next = alice.get(&all).expect(200).next_page().expect("there is more");
+    assert!(!next.contains("q="), "{next}");
+    alice.get(&format!("{next}&q=x")).parameter_error("cursor", "invalid_cursor");
+    alice.get(&next.replace("/dogs?", "/owners?")).parameter_error("cursor", "invalid_cursor");
 }
 
 fn a_cursor_after_the_last_row_is_an_empty_page(app: &App) {

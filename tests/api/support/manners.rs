@@ -48,7 +48,13 @@ pub fn check(answer: &Answer) -> Result<(), String> {
     if answer.status >= 400 { problem(answer) } else { Ok(()) }
 }
 
+/// Bytes of a head, at most: what proxies take by default (nginx's `proxy_buffer_size`).
+const LARGEST_HEAD: usize = 4096;
+
 fn headers(answer: &Answer) -> Result<(), String> {
+    let status_line = "HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n".len();
+    let lines = answer.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    must(status_line + lines.sum::<usize>() <= LARGEST_HEAD, "a head has 4 KiB at most")?;
     let id = one(answer, "x-request-id")?;
     let is_plain = id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     must(is_plain && (1..=64).contains(&id.len()), "X-Request-Id is 1 to 64 plain characters")?;
