@@ -29,7 +29,7 @@ use crate::{
     routes,
     sessions::Lives,
     sweeper,
-    system::Draining,
+    system::{Draining, Pulse},
     users::{ExportTimeout, SignupPolicy},
 };
 
@@ -95,6 +95,7 @@ struct State {
     export_timeout: Data<ExportTimeout>,
     post: Data<Post>,
     draining: Data<Draining>,
+    pulse: Data<Pulse>,
 }
 
 impl State {
@@ -125,6 +126,7 @@ impl State {
             export_timeout: Data::new(ExportTimeout(config.export_timeout)),
             post: Data::default(),
             draining: Data::default(),
+            pulse: Data::default(),
         })
     }
 
@@ -141,6 +143,7 @@ impl State {
             .app_data(Data::clone(&self.export_timeout))
             .app_data(Data::clone(&self.post))
             .app_data(Data::clone(&self.draining))
+            .app_data(Data::clone(&self.pulse))
             // Of this thread alone.
             .app_data(KnownTokens::default())
             .app_data(Near::default())

@@ -32,7 +32,7 @@ fn table() -> Vec<Area> {
             at(&["/"], vec![get(system::show)]),
             at(&["/health/live"], vec![get(system::show_liveness)]),
             at(&["/health/ready"], vec![get(system::show_readiness)]),
-            at(&["/openapi.yaml"], vec![get(system::show_contract)]),
+            at(&["/openapi.yaml"], vec![get(system::show_contract).counted()]),
         ]),
         open("/auth", vec![
             at(&["/signup"], vec![post(auth::handlers::signup).counted()]),

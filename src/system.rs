@@ -1,20 +1,47 @@
 //! What tells about the service itself: what it is, whether it is well, and its contract.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use actix_web::{
-    HttpResponse,
-    web::{Data, Json},
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_ENCODING, ETAG, EntityTag, HeaderValue, VARY},
+    web::{Bytes, Data, Json},
 };
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use crate::{
     db::Db,
     problem::{Kind, Problem},
+    wire::{accepts_gzip, is_known, tag_of_bytes},
 };
 
-/// The contract, as it is served and as the tests read it.
-pub const CONTRACT: &str = include_str!("../openapi.yaml");
+/// The contract as it stands, and as `build.rs` has compressed it.
+static CONTRACT: LazyLock<Representation> = LazyLock::new(|| Representation::of(include_bytes!("../openapi.yaml")));
+static CONTRACT_GZIP: LazyLock<Representation> =
+    LazyLock::new(|| Representation::of(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.yaml.gz"))));
+
+const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
+
+/// Bytes that never change, and the entity tag made of them.
+struct Representation {
+    bytes: &'static [u8],
+    tag: EntityTag,
+}
+
+impl Representation {
+    fn of(bytes: &'static [u8]) -> Self {
+        Self { bytes, tag: tag_of_bytes(&[bytes]) }
+    }
+}
 
 #[derive(Serialize)]
 pub struct ServiceOut {
@@ -51,6 +78,37 @@ impl Draining {
     }
 }
 
+/// Whether the database answers, asked once for all who want to know at the same time: whoever asks for it often
+/// makes the database no work, and no health check needs to be refused.
+#[derive(Default)]
+pub struct Pulse(Mutex<Option<Beat>>);
+
+/// What the database answered last, and when it was asked.
+struct Beat {
+    asked: Instant,
+    answer: Result<(), String>,
+}
+
+impl Pulse {
+    /// What the database answers to a question that was not put before this call.
+    ///
+    /// # Errors
+    /// Why it does not answer, in words.
+    async fn check(&self, ping: impl AsyncFnOnce() -> Result<(), String>) -> Result<(), String> {
+        let called = Instant::now();
+        let mut last = self.0.lock().await;
+        match &*last {
+            Some(beat) if beat.asked >= called => beat.answer.clone(),
+            _ => {
+                let asked = Instant::now();
+                let answer = ping().await;
+                *last = Some(Beat { asked, answer: answer.clone() });
+                answer
+            }
+        }
+    }
+}
+
 /// `GET /`
 pub async fn show() -> Json<ServiceOut> {
     Json(ServiceOut {
@@ -75,16 +133,66 @@ pub async fn show_liveness() -> Json<HealthOut> {
 }
 
 /// `GET /health/ready`: so does the database, and nobody has told the server to stop.
-pub async fn show_readiness(draining: Data<Draining>, db: Data<Db>) -> Result<Json<HealthOut>, Problem> {
+pub async fn show_readiness(
+    draining: Data<Draining>,
+    pulse: Data<Pulse>,
+    db: Data<Db>,
+) -> Result<Json<HealthOut>, Problem> {
     let unavailable = || Problem::new(Kind::Unavailable);
     if draining.0.load(Ordering::Relaxed) {
         return Err(unavailable().caused_by("the server is stopping"));
     }
-    db.ping().await.map_err(|problem| unavailable().caused_by(problem.cause_in_words()))?;
+    let ping = async || db.ping().await.map_err(|problem| problem.cause_in_words());
+    pulse.check(ping).await.map_err(|cause| unavailable().caused_by(cause))?;
     Ok(Json(HealthOut { status: "ready" }))
 }
 
-/// `GET /openapi.yaml`
-pub async fn show_contract() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/yaml").body(CONTRACT)
+/// `GET /openapi.yaml`, compressed for those who take it so.
+pub async fn show_contract(request: HttpRequest) -> HttpResponse {
+    let is_packed = accepts_gzip(request.headers());
+    let contract = if is_packed { &*CONTRACT_GZIP } else { &*CONTRACT };
+    let is_known = is_known(&request, &contract.tag);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((ETAG, contract.tag.clone())).insert_header((VARY, ACCEPT_ENCODING));
+    if is_known {
+        return response.finish();
+    }
+    if is_packed {
+        response.insert_header((CONTENT_ENCODING, GZIP));
+    }
+    response.content_type(YAML).body(Bytes::from_static(contract.bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, rc::Rc};
+
+    use actix_web::rt::{self, System};
+
+    use super::Pulse;
+
+    #[test]
+    fn however_many_ask_at_once_the_database_is_asked_twice_at_most() {
+        System::new().block_on(async {
+            let (pulse, pings) = (Rc::new(Pulse::default()), Rc::new(Cell::new(0)));
+            let ask = || {
+                let (pulse, pings) = (Rc::clone(&pulse), Rc::clone(&pings));
+                rt::spawn(async move {
+                    let ping = async || {
+                        pings.set(pings.get() + 1);
+                        rt::task::yield_now().await;
+                        if pings.get() > 1 { Err("it was stopped meanwhile".to_owned()) } else { Ok(()) }
+                    };
+                    pulse.check(ping).await
+                })
+            };
+            let mut answers = Vec::new();
+            for asked in (0..20).map(|_| ask()).collect::<Vec<_>>() {
+                answers.push(asked.await.expect("it ends").is_ok());
+            }
+            // The first was answered before the others' question was put.
+            assert_eq!(pings.get(), 2);
+            assert!(answers.iter().enumerate().all(|(number, is_ok)| *is_ok == (number == 0)), "{answers:?}");
+        });
+    }
 }

@@ -188,7 +188,8 @@ impl<T: Serialize> Responder for Single<T> {
 
 /// Whether a reader has the representation with this tag. A condition that cannot be read is none: nothing is
 /// lost by sending what one has.
-fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
+#[must_use]
+pub fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
     let tags = Tags::of(request.headers(), &header::IF_NONE_MATCH).ok().flatten();
     request.method().is_safe() && tags.is_some_and(|tags| tags.match_with(|given| given.weak_eq(tag)))
 }
@@ -211,7 +212,7 @@ pub async fn tagged(
     let link = response.headers().get(header::LINK).cloned();
     let response = match body.try_into_bytes() {
         Ok(bytes) => {
-            let tag = tag_of_bytes(link.as_ref().map_or(&[], HeaderValue::as_bytes), &bytes);
+            let tag = tag_of_bytes(&[link.as_ref().map_or(&[], HeaderValue::as_bytes), &bytes]);
             let mut response = if is_known(&request, &tag) {
                 let mut response = HttpResponse::NotModified().finish();
                 if let Some(link) = link {
@@ -230,11 +231,13 @@ pub async fn tagged(
     Ok(ServiceResponse::new(request, response))
 }
 
-/// The first half of SHA-256.
-fn tag_of_bytes(link: &[u8], body: &[u8]) -> EntityTag {
+/// The entity tag of all that a representation is made of: the first half of SHA-256.
+#[must_use]
+pub fn tag_of_bytes(parts: &[&[u8]]) -> EntityTag {
     let mut context = digest::Context::new(&digest::SHA256);
-    context.update(link);
-    context.update(body);
+    for part in parts {
+        context.update(part);
+    }
     let half = context.finish().as_ref().first_chunk().map_or(0, |half| u128::from_be_bytes(*half));
     EntityTag::new_strong(format!("{half:032x}"))
 }

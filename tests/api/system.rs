@@ -1,8 +1,11 @@
 //! The entrances: what this is, whether it is well, and its contract.
 
+use std::io::Read;
+
+use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
-use crate::support::{App, Engine, Repository, Sentence, sentences};
+use crate::support::{App, Database, Engine, Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -12,6 +15,9 @@ pub fn sentences() -> Vec<Sentence> {
         a_server_without_its_tables_is_alive_but_not_ready,
         a_server_whose_file_was_moved_is_not_ready,
         the_contract_that_is_served_is_the_one_in_the_repository,
+        the_contract_is_compressed_for_those_who_take_it_so,
+        a_contract_that_is_known_is_304,
+        the_contract_has_a_quota_and_health_has_none,
         the_version_is_the_same_everywhere,
         a_read_writes_nothing,
     ]
@@ -64,6 +70,64 @@ fn the_contract_that_is_served_is_the_one_in_the_repository(app: &App) {
     let answer = app.anon().get("/openapi.yaml").expect(200);
     assert!(answer.header("content-type").starts_with("application/yaml"), "{}", answer.header("content-type"));
     assert_eq!(String::from_utf8_lossy(&answer.body), Repository::here().read("openapi.yaml"));
+}
+
+fn the_contract_is_compressed_for_those_who_take_it_so(app: &App) {
+    let plain = app.anon().get("/openapi.yaml").expect(200);
+    for taken in ["gzip", "br, gzip;q=0.5", "*"] {
+        for method in ["GET", "HEAD"] {
+            let packed = app.anon().send(method, "/openapi.yaml", &[("Accept-Encoding", taken)], None).expect(200);
+            assert_eq!((packed.header("content-encoding"), packed.header("vary")), ("gzip", "accept-encoding"));
+            assert_ne!(packed.etag(), plain.etag());
+            let length: usize = packed.header("content-length").parse().expect("a number");
+            assert!(6 * length < plain.body.len(), "{length} of {} bytes", plain.body.len());
+            if method == "GET" {
+                let mut unpacked = Vec::new();
+                flate2::read::GzDecoder::new(&*packed.body).read_to_end(&mut unpacked).expect("gzip");
+                assert!(unpacked == plain.body, "it is the same");
+            }
+        }
+    }
+    for refused in ["", "identity", "br", "gzip;q=0", "identity, gzip;q=0.9"] {
+        let answer = app.anon().send("GET", "/openapi.yaml", &[("Accept-Encoding", refused)], None).expect(200);
+        assert_eq!((answer.header_if_any("content-encoding"), answer.header("vary")), (None, "accept-encoding"));
+        assert_eq!(answer.etag(), plain.etag());
+    }
+}
+
+fn a_contract_that_is_known_is_304(app: &App) {
+    let tag = |encoding| {
+        app.anon().send("GET", "/openapi.yaml", &[("Accept-Encoding", encoding)], None).expect(200).etag().to_owned()
+    };
+    let (plain, packed) = (tag("identity"), tag("gzip"));
+    for (encoding, own, other) in [("identity", &plain, &packed), ("gzip", &packed, &plain)] {
+        for method in ["GET", "HEAD"] {
+            let ask = |known: &str| {
+                let headers = [("Accept-Encoding", encoding), ("If-None-Match", known)];
+                app.anon().send(method, "/openapi.yaml", &headers, None)
+            };
+            for known in [own, &format!("W/{own}"), &format!("\"0\", {own}"), "*"] {
+                assert_eq!(ask(known).expect(304).etag(), own);
+            }
+            for unknown in [other, "\"0\"", "nonsense"] {
+                ask(unknown).expect(200);
+            }
+        }
+    }
+}
+
+fn the_contract_has_a_quota_and_health_has_none(database: &Database) {
+    let app = App::with(Database::fresh(database.engine), &[("IP_RATE", "3/24h")], nothing_extra);
+    for left in ["\"ip\";r=2", "\"ip\";r=1", "\"ip\";r=0"] {
+        let answer = app.anon().get("/openapi.yaml").expect(200);
+        assert!(answer.header("ratelimit").starts_with(left), "{answer}");
+    }
+    app.anon().get("/openapi.yaml").expect(429).problem("too-many-requests");
+    app.anon().send("HEAD", "/openapi.yaml", &[("If-None-Match", "*")], None).expect(429);
+    for path in ["/", "/health/live", "/health/ready"] {
+        app.anon().get(path).expect(200);
+    }
+    app.from(2).anon().get("/openapi.yaml").expect(200);
 }
 
 fn the_version_is_the_same_everywhere(app: &App) {
