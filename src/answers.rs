@@ -7,6 +7,7 @@ mod caching;
 use std::{
     any::Any,
     future::poll_fn,
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
@@ -18,7 +19,7 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage, HttpResponse,
+    Error, HttpMessage, HttpResponse, ResponseError,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
@@ -48,6 +49,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// For a year (RFC 6797).
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// What cannot be read has neither method nor path for the log.
+const UNKNOWN: &str = "-";
 
 /// Bytes of path and query together.
 const LONGEST_URI: usize = 8_192;
@@ -183,13 +187,7 @@ fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>
     let mut response = if is_error(response.status()) { with_problem(response, asked) } else { response };
     let cache_control = asked.cache_control.value(response.status());
     let headers = response.headers_mut();
-    for (name, value) in &SECURITY_HEADERS {
-        headers.insert(name.clone(), value.clone());
-    }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    if let Ok(id) = HeaderValue::from_str(&asked.id) {
-        headers.insert(REQUEST_ID, id);
-    }
+    put_usual_headers(headers, &asked.id, cache_control);
     asked.cors.complete(asked.origin.as_ref(), headers);
     if asked.is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
@@ -206,6 +204,37 @@ fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>
     response
 }
 
+/// The answer to what cannot be read as a request, complete as any other; it came from `source`.
+#[must_use]
+pub fn refuse(problem: &Problem, source: IpAddr) -> HttpResponse {
+    let id = request_id(&HeaderMap::new());
+    let mut response = problem.error_response().set_body(BoxBody::new(problem.body(None, &id)));
+    let status = response.status().as_u16();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    put_usual_headers(headers, &id, "no-store");
+    tracing::info!(
+        target: "kennel::access",
+        request_id = id,
+        method = UNKNOWN,
+        path = UNKNOWN,
+        status,
+        problem = problem.kind().slug(),
+        %source,
+    );
+    response
+}
+
+fn put_usual_headers(headers: &mut HeaderMap, id: &str, cache_control: &'static str) {
+    for (name, value) in &SECURITY_HEADERS {
+        headers.insert(name.clone(), value.clone());
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
 /// The beginning of a path: a log line has an end.
 fn capped(path: &str) -> &str {
     path.get(..256).unwrap_or(path)
@@ -219,7 +248,7 @@ fn is_error(status: StatusCode) -> bool {
 fn with_problem(response: HttpResponse, asked: &Asked) -> HttpResponse {
     let describe = |problem: &Problem| {
         log_failure(problem, asked);
-        problem.body(&asked.path, &asked.id)
+        problem.body(Some(&asked.path), &asked.id)
     };
     let ours = response.error().and_then(|error| error.as_error::<Problem>()).map(describe);
     let body = ours.unwrap_or_else(|| describe(&made_by_the_framework(&response)));

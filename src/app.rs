@@ -4,7 +4,7 @@
 use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{
-    App, HttpServer,
+    App,
     dev::ServerHandle,
     middleware::from_fn,
     web::{self, Data, PathConfig, ServiceConfig},
@@ -21,9 +21,10 @@ use crate::{
     },
     book::Book,
     config::{Config, ConfigError},
+    connection::{self, Admission, Shared},
     cors::Cors,
     db::{DatabaseUrl, Db, Near, OpenError},
-    limits::Limits,
+    limits::{Limits, Proxies},
     mail::{Post, Transport, Worker},
     problem::{Kind, Problem},
     routes,
@@ -33,16 +34,14 @@ use crate::{
     users::{ExportTimeout, SignupPolicy},
 };
 
-/// How long the headers of a request may take to arrive.
-const HEADER_PATIENCE: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Connections at a time; more wait in the system's queue.
+/// Connections at a time, if there may be as many open files.
 const CONNECTIONS: usize = 4_096;
 /// How long the mails may take that are on their way when the server stops.
 const LAST_POST: Duration = Duration::from_secs(5);
-/// Open files: a connection each, and the database's.
+/// Open files: a connection each, and the database's, and what is about to be closed.
 const OPEN_FILES: u64 = 2 * CONNECTIONS as u64;
+/// Of those, the ones that are no connections.
+const OTHER_FILES: u64 = 64;
 
 /// Why the server does not start. Its text is one line that says what to do.
 #[derive(Debug)]
@@ -195,6 +194,7 @@ pub struct Server {
     addr: SocketAddr,
     state: State,
     mail: Worker,
+    connections: Arc<Shared>,
 }
 
 /// Stops a server from anywhere.
@@ -202,6 +202,7 @@ pub struct Server {
 pub struct StopHandle {
     http: ServerHandle,
     draining: Arc<Draining>,
+    connections: Arc<Shared>,
 }
 
 impl StopHandle {
@@ -209,6 +210,7 @@ impl StopHandle {
     /// it has ended.
     pub fn stop(&self) {
         self.draining.begin();
+        self.connections.admission.drain();
         // The command is sent when `stop` is called; what it returns only waits.
         drop(self.http.stop(true));
     }
@@ -224,7 +226,7 @@ impl Server {
     /// # Errors
     /// Each says in one line what is wrong and what to do.
     pub async fn start(config: Config, extra: fn(&mut ServiceConfig)) -> Result<Self, StartError> {
-        raise_the_limit_on_files();
+        let most = open_files(config.database_pool_size);
         let state = State::open(&config)?;
         let transport =
             Transport::open(&config.mail_url).map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
@@ -237,20 +239,20 @@ impl Server {
                 .default_service(web::to(routes::not_found))
                 .wrap(from_fn(answers::complete))
         };
-        let address = (config.host.as_str(), config.port);
-        let http = HttpServer::new(app)
+        let proxies = Proxies::new(config.trusted_proxies.clone());
+        let admission = Arc::new(Admission::new(most, config.ip_connections.most(), proxies));
+        let connections = Arc::new(Shared { times: config.times, admission });
+        let server = actix_server::Server::build()
             .workers(config.workers)
-            .max_connections((CONNECTIONS / config.workers).max(1))
-            .client_request_timeout(HEADER_PATIENCE)
-            .keep_alive(KEEP_ALIVE)
+            // Those that are about to be closed among them.
+            .max_concurrent_connections((2 * most / config.workers).max(1))
             .shutdown_timeout(config.shutdown_timeout.as_secs())
-            .disable_signals()
-            .bind(address)
+            .disable_signals();
+        let (http, addr) = connection::listen((&config.host, config.port), server, &connections, app)
             .map_err(|error| StartError::Listen(format!("{}:{}", config.host, config.port), error))?;
-        let addr = *http.addrs().first().ok_or_else(|| StartError::Run("nothing to listen on".to_owned()))?;
         tracing::info!(to = ?config.mail_url, "mail goes");
         let mail = state.mail_worker(&config, transport, addr);
-        Ok(Self { http: http.run(), addr, state, mail })
+        Ok(Self { http, addr, state, mail, connections })
     }
 
     /// The address in use.
@@ -262,7 +264,11 @@ impl Server {
     /// A handle that can stop it.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle { http: self.http.handle(), draining: Data::clone(&self.state.draining).into_inner() }
+        StopHandle {
+            http: self.http.handle(),
+            draining: Data::clone(&self.state.draining).into_inner(),
+            connections: Arc::clone(&self.connections),
+        }
     }
 
     /// Serves until it is told to stop, then finishes what is in flight and closes the database.
@@ -290,9 +296,18 @@ impl Server {
     }
 }
 
-/// A connection is an open file, and the usual limit is far below what we accept.
-fn raise_the_limit_on_files() {
-    if let Err(error) = rlimit::increase_nofile_limit(OPEN_FILES) {
+/// A connection is an open file, and the usual limit is far below what we accept: raises it, and tells how many
+/// connections there may be beside the files of the database.
+fn open_files(database: usize) -> usize {
+    let limit = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit on open files cannot be raised");
+        OPEN_FILES
+    });
+    let others = OTHER_FILES + u64::try_from(database).unwrap_or(u64::MAX);
+    // Those that make room for others are open for a moment more.
+    let most = usize::try_from(limit.saturating_sub(others) / 2).unwrap_or(CONNECTIONS).clamp(1, CONNECTIONS);
+    if most < CONNECTIONS {
+        tracing::warn!(open_files = limit, connections = most, "the limit on open files leaves few connections");
     }
+    most
 }

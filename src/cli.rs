@@ -58,8 +58,8 @@ pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
 
 /// Sends log lines to standard error, in the form that is configured; panics too.
 pub fn start_log(config: &Config) {
-    // actix tells how it starts, which we say better, and calls it an error when a client sends no HTTP.
-    let filter = format!("actix_server=warn,actix_http::h1=off,{}", config.log);
+    // actix tells how it starts, which we say better.
+    let filter = format!("actix_server=warn,{}", config.log);
     let log = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)

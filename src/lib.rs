@@ -1,6 +1,6 @@
 //! Kennel: a JSON REST service for people who look after dogs.
 //!
-//! A request goes `routes` → `auth::gate` → a room's `handlers` → its `wire` (what arrives and leaves) → its
+//! A request comes by its `connection` and goes `routes` → `auth::gate` → a room's `handlers` → its `wire` (what arrives and leaves) → its
 //! `repo` (queries on behalf of one user) → `db`, the door to SQLite or PostgreSQL; `problem` if it goes
 //! wrong, and `answers` on its way out. The rooms are the nouns of the product, each with the same drawers:
 //! read `owners` first, it is the shortest.
@@ -35,5 +35,6 @@ pub mod answers;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod connection;
 pub mod cors;
 pub mod system;

@@ -183,17 +183,17 @@ impl Problem {
         self.0.cause.as_deref()
     }
 
-    /// The body for one request. A 404 carries no `instance`, so that "not there" and "not yours" differ
-    /// in nothing but the request id.
+    /// The body for one request; one that cannot be read has no path. A 404 carries no `instance`, so that "not there"
+    /// and "not yours" differ in nothing but the request id.
     #[must_use]
-    pub fn body(&self, path: &str, request_id: &str) -> String {
+    pub fn body(&self, path: Option<&str>, request_id: &str) -> String {
         let Inner { kind, detail, errors, .. } = &*self.0;
         let body = Body {
             r#type: format!("/problems/{}", kind.slug()),
             title: kind.title(),
             status: kind.status().as_u16(),
             detail,
-            instance: (*kind != Kind::NotFound).then_some(path),
+            instance: path.filter(|_| *kind != Kind::NotFound),
             request_id,
             errors,
         };

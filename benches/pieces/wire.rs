@@ -73,5 +73,5 @@ fn json_of_50_dogs(bencher: Bencher<'_, '_>) {
 fn problem_document() -> String {
     let error = FieldError::body("/name", "required", "A dog has a name.");
     let problem = Problem::validation(vec![error]);
-    problem.body(black_box("/dogowner/dogs"), black_box("0123456789abcdef0000000001"))
+    problem.body(black_box(Some("/dogowner/dogs")), black_box("0123456789abcdef0000000001"))
 }

@@ -78,6 +78,12 @@ impl Proxies {
         Source::of(self.client(peer.ip(), &forwarded))
     }
 
+    /// Whose a TCP connection is; nobody's if it comes from a proxy, which has those of many.
+    #[must_use]
+    pub fn source_of_connection(&self, peer: IpAddr) -> Option<Source> {
+        (!self.trust(peer)).then(|| Source::of(peer))
+    }
+
     /// Whether a proxy that we trust says that the request reached it by https.
     #[must_use]
     pub fn say_https(&self, request: &HttpRequest) -> bool {

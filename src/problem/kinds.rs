@@ -54,7 +54,7 @@ kinds! {
         "The header Allow lists the methods that do.";
     NotAcceptable NOT_ACCEPTABLE "not-acceptable" "No answer in a format that you accept"
         "Send `Accept: */*`, or no Accept at all.";
-    RequestTimeout REQUEST_TIMEOUT "request-timeout" "The body took too long"
+    RequestTimeout REQUEST_TIMEOUT "request-timeout" "The request took too long"
         "Send the whole body within 10 seconds.";
     UsernameTaken CONFLICT "username-taken" "The username is taken"
         "Another account has this username (letter case does not count). Choose another one.";

@@ -139,7 +139,7 @@ fn what_is_not_http_is_400(app: &App) {
         wire.send(no_request.as_bytes());
         wire.finish();
         if let Some(answer) = wire.try_answer() {
-            assert!(answer.status == 400 && answer.is_the_parsers(), "{answer}");
+            answer.expect(400).problem("malformed-request");
         }
     }
     app.anon().get("/health/live").expect(200);

@@ -20,6 +20,7 @@ mod bodies;
 mod budgets;
 mod co_owner_ids;
 mod co_owners;
+mod connections;
 mod cookie;
 mod cors;
 mod crowds;
@@ -33,6 +34,7 @@ mod every_route;
 mod expand;
 mod export;
 mod foreign_pages;
+mod framing;
 mod fresh_login;
 mod full_books;
 mod guessing;
@@ -141,6 +143,7 @@ fn sentences() -> Vec<Sentence> {
         budgets::sentences(),
         co_owner_ids::sentences(),
         co_owners::sentences(),
+        connections::sentences(),
         cookie::sentences(),
         cors::sentences(),
         crowds::sentences(),
@@ -154,6 +157,7 @@ fn sentences() -> Vec<Sentence> {
         expand::sentences(),
         export::sentences(),
         foreign_pages::sentences(),
+        framing::sentences(),
         fresh_login::sentences(),
         full_books::sentences(),
         guessing::sentences(),

@@ -44,12 +44,10 @@ impl Answer {
         plain
     }
 
-    /// Whether the server's HTTP parser made it, by itself and before anything else could: for what is no HTTP,
-    /// or too much of it. It says nothing, and hangs up.
-    pub fn is_the_parsers(&self) -> bool {
-        let says_nothing = self.body.is_empty() && self.header_if_any("x-request-id").is_none();
-        let hangs_up = self.header_if_any("connection") == Some("close");
-        [400, 431].contains(&self.status) && says_nothing && hangs_up
+    /// Whether it answers what could not be read as a request, and so has no path.
+    pub fn is_a_refusal(&self) -> bool {
+        let is_of_reading = [400, 408, 414, 431].contains(&self.status);
+        is_of_reading && self.method != "HEAD" && self.json.get("instance").is_none()
     }
 
     /// The answer, if it has this status.

@@ -155,7 +155,9 @@ fn is_public(answer: &Answer) -> bool {
 }
 
 fn cache_control(answer: &Answer) -> &'static str {
-    if is_in(answer, "/dogowner") {
+    if answer.is_a_refusal() {
+        "no-store"
+    } else if is_in(answer, "/dogowner") {
         "private, no-cache"
     } else if is_in(answer, "/auth") || is_in(answer, "/me") || answer.status >= 400 {
         "no-store"

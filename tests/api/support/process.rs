@@ -139,6 +139,15 @@ impl Running {
         self.process.as_ref().expect("it runs").signal("KILL");
     }
 
+    /// How many sockets it has open.
+    pub fn sockets(&self) -> usize {
+        let id = self.process.as_ref().expect("it runs").child.id();
+        let files = fs::read_dir(format!("/proc/{id}/fd")).expect("Linux tells").flatten();
+        files
+            .filter(|file| fs::read_link(file.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:")))
+            .count()
+    }
+
     /// The most memory that it has had so far, in MiB.
     pub fn peak_memory(&self) -> u64 {
         let id = self.process.as_ref().expect("it runs").child.id();

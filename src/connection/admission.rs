@@ -1,0 +1,321 @@
+//! Who may have a connection: so many at once, and so many of them for one address. When there are too many, the one
+//! goes that has kept the server waiting for the longest time, so that silence shuts nobody out.
+
+use std::{
+    cmp::Reverse,
+    collections::HashMap,
+    net::IpAddr,
+    str::FromStr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use futures_util::task::AtomicWaker;
+use tokio::time::Instant;
+
+use crate::limits::{Proxies, Source};
+
+/// How long a client may keep the server waiting before its connection can go to another.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
+
+/// How many connections one address may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MostConnections(Option<usize>);
+
+impl MostConnections {
+    /// None: as many as there are.
+    #[must_use]
+    pub fn most(self) -> Option<usize> {
+        self.0
+    }
+}
+
+/// `1024`, or `off`.
+impl FromStr for MostConnections {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let most: usize = text.parse().map_err(|_| ())?;
+        (1..=4_096).contains(&most).then_some(Self(Some(most))).ok_or(())
+    }
+}
+
+/// All connections there are.
+pub struct Admission {
+    most: usize,
+    /// None: as many as there are.
+    most_of_one: Option<usize>,
+    /// Whose connections belong to many.
+    proxies: Proxies,
+    began: Instant,
+    draining: AtomicBool,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    next: u64,
+    places: HashMap<u64, (Option<Source>, Arc<Slot>)>,
+    sources: HashMap<Source, Held>,
+    /// How many there were when the log was told that there are too many; 0 once it is half of that.
+    told_at: usize,
+}
+
+/// What one address has.
+#[derive(Default)]
+struct Held {
+    count: usize,
+    /// Whether the log knows that it wants more.
+    is_told: bool,
+}
+
+/// What others need to know of a connection, and can tell it.
+#[derive(Default)]
+struct Slot {
+    /// Since when the client has kept the server waiting, in milliseconds after `began`, from 1; 0 if it does not.
+    waiting: AtomicU64,
+    is_evicted: AtomicBool,
+    waker: AtomicWaker,
+}
+
+/// The right to have a connection; given back when dropped.
+pub struct Place {
+    number: u64,
+    slot: Arc<Slot>,
+    admission: Arc<Admission>,
+}
+
+impl Admission {
+    /// `most` connections, `most_of_one` for each address that is no proxy's.
+    #[must_use]
+    pub fn new(most: usize, most_of_one: Option<usize>, proxies: Proxies) -> Self {
+        let (began, draining) = (Instant::now(), AtomicBool::new(false));
+        Self { most, most_of_one, proxies, began, draining, open: Mutex::default() }
+    }
+
+    /// A place for a connection from `address`, perhaps in exchange for one that has been silent; none if all are busy.
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let source = self.proxies.source_of_connection(address);
+        let mut open = self.open();
+        if let (Some(source), Some(most)) = (source, self.most_of_one)
+            && open.sources.get(&source).is_some_and(|held| held.count >= most)
+        {
+            open.tell(source);
+            self.evict(&mut open, |of| of == Some(source))?;
+        }
+        if open.places.len() >= self.most {
+            open.tell_that_all_are_used();
+            self.evict(&mut open, |_| true)?;
+        }
+        open.next += 1;
+        let (number, slot) = (open.next, Arc::new(Slot::default()));
+        open.places.insert(number, (source, Arc::clone(&slot)));
+        if let Some(source) = source {
+            open.sources.entry(source).or_default().count += 1;
+        }
+        Some(Place { number, slot, admission: Arc::clone(self) })
+    }
+
+    /// Tells all connections to end after what they are doing.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        for (_, slot) in self.open().places.values() {
+            slot.waker.wake();
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Ends the connection that has waited longest, of the address that has most; none if no client is that slow.
+    fn evict(&self, open: &mut Open, among: impl Fn(Option<Source>) -> bool) -> Option<()> {
+        let latest = self.moment(Instant::now()).saturating_sub(millis(LEAST_WAIT));
+        let candidates = open.places.iter().filter(|(_, (source, _))| among(*source)).filter_map(|(number, place)| {
+            let (source, slot) = place;
+            let waiting = slot.waiting.load(Ordering::Relaxed);
+            let held = source.and_then(|source| open.sources.get(&source)).map_or(0, |held| held.count);
+            (1..=latest).contains(&waiting).then_some((held, Reverse((waiting, *number))))
+        });
+        let (_, Reverse((_, number))) = candidates.max()?;
+        let slot = open.leave(number)?;
+        slot.is_evicted.store(true, Ordering::Release);
+        slot.waker.wake();
+        Some(())
+    }
+
+    fn moment(&self, instant: Instant) -> u64 {
+        millis(instant.saturating_duration_since(self.began)).saturating_add(1)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn leave(&mut self, number: u64) -> Option<Arc<Slot>> {
+        let (source, slot) = self.places.remove(&number)?;
+        if let Some(source) = source
+            && let Some(held) = self.sources.get_mut(&source)
+        {
+            held.count -= 1;
+            if held.count == 0 {
+                let _gone = self.sources.remove(&source);
+            }
+        }
+        if self.places.len() < self.told_at / 2 {
+            self.told_at = 0;
+        }
+        Some(slot)
+    }
+
+    /// Writes into the log that nobody can have another; once, until there are half as many.
+    fn tell_that_all_are_used(&mut self) {
+        let connections = self.places.len();
+        if std::mem::replace(&mut self.told_at, connections) == 0 {
+            tracing::warn!(target: "kennel::security", connections, "too_many_connections");
+        }
+    }
+
+    /// Writes into the log that an address has as many as it may; once, until it has none any more.
+    fn tell(&mut self, source: Source) {
+        let Some(held) = self.sources.get_mut(&source) else { return };
+        if !std::mem::replace(&mut held.is_told, true) {
+            tracing::info!(target: "kennel::security", %source, connections = held.count, "too_many_connections");
+        }
+    }
+}
+
+impl Place {
+    /// The client has kept the server waiting since then. `waker` is woken when there is something to be told.
+    pub fn waits(&self, since: Instant, waker: &Waker) {
+        self.slot.waiting.store(self.admission.moment(since), Ordering::Relaxed);
+        self.slot.waker.register(waker);
+    }
+
+    /// The client has done its part.
+    pub fn goes_on(&self) {
+        self.slot.waiting.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether it belongs to another by now.
+    pub fn is_evicted(&self) -> bool {
+        self.slot.is_evicted.load(Ordering::Acquire)
+    }
+
+    /// Whether no other request is to come: it belongs to another, or the server is about to stop.
+    pub fn is_over(&self) -> bool {
+        self.is_evicted() || self.is_draining()
+    }
+
+    /// Whether the server is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.admission.is_draining()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _evicted_before = self.admission.open().leave(self.number);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, sync::Arc, task::Waker, time::Duration};
+
+    use tokio::time::Instant;
+
+    use super::{Admission, Place};
+    use crate::limits::Proxies;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Those of a server that began an hour ago.
+    fn admission(most: usize, most_of_one: Option<usize>) -> Arc<Admission> {
+        let proxies = Proxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
+        let began = Instant::now().checked_sub(HOUR).expect("it was running");
+        Arc::new(Admission { began, ..Admission::new(most, most_of_one, proxies) })
+    }
+
+    fn enter(admission: &Arc<Admission>, address: &str) -> Option<Place> {
+        admission.enter(address.parse::<IpAddr>().expect("an address"))
+    }
+
+    fn is_silent(place: &Place, for_seconds: u64) {
+        let since = Instant::now().checked_sub(Duration::from_secs(for_seconds)).expect("it was running");
+        place.waits(since, Waker::noop());
+    }
+
+    #[test]
+    fn an_address_has_so_many_and_a_network_of_64_bits_is_one() {
+        let admission = admission(10, Some(2));
+        let (_a, _b) = (enter(&admission, "2001:db8::1"), enter(&admission, "2001:db8::2"));
+        assert!(enter(&admission, "2001:db8::3").is_none());
+        assert!(enter(&admission, "2001:db8:0:1::3").is_some());
+    }
+
+    #[test]
+    fn what_was_given_back_can_be_had_again() {
+        let admission = admission(1, Some(1));
+        for _ in 0..3 {
+            let place = enter(&admission, "192.0.2.1");
+            assert!(place.is_some() && enter(&admission, "192.0.2.2").is_none());
+        }
+    }
+
+    #[test]
+    fn a_proxys_connections_are_counted_among_all_only() {
+        let admission = admission(3, Some(1));
+        let places: Vec<_> = (0..4).map(|_| enter(&admission, "10.1.2.3")).collect();
+        assert_eq!(places.iter().filter(|place| place.is_some()).count(), 3);
+    }
+
+    #[test]
+    fn the_one_that_was_silent_longest_makes_room() {
+        let admission = admission(10, Some(2));
+        let [short, long] = [(); 2].map(|()| enter(&admission, "192.0.2.1").expect("a place"));
+        is_silent(&short, 2);
+        is_silent(&long, 3);
+        let other = enter(&admission, "192.0.2.2").expect("a place");
+        is_silent(&other, 4);
+        let newcomer = enter(&admission, "192.0.2.1");
+        assert!(newcomer.is_some());
+        assert_eq!([&short, &long, &other].map(Place::is_evicted), [false, true, false]);
+        drop(long);
+        assert!(enter(&admission, "192.0.2.1").is_some() && short.is_evicted());
+    }
+
+    #[test]
+    fn who_is_served_or_was_silent_for_a_moment_only_stays() {
+        let admission = admission(2, None);
+        let (busy, quick) = (enter(&admission, "192.0.2.1"), enter(&admission, "192.0.2.1").expect("a place"));
+        is_silent(&quick, 0);
+        assert!(busy.is_some() && enter(&admission, "192.0.2.2").is_none());
+    }
+
+    #[test]
+    fn of_all_the_address_with_most_connections_makes_room() {
+        let admission = admission(3, None);
+        let one = enter(&admission, "192.0.2.1").expect("a place");
+        let many = [(); 2].map(|()| enter(&admission, "192.0.2.2").expect("a place"));
+        is_silent(&one, 9);
+        for place in &many {
+            is_silent(place, 2);
+        }
+        assert!(enter(&admission, "192.0.2.3").is_some());
+        assert!(!one.is_evicted() && many.iter().any(Place::is_evicted));
+    }
+}

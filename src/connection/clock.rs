@@ -1,0 +1,60 @@
+//! Time for connections: a timer that is cheap to move, and the header `Date`.
+
+use std::{
+    cell::RefCell,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use actix_web::http::header::HttpDate;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A timer that most of the time is moved further away, and then is left as it is until it would go off.
+pub struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    set_to: Instant,
+}
+
+impl Timer {
+    pub fn new(deadline: Instant) -> Self {
+        Self { sleep: Box::pin(sleep_until(deadline)), set_to: deadline }
+    }
+
+    /// Waits until `deadline`.
+    pub fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        if deadline < self.set_to {
+            self.set(deadline);
+        }
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            self.set(deadline);
+        }
+        Poll::Pending
+    }
+
+    fn set(&mut self, deadline: Instant) {
+        self.sleep.as_mut().reset(deadline);
+        self.set_to = deadline;
+    }
+}
+
+thread_local! {
+    static DATE: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+}
+
+/// Writes `Date`, which is made once a second.
+pub fn write_date(head: &mut Vec<u8>) {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE.with_borrow_mut(|(made_at, line)| {
+        if *made_at != second {
+            *line = format!("date: {}\r\n", HttpDate::from(now));
+            *made_at = second;
+        }
+        head.extend_from_slice(line.as_bytes());
+    });
+}

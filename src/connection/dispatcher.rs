@@ -1,0 +1,213 @@
+//! One connection: a request is read, answered and done with before the next is looked at.
+
+use std::{cell::RefCell, future::poll_fn, io, ops::ControlFlow, pin::pin, rc::Rc, task::Poll, time::Duration};
+
+use actix_http::{ConnectionType, Request, RequestHead};
+use actix_service::Service;
+use actix_web::{
+    Error, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{Payload as AnyPayload, ServiceResponse},
+    http::{Method, Version, header},
+    rt,
+    web::Bytes,
+};
+use tokio::{net::TcpStream, time::Instant};
+
+use super::{
+    Shared,
+    encoder::{Framing, write_head},
+    reader::{Next, Payload, Reader},
+    socket::{Sending, Socket},
+};
+use crate::answers;
+
+/// Bytes that are read and forgotten after the last answer, so that it is not lost with what the client still sends.
+const MOST_FORGOTTEN: usize = 1024 * 1024;
+/// How long that may take.
+const FORGETTING: Duration = Duration::from_secs(2);
+/// How long a client may take to hang up when the server stops.
+const LAST_FORGETTING: Duration = Duration::from_secs(1);
+
+/// What an answer has to know of its request.
+struct Asked {
+    version: Version,
+    is_head: bool,
+    closes: bool,
+}
+
+impl Asked {
+    fn of(head: &RequestHead) -> Self {
+        // A tunnel is none of ours; what a client sends that takes it for one is no request.
+        let closes = head.method == Method::CONNECT || wants_to_close(head);
+        Self { version: head.version, is_head: head.method == Method::HEAD, closes }
+    }
+}
+
+/// RFC 9112 §9.3. What else the header names, an upgrade for one, changes nothing.
+fn wants_to_close(head: &RequestHead) -> bool {
+    let has = |option: &[u8]| {
+        let mut values = head.headers().get_all(header::CONNECTION);
+        values.any(|value| {
+            value.as_bytes().split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(option))
+        })
+    };
+    has(b"close") || (head.version == Version::HTTP_10 && !has(b"keep-alive"))
+}
+
+/// Serves a connection to its end.
+pub async fn run<S>(stream: TcpStream, app: &S, shared: &Shared)
+where
+    S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,
+{
+    let Ok(peer) = stream.peer_addr() else { return };
+    let Some(place) = shared.admission.enter(peer.ip()) else { return };
+    // An answer is written at once; there is nothing that it could wait for.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "small packets may wait");
+    }
+    let mut connection = Connection {
+        reader: Rc::new(RefCell::new(Reader::new(Socket::new(stream, place, shared.times)))),
+        head: Vec::new(),
+    };
+    loop {
+        let next = poll_fn(|cx| connection.reader.borrow_mut().poll_head(cx)).await;
+        let mut request = match next {
+            Next::Request(request) => request,
+            Next::Refused(problem) => {
+                let mut asked = Asked { version: Version::HTTP_11, is_head: false, closes: true };
+                let refusal = answers::refuse(&problem, peer.ip());
+                if connection.send(refusal, &mut asked).await.is_ok() {
+                    connection.hang_up(false).await;
+                }
+                return;
+            }
+            Next::Over => return,
+        };
+        request.head_mut().peer_addr = Some(peer);
+        if connection.answer(request, app).await.is_break() {
+            return;
+        }
+    }
+}
+
+struct Connection {
+    reader: Rc<RefCell<Reader>>,
+    /// Where heads are written; kept, so that there is room already.
+    head: Vec<u8>,
+}
+
+impl Connection {
+    /// Answers one request; breaks if it was the last.
+    async fn answer<S>(&mut self, mut request: Request, app: &S) -> ControlFlow<()>
+    where
+        S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,
+    {
+        let mut asked = Asked::of(request.head());
+        if !self.reader.borrow().is_whole() {
+            *request.payload() = AnyPayload::Stream { payload: Box::pin(Payload(Rc::clone(&self.reader))) };
+        }
+        let response = match app.call(request).await {
+            Ok(answer) => answer.into_parts().1,
+            Err(error) => error.error_response(),
+        };
+        let is_whole = poll_fn(|cx| Poll::Ready(self.reader.borrow_mut().skip_body(cx))).await;
+        asked.closes |= !is_whole
+            || self.reader.borrow().socket.place.is_over()
+            || response.head().connection_type() == ConnectionType::Close;
+        if self.send(response, &mut asked).await.is_err() {
+            return ControlFlow::Break(());
+        }
+        if asked.closes {
+            self.hang_up(is_whole).await;
+            return ControlFlow::Break(());
+        }
+        self.reader.borrow_mut().expect_another();
+        if self.reader.borrow().is_behind() {
+            // Others have their turn first.
+            rt::task::yield_now().await;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Sends an answer, which may turn out to be the last; an error leaves the connection unusable.
+    async fn send(&mut self, response: HttpResponse, asked: &mut Asked) -> io::Result<()> {
+        let (response, body) = response.into_parts();
+        let framing = Framing::of(response.status(), body.size(), asked.version);
+        asked.closes |= framing == Framing::Closed;
+        self.head.clear();
+        write_head(&mut self.head, response.head(), asked.version, framing, asked.closes);
+        if asked.is_head || framing == Framing::None {
+            return self.write(&Bytes::new()).await;
+        }
+        match body.try_into_bytes() {
+            Ok(bytes) => self.write(&bytes).await,
+            Err(body) => self.send_stream(body, framing).await,
+        }
+    }
+
+    /// Sends a body piece by piece; what is around a piece goes out with the next.
+    async fn send_stream(&mut self, body: BoxBody, framing: Framing) -> io::Result<()> {
+        let mut body = pin!(body);
+        let mut left = if let Framing::Length(length) = framing { length } else { u64::MAX };
+        let mut line_end: &[u8] = b"";
+        while let Some(piece) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+            let piece = piece.map_err(|error| io::Error::other(error.to_string()))?;
+            left = left.checked_sub(piece.len() as u64).ok_or(io::ErrorKind::InvalidData)?;
+            if piece.is_empty() {
+                continue;
+            }
+            if framing == Framing::Chunked {
+                self.head.extend_from_slice(line_end);
+                self.head.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+                line_end = b"\r\n";
+            }
+            self.write(&piece).await?;
+        }
+        match framing {
+            Framing::Chunked => {
+                self.head.extend_from_slice(line_end);
+                self.head.extend_from_slice(b"0\r\n\r\n");
+            }
+            Framing::Length(_) if left > 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => {}
+        }
+        self.write(&Bytes::new()).await
+    }
+
+    /// Sends what is in `head`, and `bytes` after it.
+    async fn write(&mut self, bytes: &Bytes) -> io::Result<()> {
+        let mut sending = Sending::new([&self.head, bytes]);
+        poll_fn(|cx| self.reader.borrow_mut().socket.poll_send(cx, &mut sending)).await?;
+        self.head.clear();
+        Ok(())
+    }
+
+    /// Says that this was all and waits until the client has read it: it hangs up then. A client that goes on sending
+    /// is listened to for a while, since what it has not read is lost once nobody listens.
+    async fn hang_up(&mut self, is_whole: bool) {
+        if poll_fn(|cx| self.reader.borrow_mut().socket.poll_finish(cx)).await.is_err() {
+            return;
+        }
+        let (since, mut forgotten) = (Instant::now(), 0);
+        poll_fn(|cx| {
+            let mut reader = self.reader.borrow_mut();
+            while let Poll::Ready(read) = reader.poll_forget(cx) {
+                match read {
+                    Ok(count) if count > 0 && forgotten <= MOST_FORGOTTEN => forgotten += count,
+                    Ok(count) if count > 0 => {
+                        reader.socket.reset();
+                        return Poll::Ready(());
+                    }
+                    _ => return Poll::Ready(()),
+                }
+            }
+            let mut longest = if is_whole { reader.socket.times.write } else { FORGETTING };
+            if reader.socket.place.is_draining() {
+                longest = longest.min(LAST_FORGETTING);
+            }
+            reader.socket.poll_patience(cx, since, longest).map(|_| reader.socket.reset())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,308 @@
+//! Requests as they come in: the head, whole or not at all, and then the body, as far as the handler wants it.
+
+use std::{
+    cell::RefCell,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use actix_codec::Decoder;
+use actix_http::{
+    HttpMessage, Request, ServiceConfig,
+    error::{ParseError, PayloadError},
+    h1::{Codec, Message, MessageType},
+};
+use actix_web::{
+    http::{Method, header},
+    web::{Bytes, BytesMut},
+};
+use futures_util::Stream;
+use tokio::time::Instant;
+
+use super::socket::{Cut, Socket};
+use crate::problem::{Kind, Problem};
+
+/// Bytes of a head, whatever is in it; what of them a request may have, `answers` says.
+const LARGEST_HEAD: usize = 64 * 1024;
+/// Bytes of a body that are read after the answer, so that the connection can be kept.
+const MOST_SKIPPED: usize = 64 * 1024;
+/// Bytes that are kept for what comes next.
+const KEPT: usize = 16 * 1024;
+/// How long a new connection is listened to when the server stops: its first request may be on the way.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
+/// What comes next on a connection.
+pub enum Next {
+    Request(Request),
+    /// No request, or none that will be read.
+    Refused(Problem),
+    /// Nothing more.
+    Over,
+}
+
+/// What is still to come of the request that was read last.
+enum Body {
+    /// Nothing.
+    Whole,
+    /// As the parser says.
+    Coded,
+    /// So many bytes. The parser knows it not: it takes an offer of another protocol for a change to it.
+    Sized(u64),
+    /// It ended early, or cannot be understood, or nobody wants it any more.
+    Broken,
+}
+
+/// The reading side of a connection.
+pub struct Reader {
+    pub socket: Socket,
+    buffer: BytesMut,
+    codec: Codec,
+    body: Body,
+    /// Whether the client waits to be told to send the body.
+    is_asked: bool,
+    is_first: bool,
+    has_begun: bool,
+    since: Instant,
+    /// How much of an incomplete head was looked at.
+    seen: usize,
+    /// How much of one is there when it is parsed again, though no end is in sight.
+    look_again: usize,
+}
+
+impl Reader {
+    pub fn new(socket: Socket) -> Self {
+        Self {
+            socket,
+            buffer: BytesMut::new(),
+            codec: Codec::new(ServiceConfig::default()),
+            body: Body::Whole,
+            is_asked: false,
+            is_first: true,
+            has_begun: false,
+            since: Instant::now(),
+            seen: 0,
+            look_again: 0,
+        }
+    }
+
+    /// Whether something has come already of what is next.
+    pub fn is_behind(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Gets ready for the next request.
+    pub fn expect_another(&mut self) {
+        self.is_first = false;
+        self.skip_empty_lines();
+        self.has_begun = !self.buffer.is_empty();
+        self.since = Instant::now();
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
+            self.buffer = BytesMut::new();
+        }
+    }
+
+    /// Before a request they mean nothing (RFC 9112 §2.2).
+    fn skip_empty_lines(&mut self) {
+        let count = self.buffer.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+        drop(self.buffer.split_to(count));
+    }
+
+    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        loop {
+            if let Some(next) = self.parse() {
+                return Poll::Ready(next);
+            }
+            if self.buffer.len() >= LARGEST_HEAD {
+                return Poll::Ready(Next::Refused(self.too_large()));
+            }
+            match self.socket.poll_read(cx, &mut self.buffer) {
+                Poll::Ready(Ok(0)) if self.has_begun => {
+                    let cut = Problem::new(Kind::MalformedRequest).with_detail("The request ends within its headers.");
+                    return Poll::Ready(Next::Refused(cut));
+                }
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Over),
+                Poll::Ready(Ok(_)) => {
+                    if !self.has_begun {
+                        self.skip_empty_lines();
+                    }
+                    if !self.has_begun && !self.buffer.is_empty() {
+                        self.has_begun = true;
+                        // A connection's first request has its time from the beginning.
+                        self.since = if self.is_first { self.since } else { Instant::now() };
+                    }
+                }
+                Poll::Pending => return self.poll_patience(cx),
+            }
+        }
+    }
+
+    /// Waits for the head; when the server stops, for nothing that has not begun.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let times = self.socket.times;
+        let mut longest = if self.has_begun || self.is_first { times.header } else { times.keep_alive };
+        if self.socket.place.is_draining() && !self.has_begun {
+            longest = if self.is_first { LAST_CALL } else { Duration::ZERO };
+        }
+        match ready!(self.socket.poll_patience(cx, self.since, longest)) {
+            Cut::Late if self.has_begun => {
+                let detail =
+                    format!("Send the line and the headers of a request within {} seconds.", times.header.as_secs());
+                Poll::Ready(Next::Refused(Problem::new(Kind::RequestTimeout).with_detail(detail)))
+            }
+            Cut::Late | Cut::Evicted => Poll::Ready(Next::Over),
+        }
+    }
+
+    /// A whole head, if it is there. What grows byte by byte is not parsed byte by byte.
+    fn parse(&mut self) -> Option<Next> {
+        let length = self.buffer.len();
+        let unseen = self.buffer.get(self.seen.saturating_sub(3)..)?;
+        if length == 0 || (length < self.look_again && !has_end(unseen)) {
+            self.seen = length;
+            return None;
+        }
+        match self.codec.decode(&mut self.buffer) {
+            Ok(None) => {
+                (self.seen, self.look_again) = (length, 2 * length);
+                None
+            }
+            Ok(Some(Message::Item(request))) => {
+                (self.seen, self.look_again) = (0, 0);
+                self.expect_body(&request);
+                Some(Next::Request(request))
+            }
+            Ok(Some(Message::Chunk(_))) => Some(Next::Refused(Problem::internal("a body without a request"))),
+            Err(ParseError::TooLarge) => {
+                let problem = Problem::new(Kind::HeaderFieldsTooLarge);
+                Some(Next::Refused(problem.with_detail("A request may have 96 headers.")))
+            }
+            Err(_) => Some(Next::Refused(Problem::new(Kind::MalformedRequest))),
+        }
+    }
+
+    fn too_large(&self) -> Problem {
+        let is_of_the_line = !self.buffer.contains(&b'\n');
+        Problem::new(if is_of_the_line { Kind::UriTooLong } else { Kind::HeaderFieldsTooLarge })
+    }
+
+    fn expect_body(&mut self, request: &Request) {
+        self.body = match self.codec.message_type() {
+            MessageType::None => Body::Whole,
+            MessageType::Payload => Body::Coded,
+            MessageType::Stream => {
+                // It would take all that follows for the other protocol.
+                self.codec = Codec::new(ServiceConfig::default());
+                let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+                match length.and_then(|length| length.trim().parse().ok()) {
+                    Some(length) if request.method() != Method::CONNECT => Body::Sized(length),
+                    _ => Body::Whole,
+                }
+            }
+        };
+        self.is_asked = request.head().expect();
+    }
+
+    /// Whether nothing is to come of the request that was read last.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.body, Body::Whole | Body::Sized(0))
+    }
+
+    /// The next piece of the body.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, PayloadError>>> {
+        let since = Instant::now();
+        loop {
+            match self.decode_body() {
+                Ok(Some(piece)) => return Poll::Ready(Some(Ok(piece))),
+                Ok(None) if self.is_whole() => return Poll::Ready(None),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+            if std::mem::take(&mut self.is_asked) && self.socket.try_send(b"HTTP/1.1 100 Continue\r\n\r\n").is_err() {
+                return Poll::Ready(Some(Err(self.broken(PayloadError::Incomplete(None)))));
+            }
+            match self.socket.poll_read(cx, &mut self.buffer) {
+                Poll::Ready(Ok(count)) if count > 0 => self.is_asked = false,
+                Poll::Ready(ended) => {
+                    return Poll::Ready(Some(Err(self.broken(PayloadError::Incomplete(ended.err())))));
+                }
+                // How long a whole body may take, its reader knows.
+                Poll::Pending => {
+                    let _evicted = ready!(self.socket.poll_patience(cx, since, Duration::from_secs(3600)));
+                    return Poll::Ready(Some(Err(self.broken(PayloadError::Incomplete(None)))));
+                }
+            }
+        }
+    }
+
+    /// What of the body is here already.
+    fn decode_body(&mut self) -> Result<Option<Bytes>, PayloadError> {
+        match &mut self.body {
+            Body::Whole | Body::Sized(0) => Ok(None),
+            Body::Broken => Err(PayloadError::Incomplete(None)),
+            Body::Sized(left) => {
+                let count = usize::try_from(*left).unwrap_or(usize::MAX).min(self.buffer.len());
+                *left -= count as u64;
+                Ok((count > 0).then(|| self.buffer.split_to(count).freeze()))
+            }
+            Body::Coded => match self.codec.decode(&mut self.buffer) {
+                Ok(Some(Message::Chunk(Some(piece)))) => Ok(Some(piece)),
+                Ok(Some(Message::Chunk(None))) => {
+                    self.body = Body::Whole;
+                    Ok(None)
+                }
+                Ok(None) => Ok(None),
+                Ok(Some(Message::Item(_))) | Err(_) => Err(self.broken(PayloadError::EncodingCorrupted)),
+            },
+        }
+    }
+
+    fn broken(&mut self, error: PayloadError) -> PayloadError {
+        self.body = Body::Broken;
+        error
+    }
+
+    /// Reads, without waiting, what nobody wanted of the body; whether that was all.
+    pub fn skip_body(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut skipped = 0;
+        // A client that was not told to send the body may send it or not.
+        while !self.is_whole() && !self.is_asked && skipped <= MOST_SKIPPED {
+            match self.decode_body() {
+                Ok(Some(piece)) => skipped += piece.len(),
+                Ok(None) if self.is_whole() => {}
+                Ok(None) => match self.socket.poll_read(cx, &mut self.buffer) {
+                    Poll::Ready(Ok(count)) if count > 0 => {}
+                    _ => break,
+                },
+                Err(_) => break,
+            }
+        }
+        let is_whole = self.is_whole();
+        self.body = if is_whole { Body::Whole } else { Body::Broken };
+        is_whole
+    }
+
+    /// Reads what comes and forgets it; how much it was, 0 at the end.
+    pub fn poll_forget(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.buffer.clear();
+        self.socket.poll_read(cx, &mut self.buffer)
+    }
+}
+
+/// Whether a head may end here: a line, and an empty one.
+fn has_end(bytes: &[u8]) -> bool {
+    bytes.windows(3).any(|three| three == b"\n\r\n") || bytes.windows(2).any(|two| two == b"\n\n")
+}
+
+/// The body of the request that a connection is at, for its handler.
+pub struct Payload(pub Rc<RefCell<Reader>>);
+
+impl Stream for Payload {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.borrow_mut().poll_body(cx)
+    }
+}

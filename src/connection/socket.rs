@@ -1,0 +1,129 @@
+//! The socket of a connection, and how long it is waited for.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use actix_codec::{AsyncWrite, poll_read_buf};
+use actix_web::web::BytesMut;
+use tokio::{net::TcpStream, time::Instant};
+
+use super::{Times, admission::Place, clock::Timer};
+
+/// Bytes that are read at once.
+const PIECE_READ: usize = 8 * 1024;
+/// Bytes that a client has to read in the time that it has for it.
+const PIECE_WRITTEN: usize = 32 * 1024;
+/// The same when the server stops.
+const LAST_WRITE: Duration = Duration::from_secs(5);
+
+/// Why a client is not waited for any longer.
+pub enum Cut {
+    Late,
+    Evicted,
+}
+
+/// A TCP stream with its place among all.
+pub struct Socket {
+    stream: TcpStream,
+    timer: Timer,
+    pub place: Place,
+    pub times: Times,
+}
+
+/// Bytes on their way out, in two parts that lie in different places, and how far they have come.
+pub struct Sending<'a> {
+    parts: [&'a [u8]; 2],
+    sent: usize,
+    /// Of those, the ones in the time that runs.
+    in_time: usize,
+    since: Option<Instant>,
+}
+
+impl<'a> Sending<'a> {
+    pub fn new(parts: [&'a [u8]; 2]) -> Self {
+        Self { parts, sent: 0, in_time: 0, since: None }
+    }
+
+    fn rest(&self) -> [&'a [u8]; 2] {
+        let [first, second] = self.parts;
+        let in_second = self.sent.saturating_sub(first.len());
+        [first.get(self.sent..).unwrap_or_default(), second.get(in_second..).unwrap_or_default()]
+    }
+}
+
+impl Socket {
+    pub fn new(stream: TcpStream, place: Place, times: Times) -> Self {
+        Self { stream, timer: Timer::new(Instant::now() + times.header), place, times }
+    }
+
+    /// Reads what is there; 0 is the end.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        if buffer.capacity() - buffer.len() < PIECE_READ / 8 {
+            buffer.reserve(PIECE_READ);
+        }
+        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, buffer));
+        self.place.goes_on();
+        Poll::Ready(read)
+    }
+
+    /// Sends all of it. Each piece has its time, so that who reads a byte now and then does not read for ever.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, sending: &mut Sending<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let [first, second] = sending.rest();
+            if first.is_empty() && second.is_empty() {
+                self.place.goes_on();
+                return Poll::Ready(Ok(()));
+            }
+            let rest = [IoSlice::new(first), IoSlice::new(second)];
+            match Pin::new(&mut self.stream).poll_write_vectored(cx, &rest) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => {
+                    sending.sent += count;
+                    sending.in_time += count;
+                    if sending.in_time >= PIECE_WRITTEN {
+                        (sending.in_time, sending.since) = (0, None);
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    let since = *sending.since.get_or_insert_with(Instant::now);
+                    let longest = if self.place.is_draining() { LAST_WRITE } else { Duration::MAX };
+                    let _late_or_evicted = ready!(self.poll_patience(cx, since, self.times.write.min(longest)));
+                    self.reset();
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    /// Sends a few bytes if that can be done at once.
+    pub fn try_send(&self, bytes: &[u8]) -> io::Result<()> {
+        let count = self.stream.try_write(bytes)?;
+        if count == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    }
+
+    /// What is not sent yet is forgotten when the socket closes, and not kept by the system until somebody reads it.
+    pub fn reset(&self) {
+        if let Err(error) = self.stream.set_zero_linger() {
+            tracing::debug!(%error, "a connection cannot be reset");
+        }
+    }
+
+    /// Waits, with the one that reads or writes, until the client has taken too long since then.
+    pub fn poll_patience(&mut self, cx: &mut Context<'_>, since: Instant, longest: Duration) -> Poll<Cut> {
+        self.place.waits(since, cx.waker());
+        if self.place.is_evicted() {
+            return Poll::Ready(Cut::Evicted);
+        }
+        self.timer.poll(cx, since + longest).map(|()| Cut::Late)
+    }
+}
