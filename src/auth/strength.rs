@@ -1,21 +1,38 @@
 //! How hard a new password is to guess.
 
+mod guesses;
+mod known;
+
+pub(super) use self::guesses::{of_piece, pieces};
+
 use zxcvbn::zxcvbn;
 
 use crate::wire::Fault;
 
-/// The guesses that a new password must withstand. This is where zxcvbn's score 3 begins; the score itself asks
-/// for a handful more, which no eight characters have, however random.
-const ENOUGH_GUESSES: u64 = 100_000_000;
+/// The guesses that a new password must withstand, if it is taken as zxcvbn takes it apart. Eight characters at random
+/// withstand more.
+const ENOUGH: u128 = 100_000_000;
+/// The same for the ways in which people put words, dates and signs together, which `guesses` counts.
+const ENOUGH_STRUCTURED: u128 = 1_000_000_000;
 /// How many characters, from the first, are judged: zxcvbn takes 50 ms for 32 of the worst kind (digits and signs
 /// that look like letters), but 600 ms for 100, and somebody would send those all day.
 const JUDGED: usize = 32;
+/// What is wrong with a password that zxcvbn alone would accept.
+const USUAL: &str = "Words, names, dates and keys that lie together are tried first, with the usual signs between and \
+                     behind them. Use four words that do not belong together, or more.";
 /// What somebody who knows this service tries first.
 const OUR_WORDS: [&str; 4] = ["kennel", "dogowner", "dogs", "dog"];
 
-/// NIST SP 800-63B asks to refuse what is commonly used, expected or compromised; zxcvbn knows most of it.
+/// NIST SP 800-63B asks to refuse what is commonly used, expected or compromised: the crate `passwords` has a list of
+/// leaked ones, zxcvbn has words, and `guesses` what is made of them.
 /// `context`, the username and the e-mail address, is expected, and so are its parts.
 pub fn check(password: &str, context: &[String]) -> Result<(), Fault> {
+    if known::has_leaked(password) {
+        return Err(too_guessable("It is on lists of passwords that leaked elsewhere."));
+    }
+    if known::is_saying(password) {
+        return Err(too_guessable("Everybody knows this saying. Use words that do not belong together."));
+    }
     let words = expected_words(context);
     let expected: Vec<&str> = words.iter().map(String::as_str).collect();
     judge(password, &expected)?;
@@ -27,16 +44,24 @@ pub fn check(password: &str, context: &[String]) -> Result<(), Fault> {
 
 fn judge(text: &str, expected: &[&str]) -> Result<(), Fault> {
     let beginning: String = text.chars().take(JUDGED).collect();
-    let estimate = zxcvbn(&beginning, expected);
-    if estimate.guesses() >= ENOUGH_GUESSES {
+    let known: Vec<&str> = expected.iter().copied().chain(known::OFFICE_WORDS).collect();
+    let estimate = zxcvbn(&beginning, &known);
+    if guesses::product(&estimate) >= ENOUGH && guesses::least(&beginning, &known) >= ENOUGH_STRUCTURED {
         return Ok(());
     }
-    let mut reasons = vec!["This password is too easy to guess.".to_owned()];
+    let mut reasons = Vec::new();
     if let Some(feedback) = estimate.feedback() {
         reasons.extend(feedback.warning().map(|warning| warning.to_string()));
         reasons.extend(feedback.suggestions().iter().map(ToString::to_string));
     }
-    Err(Fault::new("too_guessable", reasons.join(" ")))
+    if reasons.is_empty() {
+        reasons.push(USUAL.to_owned());
+    }
+    Err(too_guessable(&reasons.join(" ")))
+}
+
+fn too_guessable(reason: &str) -> Fault {
+    Fault::new("too_guessable", format!("This password is too easy to guess. {reason}"))
 }
 
 /// What somebody tries first who knows the account, in lower case and the longest first.
@@ -68,6 +93,22 @@ mod tests {
         }
         assert!(check("bart likes vK8#qz!W", &context).is_ok());
         assert!(check("embarking on a tin roof", &context).is_ok());
+    }
+
+    #[test]
+    fn what_people_make_of_words_dates_and_keys_is_guessed() {
+        let guessable = include_str!("strength/guessable.txt").lines().filter(|line| !line.is_empty());
+        let accepted: Vec<_> = guessable.clone().filter(|password| check(password, &[]).is_ok()).collect();
+        assert!(guessable.count() >= 100);
+        assert_eq!(accepted, [""; 0]);
+    }
+
+    #[test]
+    fn words_that_do_not_belong_together_and_random_characters_are_not_guessed() {
+        let hard = include_str!("strength/hard.txt").lines().filter(|line| !line.is_empty());
+        let refused: Vec<_> = hard.clone().filter(|password| check(password, &[]).is_err()).collect();
+        assert!(hard.count() >= 40);
+        assert_eq!(refused, [""; 0]);
     }
 
     #[test]
