@@ -20,6 +20,12 @@ impl Fault {
         Self { code, detail: detail.into() }
     }
 
+    #[cfg(test)]
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The fault of one field that was found after the body was read.
     #[must_use]
     pub fn at(self, field: &str) -> Problem {

@@ -1,5 +1,9 @@
 //! Text in bodies: trimmed, with limits in characters, and without control characters.
 
+use icu_properties::{
+    CodePointMapData, CodePointSetData,
+    props::{DefaultIgnorableCodePoint, GeneralCategory},
+};
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
@@ -19,19 +23,21 @@ impl Rule {
     /// Reads text that keeps to the rule.
     ///
     /// # Errors
-    /// It is not text, too short or too long, or has a control character (Unicode's Cc, NUL among them).
+    /// It is not text, too short or too long, has a control character (Unicode's Cc, NUL among them), or nothing of it can
+    /// be seen.
     pub fn read(self, value: &Value) -> Result<String, Fault> {
         let text = string(value)?;
         refuse_control_characters(text)?;
         let trimmed = text.trim();
         self.check_length(trimmed)?;
+        refuse_unseen(trimmed)?;
         Ok(trimmed.to_owned())
     }
 
     /// Whether `text` keeps to the rule as it is.
     ///
     /// # Errors
-    /// As [`Rule::read`].
+    /// It is too short or too long, or has a control character.
     pub fn check(self, text: &str) -> Result<(), Fault> {
         refuse_control_characters(text)?;
         self.check_length(text)
@@ -58,6 +64,28 @@ fn refuse_control_characters(text: &str) -> Result<(), Fault> {
         return Err(Fault::new("control_character", "Control characters, line breaks among them, are not allowed."));
     }
     Ok(())
+}
+
+/// Refuses text of which nothing can be seen, though it has characters. Beside a character that can be seen all others
+/// are kept: joiners and marks of direction write languages and emoji, and a text that turns what stands around it is
+/// for the page to isolate that shows it (`<bdi>`).
+fn refuse_unseen(text: &str) -> Result<(), Fault> {
+    if text.is_empty() || text.chars().any(is_seen) {
+        return Ok(());
+    }
+    Err(Fault::new("invisible", "Nothing of this can be seen. Write at least one character that can."))
+}
+
+/// Whether a character leaves ink, alone or on another one: it is neither white space nor one that Unicode lets a
+/// program show as nothing (Default_Ignorable_Code_Point), or that formats others, or whose glyph is empty.
+fn is_seen(c: char) -> bool {
+    let has_no_ink = matches!(c, '\u{2800}' | '\u{1d159}');
+    let formats = CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::Format;
+    !(c.is_whitespace()
+        || c.is_control()
+        || has_no_ink
+        || formats
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c))
 }
 
 /// The spelling by which a name is found and sorted: letter case does not count, nor how an accent is encoded
@@ -90,7 +118,63 @@ fn characters(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::search_key;
+    use serde_json::json;
+
+    use super::{Rule, search_key};
+
+    #[test]
+    fn a_text_can_be_seen() {
+        let code = |text: &str| Rule { least: 1, most: 20 }.read(&json!(text)).map_err(|fault| fault.code());
+        for unseen in [
+            "\u{200b}",
+            "\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}",
+            "\u{ad}",
+            "\u{34f}",
+            "\u{61c}",
+            "\u{115f}",
+            "\u{1160}",
+            "\u{3164}",
+            "\u{ffa0}",
+            "\u{17b4}",
+            "\u{180e}",
+            "\u{200e}\u{200f}",
+            "\u{202e}\u{2067}\u{2069}",
+            "\u{2061}",
+            "\u{206f}",
+            "\u{2800}\u{2800}",
+            "\u{fe0f}",
+            "\u{e0041}\u{e007f}",
+            "\u{e0100}",
+            "\u{fff9}",
+            "\u{1d159}",
+            "\u{1d173}",
+            "\u{200b} \u{3000} \u{200b}",
+        ] {
+            assert_eq!(code(unseen), Err("invisible"), "{}", unseen.escape_unicode());
+        }
+        for seen in [
+            "\u{200b}Rex",
+            "Re\u{ad}x",
+            "\u{202e}xeR",
+            "👩\u{200d}🚒",
+            "❤\u{fe0f}",
+            "🏴\u{e0067}\u{e0062}\u{e007f}",
+            "می\u{200c}خواهم",
+            "क्\u{200d}ष",
+            "\u{200f}שלום",
+            "é",
+            "e\u{301}",
+            "\u{301}",
+            "犬",
+            "ㄱ",
+            ".",
+            "-",
+            "\u{e000}",
+        ] {
+            assert!(code(seen).is_ok(), "{}", seen.escape_unicode());
+        }
+        assert_eq!(code(" \u{3000} \u{a0}"), Err("too_short"));
+    }
 
     #[test]
     fn letter_case_and_the_encoding_of_accents_do_not_count() {

@@ -97,6 +97,7 @@ mod system;
 mod tasks;
 mod together;
 mod tokens;
+mod unseen_names;
 mod user_command;
 mod values;
 mod weak_passwords;
@@ -219,6 +220,7 @@ fn sentences() -> Vec<Sentence> {
         tasks::sentences(),
         together::sentences(),
         tokens::sentences(),
+        unseen_names::sentences(),
         user_command::sentences(),
         values::sentences(),
         weights::sentences(),
