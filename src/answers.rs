@@ -2,7 +2,6 @@
 //! an error, a problem document. This wraps everything else, so that nothing leaves the house without it.
 
 mod accept;
-mod caching;
 
 use std::{
     any::Any,
@@ -34,15 +33,13 @@ use actix_web::{
 
 use tracing::Instrument;
 
-use self::{
-    accept::{accepts, is_accepted},
-    caching::CacheControl,
-};
+use self::accept::{accepts, is_accepted};
 use crate::{
     auth::CurrentUser,
     cors::Cors,
-    limits::{Counted, Limits},
+    limits::{Counted, Limits, Source},
     problem::{Kind, Problem},
+    routes::{RouteInfo, route_info},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -71,7 +68,8 @@ struct Asked {
     method: Method,
     /// As it was spelled.
     path: String,
-    cache_control: CacheControl,
+    route: RouteInfo,
+    source: Source,
     /// The origin of the page that sent it, if its answers may be read there.
     origin: Option<HeaderValue>,
     cors: Data<Cors>,
@@ -93,7 +91,7 @@ pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
     }
     let is_safe = request.method().is_safe();
     // Until the gate knows the user, what a request has to wait for waits in its address's turn.
-    let flow = Limits::of(request.request())?.proxies.source(request.request()).flow();
+    let flow = asked.source.flow();
     let answered = flow.scope(answer(request, next, asked));
     if is_safe {
         return answered.await;
@@ -104,7 +102,10 @@ pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
 }
 
 async fn answer(request: ServiceRequest, next: Next<BoxBody>, asked: Asked) -> Result<ServiceResponse<BoxBody>, Error> {
-    let span = tracing::info_span!("request", id = asked.id);
+    // In each line that is written inside of it, and so in each security event, whose target it has for that: a filter
+    // that lets them through lets it through.
+    let span =
+        tracing::info_span!(target: "kennel::security", "request", request_id = asked.id, source = %asked.source);
     match without_panic(next.call(request).instrument(span)).await {
         Ok(Ok(response)) if is_accepted(&response) => Ok(finish(response, &asked)),
         Ok(Ok(response)) => Ok(finish(response.error_response(Problem::new(Kind::NotAcceptable)), &asked)),
@@ -119,15 +120,17 @@ async fn answer(request: ServiceRequest, next: Next<BoxBody>, asked: Asked) -> R
 impl Asked {
     fn of(request: &ServiceRequest) -> Result<Self, Problem> {
         let cors = request.app_data::<Data<Cors>>().ok_or_else(|| Problem::internal("no origins in the app"))?;
+        let proxies = &Limits::of(request.request())?.proxies;
         Ok(Self {
             id: request_id(request.headers()),
             method: request.method().clone(),
             path: request.path().to_owned(),
             // Decoded, as the routes are found: `/%6de` is `/me`.
-            cache_control: CacheControl::of(request.match_info().as_str()),
+            route: route_info(request.match_info().as_str()),
+            source: proxies.source(request.request()),
             origin: cors.allowed(request.headers()).cloned(),
             cors: Data::clone(cors),
-            is_https: Limits::of(request.request())?.proxies.say_https(request.request()),
+            is_https: proxies.say_https(request.request()),
             began: Instant::now(),
         })
     }
@@ -185,7 +188,7 @@ fn finish_without_request(response: HttpResponse, asked: &Asked) -> Error {
 
 fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>) -> HttpResponse {
     let mut response = if is_error(response.status()) { with_problem(response, asked) } else { response };
-    let cache_control = asked.cache_control.value(response.status());
+    let cache_control = asked.route.cache_control.value(response.status());
     let headers = response.headers_mut();
     put_usual_headers(headers, &asked.id, cache_control);
     asked.cors.complete(asked.origin.as_ref(), headers);
@@ -195,9 +198,10 @@ fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>
     tracing::info!(
         target: "kennel::access",
         request_id = asked.id,
+        source = %asked.source,
         user_id,
         method = %asked.method,
-        path = capped(&asked.path),
+        route = asked.route.name,
         status = response.status().as_u16(),
         micros = u64::try_from(asked.began.elapsed().as_micros()).unwrap_or(u64::MAX),
     );
@@ -217,7 +221,7 @@ pub fn refuse(problem: &Problem, source: IpAddr) -> HttpResponse {
         target: "kennel::access",
         request_id = id,
         method = UNKNOWN,
-        path = UNKNOWN,
+        route = UNKNOWN,
         status,
         problem = problem.kind().slug(),
         %source,
@@ -233,11 +237,6 @@ fn put_usual_headers(headers: &mut HeaderMap, id: &str, cache_control: &'static 
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
-}
-
-/// The beginning of a path: a log line has an end.
-fn capped(path: &str) -> &str {
-    path.get(..256).unwrap_or(path)
 }
 
 fn is_error(status: StatusCode) -> bool {
@@ -269,12 +268,13 @@ fn log_failure(problem: &Problem, asked: &Asked) {
         return;
     }
     let cause = problem.cause().map(ToString::to_string);
-    let (request_id, method, path) = (&asked.id, &asked.method, capped(&asked.path));
+    let (request_id, method, route) = (&asked.id, &asked.method, asked.route.name);
+    let source = asked.source;
     // What passes by itself is no fault of ours.
     if problem.kind().status() == StatusCode::SERVICE_UNAVAILABLE {
-        tracing::warn!(request_id, %method, path, cause, "{problem}");
+        tracing::warn!(request_id, %source, %method, route, cause, "{problem}");
     } else {
-        tracing::error!(request_id, %method, path, cause, "{problem}");
+        tracing::error!(request_id, %source, %method, route, cause, "{problem}");
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     config::{Config, ConfigError},
     connection::{self, Admission, Shared},
     cors::Cors,
-    db::{DatabaseUrl, Db, Near, OpenError},
+    db::{DatabaseId, DatabaseUrl, Db, Near, OpenError},
     limits::{Limits, Proxies},
     mail::{Post, Transport, Worker},
     problem::{Kind, Problem},
@@ -107,7 +107,7 @@ impl State {
             drop(secret(config)?);
         }
         let db = Db::open(&config.database_url, config.database_pool_size).map_err(StartError::Database)?;
-        let keys = keys(config)?;
+        let keys = derive(&secret(config)?, config, db.id())?;
         let access = AccessTokens::new(&keys, config.access_token_ttl).map_err(|error| failed(&error))?;
         let keys = Data::new(keys);
         let lives = Lives { idle: config.refresh_idle_ttl, absolute: config.refresh_ttl };
@@ -163,16 +163,27 @@ impl State {
     }
 }
 
-/// The keys of the configured secrets, or of the one beside the SQLite file.
+/// The keys that a server with this configuration and database has; no secret is made.
 ///
 /// # Errors
-/// There is none, or it cannot be used.
-pub fn keys(config: &Config) -> Result<Keys, StartError> {
-    let keys = Keys::derive(&secret(config)?, &config.jwt_previous_secrets);
+/// There is no secret, or it cannot be used.
+pub fn keys(config: &Config, database: &DatabaseId) -> Result<Keys, StartError> {
+    let secret = match (&config.jwt_secret, &config.database_url) {
+        (None, DatabaseUrl::Sqlite(path)) => {
+            let key = Secret::path_beside(path);
+            Secret::read(&key).map_err(|error| StartError::Key(key, error))?
+        }
+        _ => secret(config)?,
+    };
+    derive(&secret, config, database)
+}
+
+fn derive(secret: &Secret, config: &Config, database: &DatabaseId) -> Result<Keys, StartError> {
+    let keys = Keys::derive(secret, &config.jwt_previous_secrets, database);
     keys.map_err(|error| StartError::Run(error.to_string()))
 }
 
-/// The configured secret, or the one beside the SQLite file.
+/// The configured secret, or the one beside the SQLite file, which is made at the first start.
 fn secret(config: &Config) -> Result<Secret, StartError> {
     match (&config.jwt_secret, &config.database_url) {
         (Some(secret), _) => Ok(secret.clone()),

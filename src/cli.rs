@@ -2,14 +2,15 @@
 
 mod user;
 
-use std::{process::ExitCode, task::Poll};
+use std::{io, process::ExitCode, task::Poll};
 
 use clap::{ArgMatches, Command};
 
 use crate::{
     app::{Server, StartError, nothing_extra},
-    config::{Config, LogFormat, VARIABLES},
+    config::{Config, VARIABLES},
     db::{self, migrate},
+    files, log,
 };
 
 /// What the program understands, with every variable in its help.
@@ -56,20 +57,18 @@ pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
     }
 }
 
-/// Sends log lines to standard error, in the form that is configured; panics too.
+/// Turns core dumps off: they would hold every secret that the process has.
+///
+/// # Errors
+/// The system does not allow it.
+pub fn forbid_core_dumps() -> io::Result<()> {
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
+}
+
+/// Begins to log, as it is configured, and tells what was noticed before.
 pub fn start_log(config: &Config) {
-    // actix tells how it starts, which we say better.
-    let filter = format!("actix_server=warn,{}", config.log);
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        // When nobody reads the log any more, there is nowhere to say so, and trying to would panic.
-        .log_internal_errors(false);
-    match config.log_format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
-    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
+    log::start(&config.log, config.log_format);
+    config.exposed_files.iter().for_each(|path| files::tell(path));
 }
 
 async fn serve(config: Config) -> Result<(), StartError> {
@@ -112,7 +111,9 @@ async fn next(a: &mut tokio::signal::unix::Signal, b: &mut tokio::signal::unix::
 }
 
 fn migrate(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
-    let mut conn = db::connect(&config.database_url).map_err(StartError::Database)?;
+    let makes_one = matches.subcommand_name() == Some("run");
+    let connect = if makes_one { db::connect } else { db::connect_existing };
+    let mut conn = connect(&config.database_url).map_err(StartError::Database)?;
     match matches.subcommand_name() {
         Some("run") => {
             let ran = migrate::run(&mut conn).map_err(StartError::Database)?;

@@ -6,7 +6,7 @@ mod public_url;
 mod source;
 mod variables;
 
-use std::{fmt, num::NonZeroUsize, thread, time::Duration};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use self::source::Source;
 pub use self::{
@@ -68,6 +68,8 @@ pub struct Config {
     pub log_format: LogFormat,
     pub export_timeout: Duration,
     pub shutdown_timeout: Duration,
+    /// Files with secrets that others than their owner can read.
+    pub exposed_files: Vec<PathBuf>,
 }
 
 /// A variable that cannot be used: its name, and what it accepts. Never its value, which may be a secret.
@@ -110,9 +112,9 @@ impl Config {
     /// # Errors
     /// As [`Config::from_env`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let source = Source(&lookup);
+        let source = Source::new(&lookup);
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Ok(Self {
+        let config = Self {
             database_url: source.parsed_or_in_file(
                 "DATABASE_URL",
                 "DATABASE_URL_FILE",
@@ -152,7 +154,9 @@ impl Config {
             log_format: source.log_format("LOG_FORMAT")?,
             export_timeout: source.duration("EXPORT_TIMEOUT", 1..=3600)?,
             shutdown_timeout: source.duration("SHUTDOWN_TIMEOUT", 1..=600)?,
-        })
+            exposed_files: Vec::new(),
+        };
+        Ok(Self { exposed_files: source.exposed_files(), ..config })
     }
 }
 

@@ -37,4 +37,6 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod cors;
+pub mod files;
+pub mod log;
 pub mod system;

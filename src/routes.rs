@@ -1,5 +1,7 @@
-//! The route table: every path, verb, handler and gate. `openapi.yaml` says what each of them promises, and
-//! a test walks both.
+//! The route table: every path, verb, handler, gate and cache policy. `openapi.yaml` says what each of them promises,
+//! and a test walks both.
+
+mod surface;
 
 use actix_web::{
     HttpRequest, HttpResponse, Route,
@@ -14,6 +16,7 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
+pub use self::surface::{CacheControl, RouteInfo, route_info};
 use crate::{
     auth::{self, gate::gate},
     co_owners, dogs,
@@ -33,7 +36,7 @@ fn table() -> Vec<Area> {
             at(&["/health/live"], vec![get(system::show_liveness)]),
             at(&["/health/ready"], vec![get(system::show_readiness)]),
             at(&["/openapi.yaml"], vec![get(system::show_contract).counted()]),
-        ]),
+        ]).kept(CacheControl::Revalidated),
         open("/auth", vec![
             at(&["/signup"], vec![post(auth::handlers::signup).counted()]),
             at(&["/login"], vec![post(auth::login::login).counted()]),
@@ -92,15 +95,15 @@ fn table() -> Vec<Area> {
                 patch(tasks::handlers::update),
                 delete(tasks::handlers::delete),
             ]),
-        ]),
+        ]).kept(CacheControl::Private),
         public("/users", vec![
             at(&["/{username}"], vec![get(public::handlers::show_user).counted()]),
             at(&["/{username}/dogs"], vec![get(public::handlers::list_dogs_of_user).queried().counted()]),
-        ]),
+        ]).kept(CacheControl::Public),
         public("/dogs", vec![
             at(&[""], vec![get(public::handlers::list_dogs).queried().counted()]),
             at(&["/{dog_id}"], vec![get(public::handlers::show_dog).counted()]),
-        ]),
+        ]).kept(CacheControl::Public),
     ]
 }
 
@@ -122,7 +125,7 @@ pub fn surface() -> Vec<(Method, String)> {
 
 /// Puts the table into an app.
 pub fn mount(config: &mut ServiceConfig) {
-    for Area { prefix, access, resources } in table() {
+    for Area { prefix, access, resources, .. } in table() {
         let resources: Vec<_> = resources.iter().flat_map(|resource| resource.to_actix(prefix)).collect();
         if prefix.is_empty() {
             for resource in resources {
@@ -149,29 +152,43 @@ pub async fn not_found() -> Result<HttpResponse, Problem> {
 struct Area {
     prefix: &'static str,
     access: Access,
+    cache_control: CacheControl,
     resources: Vec<Resource>,
 }
 
-/// Who may call, and who may keep the answers.
+/// Who may call.
 enum Access {
     /// Anybody.
     Open,
     /// Whoever has a session.
     Gated,
-    /// Anybody; and caches may keep the answers and ask whether they are still good.
+    /// Anybody, who may ask whether an answer from before is still good.
     Public,
 }
 
 fn open(prefix: &'static str, resources: Vec<Resource>) -> Area {
-    Area { prefix, access: Access::Open, resources }
+    Area::new(prefix, Access::Open, resources)
 }
 
 fn gated(prefix: &'static str, resources: Vec<Resource>) -> Area {
-    Area { prefix, access: Access::Gated, resources }
+    Area::new(prefix, Access::Gated, resources)
 }
 
 fn public(prefix: &'static str, resources: Vec<Resource>) -> Area {
-    Area { prefix, access: Access::Public, resources }
+    Area::new(prefix, Access::Public, resources)
+}
+
+impl Area {
+    /// An area whose answers no cache keeps, unless the table says which one does.
+    fn new(prefix: &'static str, access: Access, resources: Vec<Resource>) -> Self {
+        Self { prefix, access, cache_control: CacheControl::NoStore, resources }
+    }
+
+    /// The same area with answers that may be kept.
+    fn kept(mut self, cache_control: CacheControl) -> Self {
+        self.cache_control = cache_control;
+        self
+    }
 }
 
 /// One thing, under one path or several, and what can be done with it.

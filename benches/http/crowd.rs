@@ -6,6 +6,7 @@ use std::time::Duration;
 use kennel::app;
 use kennel::auth::token::{AccessTokens, Bearer};
 use kennel::config::Config;
+use kennel::db::{self, DatabaseId, DatabaseUrl};
 use kennel::sessions::SessionId;
 use kennel::users::UserId;
 use serde_json::{Value, json};
@@ -48,8 +49,8 @@ impl Case {
 }
 
 /// All of them, with tokens as the server would sign them, on sessions that the seed wrote.
-pub fn cases(seed: Seed) -> Result<Vec<Case>> {
-    let signer = signer()?;
+pub fn cases(seed: Seed, database: &str) -> Result<Vec<Case>> {
+    let signer = signer(database)?;
     let pairs = seed.pairs(MANY);
     let pairs = pairs.iter().map(|[reader, writer]| {
         Ok((
@@ -125,10 +126,12 @@ const ASKED: [Asked; 7] = [
     ),
 ];
 
-fn signer() -> Result<AccessTokens> {
+fn signer(database: &str) -> Result<AccessTokens> {
+    let mut conn = db::connect(&database.parse::<DatabaseUrl>()?)?;
+    let database = DatabaseId::of(&mut conn)?;
     let config = Config::from_lookup(|name| (name == "JWT_SECRET").then(|| SECRET.to_owned()));
     let config = config.map_err(|error| error.to_string())?;
-    let keys = app::keys(&config).map_err(|error| error.to_string())?;
+    let keys = app::keys(&config, &database).map_err(|error| error.to_string())?;
     Ok(AccessTokens::new(&keys, Duration::from_secs(3600))?)
 }
 

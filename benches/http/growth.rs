@@ -84,7 +84,7 @@ fn measure(options: &Options, engine: Engine, dogs: u64) -> Result<Size> {
     let server = Server::start(&plan)?;
     let ready = server.ready_after.as_secs_f64() * 1e3;
     let rig = Rig { options, engine, server: &server, cluster: cluster.as_ref() };
-    let samples = load(&rig, crowd::cases(seed)?)?;
+    let samples = load(&rig, crowd::cases(seed, url)?)?;
     let (_, peak) = process::memory(server.pid())?;
     server.stop()?;
     Ok(Size { engine, dogs, seconds, mib, ready, peak, samples })

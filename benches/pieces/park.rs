@@ -18,7 +18,7 @@ use kennel::auth::token::{AccessTokens, Bearer};
 use kennel::config::Config;
 use kennel::cors::Cors;
 use kennel::db::keyset::{Direction, Term, Window};
-use kennel::db::{self, Atomic, Connection, Db, Near, migrate};
+use kennel::db::{self, Atomic, Connection, DatabaseId, Db, Near, migrate};
 use kennel::dogs::Dogs;
 use kennel::limits::Limits;
 use kennel::owners::{OwnerId, Owners};
@@ -53,6 +53,7 @@ pub fn engines() -> Vec<Engine> {
 pub struct Park {
     pub config: Config,
     pub conn: Connection,
+    pub database: DatabaseId,
     pub user: UserId,
     pub owner: OwnerId,
     pub bearer: Bearer,
@@ -66,6 +67,7 @@ impl Park {
         let config = config(engine, &folder);
         let mut conn = db::connect(&config.database_url).expect("the database opens");
         let _ran = migrate::run(&mut conn).expect("a schema");
+        let database = DatabaseId::of(&mut conn).expect("an id");
         let name = format!("user{}-{}", std::process::id(), USERS.fetch_add(1, Ordering::Relaxed));
         let (user, bearer, owner) = conn
             .transaction(|conn| {
@@ -73,11 +75,11 @@ impl Park {
                 Ok::<_, diesel::result::Error>((user, bearer, fill(conn, user)))
             })
             .expect("rows");
-        Self { config, conn, user, owner, bearer, _folder: folder }
+        Self { config, conn, database, user, owner, bearer, _folder: folder }
     }
 
     pub fn tokens(&self) -> AccessTokens {
-        let keys = app::keys(&self.config).expect("keys");
+        let keys = app::keys(&self.config, &self.database).expect("keys");
         AccessTokens::new(&keys, Duration::from_secs(900)).expect("tokens")
     }
 
@@ -87,7 +89,7 @@ impl Park {
 
     /// What the routes below need of the app's state.
     pub fn put_into(&self, config: &mut ServiceConfig) {
-        let keys = Data::new(app::keys(&self.config).expect("keys"));
+        let keys = Data::new(app::keys(&self.config, &self.database).expect("keys"));
         let issuer = Issuer { access: self.tokens(), keys: Data::clone(&keys), lives: LIVES };
         config.app_data(keys).app_data(Data::new(issuer)).app_data(Data::new(self.db()));
         config.app_data(KnownTokens::default()).app_data(Near::default());

@@ -53,7 +53,7 @@ fn bench_page<L: List, F>(
     uri: impl Fn(&Whole) -> String,
 ) {
     let park = Park::on(Engine::Sqlite);
-    let keys = Data::new(app::keys(&park.config).expect("keys"));
+    let keys = Data::new(app::keys(&park.config, &park.database).expect("keys"));
     let request = TestRequest::with_uri(&uri(&Whole::of(&park))).app_data(keys).to_http_request();
     bencher.bench_local(|| {
         let page = Page::<L>::from_request(black_box(&request), &mut Payload::None).into_inner();

@@ -2,22 +2,38 @@
 //! what is signed for one can never pass for another (HKDF, RFC 5869).
 
 use std::{
-    collections::HashSet,
     fmt,
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use aws_lc_rs::{error::Unspecified, hkdf, rand};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    alphabet::URL_SAFE,
+    engine::{
+        DecodePaddingMode,
+        general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD},
+    },
+};
 
-use super::signer::Signer;
+use super::{randomness::is_random, signer::Signer};
+use crate::{db::DatabaseId, files};
 
 /// What everything is signed with: at least 32 random bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
+
+/// Hexadecimal digits need not end where a byte of base64 does.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,19 +57,18 @@ impl Secret {
     /// A command that makes a good one.
     pub const HOW_TO_MAKE_ONE: &str = "Make one with: head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\\n'";
 
-    /// Reads base64url, padded or not.
+    /// Reads base64, padded or not and in either alphabet; hexadecimal digits are base64, too.
     ///
     /// # Errors
-    /// It is not base64url, too short, or plainly not random.
+    /// It is not base64, too short, or plainly not random.
     pub fn parse(text: &str) -> Result<Self, SecretFault> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text.trim_end_matches('='))
-            .map_err(|_| SecretFault("it accepts base64url of at least 32 random bytes"))?;
+        let text = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+        let bytes = LENIENT.decode(&text).map_err(|_| SecretFault("it accepts base64 of at least 32 random bytes"))?;
         if bytes.len() < Self::LEAST {
-            return Err(SecretFault("it is too short: it accepts base64url of at least 32 random bytes"));
+            return Err(SecretFault("it is too short: it accepts base64 of at least 32 random bytes"));
         }
-        if !looks_random(&bytes) {
-            return Err(SecretFault("it is not random enough: it accepts base64url of at least 32 random bytes"));
+        if !is_random(&text, &bytes) {
+            return Err(SecretFault("it is not random enough: it accepts base64 of at least 32 random bytes"));
         }
         Ok(Self(bytes))
     }
@@ -79,12 +94,17 @@ impl Secret {
     /// The file cannot be read or written, or holds no secret.
     pub fn kept_in(path: &Path) -> io::Result<(Self, bool)> {
         let made = !fs::exists(path)? && Self::random()?.publish(path)?;
-        if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-            tracing::warn!(path = %path.display(), "others than its owner can read the key; chmod 600 it");
-        }
-        let secret = Self::parse(fs::read_to_string(path)?.trim())
-            .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))?;
-        Ok((secret, made))
+        Ok((Self::read(path)?, made))
+    }
+
+    /// The secret that a file holds.
+    ///
+    /// # Errors
+    /// The file is not there or cannot be read, every user of the machine can write it, or it holds no secret.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        files::check(path)?;
+        Self::parse(fs::read_to_string(path)?.trim())
+            .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))
     }
 
     /// Writes it whole, for its owner only, under a name that nobody has taken; tells whether it was ours
@@ -104,16 +124,10 @@ impl Secret {
             Err(error) => Err(error),
         };
         fs::remove_file(&draft)?;
+        // So that the name, too, survives a power cut: tokens are about to be signed with it.
+        files::sync_folder_of(path)?;
         published
     }
-}
-
-/// Random bytes are nearly all different, and never repeat themselves. (32 of them have 30 different
-/// values on average, and fewer than 20 once in 10¹⁰ times.)
-fn looks_random(bytes: &[u8]) -> bool {
-    let different = bytes.iter().collect::<HashSet<_>>().len();
-    let repeats = (1..=bytes.len() / 2).any(|period| bytes.iter().zip(bytes.iter().skip(period)).all(|(a, b)| a == b));
-    different >= 20 && !repeats
 }
 
 /// What signs access tokens, and its name in a token's header (`kid`).
@@ -122,8 +136,10 @@ pub struct AccessKey {
     pub secret: [u8; 32],
 }
 
-/// The keys derived from the secrets.
+/// The keys derived from the secrets, for one database.
 pub struct Keys {
+    /// Who issues access tokens: this service over this database (`iss`).
+    pub issuer: String,
     /// For access tokens, the newest first; there is always one.
     pub access: Vec<AccessKey>,
     /// For the cursors of lists.
@@ -141,9 +157,12 @@ pub struct Keys {
 impl Keys {
     /// From the secret that signs, and those that did so before and still verify.
     ///
+    /// What they sign is good for `database` only: access tokens name it, and the keys of cursors and of mails' tokens
+    /// are other ones for each. A refresh token needs neither, as it is signed with the random salt of its session.
+    ///
     /// # Errors
     /// Never in practice: the lengths asked for are far below HKDF's limit.
-    pub fn derive(secret: &Secret, previous: &[Secret]) -> Result<Self, Unspecified> {
+    pub fn derive(secret: &Secret, previous: &[Secret], database: &DatabaseId) -> Result<Self, Unspecified> {
         let derive = |secret: &Secret, label: &str| {
             let mut key = [0; 32];
             let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kennel").extract(&secret.0);
@@ -154,16 +173,18 @@ impl Keys {
             let older = previous.iter().map(|secret| derive(secret, label)).collect::<Result<Vec<_>, _>>()?;
             Ok::<_, Unspecified>(Signer::new(&derive(secret, label)?, &older))
         };
+        let signer_here = |label: &str| signer(&format!("{label} of {database}"));
         let access = |secret: &Secret| {
             let id = URL_SAFE_NO_PAD.encode(derive(secret, "key id")?.split_at(6).0);
             Ok::<_, Unspecified>(AccessKey { id, secret: derive(secret, "access token")? })
         };
         Ok(Self {
+            issuer: format!("kennel/{database}"),
             access: std::iter::once(secret).chain(previous).map(access).collect::<Result<_, _>>()?,
-            cursors: signer("cursor")?,
+            cursors: signer_here("cursor")?,
             refreshes: signer("refresh token")?,
-            resets: signer("reset token")?,
-            verifications: signer("verify token")?,
+            resets: signer_here("reset token")?,
+            verifications: signer_here("verify token")?,
             sources: signer("source")?,
         })
     }
@@ -171,7 +192,7 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use super::Secret;
+    use super::{DatabaseId, Keys, Secret};
 
     #[test]
     fn a_secret_is_long_and_random() {
@@ -193,12 +214,22 @@ mod tests {
     #[test]
     fn every_key_is_another() {
         let secret = Secret::parse("s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o").expect("a secret");
-        let keys = super::Keys::derive(&secret, &[]).expect("keys");
+        let [here, there] =
+            ["a", "b"].map(str::to_owned).map(|of| Keys::derive(&secret, &[], &DatabaseId::stored(of)).expect("keys"));
+        let keys = &here;
         let [access] = keys.access.as_slice() else { panic!("one secret gives one key") };
         assert_ne!(access.secret.as_slice(), secret.0.as_slice());
         assert_eq!(access.id.len(), 8);
         let signers = [&keys.cursors, &keys.refreshes, &keys.resets, &keys.verifications, &keys.sources];
         let signatures = std::collections::HashSet::from(signers.map(|signer| signer.sign(&[b"a"])));
         assert_eq!(signatures.len(), signers.len());
+        for (here, there) in [
+            (&keys.cursors, &there.cursors),
+            (&keys.resets, &there.resets),
+            (&keys.verifications, &there.verifications),
+        ] {
+            assert_ne!(here.sign(&[b"a"]), there.sign(&[b"a"]), "another database has other keys");
+        }
+        assert_ne!(keys.issuer, there.issuer);
     }
 }

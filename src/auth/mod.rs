@@ -16,6 +16,7 @@ mod lock;
 pub mod login;
 pub mod password;
 pub mod proof;
+mod randomness;
 pub mod recovery;
 mod refresh;
 pub mod renewal;

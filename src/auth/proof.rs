@@ -118,14 +118,14 @@ mod tests {
         Purpose::{self, Cancel, Confirm, Reset, Verify},
         Timestamp,
     };
-    use crate::auth::keys::Secret;
+    use crate::{auth::keys::Secret, db::DatabaseId};
 
     const PURPOSES: [Purpose; 4] = [Reset, Verify, Confirm, Cancel];
 
     fn keys(secret: &str, previous: &[&str]) -> Keys {
         let parse = |text: &str| Secret::parse(text).expect("a secret");
         let previous: Vec<_> = previous.iter().copied().map(parse).collect();
-        Keys::derive(&parse(secret), &previous).expect("keys")
+        Keys::derive(&parse(secret), &previous, &DatabaseId::stored("a".to_owned())).expect("keys")
     }
 
     const OLD: &str = "s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o";

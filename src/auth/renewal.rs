@@ -15,7 +15,7 @@ use super::{
 use crate::{
     cors::Cors,
     db::{Connection, Db, timestamp::Timestamp},
-    limits::Limits,
+    limits::{Limits, Source},
     problem::{Kind, Problem},
     sessions::{LiveSession, Sessions, find_live},
     users::{UserId, UserRow, Users},
@@ -43,7 +43,8 @@ pub async fn refresh(
     };
     let tokens = parsed(&tokens);
     let flow = count(&tokens, &request, &issuer)?;
-    let Some((session, user)) = flow.scope(renew(tokens, &issuer, &db)).await? else {
+    let source = Limits::of(&request)?.proxies.source(&request);
+    let Some((session, user)) = flow.scope(renew(tokens, source, &issuer, &db)).await? else {
         // A token that is good for nothing is a guess, and counts for the address once.
         if matches!(flow, Flow::User(_)) {
             Limits::of(&request)?.count_anonymous(&request)?;
@@ -93,6 +94,7 @@ enum Found {
 /// The session that one of the tokens renews, and its user; none if they are good for nothing.
 async fn renew(
     tokens: Arc<[Presented]>,
+    source: Source,
     issuer: &Data<Issuer>,
     db: &Db,
 ) -> Result<Option<(LiveSession, UserRow)>, Problem> {
@@ -102,7 +104,7 @@ async fn renew(
         let (tokens, issuer) = (Arc::clone(&tokens), Data::clone(issuer));
         let (standing, session, user) = match db.read(move |conn| find(conn, &tokens, &issuer)).await? {
             Found::Good(standing, session, user) => (standing, session, user),
-            Found::Reused(bearers) => return end(bearers, REUSE, db).await.map(|()| None),
+            Found::Reused(bearers) => return end(bearers, REUSE, source, db).await.map(|()| None),
             Found::Nothing => return Ok(None),
         };
         if standing == Standing::JustRotated {
@@ -172,14 +174,15 @@ pub async fn logout(
     let is_by_cookie = named.is_none() && !Cookies::of(request.headers()).tokens.is_empty();
     let tokens =
         if is_by_cookie { admitted_cookies(&request, &cors)?.tokens } else { named.into_iter().collect::<Vec<_>>() };
+    let source = Limits::of(&request)?.proxies.source(&request);
     if let Some(bearer) = access {
-        end(vec![bearer], LOGOUT, &db).await?;
+        end(vec![bearer], LOGOUT, source, &db).await?;
     }
     let tokens = parsed(&tokens);
     if !tokens.is_empty() {
         let flow = flow_of(&tokens, &issuer);
         let find = move |conn: &mut _| genuine(conn, &tokens, &issuer)?.iter().map(|(_, it)| it.bearer()).collect();
-        flow.scope(async { end(db.read(find).await?, LOGOUT, &db).await }).await?;
+        flow.scope(async { end(db.read(find).await?, LOGOUT, source, &db).await }).await?;
     }
     let mut answer = HttpResponse::Ok();
     if is_by_cookie {
@@ -190,7 +193,7 @@ pub async fn logout(
 }
 
 /// Ends sessions, in one transaction, and tells of each that was there to end.
-async fn end(bearers: Vec<Bearer>, event: &'static str, db: &Db) -> Result<(), Problem> {
+async fn end(bearers: Vec<Bearer>, event: &'static str, source: Source, db: &Db) -> Result<(), Problem> {
     if bearers.is_empty() {
         return Ok(());
     }
@@ -205,7 +208,8 @@ async fn end(bearers: Vec<Bearer>, event: &'static str, db: &Db) -> Result<(), P
     };
     for (user_id, session_id) in db.write(end).await? {
         if event == REUSE {
-            tracing::warn!(target: "kennel::security", user_id, session_id, "{event}");
+            // Told by itself: where warnings alone are logged there is no span that knows it.
+            tracing::warn!(target: "kennel::security", user_id, session_id, %source, "{event}");
         } else {
             tracing::info!(target: "kennel::security", user_id, session_id, "{event}");
         }

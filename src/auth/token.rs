@@ -16,7 +16,7 @@ use crate::{
     users::UserId,
 };
 
-/// Who issues our tokens and who they are for: this service.
+/// Who our tokens are for: this service.
 const SERVICE: &str = "kennel";
 /// How far the clocks of two instances may be apart, in seconds.
 const LEEWAY: i64 = 5;
@@ -50,6 +50,7 @@ pub struct Bearer {
 
 /// Makes and checks access tokens.
 pub struct AccessTokens {
+    issuer: String,
     header: Header,
     encoding: EncodingKey,
     /// The newest first, which signs.
@@ -88,13 +89,14 @@ impl AccessTokens {
     /// The header cannot be encoded.
     pub fn new(keys: &Keys, life: Duration) -> Result<Self, jsonwebtoken::errors::Error> {
         let newest = keys.access.first().ok_or(ErrorKind::InvalidKeyFormat)?;
-        let mut lenient = validation();
+        let mut lenient = validation(&keys.issuer);
         lenient.validate_exp = false;
         Ok(Self {
+            issuer: keys.issuer.clone(),
             header: header(newest),
             encoding: EncodingKey::from_secret(&newest.secret),
             keys: keys.access.iter().map(VerifyingKey::new).collect::<Result<_, _>>()?,
-            validation: validation(),
+            validation: validation(&keys.issuer),
             lenient,
             life,
         })
@@ -115,7 +117,7 @@ impl AccessTokens {
         let mut id = [0; 16];
         rand::fill(&mut id).map_err(Problem::internal)?;
         let claims = Claims {
-            iss: SERVICE.to_owned(),
+            iss: self.issuer.clone(),
             aud: SERVICE.to_owned(),
             sub: bearer.user.to_string(),
             sid: bearer.session.get(),
@@ -169,12 +171,12 @@ impl AccessTokens {
 }
 
 /// jsonwebtoken's defaults are laxer than RFC 8725 asks for.
-fn validation() -> Validation {
+fn validation(issuer: &str) -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.required_spec_claims = HashSet::from(["exp", "nbf", "iss", "aud", "sub"].map(str::to_owned));
     validation.leeway = LEEWAY.unsigned_abs();
     validation.validate_nbf = true;
-    validation.set_issuer(&[SERVICE]);
+    validation.set_issuer(&[issuer]);
     validation.set_audience(&[SERVICE]);
     validation
 }

@@ -7,6 +7,7 @@ use actix_web::rt::System;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
+use tracing::Instrument;
 
 use crate::{
     app::{self, StartError},
@@ -63,8 +64,10 @@ pub fn command() -> Command {
 /// # Errors
 /// Each says in one line what is wrong.
 pub fn run(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
-    let db = Db::open(&config.database_url, 1).map_err(StartError::Database)?;
-    let done = System::new().block_on(act(matches, config, &db));
+    let db = Db::open_existing(&config.database_url, 1).map_err(StartError::Database)?;
+    // Where a request has the address that it came from.
+    let span = tracing::info_span!(target: "kennel::security", "command", source = "command line");
+    let done = System::new().block_on(act(matches, config, &db).instrument(span));
     db.close();
     done.map_err(|problem| StartError::Run(in_words(&problem)))
 }
@@ -118,7 +121,7 @@ async fn set_disabled(matches: &ArgMatches, is_disabled: bool, db: &Db) -> Resul
 }
 
 async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Result<(), Problem> {
-    let keys = app::keys(config).map_err(|error| refused(error.to_string()))?;
+    let keys = app::keys(config, db.id()).map_err(|error| refused(error.to_string()))?;
     let (name, user) = named(matches, db).await?;
     let account = db.read(move |conn| Users::of(user).account(conn)).await?;
     let account = account.ok_or_else(|| refused(format!("{name} is disabled. Enable the account first")))?;

@@ -1,9 +1,11 @@
 //! Reading one variable: its value or default, judged, and what it accepts if it cannot be used.
 
 use std::{
+    cell::RefCell,
     fs,
     io::{self, Read},
     ops::RangeInclusive,
+    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -11,10 +13,16 @@ use std::{
 use tracing::level_filters::LevelFilter;
 
 use super::{ConfigError, LogFormat, VARIABLES, duration::seconds};
-use crate::auth::keys::Secret;
+use crate::{
+    auth::keys::Secret,
+    files::{self, Exposure, WRITABLE_BY_ALL},
+};
 
 /// Reads variables and says what they accept when they cannot be read.
-pub struct Source<'a>(pub &'a dyn Fn(&str) -> Option<String>);
+pub struct Source<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    exposed_files: RefCell<Vec<PathBuf>>,
+}
 
 /// A value and the variable that it came from.
 struct Given {
@@ -22,10 +30,19 @@ struct Given {
     text: String,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { lookup, exposed_files: RefCell::default() }
+    }
+
+    /// The files that were read and that others than their owner can read or write.
+    pub fn exposed_files(self) -> Vec<PathBuf> {
+        self.exposed_files.into_inner()
+    }
+
     /// The value, if there is one.
     fn given(&self, name: &str) -> Option<String> {
-        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     /// The value or the documented default.
@@ -115,8 +132,16 @@ impl Source<'_> {
             (None, None) => Ok(None),
             (Some(text), None) => Ok(Some(Given { variable: name, text })),
             (None, Some(path)) => {
-                let text = read_start(&path)
-                    .map_err(|error| refused(file, &format!("the path of a readable file ({})", error.kind())))?;
+                let unread =
+                    |error: io::Error| refused(file, &format!("the path of a readable file ({})", error.kind()));
+                match files::exposure(path.as_ref()).map_err(unread)? {
+                    Exposure::Private => {}
+                    Exposure::Shared => self.exposed_files.borrow_mut().push(path.clone().into()),
+                    Exposure::WritableByAll => {
+                        return Err(refused(file, &format!("a file of one's own: {WRITABLE_BY_ALL}")));
+                    }
+                }
+                let text = read_start(&path).map_err(unread)?;
                 Ok(Some(Given { variable: file, text: text.trim().to_owned() }))
             }
         }

@@ -17,7 +17,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("HOST", "127.0.0.1", "The address to listen on; 0.0.0.0 for all"),
     variable("PORT", "8000", "The port to listen on; 0 takes a free one"),
     variable("WORKERS", "", "How many threads serve requests, 1 to 512 (default: one for each core)"),
-    variable("JWT_SECRET", "", "What all tokens are signed with: at least 32 random bytes in base64url. With SQLite one is made beside the database file; PostgreSQL demands it"),
+    variable("JWT_SECRET", "", "What all tokens are signed with: at least 32 random bytes in base64, base64url or hexadecimal digits. With SQLite one is made beside the database file; PostgreSQL demands it"),
     variable("JWT_SECRET_FILE", "", "A file that holds JWT_SECRET, instead of the variable"),
     variable("JWT_PREVIOUS_SECRETS", "", "Earlier values of JWT_SECRET, separated by commas: what they signed stays good"),
     variable("JWT_PREVIOUS_SECRETS_FILE", "", "A file that holds JWT_PREVIOUS_SECRETS, instead of the variable"),

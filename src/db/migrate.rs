@@ -4,9 +4,11 @@
 use std::{collections::HashSet, fmt};
 
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
+    ExpressionMethods, QueryDsl, QueryResult, QueryableByName, RunQueryDsl,
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     migration::{Migration, MigrationSource, MigrationVersion},
+    sql_query,
+    sql_types::BigInt,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -107,6 +109,27 @@ pub fn show(conn: &mut Connection) -> Result<Vec<Step>, OpenError> {
         steps.extend(unknown);
         Ok(steps)
     })
+}
+
+/// Whether a migration of Kennel's has ever run on the database. Changes nothing, as asking Diesel would.
+///
+/// # Errors
+/// The database does not answer.
+pub fn is_known(conn: &mut Connection) -> QueryResult<bool> {
+    let query = match conn {
+        Connection::Sqlite(_) => {
+            "SELECT count(*) AS count FROM sqlite_schema WHERE type = 'table' AND name = '__diesel_schema_migrations'"
+        }
+        Connection::Postgres(_) => "SELECT count(to_regclass('__diesel_schema_migrations')) AS count",
+    };
+    let Count { count } = sql_query(query).get_result(conn)?;
+    Ok(count > 0)
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
 }
 
 /// A program that is older than the schema does not know what its columns mean.

@@ -9,6 +9,7 @@ mod error;
 pub mod expression;
 mod following;
 mod group;
+mod identity;
 pub mod keyset;
 pub mod migrate;
 mod pooler;
@@ -17,6 +18,7 @@ pub mod schema;
 mod sqlite;
 pub mod timestamp;
 mod url;
+mod wal;
 
 use std::{fmt, sync::Arc};
 
@@ -30,6 +32,7 @@ pub use self::{
     atomic::Atomic,
     connection::{AnyConnection as Connection, MultiBackend, MultiRawValue, columns},
     constraint::{Broken, OnConstraint},
+    identity::DatabaseId,
     sqlite::Near,
     url::DatabaseUrl,
 };
@@ -90,7 +93,7 @@ fn is_torn(problem: &Problem) -> bool {
 }
 
 /// The door. One for the process; every worker shares it.
-pub struct Db(Door);
+pub struct Db(Door, DatabaseId);
 
 enum Door {
     Sqlite(SqliteDoor),
@@ -104,11 +107,33 @@ impl Db {
     /// The database cannot be reached or opened, its settings did not take, or its schema is newer than
     /// this program.
     pub fn open(url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
-        migrate::run(&mut connect(url)?)?;
-        Ok(Self(match url {
+        Self::over(connect(url)?, url, connections)
+    }
+
+    /// Opens a database that is there; none is made, but its schema is brought up to date.
+    ///
+    /// # Errors
+    /// As [`Db::open`], and when there is none.
+    pub fn open_existing(url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
+        Self::over(connect_existing(url)?, url, connections)
+    }
+
+    fn over(mut conn: Connection, url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
+        migrate::run(&mut conn)?;
+        let id = DatabaseId::of(&mut conn)
+            .map_err(|error| OpenError::new(format_args!("the database has no id: {error}"), "Restore a backup"))?;
+        drop(conn);
+        let door = match url {
             DatabaseUrl::Sqlite(path) => Door::Sqlite(SqliteDoor::open(&SqliteFile::at(path))?),
             DatabaseUrl::Postgres(url) => Door::Postgres(PostgresDoor::open(url, connections)?),
-        }))
+        };
+        Ok(Self(door, id))
+    }
+
+    /// The database's own name.
+    #[must_use]
+    pub fn id(&self) -> &DatabaseId {
+        &self.1
     }
 
     /// Runs queries that change nothing. Each statement sees what was committed before it.
@@ -257,6 +282,27 @@ pub fn connect(url: &DatabaseUrl) -> Result<Connection, OpenError> {
         DatabaseUrl::Sqlite(path) => SqliteFile::at(path).create(),
         DatabaseUrl::Postgres(url) => postgres::connect_patiently(url),
     }
+}
+
+/// One connection to a database that is there: one that Kennel has made, in whatever version.
+///
+/// # Errors
+/// As [`connect`], and when there is none; then nothing was made or changed.
+pub fn connect_existing(url: &DatabaseUrl) -> Result<Connection, OpenError> {
+    let found = match url {
+        DatabaseUrl::Sqlite(path) => SqliteFile::at(path).has_schema()?.then(|| connect(url)).transpose()?,
+        DatabaseUrl::Postgres(_) => {
+            let mut conn = connect(url)?;
+            let is_there = migrate::is_known(&mut conn);
+            is_there.map_err(|error| OpenError::new(error, "See that this user may read the database"))?.then_some(conn)
+        }
+    };
+    found.ok_or_else(|| {
+        OpenError::new(
+            format_args!("there is no Kennel database yet ({})", url.in_full()),
+            "Set DATABASE_URL, or go to the folder that it is in; `kennel serve` and `kennel migrate run` make a new one",
+        )
+    })
 }
 
 /// Runs `job` in a transaction that sees what was committed before its first query, and nothing later.

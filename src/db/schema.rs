@@ -4,6 +4,16 @@ diesel::table! {
     use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
     use crate::db::timestamp::Timestamptz;
 
+    database_identity (number) {
+        number -> Int8,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
     dog_co_owners (dog_id, owner_id) {
         dog_id -> Int8,
         owner_id -> Int8,
@@ -184,6 +194,7 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(tasks -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    database_identity,
     dog_co_owners,
     dogs,
     idempotency_keys,

@@ -16,8 +16,9 @@ use diesel::{
     result::Error, sql_query, sql_types::Text,
 };
 
-use super::{Connection, OpenError, Transactions, execute, group::commit_together};
+use super::{Connection, OpenError, Transactions, execute, group::commit_together, migrate, wal};
 use crate::{
+    files::{self, sync_folder_of},
     problem::{Kind, Problem},
     workers::{Group, Limits, Workers, one_by_one},
 };
@@ -65,22 +66,56 @@ impl SqliteFile {
 
     /// Makes the file if there is none, for its owner's eyes only, and opens it for writing.
     pub fn create(&self) -> Result<Connection, OpenError> {
+        wal::refuse_foreign(&self.0)?;
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0);
         match made {
-            Ok(_) => {}
+            // The file's name, too, has to survive a power cut.
+            Ok(_) => sync_folder_of(&self.0).map_err(|error| self.unopened(error))?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(self.unopened(error)),
         }
+        self.check_modes()?;
         self.connect(Access::Write)
     }
 
+    /// Who else may use what the database lies in.
+    fn check_modes(&self) -> Result<(), OpenError> {
+        for ending in ["", "-wal", "-shm"] {
+            let mut path = self.0.as_os_str().to_owned();
+            path.push(ending);
+            let path = Path::new(&path);
+            files::check(path).map_err(|error| {
+                OpenError::new(format_args!("cannot trust the database {}", path.display()), &error.to_string())
+            })?;
+        }
+        files::check_folder(&files::folder_of(&self.0));
+        Ok(())
+    }
+
+    /// Whether there is a file and it has a schema of ours, without a change to either.
+    pub fn has_schema(&self) -> Result<bool, OpenError> {
+        match fs::metadata(&self.0) {
+            Ok(_) => {
+                wal::refuse_foreign(&self.0)?;
+                let mut conn = Connection::Sqlite(self.establish()?);
+                migrate::is_known(&mut conn).map_err(|error| self.unopened(error))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(self.unopened(error)),
+        }
+    }
+
     fn connect(&self, access: Access) -> Result<Connection, OpenError> {
+        let mut conn = self.establish()?;
+        configure(&mut conn, access).map_err(|error| self.unopened(error))?;
+        Ok(Connection::Sqlite(conn))
+    }
+
+    fn establish(&self) -> Result<SqliteConnection, OpenError> {
         let path = self.0.to_str().ok_or_else(|| self.unopened("its path is not UTF-8"))?;
         // SQLite reads some names as URIs, but none that begins so.
         let path = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
-        let mut conn = SqliteConnection::establish(&path).map_err(|error| self.unopened(error))?;
-        configure(&mut conn, access).map_err(|error| self.unopened(error))?;
-        Ok(Connection::Sqlite(conn))
+        SqliteConnection::establish(&path).map_err(|error| self.unopened(error))
     }
 
     /// The device and number of the file that is there now.

@@ -37,6 +37,20 @@ impl FromStr for DatabaseUrl {
     }
 }
 
+impl DatabaseUrl {
+    /// As it is displayed, with a file's whole path: what is missing is looked for in the wrong folder.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        match self {
+            Self::Sqlite(path) => match std::path::absolute(path) {
+                Ok(path) => Self::Sqlite(path).to_string(),
+                Err(_) => self.to_string(),
+            },
+            Self::Postgres(_) => self.to_string(),
+        }
+    }
+}
+
 /// Whether each `%` begins an escape (RFC 3986 §2.1).
 fn is_percent_encoded(url: &str) -> bool {
     url.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)

@@ -206,13 +206,19 @@ mod tests {
     use super::{Letter, Written};
     use crate::{
         auth::keys::{Keys, Secret},
+        db::DatabaseId,
         sessions::PendingEmail,
         users::AccountRow,
     };
 
     fn write(letter: Letter, address: &str, account: &AccountRow) -> Option<Written> {
         let secret = Secret::parse("s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o").expect("a secret");
-        letter.write(address, account, &Keys::derive(&secret, &[]).expect("keys"), "https://kennel.example.com")
+        letter.write(
+            address,
+            account,
+            &Keys::derive(&secret, &[], &DatabaseId::stored("a".to_owned())).expect("keys"),
+            "https://kennel.example.com",
+        )
     }
 
     #[test]

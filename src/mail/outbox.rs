@@ -2,7 +2,7 @@
 //! for their owner's eyes only.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 use super::repo::MailRow;
 use crate::{
     db::timestamp::Timestamp,
+    files::{check_folder, sync_folder},
     problem::Problem,
     workers::{Limits, Workers, one_by_one},
 };
@@ -31,6 +32,7 @@ impl Outbox {
     /// # Errors
     /// The system has no more threads to give.
     pub fn open(folder: &Path, patience: Duration) -> io::Result<Self> {
+        check_folder(folder);
         let limits = Limits { threads: 1, queue: 64, group: 1, patience, rest: None };
         Ok(Self { folder: folder.into(), writer: Workers::start("outbox", limits, || Ok(()), one_by_one)? })
     }
@@ -62,7 +64,7 @@ fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     // Half a draft is of no use, and where it cannot be deleted either, nothing more can be done.
     written.and_then(|()| fs::rename(&draft, folder.join(name))).inspect_err(|_| drop(fs::remove_file(&draft)))?;
     // So that the name, too, survives a power cut: the mail is about to be marked as sent.
-    File::open(folder)?.sync_all()
+    sync_folder(folder)
 }
 
 #[cfg(test)]

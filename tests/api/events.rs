@@ -39,6 +39,8 @@ fn told(ended: &Ended, expected: &[(&str, Option<i64>)]) {
     assert_eq!(names, expected_names);
     for (event, (name, user)) in events.iter().zip(expected) {
         assert_eq!(event["user_id"].as_i64(), *user, "{name}: {event}");
+        let source = event["source"].as_str().unwrap_or_default();
+        assert!(["127.0.0.1", "127.1.0.1", "command line"].contains(&source), "{name} tells from where: {event}");
         let text = event.to_string();
         assert!(!["alice", "bob", "zoe", "nobody", "@", PASSWORD].iter().any(|secret| text.contains(secret)), "{text}");
     }
@@ -190,6 +192,8 @@ fn what_is_done_at_the_command_line_is_told_too(database: &Database) {
         assert_eq!(ended.code, Some(0), "{args:?}: {ended:?}");
         ended
     };
+    let migrated = Program::on(database).args(&["migrate", "run"]).run();
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
     run(&["list"]);
     let made = run(&["create", "alice", "alice@example.com"]);
     let id = database.texts("SELECT CAST(id AS TEXT) AS value FROM users")[0].parse().ok();

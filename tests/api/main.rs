@@ -33,6 +33,7 @@ mod every_method;
 mod every_route;
 mod expand;
 mod export;
+mod files;
 mod foreign_pages;
 mod framing;
 mod fresh_login;
@@ -48,6 +49,7 @@ mod key_rotation;
 mod locks;
 mod login;
 mod logout;
+mod logs;
 mod mail;
 mod mail_counts;
 mod mail_failures;
@@ -61,6 +63,7 @@ mod migrate;
 mod my_sessions;
 mod new_email;
 mod new_password;
+mod other_databases;
 mod overload;
 mod owners;
 mod pages;
@@ -157,6 +160,7 @@ fn sentences() -> Vec<Sentence> {
         every_route::sentences(),
         expand::sentences(),
         export::sentences(),
+        files::sentences(),
         foreign_pages::sentences(),
         framing::sentences(),
         fresh_login::sentences(),
@@ -172,6 +176,7 @@ fn sentences() -> Vec<Sentence> {
         locks::sentences(),
         login::sentences(),
         logout::sentences(),
+        logs::sentences(),
         mail::sentences(),
         mail_counts::sentences(),
         mail_failures::sentences(),
@@ -185,6 +190,7 @@ fn sentences() -> Vec<Sentence> {
         my_sessions::sentences(),
         new_email::sentences(),
         new_password::sentences(),
+        other_databases::sentences(),
         overload::sentences(),
         owners::sentences(),
         pages::sentences(),

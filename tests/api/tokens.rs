@@ -103,6 +103,10 @@ fn claims(real: &Forge, bob: &Forge) -> Vec<(String, String)> {
     for (name, value) in [
         ("iss", json!("")),
         ("iss", json!("Kennel")),
+        ("iss", json!("kennel")),
+        ("iss", json!("kennel/")),
+        ("iss", json!(format!("kennel/{}", "0".repeat(32)))),
+        ("iss", json!([real.claims["iss"]])),
         ("iss", json!("https://kennel")),
         ("aud", json!("other")),
         ("aud", json!(["other"])),

@@ -70,8 +70,9 @@ fn an_account_is_made_with_a_password_that_logs_in(app: &App) {
         passwords.insert(password);
     }
     assert_eq!(passwords.len(), 2, "each has its own");
-    // Without a server and a database, too.
+    // Without a server, too.
     let database = Database::fresh(app.engine);
+    migrated(&database);
     let password = password_in(&user(&database, &["create", "alice", "alice@example.com"]));
     log_in(&App::on(database), "alice", &password);
 }
@@ -110,8 +111,16 @@ fn with_sqlite_it_shares_the_secret_that_was_made(database: &Database) {
     if database.engine == Engine::Postgres {
         return;
     }
+    // Nothing but a server makes one: a second secret would be none of its own.
     let run = |args: &[&str]| done(program(database, args).unset("JWT_SECRET").run());
+    migrated(database);
     let first = password_in(&run(&["create", "alice", "alice@example.com"]));
+    refused(
+        &program(database, &["reset-password", "alice"]).unset("JWT_SECRET").run(),
+        &["kennel.db.key", "JWT_SECRET"],
+    );
+    assert!(!database.directory().join("kennel.db.key").exists());
+    drop(Program::on(database).unset("JWT_SECRET").serve());
     let second = password_in(&run(&["reset-password", "alice"]));
     let server = Program::on(database).unset("JWT_SECRET").serve();
     server.try_log_in("alice", &first).expect(401);
@@ -279,8 +288,15 @@ fn somebody_who_is_not_there_is_one_line(app: &App) {
     assert_eq!(app.database.rows(), rows);
 }
 
+/// Brings the schema up to date without a server.
+fn migrated(database: &Database) {
+    let ended = Program::on(database).args(&["migrate", "run"]).run();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
 /// On standard error, as every line of the log; the answer is on standard output.
 fn what_is_done_is_an_event_without_names(database: &Database) {
+    migrated(database);
     for (args, event) in [
         (&["create", "alice", "alice@example.com"][..], "account_created"),
         (&["disable", "alice"], "account_disabled"),

@@ -95,6 +95,19 @@ impl Contract {
         found.unwrap_or_else(|| panic!("openapi.yaml has no operation {id}"))
     }
 
+    /// What those operations promise for `Cache-Control` when they succeed.
+    pub fn cache_controls(&self, of: impl Fn(&Operation) -> bool) -> BTreeSet<&str> {
+        let succeeding = self.operations.iter().filter(|operation| of(operation)).flat_map(|operation| {
+            let statuses = operation.statuses().into_iter().filter(|status| status.starts_with('2'));
+            statuses.map(|status| format!("{}/responses/{status}", operation.pointer))
+        });
+        let value = |pointer: String| {
+            let (_, response) = self.at(&pointer);
+            self.resolve(&response["headers"]["Cache-Control"])["schema"]["const"].as_str()
+        };
+        succeeding.filter_map(value).collect()
+    }
+
     /// The operations that show lists of rows, but for the aliases.
     pub fn lists(&self) -> impl Iterator<Item = &Operation> {
         let in_pages = self.operations.iter().filter(|operation| operation.parameters("query").contains(&"cursor"));
@@ -214,7 +227,7 @@ impl Contract {
 }
 
 impl Operation {
-    fn fits(&self, path: &str) -> bool {
+    pub fn fits(&self, path: &str) -> bool {
         let (mut pattern, mut path) = (self.path.split('/'), path.split('/'));
         loop {
             match (pattern.next(), path.next()) {

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
 use diesel::{Connection, PgConnection, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use kennel::db::DatabaseId;
 use tempfile::TempDir;
 
 use super::postgres;
@@ -142,6 +143,11 @@ impl Database {
     pub fn count(&self, from: &str) -> i64 {
         let counted = self.texts(&format!("SELECT CAST(count(*) AS TEXT) AS value FROM {from}"));
         counted[0].parse().expect("a count is a number")
+    }
+
+    /// The database's own name.
+    pub fn id(&self) -> DatabaseId {
+        DatabaseId::stored(self.texts("SELECT id AS value FROM database_identity").remove(0))
     }
 
     /// The tables that hold the service's rows.

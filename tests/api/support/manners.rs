@@ -8,7 +8,7 @@ use ureq::http::HeaderValue;
 use super::Answer;
 use super::app::SECRET;
 use super::client::PASSWORD;
-use super::contract::TEST_ROUTES;
+use super::contract::{TEST_ROUTES, contract};
 
 /// Traces of the inside that no body may show: stored secrets, SQL, types, files, the words of parsers.
 const NEVER_SHOWN: [&str; 16] = [
@@ -146,26 +146,34 @@ pub fn parse_quota<'a>(value: &'a str, keys: [&str; 2]) -> Option<(&'a str, [u64
     if parts.next().is_some() { None } else { Some((name, [first?, second?])) }
 }
 
-fn is_in(answer: &Answer, area: &str) -> bool {
-    answer.meant_path().strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 fn is_public(answer: &Answer) -> bool {
-    is_in(answer, "/users") || is_in(answer, "/dogs")
+    promised_cache_control(answer) == Some("public, max-age=60")
 }
 
+/// What the contract promises of the answer: an error is kept where all that succeeds is the reader's own, and what is
+/// in no area of the contract is not kept.
 fn cache_control(answer: &Answer) -> &'static str {
     if answer.is_a_refusal() {
-        "no-store"
-    } else if is_in(answer, "/dogowner") {
-        "private, no-cache"
-    } else if is_in(answer, "/auth") || is_in(answer, "/me") || answer.status >= 400 {
-        "no-store"
-    } else if is_public(answer) {
-        "public, max-age=60"
-    } else {
-        "no-cache"
+        return "no-store";
     }
+    match promised_cache_control(answer) {
+        Some(private @ "private, no-cache") => private,
+        Some(promised) if answer.status < 400 => promised,
+        _ => "no-store",
+    }
+}
+
+/// The one `Cache-Control` of all answers that succeed at the answer's path, or else in its area.
+fn promised_cache_control(answer: &Answer) -> Option<&'static str> {
+    let path = answer.meant_path();
+    let mut promised = contract().cache_controls(|operation| operation.fits(&path));
+    if promised.is_empty() {
+        let area = |path: &str| path.split('/').nth(1).filter(|area| !area.is_empty()).map(str::to_owned);
+        let here = area(&path)?;
+        promised = contract().cache_controls(|operation| area(&operation.path).as_ref() == Some(&here));
+    }
+    let mut promised = promised.into_iter();
+    promised.next().filter(|_| promised.next().is_none())
 }
 
 fn body(answer: &Answer) -> Result<(), String> {

@@ -148,6 +148,14 @@ impl Running {
             .count()
     }
 
+    /// The soft and the hard limit of this name that the system sets it.
+    pub fn limit(&self, name: &str) -> Vec<String> {
+        let id = self.process.as_ref().expect("it runs").child.id();
+        let limits = fs::read_to_string(format!("/proc/{id}/limits")).expect("Linux tells");
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).expect("a limit of this name");
+        line.split_whitespace().take(2).map(str::to_owned).collect()
+    }
+
     /// The most memory that it has had so far, in MiB.
     pub fn peak_memory(&self) -> u64 {
         let id = self.process.as_ref().expect("it runs").child.id();

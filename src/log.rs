@@ -1,0 +1,227 @@
+//! Log lines, to standard error: one for each event, as text or as a JSON object. Every field of every line goes through
+//! [`Field`], so that none is long and none has a control character, whatever a caller put into it. What a span of
+//! ours knows (the request's id, the address that it came from) is in each line that is written inside of it.
+
+use std::fmt::{self, Write};
+
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field as Name, Visit},
+};
+use tracing_subscriber::{
+    EnvFilter,
+    field::RecordFields,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, FormattedFields,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+    registry::LookupSpan,
+};
+
+use crate::config::LogFormat;
+
+/// Bytes of a field, before its control characters are written out; what is longer ends with `…`.
+const LONGEST_FIELD: usize = 512;
+
+/// Begins to log; panics too.
+pub fn start(filter: &str, format: LogFormat) {
+    // actix tells how it starts, which we say better, and calls it an error when a client sends no HTTP.
+    let filter = format!("actix_server=warn,actix_http::h1=off,{filter}");
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        // When nobody reads the log any more, there is nowhere to say so, and trying to would panic.
+        .log_internal_errors(false)
+        .with_ansi(false)
+        .fmt_fields(Line(format))
+        .event_format(Line(format))
+        .init();
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
+}
+
+/// How a line is written.
+#[derive(Clone, Copy)]
+struct Line(LogFormat);
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let metadata = event.metadata();
+        begin(self.0, &mut line, *metadata.level(), metadata.target())?;
+        let mut fields = Fields::new(self.0, &mut line);
+        event.record(&mut fields);
+        fields.result?;
+        for span in context.event_scope().into_iter().flatten() {
+            let extensions = span.extensions();
+            let known = extensions.get::<FormattedFields<N>>().map_or("", |fields| fields.fields.as_str());
+            for (name, field) in known.lines().filter_map(|field| field.split_once(' ')) {
+                // What the event says itself is said once.
+                if metadata.fields().field(name).is_none() {
+                    line.write_str(field)?;
+                }
+            }
+        }
+        line.write_str(if self.0 == LogFormat::Json { "}\n" } else { "\n" })
+    }
+}
+
+/// The time, the level and where it comes from.
+fn begin(format: LogFormat, line: &mut Writer<'_>, level: Level, target: &str) -> fmt::Result {
+    match format {
+        LogFormat::Text => {
+            SystemTime.format_time(line)?;
+            write!(line, " {level:>5} {target}:")
+        }
+        LogFormat::Json => {
+            line.write_str("{\"timestamp\":\"")?;
+            SystemTime.format_time(line)?;
+            write!(line, "\",\"level\":\"{level}\",\"target\":\"{target}\"")
+        }
+    }
+}
+
+/// A span's fields are kept with their names before them, a line for each, until an event is written.
+impl<'writer> FormatFields<'writer> for Line {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut kept = Kept { format: self.0, writer, result: Ok(()) };
+        fields.record(&mut kept);
+        kept.result
+    }
+}
+
+struct Kept<'a> {
+    format: LogFormat,
+    writer: Writer<'a>,
+    result: fmt::Result,
+}
+
+impl Visit for Kept<'_> {
+    fn record_debug(&mut self, name: &Name, value: &dyn fmt::Debug) {
+        let mut keep = || {
+            write!(self.writer, "{name} ")?;
+            let mut fields = Fields::new(self.format, &mut self.writer);
+            fields.record_debug(name, value);
+            fields.result?;
+            writeln!(self.writer)
+        };
+        self.result = self.result.and_then(|()| keep());
+    }
+
+    fn record_str(&mut self, name: &Name, value: &str) {
+        self.record_debug(name, &format_args!("{value}"));
+    }
+}
+
+/// Writes the fields of an event as they come.
+struct Fields<'a, 'b> {
+    format: LogFormat,
+    line: &'a mut Writer<'b>,
+    field: Field,
+    result: fmt::Result,
+}
+
+impl<'a, 'b> Fields<'a, 'b> {
+    fn new(format: LogFormat, line: &'a mut Writer<'b>) -> Self {
+        Self { format, line, field: Field::default(), result: Ok(()) }
+    }
+
+    fn text(&mut self, name: &Name, value: fmt::Arguments<'_>) {
+        self.field.set(value);
+        let text = self.field.text.as_str();
+        let written = match (self.format, name.name()) {
+            (LogFormat::Json, name) => write!(self.line, ",\"{name}\":\"{}\"", Escaped { text, quoted: true }),
+            (LogFormat::Text, "message") => write!(self.line, " {}", Escaped { text, quoted: false }),
+            (LogFormat::Text, name) if self.field.is_plain() => write!(self.line, " {name}={text}"),
+            (LogFormat::Text, name) => write!(self.line, " {name}=\"{}\"", Escaped { text, quoted: true }),
+        };
+        self.result = self.result.and(written);
+    }
+
+    fn literal(&mut self, name: &Name, value: &dyn fmt::Display) {
+        let written = match self.format {
+            LogFormat::Json => write!(self.line, ",\"{name}\":{value}"),
+            LogFormat::Text => write!(self.line, " {name}={value}"),
+        };
+        self.result = self.result.and(written);
+    }
+}
+
+impl Visit for Fields<'_, '_> {
+    fn record_debug(&mut self, name: &Name, value: &dyn fmt::Debug) {
+        self.text(name, format_args!("{value:?}"));
+    }
+
+    fn record_str(&mut self, name: &Name, value: &str) {
+        self.text(name, format_args!("{value}"));
+    }
+
+    fn record_i64(&mut self, name: &Name, value: i64) {
+        self.literal(name, &value);
+    }
+
+    fn record_u64(&mut self, name: &Name, value: u64) {
+        self.literal(name, &value);
+    }
+
+    fn record_bool(&mut self, name: &Name, value: bool) {
+        self.literal(name, &value);
+    }
+}
+
+/// The beginning of a field's text. Whatever writes more is stopped.
+#[derive(Default)]
+struct Field {
+    text: String,
+}
+
+impl Field {
+    fn set(&mut self, value: fmt::Arguments<'_>) {
+        self.text.clear();
+        if self.write_fmt(value).is_err() {
+            self.text.push('…');
+        }
+    }
+
+    /// Whether a reader sees where it ends.
+    fn is_plain(&self) -> bool {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
+        !self.text.is_empty() && self.text.bytes().all(is_plain)
+    }
+}
+
+impl Write for Field {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = LONGEST_FIELD - self.text.len().min(LONGEST_FIELD);
+        let begin = (0..=room.min(text.len())).rev().find_map(|end| text.get(..end)).unwrap_or_default();
+        self.text.push_str(begin);
+        if begin.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+/// A text as it stands in a line: in quotes or not.
+struct Escaped<'a> {
+    text: &'a str,
+    quoted: bool,
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.text.chars() {
+            match c {
+                '"' | '\\' if self.quoted => write!(f, "\\{c}")?,
+                c if breaks_a_line(c) => write!(f, "\\u{:04x}", u32::from(c))?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What ends a line, steers a terminal, or shows what follows in another order.
+fn breaks_a_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

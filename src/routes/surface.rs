@@ -1,0 +1,129 @@
+//! The route table as it is known before actix has found the route, and when there is none: who may keep an answer,
+//! and by which name a path is logged.
+
+use std::sync::LazyLock;
+
+use actix_web::http::StatusCode;
+
+use super::table;
+
+/// Who may keep an answer (`Cache-Control`, RFC 9111).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheControl {
+    /// No cache at all: tokens and accounts, and whatever the table does not say otherwise of.
+    #[default]
+    NoStore,
+    /// The reader's own, which asks again before each use: a private book.
+    Private,
+    /// Every cache, which asks again before each use; errors none.
+    Revalidated,
+    /// Every cache, for a minute without asking: public pages. Errors none.
+    Public,
+}
+
+impl CacheControl {
+    /// The header's value for an answer with this status.
+    #[must_use]
+    pub fn value(self, status: StatusCode) -> &'static str {
+        let is_error = status.is_client_error() || status.is_server_error();
+        match self {
+            Self::Private => "private, no-cache",
+            Self::Revalidated if !is_error => "no-cache",
+            Self::Public if !is_error => "public, max-age=60",
+            Self::Revalidated | Self::Public | Self::NoStore => "no-store",
+        }
+    }
+}
+
+/// What the table says of a path. The default is that of a path outside of every area.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The path's pattern, or the prefix of its area if that has no such path; never what a caller wrote, which may be
+    /// a secret in the wrong place.
+    pub name: &'static str,
+    pub cache_control: CacheControl,
+}
+
+/// An area of the table: its prefix, and the patterns of its resources.
+struct KnownArea {
+    prefix: &'static str,
+    cache_control: CacheControl,
+    patterns: Vec<&'static str>,
+}
+
+/// Kept for as long as the process lives.
+static AREAS: LazyLock<Vec<KnownArea>> = LazyLock::new(|| {
+    let known = |area: super::Area| {
+        let patterns = area.resources.iter().flat_map(|resource| resource.patterns);
+        let whole = |pattern: &&str| -> &'static str { format!("{}{pattern}", area.prefix).leak() };
+        KnownArea { prefix: area.prefix, cache_control: area.cache_control, patterns: patterns.map(whole).collect() }
+    };
+    table().into_iter().map(known).collect()
+});
+
+/// What the table says of a decoded path. Routes are found as actix finds them: the first that fits in the first area that its prefix
+/// fits. An area without a prefix has its resources and nothing around them.
+#[must_use]
+pub fn route_info(path: &str) -> RouteInfo {
+    let areas = AREAS.iter().filter(|area| has_prefix(path, area.prefix));
+    for KnownArea { prefix, cache_control, patterns } in areas {
+        let found = patterns.iter().copied().find(|pattern| fits(pattern, path));
+        let beside = (!prefix.is_empty()).then_some(*prefix);
+        if let Some(name) = found.or(beside) {
+            return RouteInfo { name, cache_control: *cache_control };
+        }
+    }
+    RouteInfo::default()
+}
+
+/// Whether a path is that of an area or below it.
+fn has_prefix(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('/'))
+}
+
+fn fits(pattern: &str, path: &str) -> bool {
+    let (mut parts, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (parts.next(), given.next()) {
+            (None, None) => return true,
+            (Some(part), Some(given)) if part == given || part.starts_with('{') && !given.is_empty() => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CacheControl, RouteInfo, route_info};
+    use crate::routes::{Access, Area};
+
+    #[test]
+    fn a_path_is_known_by_its_pattern_or_by_its_area() {
+        for (path, name, cache_control) in [
+            ("/", "/", CacheControl::Revalidated),
+            ("/health/ready", "/health/ready", CacheControl::Revalidated),
+            ("/me", "/me", CacheControl::NoStore),
+            ("/me/sessions/7", "/me/sessions/{session_id}", CacheControl::NoStore),
+            ("/dogowner/owner", "/dogowner/owner", CacheControl::Private),
+            ("/dogowner/dogs/a-secret", "/dogowner/dogs/{dog_id}", CacheControl::Private),
+            ("/dogowner/a-secret", "/dogowner", CacheControl::Private),
+            ("/dogowner/dogs/", "/dogowner", CacheControl::Private),
+            ("/auth/password/reset/a-secret", "/auth", CacheControl::NoStore),
+            ("/users/ann@example.com/dogs", "/users/{username}/dogs", CacheControl::Public),
+            ("/dogs", "/dogs", CacheControl::Public),
+        ] {
+            assert_eq!(route_info(path), RouteInfo { name, cache_control }, "{path}");
+        }
+        for outside in ["/a-secret", "/health", "/health/a-secret", "/dogownera", "//me", "", "me"] {
+            assert_eq!(route_info(outside), RouteInfo::default(), "{outside}");
+        }
+    }
+
+    #[test]
+    fn nobody_keeps_the_answers_of_an_area_that_does_not_say_who_does() {
+        for access in [Access::Open, Access::Gated, Access::Public] {
+            assert_eq!(Area::new("/new", access, Vec::new()).cache_control, CacheControl::NoStore);
+        }
+        assert_eq!(RouteInfo::default().cache_control, CacheControl::NoStore);
+    }
+}
