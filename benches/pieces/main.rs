@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a piece that fails ends the run")]
 
 mod door;
+mod hash;
 mod park;
 mod query;
 mod whole;

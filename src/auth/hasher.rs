@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::time::{ClockId, clock_gettime};
+
 use super::{
     password::{self, AcceptedPassword, Memory, Password, PasswordHash, RightPassword, WrongPassword},
     turns::{Turn, Turns},
@@ -33,7 +35,7 @@ pub struct Hasher {
     judge: Workers<()>,
     /// Verified against when there is no such user, so that nobody can tell by the time.
     decoy: Arc<PasswordHash>,
-    /// Wrong passwords are told after a multiple of this: twice what the decoy took. A stored hash may have other
+    /// Wrong passwords are told after a multiple of this: twice what the decoy takes. A stored hash may have other
     /// parameters than the decoy, and takes another time.
     step: Duration,
     min_length: usize,
@@ -60,9 +62,9 @@ impl Hasher {
         let workers = Workers::start("hasher", limits, make, one_by_one).map_err(Problem::internal)?;
         let limits = Limits { threads: 1, queue: JUDGE_QUEUE, group: 1, patience: PATIENCE, rest: None };
         let judge = Workers::start("judge", limits, || Ok(()), one_by_one).map_err(Problem::internal)?;
-        let began = Instant::now();
+        let began = computed();
         let decoy = Arc::new(password::hash_decoy(&mut Memory::default())?);
-        let step = 2 * began.elapsed();
+        let step = 2 * computed().saturating_sub(began);
         Ok(Self { workers, judge, decoy, step, min_length, turns: Turns::new(2 * threads, queue) })
     }
 
@@ -132,6 +134,11 @@ impl Hasher {
     ) -> Result<T, Problem> {
         self.workers.run(move |_: &mut Memory| job()).await
     }
+}
+
+/// How long this thread has computed: what else the machine does at the start does not count.
+fn computed() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// The next multiple of `step`.

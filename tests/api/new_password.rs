@@ -46,7 +46,7 @@ fn a_new_password_is_good_from_now_on_and_the_old_one_is_not(app: &App) {
     app.log_in("bob");
     bob.get("/me").expect(200);
     let hashes = app.database.texts("SELECT password_hash AS value FROM users");
-    assert!(hashes.iter().all(|hash| hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")), "{hashes:?}");
+    assert!(hashes.iter().all(|hash| hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$")), "{hashes:?}");
     assert!(!app.database.rows().concat().contains(NEW));
 }
 

@@ -36,7 +36,7 @@ fn a_password_is_kept_as_argon2id_with_a_salt_of_its_own(app: &App) {
     let hashes = app.database.texts("SELECT password_hash AS value FROM users ORDER BY id");
     for hash in &hashes {
         let parts: Vec<_> = hash.split('$').collect();
-        assert_eq!(parts[..4], ["", "argon2id", "v=19", "m=19456,t=2,p=1"]);
+        assert_eq!(parts[..4], ["", "argon2id", "v=19", "m=7168,t=5,p=1"]);
         assert_eq!(parts[4].len(), 22, "a salt of 16 bytes");
         assert_eq!(parts[5].len(), 43, "a tag of 32 bytes");
     }
