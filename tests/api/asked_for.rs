@@ -8,7 +8,7 @@ use crate::mail::sent_later;
 use crate::recovery::{NEW, forget, reset, used};
 use crate::refresh::dead;
 use crate::support::letter::{Letter, Purpose};
-use crate::support::postbox::Posted;
+use crate::support::postbox::{Posted, settle};
 use crate::support::process::Program;
 use crate::support::{Actor, Database, PASSWORD, Sentence, sentences};
 
@@ -217,9 +217,10 @@ fn a_change_that_cannot_be_told_is_not_begun(scene: &Posted) {
         scene.anon().post("/auth/signup", &body).expect(201);
         let actor = scene.log_in(&format!("user-{number}"));
         change(&actor, &format!("new-{number}@example.com")).expect(200);
+        let _sent = settle(&scene.database);
         actor.delete("/me").expect(204);
     }
-    let _theirs = scene.rest();
+    let _theirs = scene.post.rest(15);
     let alice = scene.sign_in("alice");
     change(&alice, "alicia@example.com").expect(429).problem("too-many-requests");
     assert_eq!(waiting(&alice), Value::Null);
