@@ -19,8 +19,9 @@ use crate::{
 
 /// A core does 256 hashes in one to three seconds; who would wait longer is told so at once.
 const QUEUE_PER_THREAD: usize = 256;
-/// How many new passwords may wait to be judged; the worst take a tenth of a second.
-const JUDGE_QUEUE: usize = 64;
+/// How many new passwords may wait to be judged; the worst take a twentieth of a second. An address may have half of
+/// them waiting: fifty sign-ups that come at once are all judged.
+const JUDGE_QUEUE: usize = 128;
 /// How long a hash is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -127,8 +127,8 @@ impl Memory {
     }
 }
 
-/// Those of OWASP's parameters for argon2id that take the least time (`cargo bench --bench pieces -- hash`): 7 MiB, 5
-/// passes, 1 lane.
+/// Those of OWASP's parameters for argon2id that take the least time, and then the least memory (`cargo bench --bench
+/// pieces -- hash`): 7 MiB, 5 passes, 1 lane.
 fn params() -> Params {
     const PARAMS: Result<Params, argon2::Error> = Params::new(7_168, 5, 1, Some(HASH));
     PARAMS.unwrap_or_default()

@@ -39,7 +39,7 @@ enum Write {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    let text = prop_oneof![3 => "[a-zA-Z%_' é🐕]{1,8}", 1 => "\\PC{1,20}"];
+    let text = prop_oneof![3 => "[a-zA-Z%_' é🐕]{1,8}", 1 => "\\PC{0,10}[a-z]\\PC{0,9}"];
     text.prop_filter_map("a name has a visible character", |text| {
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     })

@@ -37,10 +37,12 @@ fn json_lines(ended: &Ended) -> Vec<Value> {
 fn no_line_is_long_whatever_a_caller_sends(database: &Database) {
     for format in ["text", "json"] {
         let server = serve(database, "trace", format);
-        let long = "X".repeat(100_000);
+        let (long, too_long) = ("X".repeat(6_000), "Y".repeat(100_000));
         let path = "p".repeat(8_000);
         let header = "h".repeat(12_000);
-        server.wire(format!("{long} / HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\n\r\n"));
+        for method in [&long, &too_long] {
+            server.wire(format!("{method} / HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\n\r\n"));
+        }
         server.wire(format!("GET /{path} HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\n\r\n"));
         for name in ["Host", "User-Agent", "Origin", "X-Forwarded-For", "Cookie", "X-Request-Id", "Authorization"] {
             let host = if name == "Host" { "" } else { "Host: kennel\r\n" };

@@ -210,9 +210,10 @@ fn no_refresh_token_is_looked_up_before_it_is_counted(scene: &Database) {
     for path in ["/auth/refresh", "/auth/logout"] {
         drop(recorder.take());
         let cookies = [("Cookie", forged.as_str())];
-        let answers = [0; 3].map(|_| (caller.anon().send("POST", path, &cookies, None), recorder.count()));
+        // Of one request all tokens are looked up together, so it counts once.
+        let answers = [0; 6].map(|_| (caller.anon().send("POST", path, &cookies, None), recorder.count()));
 
-        let [_, _, (last, statements)] = &answers;
+        let [.., (last, statements)] = &answers;
         assert!(last.status == 429 && *statements == 0, "{statements} statements before {last}");
     }
 
