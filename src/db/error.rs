@@ -6,22 +6,14 @@ use diesel::result::{DatabaseErrorKind, Error};
 
 use crate::problem::{Kind, Problem};
 
-/// What the databases say when they cannot serve just now; the same statement may succeed later.
-const BUSY: &[&str] = &[
-    // SQLite: another process holds the lock, or the disk is full.
-    "database is locked",
-    "database or disk is full",
-    // PostgreSQL: a time-out of ours, a shutdown, or no more connections.
-    "canceling statement due to",
-    "terminating connection due to",
-    "the database system is",
-    "too many clients already",
-    "remaining connection slots are reserved",
-];
+/// What SQLite says when it cannot serve just now: another process holds the lock, or the disk is full. The same
+/// statement may succeed later. What PostgreSQL says is in the language of its server, so its words decide nothing;
+/// see [`has_no_kind`].
+const BUSY: &[&str] = &["database is locked", "database or disk is full"];
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let kind = if lost_a_race(&error) || said(&error, LOCK_TIMEOUT) {
+        let kind = if lost_a_race(&error) {
             Kind::Overloaded
         } else if is_busy(&error) {
             Kind::Unavailable
@@ -41,10 +33,6 @@ fn is_busy(error: &Error) -> bool {
     }
 }
 
-/// What PostgreSQL says when transactions are in each other's way; Diesel has no kinds for it, and gives no SQLSTATE.
-const DEADLOCK: &str = "deadlock detected";
-const LOCK_TIMEOUT: &str = "canceling statement due to lock timeout";
-
 /// Constraints that a transaction breaks only because another one was quicker; run again, it sees what that did.
 const RACES: &[&str] = &[
     // The same key came twice at once.
@@ -62,12 +50,14 @@ pub fn wants_a_retry(problem: &Problem) -> bool {
 pub fn lost_a_race(error: &Error) -> bool {
     let Error::DatabaseError(kind, information) = error else { return false };
     matches!(kind, DatabaseErrorKind::SerializationFailure)
-        || said(error, DEADLOCK)
         || information.constraint_name().is_some_and(|name| RACES.contains(&name))
 }
 
-fn said(error: &Error, message: &str) -> bool {
-    matches!(error, Error::DatabaseError(_, information) if information.message() == message)
+/// Whether Diesel has no kind for an error of PostgreSQL: a deadlock (SQLSTATE 40P01), a time-out (55P03, 57014), a
+/// shutdown (57P01), or a fault of ours. Diesel passes no SQLSTATE on, and the message is in the language that the
+/// server speaks (`lc_messages`), so what such an error means is told by how long it took, and by trying again.
+pub fn has_no_kind(problem: &Problem) -> bool {
+    matches!(database_error(problem), Some(Error::DatabaseError(DatabaseErrorKind::Unknown, _)))
 }
 
 /// Whether the connection is gone, rather than the server slow.

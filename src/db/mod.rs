@@ -14,6 +14,8 @@ pub mod keyset;
 pub mod migrate;
 mod pooler;
 mod postgres;
+mod preflight;
+mod refusal;
 pub mod schema;
 mod sqlite;
 pub mod timestamp;

@@ -2,6 +2,8 @@
 //! PgBouncer does. What is set in a lent session, or prepared there by name, stays with it and meets somebody else;
 //! so which of the two it is has to be known, and is found out when a connection is made.
 
+use std::time::Duration;
+
 use diesel::{
     Connection as _, ConnectionError, ConnectionResult, PgConnection, RunQueryDsl,
     connection::CacheSize,
@@ -21,6 +23,9 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("keepalives_count", "3"),
     ("tcp_user_timeout", "10000"),
 ];
+/// How long a lock is waited for, and how long a statement may take; `OPTIONS` and `BEGIN_LENT` say so to PostgreSQL.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a session of our own is asked for as it begins, so that no statement, lock or forgotten transaction lasts;
 /// and a mark that nothing but such a session knows. Poolers refuse it, or drop it and the mark with it.
 const OPTIONS: &str = "-c%20statement_timeout%3D5s%20-c%20lock_timeout%3D2s\

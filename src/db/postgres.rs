@@ -9,14 +9,16 @@ use std::{
 };
 
 use diesel::{
-    ConnectionError, ConnectionResult, QueryResult,
+    ConnectionResult, QueryResult,
     connection::{AnsiTransactionManager, TransactionManager},
 };
 
 use super::{
     Connection, OpenError, Transactions,
-    error::{lost_the_connection, wants_a_retry},
-    pooler,
+    error::{has_no_kind, lost_the_connection, wants_a_retry},
+    pooler::{self, LOCK_TIMEOUT, STATEMENT_TIMEOUT},
+    preflight,
+    refusal::Refusal,
 };
 use crate::{
     problem::{Kind, Problem},
@@ -79,13 +81,17 @@ impl PostgresDoor {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         let server = Arc::clone(&self.server);
-        let read = move |line: &mut Line| match job(&mut line.conn) {
-            // The connection broke while it was idle, or just now. Nothing was changed, so once more.
-            Err(problem) if lost_the_connection(&problem) => {
-                *line = server.connect()?;
-                job(&mut line.conn)
+        let read = move |line: &mut Line| {
+            let began = Instant::now();
+            match job(&mut line.conn) {
+                // The connection broke while it was idle, or just now. Nothing was changed, so once more.
+                Err(problem) if lost_the_connection(&problem) || may_pass(&problem, began) => {
+                    *line = server.connect()?;
+                    job(&mut line.conn)
+                }
+                result => result,
             }
-            result => result,
+            .map_err(|problem| told_by_time(problem, began))
         };
         self.workers.run(read).await
     }
@@ -111,9 +117,12 @@ impl PostgresDoor {
             if line.is_lent || !line.is_there() {
                 return in_transaction(line, &server, &job);
             }
+            let began = Instant::now();
             match job(&mut line.conn) {
-                Err(problem) if wants_a_retry(&problem) => in_transaction(line, &server, &job),
-                result => result,
+                Err(problem) if wants_a_retry(&problem) || may_pass(&problem, began) => {
+                    in_transaction(line, &server, &job)
+                }
+                result => result.map_err(|problem| told_by_time(problem, began)),
             }
         };
         self.workers.run(write).await
@@ -142,6 +151,23 @@ impl Line {
     }
 }
 
+/// Whether an error without a kind may be gone when the transaction that it ended is run again: a deadlock is, and so
+/// is the end of a connection. What came after a time-out is not waited for twice.
+fn may_pass(problem: &Problem, began: Instant) -> bool {
+    has_no_kind(problem) && began.elapsed() < LOCK_TIMEOUT
+}
+
+/// The meaning of an error without a kind, by the time that it took: that of a lock that was waited for, or of a
+/// statement that was too slow. Neither is a fault, of the caller's or of ours.
+fn told_by_time(problem: Problem, began: Instant) -> Problem {
+    let took = began.elapsed();
+    if !has_no_kind(&problem) || took < LOCK_TIMEOUT {
+        return problem;
+    }
+    let kind = if took < STATEMENT_TIMEOUT { Kind::Overloaded } else { Kind::Unavailable };
+    Problem::new(kind).caused_by(problem.cause_in_words())
+}
+
 /// Runs `job` in a transaction; again, if PostgreSQL asks for it.
 fn in_transaction<T>(
     line: &mut Line,
@@ -151,10 +177,15 @@ fn in_transaction<T>(
     let mut retries = RETRIES;
     loop {
         begin(line, server)?;
+        let began = Instant::now();
         let result = job(&mut line.conn);
+        // Of a commit that failed nobody knows what it did, unless PostgreSQL itself asks to have it again.
+        let is_undone = result.is_err();
         match end(&mut line.conn, result) {
-            Err(problem) if retries > 0 && wants_a_retry(&problem) => retries -= 1,
-            result => return result,
+            Err(problem) if retries > 0 && (wants_a_retry(&problem) || is_undone && may_pass(&problem, began)) => {
+                retries -= 1;
+            }
+            result => return result.map_err(|problem| told_by_time(problem, began)),
         }
     }
 }
@@ -234,57 +265,27 @@ fn connect(url: &str) -> ConnectionResult<Line> {
     Ok(Line { conn: Connection::Postgres(conn), is_lent, heard_at: Instant::now() })
 }
 
-/// What libpq says of a server that it tried to reach. What it says of a URL that it cannot read quotes it, and with
-/// it the password.
-fn without_secrets(error: &str) -> String {
-    const ABOUT_THE_SERVER: [&str; 2] = ["connection to server", "could not translate host name"];
-    if ABOUT_THE_SERVER.iter().any(|beginning| error.trim_start().starts_with(beginning)) {
-        return error.to_owned();
-    }
-    "DATABASE_URL cannot be understood".to_owned()
-}
-
-/// What libpq says while a server is still on its way up.
-const NOT_YET: &[&str] = &[
-    "Connection refused",
-    "No such file or directory",
-    "could not translate host name",
-    "timeout expired",
-    "the database system is",
-    "too many clients already",
-    // PgBouncer, before its server is there.
-    "cannot connect to server",
-    "server login has been failing",
-];
-
 /// Opens the first connection; a server that is not there yet is waited for.
 pub fn connect_patiently(url: &str) -> Result<Connection, OpenError> {
     const PAUSE: Duration = Duration::from_millis(250);
     let started = Instant::now();
     let mut told = false;
     loop {
-        let error = match connect(url) {
+        let refusal = match connect(url) {
             Ok(mut line) => {
+                preflight::check(&mut line.conn)?;
                 if line.is_lent {
                     pooler::warn_of_no_timeout(&mut line.conn);
                 }
                 return Ok(line.conn);
             }
-            Err(ConnectionError::BadConnection(said)) => without_secrets(&said),
-            Err(error) => error.to_string(),
+            Err(error) => Refusal::of(&error, url),
         };
-        let may_come = NOT_YET.iter().any(|said| error.contains(said));
-        if !may_come || started.elapsed() > START_PATIENCE {
-            let said = error.split_whitespace().collect::<Vec<_>>().join(" ");
-            let remedy = if may_come {
-                "Start PostgreSQL, or correct DATABASE_URL"
-            } else {
-                "Correct DATABASE_URL, or create what it names"
-            };
-            return Err(OpenError::new(format_args!("cannot open the database: {said}"), remedy));
+        if !refusal.may_pass || started.elapsed() > START_PATIENCE {
+            return Err(OpenError::new(format_args!("cannot open the database: {}", refusal.said), &refusal.remedy));
         }
         if !told {
-            tracing::warn!("PostgreSQL does not answer yet; waiting for up to {START_PATIENCE:?}");
+            tracing::warn!(said = refusal.said, "PostgreSQL does not answer yet; waiting for up to {START_PATIENCE:?}");
             told = true;
         }
         thread::sleep(PAUSE);

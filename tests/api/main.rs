@@ -73,6 +73,7 @@ mod paths;
 mod pgbouncer;
 mod pieces;
 mod plans;
+mod postgresql;
 mod preconditions;
 mod profile;
 mod properties;
@@ -200,6 +201,7 @@ fn sentences() -> Vec<Sentence> {
         pgbouncer::sentences(),
         pieces::sentences(),
         plans::sentences(),
+        postgresql::sentences(),
         preconditions::sentences(),
         profile::sentences(),
         properties::sentences(),

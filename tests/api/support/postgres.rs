@@ -98,7 +98,18 @@ impl Cluster {
         let (port, keeper) = serve(programs, home.path(), account)?;
         let _removed_by_the_keeper = home.keep();
         let office = connect(&url(port, "postgres"));
-        Ok(Self { port, keeper: Mutex::new(keeper), made: AtomicUsize::new(0), office: Mutex::new(office) })
+        let cluster = Self { port, keeper: Mutex::new(keeper), made: AtomicUsize::new(0), office: Mutex::new(office) };
+        cluster.speak_german();
+        Ok(cluster)
+    }
+
+    /// From now on the server says everything in German, where it can: whatever it says, a caller must get the same
+    /// answer. The language comes from `LANGUAGE`, which counts in any locale but C, so that none has to be installed.
+    fn speak_german(&self) {
+        let set = self.administer("ALTER SYSTEM SET lc_messages = 'C.UTF-8'");
+        if let Err(error) = set.and_then(|_| self.administer("SELECT pg_reload_conf()")) {
+            eprintln!("the PostgreSQL of the tests speaks English: {error}");
+        }
     }
 
     pub fn url(&self, database: &str) -> String {
@@ -154,6 +165,7 @@ pub fn keep(
         .args(arguments)
         .current_dir("/")
         .env("LC_ALL", "C")
+        .env("LANGUAGE", "de")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());

@@ -1,0 +1,44 @@
+//! What is asked of a PostgreSQL database once, before anything is stored in it.
+
+use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Bool, sql_types::Text};
+
+use super::{Connection, OpenError};
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    encoding: String,
+    /// Whether the connection leaves this machine without TLS.
+    #[diesel(sql_type = Bool)]
+    is_exposed: bool,
+}
+
+/// Behind a pooler the addresses are those of the pooler's own connection. Without addresses it is a socket in the
+/// file system.
+const QUERY: &str = "SELECT current_database()::text AS name, current_setting('server_encoding') AS encoding, \
+    NOT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) \
+    AND coalesce(host(inet_client_addr()) <> host(inet_server_addr()), false) AS is_exposed";
+
+/// Refuses a database that cannot hold every text, and warns of a connection that can be listened to.
+///
+/// # Errors
+/// The encoding is not UTF-8, or the database does not say.
+pub fn check(conn: &mut Connection) -> Result<(), OpenError> {
+    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    let answer: Answer = sql_query(QUERY)
+        .get_result(conn)
+        .map_err(|error| OpenError::new(format_args!("cannot open the database: {error}"), "Start it again"))?;
+    if answer.encoding != "UTF8" {
+        let what = format_args!("the database {} is encoded in {}, not in UTF-8", answer.name, answer.encoding);
+        return Err(OpenError::new(what, "Create it with ENCODING 'UTF8' TEMPLATE template0"));
+    }
+    if answer.is_exposed {
+        tracing::warn!(
+            "PostgreSQL is on another machine and the connection has no TLS: passwords and data can be read on the \
+             way; build with --features postgres-tls and add sslmode=require to DATABASE_URL"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! What libpq and PostgreSQL say when a connection cannot be made, and what is to be done about it. libpq speaks
+//! English here and quotes what it cannot read, perhaps with a password; PostgreSQL speaks the language of its server.
+
+use diesel::ConnectionError;
+
+/// A connection that was refused, in words that hold no secret.
+pub struct Refusal {
+    pub said: String,
+    pub remedy: String,
+    /// Whether waiting may help: the server is on its way up, or says something that is not known to be lasting.
+    pub may_pass: bool,
+}
+
+/// How libpq begins what it says of a server that it tried to reach.
+const ABOUT_THE_SERVER: [&str; 2] = ["connection to server", "could not translate host name"];
+
+/// What is said while a server is still on its way up.
+const NOT_YET: &[&str] = &[
+    "Connection refused",
+    "No such file or directory",
+    "could not translate host name",
+    "timeout expired",
+    "the database system is",
+    "too many clients already",
+    // PgBouncer, before its server is there.
+    "cannot connect to server",
+    "server login has been failing",
+];
+
+/// What no waiting mends. A server that says it in another language is waited for all the same.
+const LASTING: &[&str] = &[
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "permission denied",
+    "is not permitted to log in",
+    "is not currently accepting connections",
+    "no such database",
+    "no such user",
+    "invalid",
+    "not supported",
+    "unsupported",
+    "session is read-only",
+    "server is not in hot standby mode",
+];
+
+/// Parameters of other programs' URLs, and what stands for them here.
+const FOREIGN: &[(&str, &str)] = &[
+    ("schema", "Write options=-csearch_path%3DNAME instead"),
+    ("search_path", "Write options=-csearch_path%3DNAME instead"),
+    ("pgbouncer", "Leave it out: a pooler is noticed without it"),
+    ("connection_limit", "Leave it out, and set DATABASE_POOL_SIZE"),
+    ("pool_size", "Leave it out, and set DATABASE_POOL_SIZE"),
+    ("pool_timeout", "Leave it out"),
+    ("socket_timeout", "Leave it out"),
+    ("statement_cache_size", "Leave it out"),
+    ("ssl", "Write sslmode=require instead"),
+    ("sslaccept", "Write sslmode=verify-full or sslmode=require instead"),
+];
+
+impl Refusal {
+    pub fn of(error: &ConnectionError, url: &str) -> Self {
+        let said = match error {
+            ConnectionError::BadConnection(said) => said.split_whitespace().collect::<Vec<_>>().join(" "),
+            error => error.to_string(),
+        };
+        if let Some((name, remedy)) = parameter(&said, url) {
+            let said = format!("DATABASE_URL has a parameter that cannot be used, {name}");
+            return Self { said, remedy, may_pass: false };
+        }
+        if !ABOUT_THE_SERVER.iter().any(|beginning| said.starts_with(beginning)) {
+            let said = "DATABASE_URL cannot be understood".to_owned();
+            let remedy = "Write postgres://user:password@host:port/database".to_owned();
+            return Self { said, remedy, may_pass: false };
+        }
+        let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+        let may_pass = has(NOT_YET) || !has(LASTING);
+        let remedy = if may_pass {
+            "Start PostgreSQL, or correct DATABASE_URL"
+        } else {
+            "Correct DATABASE_URL, or create what it names"
+        };
+        Self { said, remedy: remedy.to_owned(), may_pass }
+    }
+}
+
+/// The parameter in the URL's query that libpq does not take as it is, and the remedy.
+fn parameter<'a>(said: &str, url: &'a str) -> Option<(&'a str, String)> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let names = query.split('&').map(|parameter| parameter.split('=').next().unwrap_or_default());
+    let is_meant = |name: &&str| {
+        !name.is_empty()
+            && [format!("\"{name}\""), format!("invalid {name} value"), format!("{name} value \"")]
+                .iter()
+                .any(|words| said.contains(words.as_str()))
+    };
+    let name = names.into_iter().find(is_meant)?;
+    Some((name, remedy(said, name)))
+}
+
+fn remedy(said: &str, name: &str) -> String {
+    if said.contains("not compiled in") {
+        return "This program was built without TLS; build it with --features postgres-tls".to_owned();
+    }
+    match FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
+        Some((_, remedy)) => (*remedy).to_owned(),
+        None if said.contains("query parameter") => {
+            format!("Leave {name} out, or write a connection parameter of PostgreSQL as name=value")
+        }
+        None => format!("Give {name} a value that PostgreSQL's connection parameters take"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::{Connection, ConnectionError, PgConnection};
+
+    use super::Refusal;
+
+    /// Nothing listens on port 1, and what libpq cannot read it says before it looks.
+    fn refusal(url: &str) -> Refusal {
+        match PgConnection::establish(url) {
+            Ok(_) => panic!("{url} leads somewhere"),
+            Err(error) => Refusal::of(&error, url),
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_libpq_refuses_is_named_with_its_remedy() {
+        for (parameter, name, remedy) in [
+            ("schema=kennel", "schema", "search_path"),
+            ("pgbouncer=true", "pgbouncer", "Leave it out"),
+            ("connection_limit=5", "connection_limit", "DATABASE_POOL_SIZE"),
+            ("breed=dachshund", "breed", "Leave breed out"),
+            ("sslmode=foo", "sslmode", ""),
+            ("target_session_attrs=foo", "target_session_attrs", "Give target_session_attrs"),
+            ("connect_timeout=soon", "connect_timeout", "Give connect_timeout"),
+            ("sslmode", "sslmode", ""),
+        ] {
+            for url in [
+                format!("postgres://kennel:s3cret@127.0.0.1:1/kennel?{parameter}"),
+                format!("postgres://kennel:s3cret@127.0.0.1:1/kennel?application_name=x&{parameter}"),
+            ] {
+                let refusal = refusal(&url);
+                assert!(refusal.said.ends_with(&format!(", {name}")), "{parameter}: {}", refusal.said);
+                assert!(refusal.remedy.contains(remedy), "{parameter}: {}", refusal.remedy);
+                assert!(!refusal.may_pass, "{parameter}");
+                assert!(!format!("{}{}", refusal.said, refusal.remedy).contains("s3cret"));
+            }
+        }
+    }
+
+    #[cfg(not(feature = "postgres-tls"))]
+    #[test]
+    fn tls_that_was_not_built_in_is_asked_for_by_name() {
+        for demand in ["sslmode=require", "sslmode=verify-full", "sslnegotiation=direct"] {
+            let refusal = refusal(&format!("postgres://kennel:s3cret@127.0.0.1:1/kennel?{demand}"));
+            assert!(!refusal.may_pass, "{demand}: {}", refusal.said);
+            assert!(refusal.remedy.contains("--features postgres-tls"), "{demand}: {}", refusal.remedy);
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_may_come() {
+        let refusal = refusal("postgres://kennel:s3cret@127.0.0.1:1/kennel");
+        assert!(refusal.may_pass, "{}", refusal.said);
+        assert!(refusal.said.contains("Connection refused"), "{}", refusal.said);
+    }
+
+    #[test]
+    fn a_refusal_in_any_language_may_pass_unless_it_is_known_to_last() {
+        let said = |words: &str| {
+            let error = format!("connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  {words}");
+            Refusal::of(&ConnectionError::BadConnection(error), "postgres://kennel@127.0.0.1/kennel").may_pass
+        };
+        assert!(said("the database system is starting up"));
+        assert!(said("das Datenbanksystem startet"));
+        assert!(!said("database \"kennel\" does not exist"));
+        assert!(!said("password authentication failed for user \"kennel\""));
+    }
+}
