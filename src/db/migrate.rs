@@ -14,7 +14,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
     Connection, MultiBackend, OpenError, Transactions,
-    schema::{dogs, owners},
+    schema::{dogs, owners, tasks},
 };
 use crate::wire::text::search_key;
 
@@ -40,20 +40,18 @@ pub fn run(conn: &mut Connection) -> Result<Vec<String>, OpenError> {
     locked(conn, |conn| {
         refuse_newer(conn)?;
         let pending = conn.pending_migrations(source(conn))?;
-        if let Some((last, before)) = pending.split_last() {
-            for migration in before {
-                conn.run_migration(migration)?;
-            }
-            // Before the last one, so that whoever is interrupted here begins here again.
+        for migration in &pending {
+            conn.run_migration(migration)?;
+        }
+        if !pending.is_empty() {
             fill_name_keys(conn)?;
-            conn.run_migration(last)?;
         }
         Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
     })
 }
 
-/// Gives the rows that were there before names were searched and sorted what they are found by; SQL alone cannot
-/// make it.
+/// Gives the rows whose key a migration emptied what they are found and sorted by; SQL alone cannot make it. It is in
+/// the migrations' own transaction, so there is never a row without.
 fn fill_name_keys(conn: &mut Connection) -> QueryResult<()> {
     const AT_ONCE: i64 = 1_000;
     macro_rules! fill {
@@ -71,7 +69,7 @@ fn fill_name_keys(conn: &mut Connection) -> QueryResult<()> {
             }
         )*};
     }
-    fill!(owners dogs);
+    fill!(owners dogs tasks);
     Ok(())
 }
 

@@ -8,12 +8,13 @@ use std::{
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use chrono::NaiveDate;
+use percent_encoding::percent_decode_str;
 
 use super::{
     date,
     fields::Fault,
     id::Id,
-    text::{Rule, search_key},
+    text::{Rule, folded},
 };
 use crate::{
     db::expression::{Contains, Given},
@@ -43,8 +44,25 @@ pub struct Query<'a> {
 impl<'a> Query<'a> {
     #[must_use]
     pub fn of(request: &'a HttpRequest) -> Self {
-        let parameters = form_urlencoded::parse(request.query_string().as_bytes()).collect();
-        Self { request, parameters, errors: Vec::new(), filters: 0, weight: 0 }
+        let text = request.query_string();
+        let parameters = form_urlencoded::parse(text.as_bytes()).collect();
+        let mut query = Self { request, parameters, errors: Vec::new(), filters: 0, weight: 0 };
+        if query.parameters.iter().any(|(_, value)| value.contains(char::REPLACEMENT_CHARACTER)) {
+            query.refuse_what_is_not_utf8(text);
+        }
+        query
+    }
+
+    /// The parser puts U+FFFD in the place of bytes that are no UTF-8; what was meant nobody knows.
+    fn refuse_what_is_not_utf8(&mut self, text: &str) {
+        for parameter in text.split('&') {
+            if percent_decode_str(parameter).decode_utf8().is_ok() {
+                continue;
+            }
+            let Some((name, _)) = form_urlencoded::parse(parameter.as_bytes()).next() else { continue };
+            self.parameters.retain(|(given, _)| *given != name);
+            self.errors.push(FieldError::query(&name, "not_utf8", "Percent-encode the bytes of UTF-8."));
+        }
     }
 
     /// How many ids, days and words of a few have been given.
@@ -127,7 +145,7 @@ impl<'a> Query<'a> {
     pub fn search(&mut self) -> Option<Search> {
         let search = self.take("q", |text| {
             SEARCHED.check(text).map_err(Fault::into_refusal)?;
-            Ok(Search(search_key(text)))
+            Ok(Search(folded(text.trim())))
         });
         self.add_weight(search.as_ref().map_or(0, |_| MANY_ROWS));
         search
@@ -156,7 +174,7 @@ fn find<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Result<T, Refusal> 
     })
 }
 
-/// A part of a name, in any letter case.
+/// A part of a name, in any letter case and without accents.
 #[derive(Clone, Debug)]
 pub struct Search(String);
 

@@ -10,6 +10,7 @@ pub fn sentences() -> Vec<Sentence> {
         each_single_step_can_be_taken_back_and_run_again,
         an_old_book_is_found_again_in_every_new_way,
         an_address_that_waited_for_no_session_is_called_off,
+        names_beyond_ascii_are_found_in_every_new_way_after_an_upgrade,
         showing_the_migrations_tells_which_are_applied,
         a_schema_that_is_newer_than_the_program_is_refused,
     ]
@@ -159,6 +160,34 @@ fn an_address_that_waited_for_no_session_is_called_off(database: &Database) {
             migrate(database, "revert");
         }
         assert_eq!(database.count("users WHERE new_email IS NOT NULL"), 0);
+    }
+}
+
+/// The keys as they were made before: with accents, and the capital ẞ as itself.
+fn names_beyond_ascii_are_found_in_every_new_way_after_an_upgrade(database: &Database) {
+    let server = Program::on(database).serve();
+    let alice = server.sign_in("alice");
+    let token = alice.token().to_owned();
+    for (name, old_key) in [("Zoë", "zoë"), ("GROẞ", "groß"), ("O’Malley", "o’malley"), ("Rex", "rex")] {
+        let owner = alice.owner(name);
+        alice.dog(name, owner);
+        alice.task(name);
+        for table in ["owners", "dogs", "tasks"] {
+            let statement = format!("UPDATE {table} SET name_key = '{old_key}' WHERE name = '{name}'");
+            database.execute(&statement).expect("an old key");
+        }
+    }
+    drop(server);
+    let forget = "DELETE FROM __diesel_schema_migrations WHERE version = '20261126000016'";
+    assert_eq!(database.execute(forget).expect("it was applied"), 1);
+    let server = Program::on(database).serve();
+    let alice = server.anon().with_token(&token);
+    for list in ["/dogowner/owners", "/dogowner/dogs", "/dogowner/tasks"] {
+        for (q, name) in [("zoe", "Zoë"), ("zo%C3%AB", "Zoë"), ("gross", "GROẞ"), ("o'm", "O’Malley"), ("REX", "Rex")]
+        {
+            assert_eq!(alice.get(&format!("{list}?q={q}")).expect(200).all("name"), [name], "{q}");
+        }
+        assert_eq!(alice.get(&format!("{list}?sort=name")).all("name"), ["GROẞ", "O’Malley", "Rex", "Zoë"]);
     }
 }
 

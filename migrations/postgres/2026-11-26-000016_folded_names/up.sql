@@ -1,0 +1,5 @@
+-- Names are found without their accents from now on. The keys of names beyond ASCII are made anew right after the
+-- migrations; all others stay as they are.
+UPDATE owners SET name_key = '' WHERE octet_length(name) <> char_length(name);
+UPDATE dogs SET name_key = '' WHERE octet_length(name) <> char_length(name);
+UPDATE tasks SET name_key = '' WHERE octet_length(name) <> char_length(name);
