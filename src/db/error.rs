@@ -53,8 +53,8 @@ pub fn lost_a_race(error: &Error) -> bool {
         || information.constraint_name().is_some_and(|name| RACES.contains(&name))
 }
 
-/// Whether Diesel has no kind for an error of PostgreSQL: a deadlock (SQLSTATE 40P01), a time-out (55P03, 57014), a
-/// shutdown (57P01), or a fault of ours. Diesel passes no SQLSTATE on, and the message is in the language that the
+/// Whether Diesel has no kind for an error of PostgreSQL on a connection that is still there: a deadlock (SQLSTATE
+/// 40P01), a time-out (55P03, 57014), or a fault of ours. So the statement is undone. Diesel passes no SQLSTATE on, and the message is in the language that the
 /// server speaks (`lc_messages`), so what such an error means is told by how long it took, and by trying again.
 pub fn has_no_kind(problem: &Problem) -> bool {
     matches!(database_error(problem), Some(Error::DatabaseError(DatabaseErrorKind::Unknown, _)))

@@ -151,8 +151,8 @@ impl Line {
     }
 }
 
-/// Whether an error without a kind may be gone when the transaction that it ended is run again: a deadlock is, and so
-/// is the end of a connection. What came after a time-out is not waited for twice.
+/// Whether an error without a kind may be gone when the transaction that it ended is run again: a deadlock is. What came
+/// after a time-out is not waited for twice.
 fn may_pass(problem: &Problem, began: Instant) -> bool {
     has_no_kind(problem) && began.elapsed() < LOCK_TIMEOUT
 }
