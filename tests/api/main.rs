@@ -25,6 +25,7 @@ mod cookie;
 mod cors;
 mod crowds;
 mod cursors;
+mod dev;
 mod dogs;
 mod email;
 mod events;
@@ -153,6 +154,7 @@ fn sentences() -> Vec<Sentence> {
         cors::sentences(),
         crowds::sentences(),
         cursors::sentences(),
+        dev::sentences(),
         dogs::sentences(),
         email::sentences(),
         events::sentences(),
