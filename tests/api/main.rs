@@ -82,7 +82,7 @@ mod proxies;
 mod public;
 mod public_pages;
 mod quotas;
-mod readme;
+
 mod recovery;
 mod refresh;
 mod retries;
@@ -102,6 +102,7 @@ mod system;
 mod tasks;
 mod together;
 mod tokens;
+mod tutorial;
 mod unseen_names;
 mod user_command;
 mod values;
@@ -211,7 +212,6 @@ fn sentences() -> Vec<Sentence> {
         public::sentences(),
         public_pages::sentences(),
         quotas::sentences(),
-        readme::sentences(),
         recovery::sentences(),
         refresh::sentences(),
         retries::sentences(),
@@ -230,6 +230,7 @@ fn sentences() -> Vec<Sentence> {
         tasks::sentences(),
         together::sentences(),
         tokens::sentences(),
+        tutorial::sentences(),
         unseen_names::sentences(),
         user_command::sentences(),
         values::sentences(),
