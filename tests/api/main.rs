@@ -75,6 +75,7 @@ mod pieces;
 mod plans;
 mod postgresql;
 mod preconditions;
+mod problems;
 mod profile;
 mod properties;
 mod proxies;
@@ -104,6 +105,7 @@ mod tokens;
 mod unseen_names;
 mod user_command;
 mod values;
+mod wanted;
 mod weak_passwords;
 mod weights;
 
@@ -203,6 +205,7 @@ fn sentences() -> Vec<Sentence> {
         plans::sentences(),
         postgresql::sentences(),
         preconditions::sentences(),
+        problems::sentences(),
         profile::sentences(),
         properties::sentences(),
         proxies::sentences(),
@@ -231,6 +234,7 @@ fn sentences() -> Vec<Sentence> {
         unseen_names::sentences(),
         user_command::sentences(),
         values::sentences(),
+        wanted::sentences(),
         weights::sentences(),
     ]
     .into_iter()
