@@ -109,6 +109,12 @@ fn filters(list: &Operation, id: impl Fn(&str) -> Value) -> Vec<String> {
         let name = parameter["name"].as_str().expect("a name");
         let values = match &parameter["schema"]["enum"] {
             _ if name.ends_with("_id") => vec![id(name)],
+            _ if name == "id" => vec![json!((1..=100).map(|id| id.to_string()).collect::<Vec<_>>())],
+            // Such that there is something to be found.
+            _ if name == "due_after" => vec![json!("2000-01-01")],
+            _ if name == "due_before" => vec![json!("2100-01-01")],
+            _ if name.ends_with("_after") || name.ends_with("_since") => vec![json!("2000-01-01T00:00:00Z")],
+            _ if name.ends_with("_before") => vec![json!("2100-01-01T00:00:00Z")],
             Value::Array(values) => values.clone(),
             _ => vec![parameter["example"].clone()],
         };
