@@ -7,6 +7,8 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
     task::Poll,
+    thread,
+    time::Duration,
 };
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -19,6 +21,8 @@ use crate::{
 };
 
 const DEV: &str = "dev";
+/// How long the database may take to close, after the last request.
+const TO_CLOSE: Duration = Duration::from_secs(1);
 
 /// What the program understands, with every variable in its help.
 #[must_use]
@@ -93,9 +97,10 @@ pub fn start_log(config: &Config) {
 
 async fn serve(config: Config) -> Result<(), StartError> {
     let (database, dev) = (config.database_url.to_string(), config.dev);
+    let longest_stop = config.shutdown_timeout + TO_CLOSE;
     let server = Server::start(config, nothing_extra).await?;
     // Before anybody is told that it listens, and may want it to stop.
-    stop_on_signal(&server)?;
+    stop_on_signal(&server, longest_stop)?;
     let at = if dev { by_name(server.addr()) } else { format!("http://{}", server.addr()) };
     println!("Kennel {} listens on {at} (database: {database})", env!("CARGO_PKG_VERSION"));
     println!("Try: curl {at}/");
@@ -112,8 +117,9 @@ fn by_name(addr: SocketAddr) -> String {
     if is_usual { format!("http://localhost:{}", addr.port()) } else { format!("http://{addr}") }
 }
 
-/// The first SIGTERM or SIGINT lets requests finish; a second one does not.
-fn stop_on_signal(server: &Server) -> Result<(), StartError> {
+/// The first SIGTERM or SIGINT lets requests finish; a second one does not, nor does the end of `longest`, whatever
+/// hangs by then.
+fn stop_on_signal(server: &Server, longest: Duration) -> Result<(), StartError> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let listen = |kind| signal(kind).map_err(|error| StartError::Run(format!("cannot listen for signals: {error}")));
@@ -123,6 +129,7 @@ fn stop_on_signal(server: &Server) -> Result<(), StartError> {
     let listening = actix_web::rt::spawn(async move {
         next(&mut terminate, &mut interrupt).await;
         tracing::info!("stopping: requests in flight may finish; a second signal stops at once");
+        end_after(longest);
         handle.stop();
         next(&mut terminate, &mut interrupt).await;
         std::process::exit(1);
@@ -130,6 +137,19 @@ fn stop_on_signal(server: &Server) -> Result<(), StartError> {
     // It ends with the process. While the database closes, at the very end, it hears nothing.
     drop(listening);
     Ok(())
+}
+
+/// Ends the process when its time is over, from a thread that nothing else keeps busy. What was promised is on the disk.
+fn end_after(longest: Duration) {
+    #[expect(clippy::exit, reason = "what hangs would hang for ever")]
+    let watch = move || {
+        thread::sleep(longest);
+        eprintln!("kennel: stopped with requests in flight: they took longer than SHUTDOWN_TIMEOUT");
+        std::process::exit(1);
+    };
+    if let Err(error) = thread::Builder::new().name("last-moment".to_owned()).spawn(watch) {
+        tracing::warn!(%error, "nothing will end the process if a request hangs");
+    }
 }
 
 /// Waits for either signal.

@@ -88,11 +88,19 @@ pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
 }
 
 async fn admit(request: &HttpRequest) -> Result<CurrentUser, Problem> {
-    let bearer = bearer(request)?;
+    let token = presented_token(request)?;
+    let access = &Issuer::of(request)?.access;
+    let known = request.app_data::<KnownTokens>().ok_or_else(|| Problem::internal("no known tokens in the app"))?;
+    let bearer = known.verify(access, token)?;
     let db = request.app_data::<Data<Db>>().ok_or_else(|| Problem::internal("no database in the app"))?;
     let near = request.app_data::<Near>().ok_or_else(|| Problem::internal("no connection in the app"))?;
     // The token is genuine, so its user waits for this, and not everybody behind one address.
-    let me = flow(bearer.user).scope(db.glance(near, move |conn| sessions::current_user(conn, bearer))).await?;
+    let me = flow(bearer.user).scope(db.glance(near, move |conn| sessions::current_user(conn, bearer))).await;
+    let me = me.inspect_err(|problem| {
+        if problem.kind() == Kind::RevokedToken {
+            known.end(token);
+        }
+    })?;
     Limits::of(request)?.user.count(request, me.id.get())?;
     Ok(me)
 }
@@ -112,14 +120,6 @@ pub async fn readmit(request: &HttpRequest) -> Result<(), Problem> {
     let me = request.extensions().get::<CurrentUser>().copied();
     let (Some(me), Some(db)) = (me, request.app_data::<Data<Db>>()) else { return Ok(()) };
     db.read(move |conn| sessions::current_user(conn, me.bearer())).await.map(drop)
-}
-
-/// Whom the request's token speaks for.
-fn bearer(request: &HttpRequest) -> Result<Bearer, Problem> {
-    let token = presented_token(request)?;
-    let access = &Issuer::of(request)?.access;
-    let known = request.app_data::<KnownTokens>().ok_or_else(|| Problem::internal("no known tokens in the app"))?;
-    known.verify(access, token)
 }
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1, the only way that is read).

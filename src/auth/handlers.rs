@@ -110,7 +110,7 @@ fn change_password(conn: &mut Connection, me: CurrentUser, keys: &Keys, change: 
         let _me = Users::of(me.id).show(conn)?;
         return Err(Fault::new("wrong", "Your password was changed a moment ago.").at("current_password"));
     }
-    let _me = sessions::current_user(conn, me.bearer())?;
+    sessions::require_live(conn, me)?;
     Sessions::of(me.id).end_others(conn, me.session)?;
     Mails::of(me.id).queue(conn, &keys.sources, Letter::PasswordChanged, &change.email)
 }

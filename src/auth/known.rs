@@ -4,7 +4,10 @@
 use std::{cell::RefCell, collections::HashMap};
 
 use super::token::{AccessTokens, Bearer};
-use crate::{db::timestamp::Timestamp, problem::Problem};
+use crate::{
+    db::timestamp::Timestamp,
+    problem::{Kind, Problem},
+};
 
 /// How many are remembered, less than 1 KiB each.
 const MOST: usize = 1_024;
@@ -16,6 +19,8 @@ pub struct KnownTokens(RefCell<HashMap<Box<str>, Known>>);
 
 struct Known {
     bearer: Bearer,
+    /// Whether its session was found to have ended. None begins again.
+    has_ended: bool,
     /// The last second in which it is valid, since 1970.
     until: i64,
 }
@@ -24,19 +29,26 @@ impl KnownTokens {
     /// Whom `token` speaks for.
     ///
     /// # Errors
-    /// As [`AccessTokens::verify`].
+    /// As [`AccessTokens::verify`]; `revoked-token` when its session is known to have ended.
     pub fn verify(&self, tokens: &AccessTokens, token: &str) -> Result<Bearer, Problem> {
         if let Some(known) = self.0.borrow().get(token)
             && Timestamp::now().seconds() <= known.until
         {
-            return Ok(known.bearer);
+            return if known.has_ended { Err(Problem::new(Kind::RevokedToken)) } else { Ok(known.bearer) };
         }
         let (bearer, until) = tokens.verify(token)?;
         let mut known = self.0.borrow_mut();
         if known.len() >= MOST {
             known.clear();
         }
-        let _before = known.insert(token.into(), Known { bearer, until });
+        let _before = known.insert(token.into(), Known { bearer, has_ended: false, until });
         Ok(bearer)
+    }
+
+    /// Remembers that the session of `token` has ended, so that nobody is asked again whoever goes on sending it.
+    pub fn end(&self, token: &str) {
+        if let Some(known) = self.0.borrow_mut().get_mut(token) {
+            known.has_ended = true;
+        }
     }
 }

@@ -49,7 +49,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LOG_FORMAT", "text", "text, or json for one object a line"),
     variable("EXPORT_TIMEOUT", "5m", "How long an export (GET /me/export) may take, with the time that its reader takes: 1s to 1h"),
     variable("DEV", "false", "true for work on one's own machine, as `kennel --dev`: pages of localhost may call, whatever their port, and quotas are generous. Refused where others can reach the server or its database"),
-    variable("SHUTDOWN_TIMEOUT", "25s", "How long requests in flight may take when the server stops: 1s to 10m"),
+    variable("SHUTDOWN_TIMEOUT", "25s", "How long requests in flight may take when the server stops: 1s to 10m. A second later it ends, whatever hangs"),
 ];
 
 const fn variable(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {

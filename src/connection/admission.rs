@@ -8,7 +8,7 @@ use std::{
     str::FromStr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Waker,
     time::Duration,
@@ -21,6 +21,8 @@ use crate::limits::{Proxies, Source};
 
 /// How long a client may keep the server waiting before its connection can go to another.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
+/// Connections of one address from which on they make room for others though they are busy: a browser has six.
+const MANY_OF_ONE: usize = 16;
 
 /// How many connections one address may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,9 @@ impl FromStr for MostConnections {
     }
 }
 
+/// Bytes of answers that clients have not read yet, of all connections together.
+const MOST_UNREAD: usize = 64 * 1024 * 1024;
+
 /// All connections there are.
 pub struct Admission {
     most: usize,
@@ -56,6 +61,8 @@ pub struct Admission {
     proxies: Proxies,
     began: Instant,
     draining: AtomicBool,
+    /// Bytes of answers that wait for their readers.
+    unread: AtomicUsize,
     open: Mutex<Open>,
 }
 
@@ -81,6 +88,8 @@ struct Held {
 struct Slot {
     /// Since when the client has kept the server waiting, in milliseconds after `began`, from 1; 0 if it does not.
     waiting: AtomicU64,
+    /// Bytes of an answer that the client has not read yet.
+    unread: AtomicUsize,
     is_evicted: AtomicBool,
     waker: AtomicWaker,
 }
@@ -97,7 +106,7 @@ impl Admission {
     #[must_use]
     pub fn new(most: usize, most_of_one: Option<usize>, proxies: Proxies) -> Self {
         let (began, draining) = (Instant::now(), AtomicBool::new(false));
-        Self { most, most_of_one, proxies, began, draining, open: Mutex::default() }
+        Self { most, most_of_one, proxies, began, draining, unread: AtomicUsize::new(0), open: Mutex::default() }
     }
 
     /// A place for a connection from `address`, perhaps in exchange for one that has been silent; none if all are busy.
@@ -108,11 +117,12 @@ impl Admission {
             && open.sources.get(&source).is_some_and(|held| held.count >= most)
         {
             open.tell(source);
-            self.evict(&mut open, |of| of == Some(source))?;
+            self.evict(&mut open, |of| of == Some(source), usize::MAX)?;
         }
         if open.places.len() >= self.most {
             open.tell_that_all_are_used();
-            self.evict(&mut open, |_| true)?;
+            let own = source.and_then(|source| open.sources.get(&source)).map_or(0, |held| held.count);
+            self.evict(&mut open, |_| true, own)?;
         }
         open.next += 1;
         let (number, slot) = (open.next, Arc::new(Slot::default()));
@@ -135,20 +145,52 @@ impl Admission {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Ends the connection that has waited longest, of the address that has most; none if no client is that slow.
-    fn evict(&self, open: &mut Open, among: impl Fn(Option<Source>) -> bool) -> Option<()> {
-        let latest = self.moment(Instant::now()).saturating_sub(millis(LEAST_WAIT));
+    /// Ends a connection of the address that has most, the one that has waited longest. One that does not wait goes only
+    /// if its address has far more than `own`, which is what the one has that it makes room for: a byte now and then,
+    /// on each of a thousand, keeps nobody else out. None, if all are busy.
+    fn evict(&self, open: &mut Open, among: impl Fn(Option<Source>) -> bool, own: usize) -> Option<()> {
+        let now = self.moment(Instant::now());
+        let latest = now.saturating_sub(millis(LEAST_WAIT));
         let candidates = open.places.iter().filter(|(_, (source, _))| among(*source)).filter_map(|(number, place)| {
             let (source, slot) = place;
             let waiting = slot.waiting.load(Ordering::Relaxed);
             let held = source.and_then(|source| open.sources.get(&source)).map_or(0, |held| held.count);
-            (1..=latest).contains(&waiting).then_some((held, Reverse((waiting, *number))))
+            let is_silent = (1..=latest).contains(&waiting);
+            let is_of_many = held >= MANY_OF_ONE && held / 2 > own;
+            let since = if waiting == 0 { now } else { waiting };
+            (is_silent || is_of_many).then_some((held, Reverse((since, *number))))
         });
         let (_, Reverse((_, number))) = candidates.max()?;
         let slot = open.leave(number)?;
         slot.is_evicted.store(true, Ordering::Release);
         slot.waker.wake();
         Some(())
+    }
+
+    /// Ends connections whose clients do not read, those of the address that has most unread first, until there is room
+    /// in memory again.
+    fn shed(&self) {
+        let mut open = self.open();
+        while self.unread.load(Ordering::Relaxed) > MOST_UNREAD {
+            let mut unread: HashMap<Option<Source>, usize> = HashMap::new();
+            for (source, slot) in open.places.values() {
+                *unread.entry(*source).or_default() += slot.unread.load(Ordering::Relaxed);
+            }
+            let places = open.places.iter().map(|(number, (source, slot))| {
+                let own = slot.unread.load(Ordering::Relaxed);
+                (unread.get(source).copied().unwrap_or_default(), own, *number)
+            });
+            let Some((_, 1.., number)) = places.max() else { return };
+            let Some(slot) = open.leave(number) else { return };
+            self.forget(&slot);
+            slot.is_evicted.store(true, Ordering::Release);
+            slot.waker.wake();
+        }
+    }
+
+    /// What a connection has unread counts no longer.
+    fn forget(&self, slot: &Slot) {
+        let _before = self.unread.fetch_sub(slot.unread.swap(0, Ordering::Relaxed), Ordering::Relaxed);
     }
 
     fn moment(&self, instant: Instant) -> u64 {
@@ -206,6 +248,21 @@ impl Place {
         self.slot.waiting.store(0, Ordering::Relaxed);
     }
 
+    /// So many bytes of an answer are there that the client has not read yet.
+    pub fn holds(&self, bytes: usize) {
+        // One that belongs to another by now is about to let go of them.
+        if self.is_evicted() {
+            return;
+        }
+        let admission = &self.admission;
+        let before = self.slot.unread.swap(bytes, Ordering::Relaxed);
+        let _before = admission.unread.fetch_add(bytes, Ordering::Relaxed);
+        let all = admission.unread.fetch_sub(before, Ordering::Relaxed).saturating_sub(before);
+        if bytes > before && all > MOST_UNREAD {
+            admission.shed();
+        }
+    }
+
     /// Whether it belongs to another by now.
     pub fn is_evicted(&self) -> bool {
         self.slot.is_evicted.load(Ordering::Acquire)
@@ -224,6 +281,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.admission.forget(&self.slot);
         let _evicted_before = self.admission.open().leave(self.number);
     }
 }
@@ -234,11 +292,16 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::IpAddr, sync::Arc, task::Waker, time::Duration};
+    use std::{
+        net::IpAddr,
+        sync::{Arc, atomic::Ordering},
+        task::Waker,
+        time::Duration,
+    };
 
     use tokio::time::Instant;
 
-    use super::{Admission, Place};
+    use super::{Admission, MOST_UNREAD, Place};
     use crate::limits::Proxies;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -317,5 +380,42 @@ mod tests {
         }
         assert!(enter(&admission, "192.0.2.3").is_some());
         assert!(!one.is_evicted() && many.iter().any(Place::is_evicted));
+    }
+
+    #[test]
+    fn who_holds_many_busy_ones_makes_room_for_who_has_few() {
+        let admission = admission(64, None);
+        let honest = enter(&admission, "192.0.2.9").expect("a place");
+        is_silent(&honest, 9);
+        let many: Vec<_> =
+            (1..64).map(|number| enter(&admission, &format!("192.0.2.{}", number % 2 + 1)).expect("a place")).collect();
+        for newcomer in 100..110 {
+            assert!(enter(&admission, &format!("192.0.2.{newcomer}")).is_some());
+        }
+        assert_eq!(many.iter().filter(|place| place.is_evicted()).count(), 1, "the newcomers have gone again");
+        assert!(!honest.is_evicted(), "the one that it has is not another's to lose");
+        // Who holds as many oneself has no claim, nor do those who all have a few.
+        let full = Admission::new(16, None, Proxies::new(Vec::new()));
+        let full = Arc::new(full);
+        let _few: Vec<_> = (0..16).map(|number| enter(&full, &format!("192.0.2.{}", number / 4))).collect();
+        assert!(enter(&full, "192.0.2.77").is_none());
+    }
+
+    #[test]
+    fn who_lets_most_answers_wait_is_cut_off() {
+        const EACH: usize = MOST_UNREAD / 8;
+        let admission = admission(64, None);
+        let few = [(); 2].map(|()| enter(&admission, "192.0.2.1").expect("a place"));
+        let many = [(); 6].map(|()| enter(&admission, "192.0.2.2").expect("a place"));
+        for place in few.iter().chain(&many) {
+            place.holds(EACH);
+        }
+        assert!(few.iter().chain(&many).all(|place| !place.is_evicted()));
+        few[0].holds(0);
+        few[0].holds(2 * EACH);
+        assert_eq!(many.iter().filter(|place| place.is_evicted()).count(), 1);
+        assert!(few.iter().all(|place| !place.is_evicted()));
+        drop((few, many));
+        assert_eq!(admission.unread.load(Ordering::Relaxed), 0);
     }
 }

@@ -25,8 +25,8 @@ use tokio::time::Instant;
 use super::socket::{Cut, Socket};
 use crate::problem::{Kind, Problem};
 
-/// Bytes of a head, whatever is in it; what of them a request may have, `answers` says.
-const LARGEST_HEAD: usize = 64 * 1024;
+/// Bytes of a head, whatever is in it: a little more than `answers` lets a request have, who tells which part it was.
+const LARGEST_HEAD: usize = 32 * 1024;
 /// Bytes of a body that are read after the answer, so that the connection can be kept.
 const MOST_SKIPPED: usize = 64 * 1024;
 /// Bytes that are kept for what comes next.

@@ -41,11 +41,13 @@ pub struct Sending<'a> {
     /// Of those, the ones in the time that runs.
     in_time: usize,
     since: Option<Instant>,
+    /// Whether it is counted among what clients have not read.
+    is_held: bool,
 }
 
 impl<'a> Sending<'a> {
     pub fn new(parts: [&'a [u8]; 2]) -> Self {
-        Self { parts, sent: 0, in_time: 0, since: None }
+        Self { parts, sent: 0, in_time: 0, since: None, is_held: false }
     }
 
     fn rest(&self) -> [&'a [u8]; 2] {
@@ -75,6 +77,9 @@ impl Socket {
         loop {
             let [first, second] = sending.rest();
             if first.is_empty() && second.is_empty() {
+                if std::mem::take(&mut sending.is_held) {
+                    self.place.holds(0);
+                }
                 self.place.goes_on();
                 return Poll::Ready(Ok(()));
             }
@@ -90,6 +95,9 @@ impl Socket {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
+                    if !std::mem::replace(&mut sending.is_held, true) {
+                        self.place.holds(first.len() + second.len());
+                    }
                     let since = *sending.since.get_or_insert_with(Instant::now);
                     let longest = if self.place.is_draining() { LAST_WRITE } else { Duration::MAX };
                     let _late_or_evicted = ready!(self.poll_patience(cx, since, self.times.write.min(longest)));

@@ -178,7 +178,7 @@ impl<Row> Window<Row> {
         rows.truncate(self.limit);
         let last = rows.last().filter(|_| has_next);
         let next = last.map(|row| self.order.iter().map(|term| (term.sort.key)(row)).collect());
-        Found { rows, next, total: None }
+        Found { rows, next, total: None, was_much_work: false }
     }
 
     /// The id of the last row before the page, in a list that is sorted by it alone.
@@ -198,6 +198,8 @@ pub struct Found<Row> {
     pub next: Option<Vec<Key>>,
     /// How many rows there are on all pages, where that was asked.
     pub total: Option<i64>,
+    /// Whether far more rows were looked at than a page has; who asks for it cannot tell beforehand.
+    pub was_much_work: bool,
 }
 
 impl<Row> Found<Row> {
@@ -215,7 +217,8 @@ impl<Row> Found<Row> {
         self,
         make: impl FnOnce(Vec<Row>) -> Result<Vec<Other>, Problem>,
     ) -> Result<Found<Other>, Problem> {
-        Ok(Found { rows: make(self.rows)?, next: self.next, total: self.total })
+        let Self { rows, next, total, was_much_work } = self;
+        Ok(Found { rows: make(rows)?, next, total, was_much_work })
     }
 }
 

@@ -14,10 +14,13 @@ use crate::{
     idempotency::New,
     owners::{NO_SUCH_OWNER, OwnerId, OwnerOut, Owners},
     wire::{
-        Changes, Fields, FromBody, FromQuery, List, MANY_ROWS, Patch, Query, Reference, Single, Wanted, date, day,
-        text::name,
+        Changes, Fields, FromBody, FromQuery, List, MANY_ROWS, MOST_ROWS, Patch, Query, Reference, Single, Wanted,
+        date, day, text::name,
     },
 };
+
+/// The most dogs of a page that are expanded.
+const MOST_EXPANDED: usize = 50;
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at", "owner", "co_owners"];
 
@@ -104,6 +107,11 @@ impl Expand {
     pub fn is_nothing(self) -> bool {
         self == Self::default()
     }
+
+    /// The most dogs of a page: with 21 owners, of names that have 255 characters, one takes up to 25 KB.
+    fn most(self) -> usize {
+        if self.is_nothing() { MOST_ROWS } else { MOST_EXPANDED }
+    }
 }
 
 impl FromQuery for Expand {
@@ -131,6 +139,10 @@ impl FromQuery for DogFilter {
 impl List for DogFilter {
     type Row = DogRow;
     const SORTS: &'static [Sort<DogRow>] = SORTS;
+
+    fn most(&self) -> usize {
+        self.expand.most()
+    }
 }
 
 /// What an owner is to a dog.
@@ -158,6 +170,10 @@ impl List for RoleFilter {
     type Row = DogRow;
     /// By id only.
     const SORTS: &'static [Sort<DogRow>] = SORTS.split_at(1).0;
+
+    fn most(&self) -> usize {
+        self.expand.most()
+    }
 }
 
 /// A dog, for the user whose book it is in.

@@ -15,6 +15,7 @@ use crate::{
     db::{Atomic, Db},
     idempotency::Retryable,
     problem::Problem,
+    sessions::require_live,
     wire::{Created, Listed, Page, Preconditions, Queried, Single, Valid},
 };
 
@@ -78,7 +79,13 @@ pub async fn delete(
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
     let (id, Deletion { with_dogs }) = (*id, query.0);
-    let is_more = db.write(move |conn| Owners::of(me.id).delete(conn, id, &only_if, with_dogs)).await?;
+    let delete = move |conn: &mut _| {
+        if with_dogs {
+            require_live(conn, me)?;
+        }
+        Owners::of(me.id).delete(conn, id, &only_if, with_dogs)
+    };
+    let is_more = db.write(delete).await?;
     db.write_in_pieces(is_more, move |conn| Owners::of(me.id).delete_rest(conn, id, with_dogs)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -181,10 +181,10 @@ pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<F
     let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.window.found(found)) };
     if !asked.filter.wanted.is_everything() {
         // Of those that were made at some time a user's next may be any number of dogs away.
-        return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None });
+        return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None, was_much_work: true });
     }
     let Some(ids) = merge(conn, further - 1, wanted - found.len())? else {
-        return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None });
+        return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None, was_much_work: true });
     };
     let count = ids.len();
     let merged = public_dogs_by_id().filter(OneOf::new("dogs.id", ids)).order(dogs::id);
@@ -193,7 +193,7 @@ pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<F
         return Err(torn());
     }
     found.append(&mut merged);
-    Ok(asked.window.found(found))
+    Ok(Found { was_much_work: true, ..asked.window.found(found) })
 }
 
 /// The ids of the next public dogs, found by their users; none, if there are too many public users to look at each.

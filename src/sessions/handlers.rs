@@ -6,12 +6,12 @@ use actix_web::{
 };
 
 use super::{
-    SessionId, Sessions,
+    SessionId, Sessions, require_live,
     wire::{LiveSessionOut, SessionFilter},
 };
 use crate::{
     auth::CurrentUser,
-    db::{Db, keyset::Found},
+    db::Db,
     problem::{Kind, Problem},
     wire::{Listed, Page},
 };
@@ -19,15 +19,20 @@ use crate::{
 /// `GET /me/sessions`
 pub async fn list(me: CurrentUser, page: Page<SessionFilter>, db: Data<Db>) -> Result<Listed<LiveSessionOut>, Problem> {
     let list = move |conn: &mut _, asked: &_| {
-        let Found { rows, next, total } = Sessions::of(me.id).list(conn, asked)?;
-        Ok(Found { rows: rows.into_iter().map(|row| (row, me.session)).collect(), next, total })
+        Sessions::of(me.id)
+            .list(conn, asked)?
+            .try_map(|rows| Ok(rows.into_iter().map(|row| (row, me.session)).collect()))
     };
     page.read(&db, list).await
 }
 
 /// `DELETE /me/sessions`: all but the one that asks.
 pub async fn delete_others(me: CurrentUser, db: Data<Db>) -> Result<HttpResponse, Problem> {
-    db.write(move |conn| Sessions::of(me.id).end_others(conn, me.session)).await?;
+    db.write(move |conn| {
+        require_live(conn, me)?;
+        Sessions::of(me.id).end_others(conn, me.session)
+    })
+    .await?;
     tracing::info!(target: "kennel::security", user_id = me.id.get(), kept = me.session.get(), "session_ended");
     Ok(HttpResponse::NoContent().finish())
 }
@@ -35,7 +40,11 @@ pub async fn delete_others(me: CurrentUser, db: Data<Db>) -> Result<HttpResponse
 /// `DELETE /me/sessions/{session_id}`
 pub async fn delete(me: CurrentUser, session: Path<SessionId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let session = *session;
-    if !db.write(move |conn| Sessions::of(me.id).end(conn, session)).await? {
+    let end = move |conn: &mut _| {
+        require_live(conn, me)?;
+        Sessions::of(me.id).end(conn, session)
+    };
+    if !db.write(end).await? {
         return Err(Problem::new(Kind::NotFound));
     }
     tracing::info!(target: "kennel::security", user_id = me.id.get(), session_id = session.get(), "session_ended");

@@ -275,6 +275,19 @@ pub fn find_live(conn: &mut Connection, ids: &[SessionId]) -> Result<Vec<LiveSes
     })
 }
 
+/// Looks again, inside the transaction that does what cannot be undone: the request may have waited for it, and its
+/// session has ended meanwhile.
+///
+/// # Errors
+/// `revoked-token`.
+pub fn require_live(conn: &mut Connection, me: CurrentUser) -> Result<(), Problem> {
+    let session = sessions::table.filter(sessions::id.eq(me.session.get())).filter(sessions::user_id.eq(me.id.get()));
+    // Written and not only read, so that on PostgreSQL whoever is about to end it comes wholly before or after this.
+    let touched = diesel::update(session.filter(is_live!(Timestamp::now())));
+    let touched = touched.set(sessions::last_seen_at.eq(sessions::last_seen_at)).execute(conn)?;
+    if touched == 0 { Err(Problem::new(Kind::RevokedToken)) } else { Ok(()) }
+}
+
 /// The user that a valid token speaks for, if its session still stands. The one query of the gate.
 ///
 /// # Errors

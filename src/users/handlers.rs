@@ -65,7 +65,7 @@ pub async fn update(
 /// its rows piece by piece; what should be left of them then is for the sweeper.
 pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
-    db.write(move |conn| Users::of(me.id).delete(conn, &only_if)).await?;
+    db.write(move |conn| Users::of(me.id).delete(conn, me, &only_if)).await?;
     tracing::info!(target: "kennel::security", user_id = me.id.get(), "account_deleted");
     if let Err(problem) = db.write_in_pieces(true, move |conn| delete_rest(conn, me.id)).await {
         let cause = problem.cause_in_words();

@@ -16,7 +16,7 @@ use crate::{
     mail::{Letter, Mails},
     problem::{Kind, Problem},
     profiles::Profiles,
-    sessions::Sessions,
+    sessions::{self, Sessions},
     wire::{Changes, Preconditions, Versions},
 };
 
@@ -180,6 +180,7 @@ impl Users {
             Some(username) => self.rename(conn, versions, username)?,
             None => present,
         };
+        sessions::require_live(conn, asking.me)?;
         Ok((user, change))
     }
 
@@ -241,10 +242,10 @@ impl Users {
     ///
     /// # Errors
     /// `precondition-failed`.
-    pub fn delete(&self, conn: &mut Connection, only_if: &Preconditions) -> Result<(), Problem> {
+    pub fn delete(&self, conn: &mut Connection, me: CurrentUser, only_if: &Preconditions) -> Result<(), Problem> {
         let present = self.show(conn)?;
         let versions = only_if.versions(|| Ok(present.version))?;
-        let me = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        let account = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
         // No name has a colon, and no address is without an `@`.
         let (nobody, key, now) = ("deleted", format!("deleted:{}", self.0), Timestamp::now());
         let names = (
@@ -255,9 +256,10 @@ impl Users {
             users::password_hash.eq("$argon2id$"),
         );
         let state = (users::is_public.eq(false), users::disabled_at.eq(now), users::deleted_at.eq(now));
-        if diesel::update(me).set((names, state)).execute(conn)? == 0 {
+        if diesel::update(account).set((names, state)).execute(conn)? == 0 {
             return Err(versions.unmet_or(Kind::RevokedToken));
         }
+        sessions::require_live(conn, me)?;
         Profiles::of(self.0).remove(conn)?;
         Mails::forget_resets(conn, &Email::stored(present.email))
     }

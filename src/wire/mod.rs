@@ -30,7 +30,7 @@ pub use fields::{Fault, Fields, FromBody, boolean};
 pub use id::Id;
 pub use listed::Listed;
 pub use names::Names;
-pub use page::{Asked, CanonicalPath, List, Page};
+pub use page::{Asked, CanonicalPath, List, MOST as MOST_ROWS, Page};
 pub use patch::{Changes, Patch};
 pub use query::{FromQuery, MANY_ROWS, Queried, Query, Search, unknown_parameter};
 pub use reference::{Reference, read_fields};

@@ -20,11 +20,13 @@ use crate::{
         Connection, Db,
         keyset::{Direction, Found, Key, Sort, Term, Window},
     },
+    limits::Limits,
     problem::Problem,
 };
 
 const DEFAULT_LIMIT: usize = 50;
-const MOST: usize = 200;
+/// The most rows of a page.
+pub const MOST: usize = 200;
 /// Bytes of a parameter, as a link spells it, above which it is in the cursor, in a third of the room.
 const LONG: usize = 256;
 /// Bytes of a link that has ids in it, so that the head stays below 4 KiB: a hundred of them may be as long as all else.
@@ -39,6 +41,11 @@ pub trait List: FromQuery + Send + Sync + 'static {
     const SORTS: &'static [Sort<Self::Row>];
     /// Whether `count=true` may be asked: not where there is no end of rows.
     const COUNTS: bool = true;
+
+    /// The most rows of a page, where what is asked for makes them large.
+    fn most(&self) -> usize {
+        MOST
+    }
 }
 
 /// What a request asks of a list.
@@ -121,10 +128,11 @@ impl<L: List> Page<L> {
         let filters = query.filters() - before;
         let is_looked_through = !by_index || filters > 1 || (filters == 1 && is_sorted) || query.is_looked_through();
         query.add_weight([count, is_looked_through].into_iter().filter(|is| *is).map(|_| MANY_ROWS).sum());
+        query.add_weight(limit.map_or(0, weight_of_rows));
         // Whoever asks for some rows by their ids wants all of them.
         let names_rows = query.names_rows();
         query.end()?;
-        let limit = limit.unwrap_or(if names_rows { MOST_IDS } else { DEFAULT_LIMIT });
+        let limit = limit.unwrap_or(if names_rows { MOST_IDS } else { DEFAULT_LIMIT }).min(filter.most());
         let compares_rows = request.app_data::<Data<Db>>().is_some_and(|db| db.compares_rows());
         let window = Window { order, by_index, compares_rows, after, limit };
         Ok(Self { asked: Arc::new(Asked { filter, window, count }), request: request.clone(), carried, names_rows })
@@ -143,6 +151,10 @@ impl<L: List> Page<L> {
         let asked = Arc::clone(&self.asked);
         let job = move |conn: &mut Connection| job(conn, &asked);
         let found = if self.asked.needs_one_moment() { db.snapshot(job).await? } else { db.read_fitting(job).await? };
+        if found.was_much_work {
+            // It is done; for whoever has too little left the next one is one too many.
+            drop(Limits::of(&self.request)?.weigh(&self.request, MANY_ROWS));
+        }
         let next = found.next.map(|keys| self.next(keys)).transpose()?;
         Ok(Listed { rows: found.rows.into_iter().map(T::from).collect(), next, total: found.total })
     }
@@ -206,6 +218,11 @@ fn bound_to(request: &HttpRequest, carried: &[(String, String)]) -> String {
 
 fn cursor_key(request: &HttpRequest) -> Option<&Signer> {
     request.app_data::<Data<Keys>>().map(|keys| &keys.cursors)
+}
+
+/// What a page adds to the weight of its request: 1 for each 50 rows beyond the first 50.
+fn weight_of_rows(limit: usize) -> u32 {
+    u32::try_from((limit.min(MOST) - 1) / DEFAULT_LIMIT).unwrap_or(0)
 }
 
 /// A whole number from 1; more than a page holds counts as a full page.

@@ -1,18 +1,22 @@
 //! A body that is held back keeps no door open: what ended while it was on its way is over for it, too.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
+use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::support::client::PASSWORD;
+use crate::support::recorder::Recorder;
 use crate::support::wire::Wire;
-use crate::support::{Actor, App, Sentence, sentences};
+use crate::support::{Actor, App, Database, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         a_body_that_comes_after_the_logout_changes_nothing,
         a_body_that_comes_after_the_password_was_changed_asks_for_no_address,
         a_body_that_comes_late_is_taken_while_the_session_lasts,
+        what_cannot_be_undone_is_not_done_for_a_session_that_ended_while_it_waited,
     ]
 }
 
@@ -62,4 +66,39 @@ fn a_body_that_comes_late_is_taken_while_the_session_lasts(app: &App) {
     let mut held = hold_back(app, &alice, "POST /dogowner/owners", r#"{"name":"Ann"}"#);
     held.send(b"}");
     held.answer().expect(201);
+}
+
+fn what_cannot_be_undone_is_not_done_for_a_session_that_ended_while_it_waited(scene: &Database) {
+    let database = Database::fresh(scene.engine);
+    let recorder = Recorder::on(&database);
+    let app = App::with(database, &[], nothing_extra);
+    let alice = app.sign_in("alice");
+    let owner = alice.owner("Ann");
+    alice.dog("Rex", owner);
+    for (method, path, body) in [
+        ("DELETE", "/me".to_owned(), None),
+        ("PATCH", "/me".to_owned(), Some(json!({"username": "malice"}))),
+        ("DELETE", "/me/sessions".to_owned(), None),
+        ("DELETE", format!("/me/sessions/{}", alice.session()), None),
+        ("DELETE", format!("/dogowner/owners/{owner}?force=true"), None),
+    ] {
+        let thief = app.log_in("alice");
+        let _since_then = recorder.take();
+        let end = format!("DELETE FROM sessions WHERE id = {}", thief.session());
+        let answer = thread::scope(|scope| {
+            let mut asking = None;
+            app.database.execute_while(&end, || {
+                asking = Some(scope.spawn(|| thief.ask(method, &path, &[], body.as_ref())));
+                // The gate has seen a session that still stood; the write waits for ours.
+                let began = Instant::now();
+                while !recorder.take().iter().any(|query| query.contains("FROM") && query.contains("sessions")) {
+                    assert!(began.elapsed() < Duration::from_secs(10), "the gate asks");
+                }
+            });
+            asking.expect("it was asked").join().expect("an answer")
+        });
+        answer.expect(401).problem("revoked-token");
+        assert_eq!(alice.get("/me").expect(200).text("username"), "alice");
+    }
+    assert_eq!((app.database.count("owners"), app.database.count("dogs")), (1, 1));
 }

@@ -7,6 +7,7 @@ use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use crate::support::forge::{Forge, encode, key, sign};
+use crate::support::recorder::Recorder;
 use crate::support::{Answer, App, Database, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -22,6 +23,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_token_of_another_server_is_none_here,
         a_token_that_was_good_a_moment_ago_is_refused_when_it_has_expired,
         a_token_that_was_good_a_moment_ago_is_refused_when_its_session_has_ended,
+        for_a_session_that_has_ended_the_database_is_asked_no_more,
         a_token_that_differs_in_one_character_from_one_that_was_good_a_moment_ago_is_refused,
     ]
 }
@@ -296,4 +298,21 @@ fn a_token_that_differs_in_one_character_from_one_that_was_good_a_moment_ago_is_
         alice.with_token(&differs).get("/me").expect(401).problem("invalid-token");
     }
     alice.get("/me").expect(200);
+}
+
+fn for_a_session_that_has_ended_the_database_is_asked_no_more(scene: &Database) {
+    let database = Database::fresh(scene.engine);
+    let recorder = Recorder::on(&database);
+    let app = App::with(database, &[("WORKERS", "1")], nothing_extra);
+    let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    alice.get("/me").expect(200);
+    alice.send("POST", "/auth/logout", &[], None).expect(200);
+    alice.get("/me").expect(401).problem("revoked-token");
+    let _since_then = recorder.count();
+    for path in ["/me", "/dogowner/owners", "/me/export"] {
+        alice.get(path).expect(401).problem("revoked-token");
+        alice.send("DELETE", path, &[], None).expect(401);
+    }
+    assert_eq!(recorder.count(), 0);
+    bob.get("/me").expect(200);
 }

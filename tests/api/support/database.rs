@@ -119,6 +119,18 @@ impl Database {
         self.with_connection(|connection| connection.execute(statement))
     }
 
+    /// Runs a statement in a transaction that is not committed before `meanwhile` has returned.
+    pub fn execute_while(&self, statement: &str, meanwhile: impl FnOnce()) {
+        let begin = if self.engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        self.with_connection(|connection| {
+            for statement in [begin, statement] {
+                connection.execute(statement).unwrap_or_else(|error| panic!("{statement}\n{error}"));
+            }
+            meanwhile();
+            connection.execute("COMMIT").expect("it is committed");
+        });
+    }
+
     /// The one text column `value` of a query's rows.
     pub fn texts(&self, query: &str) -> Vec<String> {
         self.with_connection(|connection| connection.texts(query))
