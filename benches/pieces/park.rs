@@ -16,7 +16,7 @@ use kennel::auth::known::KnownTokens;
 use kennel::auth::password::PasswordHash;
 use kennel::auth::token::{AccessTokens, Bearer};
 use kennel::config::Config;
-use kennel::cors::Cors;
+use kennel::cors::{Cors, CorsSettings};
 use kennel::db::keyset::{Direction, Term, Window};
 use kennel::db::{self, Atomic, Connection, DatabaseId, Db, Near, migrate};
 use kennel::dogs::Dogs;

@@ -11,6 +11,7 @@ pub fn sentences() -> Vec<Sentence> {
         every_list_of_dogs_can_be_expanded,
         an_expanded_dog_has_no_version_and_is_never_the_same,
         only_what_can_be_expanded_is_and_once,
+        a_page_of_what_is_expanded_has_fifty_dogs_at_most,
         what_is_expanded_is_always_mine,
     ]
 }
@@ -86,6 +87,23 @@ fn an_expanded_dog_has_no_version_and_is_never_the_same(app: &App) {
         }
     }
     alice.send("GET", &path, &[("If-None-Match", &etag)], None).expect(304);
+}
+
+fn a_page_of_what_is_expanded_has_fifty_dogs_at_most(app: &App) {
+    let alice = app.sign_in("alice");
+    let owner = alice.owner("Ann");
+    for number in 0..51 {
+        alice.dog(&format!("Dog {number}"), owner);
+    }
+    for list in ["/dogowner/dogs".to_owned(), format!("/dogowner/owners/{owner}/dogs")] {
+        for limit in ["&limit=51", "&limit=200", "&limit=99999", ""] {
+            let page = alice.get(&format!("{list}?expand=owner{limit}")).expect(200);
+            assert_eq!(page.ids().len(), 50, "{page}");
+            assert_eq!(alice.get(&page.next_page().expect("there is more")).expect(200).ids().len(), 1);
+        }
+        assert_eq!(alice.get(&format!("{list}?limit=51")).expect(200).ids().len(), 51);
+        assert_eq!(alice.get(&format!("{list}?limit=7&expand=owner")).expect(200).ids().len(), 7);
+    }
 }
 
 fn only_what_can_be_expanded_is_and_once(app: &App) {

@@ -1,13 +1,17 @@
 //! The list of everybody's dogs where very many of them are hidden: it is whole, in order, and never read without end.
 
+use kennel::app::nothing_extra;
+
 use crate::pages::follow;
 use crate::plans::{hold, set, watched};
+use crate::support::manners::parse_quota;
 use crate::support::{App, Database, Engine, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         public_dogs_are_found_among_any_number_of_hidden_ones,
         where_very_many_are_public_a_page_may_be_short_and_leads_on,
+        a_page_that_passed_over_very_many_dogs_weighs_more,
         a_page_of_public_dogs_takes_a_few_statements_served_by_indexes_however_many_are_hidden,
     ]
 }
@@ -59,6 +63,21 @@ fn public_dogs_are_found_among_any_number_of_hidden_ones(app: &App) {
     assert_eq!(names, ["alice", "carol", "alice", "carol", "alice", "carol"]);
     app.log_in("alice").delete("/me/profile").expect(204);
     assert_eq!(follow(&app.anon(), "/dogs?limit=2").concat(), [public[1], public[3], public[5]]);
+}
+
+fn a_page_that_passed_over_very_many_dogs_weighs_more(scene: &Database) {
+    let app = App::with(Database::fresh(scene.engine), &[("IP_RATE", "1000/24h")], nothing_extra);
+    let taken = |path: &str| {
+        let left = || {
+            let answer = app.anon().get(path).expect(200);
+            parse_quota(answer.header("ratelimit"), ["r", "t"]).expect("a quota").1[0]
+        };
+        left() - left()
+    };
+    let public = scatter(&app);
+    assert_eq!(taken("/dogs?limit=10"), 5);
+    assert_eq!(taken(&format!("/dogs/{}", public[0])), 1);
+    assert_eq!(taken("/users/alice/dogs"), 1);
 }
 
 fn where_very_many_are_public_a_page_may_be_short_and_leads_on(app: &App) {
