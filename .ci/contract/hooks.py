@@ -114,6 +114,37 @@ def write_examples_anew():
 show(alice)
 
 
+# What the optional parameters are tried with. The contract has no examples of them, because consoles send those; and
+# so it is with the bodies of links.
+PARAMETERS = {
+    "Limit": 20,
+    "Cursor": "b3Bh",
+    "Count": True,
+    "Search": "ex",
+    "OwnersSort": ["name", "-created_at"],
+    "DogsSort": ["-born_on", "name"],
+    "TasksSort": ["due_on", "name"],
+    "Expand": ["owner", "co_owners"],
+    "OfOwner": 1,
+    "Role": "primary",
+    "Force": True,
+    "Completed": False,
+    "OfDog": 1,
+    "DueBefore": "2026-12-01",
+    "IfMatch": '"3"',
+    "IfNoneMatchWriting": '"2"',
+    "IfNoneMatch": '"3"',
+    "IdempotencyKey": "6fe9e0d3-2c3c-4c51-a3a4-5d0a43a1f7c4",
+}
+LINKS = {
+    "login": {"username": "$request.body#/username", "password": "$request.body#/password"},
+    "refresh": {"refresh_token": "$response.body#/refresh_token"},
+    "logout": {"refresh_token": "$response.body#/refresh_token"},
+    "create_dog": {"name": "Rex", "owner_id": "$response.body#/id"},
+    "create_task": {"name": "Walk", "dog_id": "$response.body#/id"},
+}
+
+
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
     """Send read-only fields too.
@@ -121,7 +152,14 @@ def before_load_schema(context, raw_schema):
     The contract promises that they are accepted and ignored, whatever is in them. Schemathesis sends no field
     that is `readOnly`, so the promise would go untested.
     """
-    del raw_schema["components"]["schemas"]["Ignored"]["readOnly"]
+    components = raw_schema["components"]
+    del components["schemas"]["Ignored"]["readOnly"]
+    optional = {name for name, parameter in components["parameters"].items() if not parameter.get("required")}
+    assert optional == set(PARAMETERS), f"an example is lacking, or one too many: {optional ^ set(PARAMETERS)}"
+    for name, example in PARAMETERS.items():
+        components["parameters"][name]["example"] = example
+    for name, body in LINKS.items():
+        components["links"][name]["requestBody"] = body
     contract.update(raw_schema)
 
 

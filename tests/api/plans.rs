@@ -99,7 +99,7 @@ fn fill(app: &App, alice: &Actor<'_>) -> (i64, i64, i64) {
     last
 }
 
-/// Each filter of a list by itself, with each of its values or the contract's example, and all together in all ways.
+/// Each filter of a list by itself, with each of its values or one that fits, and all together in all ways.
 fn filters(list: &Operation, id: impl Fn(&str) -> Value) -> Vec<String> {
     let all = list.definition["parameters"].as_array().into_iter().flatten();
     let own = all.filter(|parameter| parameter["in"] == "query");
@@ -107,10 +107,15 @@ fn filters(list: &Operation, id: impl Fn(&str) -> Value) -> Vec<String> {
         own.filter(|parameter| !["sort", "limit", "cursor", "count"].iter().any(|name| parameter["name"] == *name));
     let values = own.map(|parameter| {
         let name = parameter["name"].as_str().expect("a name");
-        let values = match &parameter["schema"]["enum"] {
+        let schema = contract().resolve(&parameter["schema"]);
+        let values = match (&schema["enum"], schema["type"].as_str(), schema["format"].as_str()) {
             _ if name.ends_with("_id") => vec![id(name)],
-            Value::Array(values) => values.clone(),
-            _ => vec![parameter["example"].clone()],
+            (Value::Array(values), ..) => values.clone(),
+            (_, Some("boolean"), _) => vec![json!(true), json!(false)],
+            (_, Some("array"), _) => vec![schema["items"]["enum"].clone()],
+            (_, _, Some("date")) => vec![json!("2026-12-01")],
+            (_, Some("string"), None) => vec![json!("ex")],
+            _ => panic!("what {name} of {} can be must be said here", list.id),
         };
         let text = |value: &Value| match value {
             Value::String(text) => text.clone(),
