@@ -36,6 +36,7 @@ fn table() -> Vec<Area> {
             at(&["/health/live"], vec![get(system::show_liveness)]),
             at(&["/health/ready"], vec![get(system::show_readiness)]),
             at(&["/openapi.yaml"], vec![get(system::show_contract).counted()]),
+            at(&["/openapi.json"], vec![get(system::show_contract_json).counted()]),
         ]).kept(CacheControl::Revalidated),
         open("/auth", vec![
             at(&["/signup"], vec![post(auth::handlers::signup).counted()]),

@@ -423,7 +423,7 @@ def every_answer_has_what_all_have(ctx, response, case):
     public = "no-store" if error else "public, max-age=60"
     caching = {"/auth": "no-store", "/me": "no-store", "/dogowner": "private, no-cache"}
     caching |= {"/users": public, "/dogs": public}
-    for open_area in ("/", "/health", "/openapi.yaml"):
+    for open_area in ("/", "/health", "/openapi.yaml", "/openapi.json"):
         caching[open_area] = "no-store" if error else "no-cache"
     expected = {
         "cache-control": caching.get(area, "no-store"),
@@ -471,7 +471,7 @@ def quotas_of(case, response, problem):
     if path.startswith(("/me", "/dogowner")):
         is_signed_in = status != 401 or problem["type"] == "/problems/fresh-login-required"
         return {"user"} if is_signed_in else {None}
-    if not path.startswith(("/auth", "/users", "/dogs", "/openapi.yaml")) or status in (405, 406):
+    if not path.startswith(("/auth", "/users", "/dogs", "/openapi")) or status in (405, 406):
         return {None}
     if path == "/auth/refresh":
         return {{200: "refresh", 401: "ip"}.get(status)}

@@ -116,6 +116,7 @@ fn an_answer_that_the_caller_does_not_accept_is_406(app: &App) {
     });
     assert_eq!(app.database.count("users"), 1, "nothing was done");
     app.anon().send("GET", "/openapi.yaml", &[("Accept", "application/json")], None).expect(406);
+    app.anon().send("GET", "/openapi.json", &[("Accept", "application/yaml")], None).expect(406);
     app.anon().send("GET", "/", &[("Accept", "application/yaml")], None).expect(406);
 }
 
