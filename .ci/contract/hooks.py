@@ -332,6 +332,9 @@ def keep_query(case, is_chain):
     if sort and not is_spared(case, sort):
         keys = {key.removeprefix("-"): key for key in reversed(sort.split(","))}
         query["sort"] = ",".join(reversed(keys.values()))
+    # So it is with what is to be expanded.
+    if query.get("expand"):
+        query["expand"] = ",".join(dict.fromkeys(query["expand"].split(",")))
     # A cursor is whatever the server gave, for the very list with the very filters. Chains take the first page.
     cursor = query.get("cursor")
     if cursor and not is_spared(case, cursor):
@@ -581,6 +584,7 @@ BEYOND_THE_SCHEMA = {
     ("/owner_id", "not_found"),
     ("/co_owner_ids/*", "not_found"),
     ("/co_owner_ids/*", "already_primary"),
+    ("/co_owner_ids/*", "repeated"),
     ("/dog_id", "not_found"),
     ("/current_password", "wrong"),
     ("/new_password", "too_guessable"),
