@@ -121,6 +121,10 @@ impl Asked {
     fn of(request: &ServiceRequest) -> Result<Self, Problem> {
         let cors = request.app_data::<Data<Cors>>().ok_or_else(|| Problem::internal("no origins in the app"))?;
         let proxies = &Limits::of(request.request())?.proxies;
+        let origin = cors.allowed(request.headers()).cloned();
+        if origin.is_none() && request.headers().contains_key(header::ORIGIN) {
+            cors.tell_of_stranger(request.headers());
+        }
         Ok(Self {
             id: request_id(request.headers()),
             method: request.method().clone(),
@@ -128,7 +132,7 @@ impl Asked {
             // Decoded, as the routes are found: `/%6de` is `/me`.
             route: route_info(request.match_info().as_str()),
             source: proxies.source(request.request()),
-            origin: cors.allowed(request.headers()).cloned(),
+            origin,
             cors: Data::clone(cors),
             is_https: proxies.say_https(request.request()),
             began: Instant::now(),
@@ -188,7 +192,8 @@ fn finish_without_request(response: HttpResponse, asked: &Asked) -> Error {
 
 fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>) -> HttpResponse {
     let mut response = if is_error(response.status()) { with_problem(response, asked) } else { response };
-    let cache_control = asked.route.cache_control.value(response.status());
+    let cache_control =
+        asked.route.cache_control.value(response.status(), response.headers().contains_key(header::ETAG));
     let headers = response.headers_mut();
     put_usual_headers(headers, &asked.id, cache_control);
     asked.cors.complete(asked.origin.as_ref(), headers);

@@ -25,7 +25,7 @@ use crate::{
     cors::Cors,
     db::{DatabaseId, DatabaseUrl, Db, Near, OpenError},
     limits::{Limits, Proxies},
-    mail::{Post, Transport, Worker},
+    mail::{Destination, Post, Transport, Worker},
     problem::{Kind, Problem},
     routes,
     sessions::Lives,
@@ -120,7 +120,7 @@ impl State {
             hasher: Data::new(hasher),
             limits: Data::new(Limits::new(config)),
             book: Data::new(Book::new(config.most_owners, config.most_dogs, config.most_tasks)),
-            cors: Data::new(Cors::new(config.cors_origins.clone(), config.public_url.as_ref())),
+            cors: Data::new(Cors::new(config.cors.clone(), config.public_url.as_ref())),
             signup: Data::new(config.signup),
             export_timeout: Data::new(ExportTimeout(config.export_timeout)),
             post: Data::default(),
@@ -158,7 +158,10 @@ impl State {
             post: Data::clone(&self.post),
             transport,
             from: config.mail_from.clone(),
-            url: config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string),
+            destination: Destination {
+                server: config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string),
+                app: config.app_url.clone(),
+            },
         }
     }
 }
@@ -239,8 +242,8 @@ impl Server {
     pub async fn start(config: Config, extra: fn(&mut ServiceConfig)) -> Result<Self, StartError> {
         let most = open_files(config.database_pool_size);
         let state = State::open(&config)?;
-        let transport =
-            Transport::open(&config.mail_url).map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
+        let transport = Transport::open(&config.mail_url, config.public_url.as_ref())
+            .map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
         let shared = state.clone();
         let app = move || {
             App::new()

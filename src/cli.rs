@@ -2,9 +2,14 @@
 
 mod user;
 
-use std::{io, process::ExitCode, task::Poll};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+    task::Poll,
+};
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::{
     app::{Server, StartError, nothing_extra},
@@ -13,6 +18,8 @@ use crate::{
     files, log,
 };
 
+const DEV: &str = "dev";
+
 /// What the program understands, with every variable in its help.
 #[must_use]
 pub fn command() -> Command {
@@ -20,7 +27,8 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("A JSON REST service for people who look after dogs. Without a command, it serves.")
         .after_help(variables())
-        .subcommand(Command::new("serve").about("Serve requests (the default)"))
+        .arg(dev())
+        .subcommand(Command::new("serve").about("Serve requests (the default)").arg(dev()))
         .subcommand(
             Command::new("migrate")
                 .about("Work on the database's schema; serving brings it up to date by itself")
@@ -30,6 +38,18 @@ pub fn command() -> Command {
                 .subcommand(Command::new("show").about("List the migrations, [X] for those that ran")),
         )
         .subcommand(user::command())
+}
+
+fn dev() -> Arg {
+    let help = "For work on one's own machine: pages of localhost may call, and quotas are generous (as DEV=true)";
+    Arg::new(DEV).long(DEV).help(help).action(ArgAction::SetTrue)
+}
+
+/// Whether `--dev` is given.
+#[must_use]
+pub fn is_dev(matches: &ArgMatches) -> bool {
+    let serve = matches.subcommand_matches("serve");
+    matches.get_flag(DEV) || serve.is_some_and(|matches| matches.get_flag(DEV))
 }
 
 fn variables() -> String {
@@ -72,14 +92,24 @@ pub fn start_log(config: &Config) {
 }
 
 async fn serve(config: Config) -> Result<(), StartError> {
-    let database = config.database_url.to_string();
+    let (database, dev) = (config.database_url.to_string(), config.dev);
     let server = Server::start(config, nothing_extra).await?;
     // Before anybody is told that it listens, and may want it to stop.
     stop_on_signal(&server)?;
-    let at = format!("http://{}", server.addr());
+    let at = if dev { by_name(server.addr()) } else { format!("http://{}", server.addr()) };
     println!("Kennel {} listens on {at} (database: {database})", env!("CARGO_PKG_VERSION"));
     println!("Try: curl {at}/");
+    if dev {
+        println!("DEV is on, for work on this machine: pages of localhost may call, and quotas are generous.");
+    }
     server.wait().await
+}
+
+/// The address under the name that pages of this machine have: to a browser `127.0.0.1` would be another site, and the
+/// cookie would not be sent.
+fn by_name(addr: SocketAddr) -> String {
+    let is_usual = addr.ip() == Ipv4Addr::LOCALHOST || addr.ip() == Ipv6Addr::LOCALHOST;
+    if is_usual { format!("http://localhost:{}", addr.port()) } else { format!("http://{addr}") }
 }
 
 /// The first SIGTERM or SIGINT lets requests finish; a second one does not.

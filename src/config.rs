@@ -1,6 +1,8 @@
 //! The configuration: environment variables, read once at start. This is the only place that knows their
 //! names, defaults and limits; `.env.example` and the README list them, and a test compares.
 
+mod app_url;
+mod dev;
 mod duration;
 mod public_url;
 mod source;
@@ -10,6 +12,7 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use self::source::Source;
 pub use self::{
+    app_url::AppUrl,
     duration::seconds,
     public_url::PublicUrl,
     variables::{VARIABLES, Variable},
@@ -18,7 +21,7 @@ use crate::{
     auth::keys::Secret,
     book::MostRows,
     connection::{MostConnections, Times},
-    cors::Origin,
+    cors::CorsSettings,
     db::DatabaseUrl,
     limits::{Rate, TrustedProxy},
     mail::{MailUrl, Mailbox},
@@ -49,7 +52,7 @@ pub struct Config {
     pub refresh_ttl: Duration,
     pub signup: SignupPolicy,
     pub password_min_length: usize,
-    pub cors_origins: Vec<Origin>,
+    pub cors: CorsSettings,
     pub trusted_proxies: Vec<TrustedProxy>,
     pub login_rate: Rate,
     pub signup_rate: Rate,
@@ -64,10 +67,14 @@ pub struct Config {
     pub mail_from: Mailbox,
     /// None: the address in use.
     pub public_url: Option<PublicUrl>,
+    /// None: mails say how it is done from a command line.
+    pub app_url: Option<AppUrl>,
     pub log: String,
     pub log_format: LogFormat,
     pub export_timeout: Duration,
     pub shutdown_timeout: Duration,
+    /// Whether this is somebody's own machine, and made easy to work with.
+    pub dev: bool,
     /// Files with secrets that others than their owner can read.
     pub exposed_files: Vec<PathBuf>,
 }
@@ -91,20 +98,27 @@ const DAY: u64 = 24 * 60 * 60;
 const RATE: &str = "a rate such as 10/1m (how many at once, and the time in which they come back), or off";
 const MOST_ROWS: &str = "a number from 1 to 1000000000, or off";
 const MAIL_URLS: &str = "smtp://…, smtps://… or file:DIR; with a password, smtps://… or smtp://…?tls=required";
+const HEADERS: &str = "names of request headers: X-Tenant,X-Client-Version";
+const PUBLIC_URLS: &str = "an http:// or https:// URL of a host alone: links and the cookie are the whole host's, so give \
+    it a name of its own, and no path";
+const APP_URLS: &str = "the http:// or https:// URL of a page, without a #";
 const ORIGINS: &str = "exact origins, as a browser sends them: https://app.example.com,http://localhost:5173";
 
 impl Config {
-    /// The configuration of this process: its environment.
+    /// The configuration of this process: its environment. `dev` switches `DEV` on.
     ///
     /// # Errors
     /// A variable that would be read cannot be understood.
-    pub fn from_env() -> Result<Self, ConfigError> {
+    pub fn from_env(dev: bool) -> Result<Self, ConfigError> {
         for name in VARIABLES.iter().map(|variable| variable.name) {
             if matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_))) {
                 return Err(ConfigError { variable: name, remedy: "it is not UTF-8".to_owned() });
             }
         }
-        Self::from_lookup(|name| std::env::var(name).ok())
+        Self::from_lookup(|name| match name {
+            "DEV" if dev => Some("true".to_owned()),
+            _ => std::env::var(name).ok(),
+        })
     }
 
     /// The configuration that `lookup` gives; an empty value counts as none.
@@ -114,6 +128,8 @@ impl Config {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let source = Source::new(&lookup);
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let dev = source.switch("DEV")?;
+        let rate = |name| source.parsed_or(name, dev::rate(name).filter(|_| dev), RATE);
         let config = Self {
             database_url: source.parsed_or_in_file(
                 "DATABASE_URL",
@@ -132,12 +148,16 @@ impl Config {
             refresh_ttl: source.duration("REFRESH_TTL", 1..=365 * DAY)?,
             signup: source.parsed("SIGNUP", "open or closed")?,
             password_min_length: source.number("PASSWORD_MIN_LENGTH", 8..=64)?.unwrap_or(8),
-            cors_origins: source.list("CORS_ORIGINS", ORIGINS)?,
+            cors: CorsSettings {
+                origins: source.list("CORS_ORIGINS", ORIGINS)?,
+                headers: source.list("CORS_HEADERS", HEADERS)?,
+                from_this_machine: dev,
+            },
             trusted_proxies: source.list("TRUSTED_PROXIES", "addresses and networks: 10.0.0.0/8,::1")?,
-            login_rate: source.parsed("LOGIN_RATE", RATE)?,
-            signup_rate: source.parsed("SIGNUP_RATE", RATE)?,
-            user_rate: source.parsed("USER_RATE", RATE)?,
-            ip_rate: source.parsed("IP_RATE", RATE)?,
+            login_rate: rate("LOGIN_RATE")?,
+            signup_rate: rate("SIGNUP_RATE")?,
+            user_rate: rate("USER_RATE")?,
+            ip_rate: rate("IP_RATE")?,
             most_owners: source.parsed("MOST_OWNERS", MOST_ROWS)?,
             most_dogs: source.parsed("MOST_DOGS", MOST_ROWS)?,
             most_tasks: source.parsed("MOST_TASKS", MOST_ROWS)?,
@@ -149,13 +169,18 @@ impl Config {
             },
             mail_url: source.parsed_or_in_file("MAIL_URL", "MAIL_URL_FILE", MAIL_URLS)?,
             mail_from: source.parsed("MAIL_FROM", "an address: kennel@example.com, or Kennel <kennel@example.com>")?,
-            public_url: source.optional("PUBLIC_URL", "an http:// or https:// URL without a query")?,
+            public_url: source.optional("PUBLIC_URL", PUBLIC_URLS)?,
+            app_url: source.optional("APP_URL", APP_URLS)?,
             log: source.log_filter("LOG")?,
             log_format: source.log_format("LOG_FORMAT")?,
             export_timeout: source.duration("EXPORT_TIMEOUT", 1..=3600)?,
             shutdown_timeout: source.duration("SHUTDOWN_TIMEOUT", 1..=600)?,
+            dev,
             exposed_files: Vec::new(),
         };
+        if dev {
+            dev::check(&config, lookup("PGHOST").as_deref())?;
+        }
         Ok(Self { exposed_files: source.exposed_files(), ..config })
     }
 }
@@ -211,6 +236,10 @@ mod tests {
             ("MAIL_URL", "http://mail.example.com"),
             ("MAIL_FROM", "nobody"),
             ("PUBLIC_URL", "kennel.example.com"),
+            ("PUBLIC_URL", "https://example.com/kennel"),
+            ("APP_URL", "app.example.com"),
+            ("CORS_HEADERS", "*"),
+            ("DEV", "on"),
         ] {
             let error = config(name, value).expect_err(name);
             assert_eq!(error.variable, name);

@@ -3,7 +3,11 @@
 
 mod authority;
 
-use std::str::FromStr;
+use std::{
+    collections::BTreeSet,
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+};
 
 use actix_web::{
     HttpResponse,
@@ -14,6 +18,7 @@ use actix_web::{
 };
 
 use self::authority::WebOrigin;
+pub use self::authority::is_loopback;
 use crate::{
     config::PublicUrl,
     wire::header::{parts, single},
@@ -24,16 +29,33 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Request-Id, X-Total-Count, \
      Idempotency-Replayed, Content-Disposition",
 );
-/// What we read of a request.
-const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id",
-);
+/// What pages may send: what we read, and what their libraries put onto every request, which one that is not allowed
+/// would keep from being sent at all (trace contexts of W3C and Sentry, jQuery's and axios's mark, a forced reload).
+const ALLOWED_HEADERS: [&str; 13] = [
+    "Accept",
+    "Authorization",
+    "Cache-Control",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Request-Id",
+    "X-Requested-With",
+    "baggage",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+];
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 /// Seconds that a browser may remember a preflight; Chromium keeps none longer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
+/// How many origins that may not call the log tells of: anybody can make them up.
+const MOST_TOLD: usize = 100;
+/// Bytes of an origin that the log tells of; a host name has 253 at most.
+const LONGEST_TOLD: usize = 300;
 
 /// Scheme, host and port, exactly as a browser sends them (RFC 6454 §6.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,18 +80,66 @@ impl FromStr for Origin {
     }
 }
 
+/// The name of a request header (RFC 9110 §5.1) that pages may send beside those that always may. `*` is none: with
+/// credentials it would be the name of a header (the Fetch standard's CORS protocol).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedHeader(HeaderName);
+
+impl FromStr for AllowedHeader {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let name = text.parse().map_err(|_| ())?;
+        if text.contains('*') { Err(()) } else { Ok(Self(name)) }
+    }
+}
+
+/// What can be set about pages that call.
+#[derive(Clone, Debug, Default)]
+pub struct CorsSettings {
+    /// The origins whose pages may call.
+    pub origins: Vec<Origin>,
+    /// The request headers that they may send beside those that always may.
+    pub headers: Vec<AllowedHeader>,
+    /// Whether pages of this machine may call, whatever their port.
+    pub from_this_machine: bool,
+}
+
 /// The origins whose pages may call; none by default.
 #[derive(Debug)]
 pub struct Cors {
     allowed: Vec<Origin>,
+    from_this_machine: bool,
+    allowed_headers: HeaderValue,
     /// The server's own, as people reach it.
     own: Option<WebOrigin>,
+    /// The origins that may not call, and that the log has told of.
+    told: Mutex<BTreeSet<Vec<u8>>>,
+}
+
+/// Why a page may not use the cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieRefusal {
+    /// Its browser says that page and server are two sites, and keeps the cookie for itself.
+    CrossSite,
+    /// Its origin may not call.
+    ForeignOrigin,
 }
 
 impl Cors {
     #[must_use]
-    pub fn new(allowed: Vec<Origin>, public_url: Option<&PublicUrl>) -> Self {
-        Self { allowed, own: public_url.and_then(|url| WebOrigin::parse(&url.origin())) }
+    pub fn new(settings: CorsSettings, public_url: Option<&PublicUrl>) -> Self {
+        let CorsSettings { origins, headers, from_this_machine } = settings;
+        let names = ALLOWED_HEADERS.into_iter().chain(headers.iter().map(|header| header.0.as_str()));
+        let names = names.collect::<Vec<_>>().join(", ");
+        Self {
+            allowed: origins,
+            from_this_machine,
+            // Names of headers are visible ASCII.
+            allowed_headers: HeaderValue::try_from(names).unwrap_or(HeaderValue::from_static("")),
+            own: public_url.and_then(|url| WebOrigin::parse(&url.origin())),
+            told: Mutex::default(),
+        }
     }
 
     /// The request's origin, if its pages may call.
@@ -77,22 +147,54 @@ impl Cors {
     pub fn allowed<'a>(&self, request: &'a HeaderMap) -> Option<&'a HeaderValue> {
         let mut origins = request.get_all(header::ORIGIN);
         let origin = origins.next().filter(|_| origins.next().is_none())?;
-        self.allowed.iter().any(|allowed| allowed.0 == origin).then_some(origin)
+        let is_listed = self.allowed.iter().any(|allowed| allowed.0 == origin);
+        let is_allowed = is_listed || (self.from_this_machine && is_of_this_machine(origin));
+        is_allowed.then_some(origin)
+    }
+
+    /// Tells the log of an origin whose pages call and may not: once, since its people know only that their browser
+    /// shows an error that does not say what to set.
+    pub fn tell_of_stranger(&self, request: &HeaderMap) {
+        let Some(origin) = single(request, &header::ORIGIN).filter(|origin| origin.len() <= LONGEST_TOLD) else {
+            return;
+        };
+        if WebOrigin::parse(origin).is_some_and(|page| self.is_own(&page, request)) {
+            return;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= MOST_TOLD || !told.insert(origin.into()) {
+            return;
+        }
+        drop(told);
+        if origin.parse::<Origin>().is_ok() {
+            tracing::warn!(origin, "a page of this origin calls, and may not read the answers; add it to CORS_ORIGINS");
+        } else {
+            tracing::warn!(
+                origin,
+                "a page without an origin calls, and may not read the answers; open it from a server, not from a file"
+            );
+        }
     }
 
     /// Whether the page that sends a request may use the cookie with it: ours, or one that may call. What no browser
     /// sends names no page. (`Sec-Fetch-Site` is of the Fetch Metadata specification.)
-    #[must_use]
-    pub fn admits_cookie(&self, request: &HeaderMap) -> bool {
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn admit_cookie(&self, request: &HeaderMap) -> Result<(), CookieRefusal> {
         if parts(request, &SEC_FETCH_SITE, b',').any(|site| site.eq_ignore_ascii_case("cross-site")) {
-            return false;
+            return Err(CookieRefusal::CrossSite);
         }
         if !request.contains_key(header::ORIGIN) || self.allowed(request).is_some() {
-            return true;
+            return Ok(());
         }
-        let Some(origin) = single(request, &header::ORIGIN).and_then(WebOrigin::parse) else { return false };
-        let is_here = single(request, &header::HOST).is_some_and(|host| origin.is_at(host));
-        is_here || self.own.as_ref() == Some(&origin)
+        let page = single(request, &header::ORIGIN).and_then(WebOrigin::parse);
+        if page.is_some_and(|page| self.is_own(&page, request)) { Ok(()) } else { Err(CookieRefusal::ForeignOrigin) }
+    }
+
+    /// Whether a page is one of this server, as it was reached or as `PUBLIC_URL` says.
+    fn is_own(&self, page: &WebOrigin, request: &HeaderMap) -> bool {
+        single(request, &header::HOST).is_some_and(|host| page.is_at(host)) || self.own.as_ref() == Some(page)
     }
 
     /// The answer to a browser that asks before it sends the request proper.
@@ -105,7 +207,7 @@ impl Cors {
         Some(
             HttpResponse::NoContent()
                 .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS))
-                .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS))
+                .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, self.allowed_headers.clone()))
                 .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE))
                 .finish(),
         )
@@ -113,7 +215,7 @@ impl Cors {
 
     /// Lets the pages of `origin` read an answer.
     pub fn complete(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
-        if self.allowed.is_empty() {
+        if self.allowed.is_empty() && !self.from_this_machine {
             return;
         }
         // A cache must not give one origin's answer to another.
@@ -125,9 +227,26 @@ impl Cors {
     }
 }
 
+/// Whether a page was opened from this machine: its origin is `localhost`, a name below it, or a loopback address
+/// (RFC 6761 §6.3).
+fn is_of_this_machine(origin: &HeaderValue) -> bool {
+    let page = std::str::from_utf8(origin.as_bytes()).ok().and_then(WebOrigin::parse);
+    page.is_some_and(|page| page.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Origin;
+    use super::{AllowedHeader, Origin};
+
+    #[test]
+    fn an_allowed_header_is_a_name_and_no_pattern() {
+        for right in ["x-tenant", "X-CSRF-Token", "apollo_operation"] {
+            assert!(right.parse::<AllowedHeader>().is_ok(), "{right}");
+        }
+        for wrong in ["", "*", "x-*", "x tenant", "x:", "x-t\u{e4}nant", "a\r\nb"] {
+            assert!(wrong.parse::<AllowedHeader>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_origin_is_spelled_as_browsers_send_it() {

@@ -12,7 +12,7 @@ use kennel::{
 fn main() -> ExitCode {
     let dumps = cli::forbid_core_dumps();
     let matches = cli::command().get_matches();
-    match configure() {
+    match configure(cli::is_dev(&matches)) {
         Ok(config) => {
             if let Err(error) = dumps {
                 tracing::warn!(%error, "core dumps cannot be turned off, and would hold secrets");
@@ -30,14 +30,14 @@ const UNREADABLE_LINE: &str =
     ".env has a line that cannot be read: write NAME=value, and put a value that has spaces or a # in quotes";
 
 /// `.env` first, so that its variables are there to be read; those of the environment win.
-fn configure() -> Result<Config, Box<dyn std::error::Error>> {
+fn configure(dev: bool) -> Result<Config, Box<dyn std::error::Error>> {
     let file = match dotenvy::dotenv() {
         // The error itself quotes the line, and with it perhaps a secret.
         Err(dotenvy::Error::LineParse(..)) => return Err(UNREADABLE_LINE.into()),
         Err(error) if !error.not_found() => return Err(format!(".env cannot be read: {error}").into()),
         file => file.ok(),
     };
-    let mut config = Config::from_env()?;
+    let mut config = Config::from_env(dev)?;
     if let Some(path) = file {
         match files::exposure(&path)? {
             Exposure::WritableByAll => return Err(format!(".env: {}", files::WRITABLE_BY_ALL).into()),

@@ -93,7 +93,9 @@ impl Park {
         let issuer = Issuer { access: self.tokens(), keys: Data::clone(&keys), lives: LIVES };
         config.app_data(keys).app_data(Data::new(issuer)).app_data(Data::new(self.db()));
         config.app_data(KnownTokens::default()).app_data(Near::default());
-        config.app_data(Data::new(Limits::new(&self.config))).app_data(Data::new(Cors::new(Vec::new(), None)));
+        config
+            .app_data(Data::new(Limits::new(&self.config)))
+            .app_data(Data::new(Cors::new(CorsSettings::default(), None)));
     }
 }
 

@@ -2,9 +2,16 @@
 //! refreshing and logging out look at it, and only where the page that sends it may (`cors`). Its name begins with
 //! `__Host-`, so that browsers take it from this host alone, and no neighbour on the same domain can plant one.
 
-use actix_web::http::header::{self, HeaderMap, HeaderValue, InvalidHeaderValue};
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderMap, HeaderValue, InvalidHeaderValue},
+};
 
-use crate::wire::header::parts;
+use crate::{
+    cors::{CookieRefusal, Cors},
+    problem::{Kind, Problem},
+    wire::header::parts,
+};
 
 const NAME: &str = "__Host-kennel_refresh";
 const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/";
@@ -42,6 +49,27 @@ impl Cookies {
         tokens.extend(named(OLD_NAME));
         Self { has_old: tokens.len() > new, tokens }
     }
+}
+
+/// Whether a page may use the cookie, so that one that cannot keep it is told when it asks for it.
+///
+/// # Errors
+/// `cross-site` or `foreign-origin`.
+pub fn admit(request: &HttpRequest, cors: &Cors) -> Result<(), Problem> {
+    cors.admit_cookie(request.headers()).map_err(|refusal| {
+        Problem::new(match refusal {
+            CookieRefusal::CrossSite => Kind::CrossSite,
+            CookieRefusal::ForeignOrigin => Kind::ForeignOrigin,
+        })
+    })
+}
+
+/// The refresh tokens in cookies.
+///
+/// # Errors
+/// As [`admit`].
+pub fn admitted(request: &HttpRequest, cors: &Cors) -> Result<Cookies, Problem> {
+    admit(request, cors).map(|()| Cookies::of(request.headers()))
 }
 
 /// `Set-Cookie` for a token that is good for so many seconds.

@@ -11,6 +11,7 @@ use actix_web::{
 
 use super::{
     attempt::Attempt,
+    cookie::{self, Delivery},
     hasher::Hasher,
     issuer::Issuer,
     lock::{FailureKey, Lock, known_as},
@@ -20,6 +21,7 @@ use super::{
     wire::LoginIn,
 };
 use crate::{
+    cors::Cors,
     db::{Connection, Db, timestamp::Timestamp},
     limits::{Limits, Source},
     problem::{Kind, Problem},
@@ -37,9 +39,13 @@ pub async fn login(
     body: Valid<LoginIn>,
     hasher: Data<Hasher>,
     issuer: Data<Issuer>,
+    cors: Data<Cors>,
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
     let LoginIn { login, password, delivery } = body.0;
+    if delivery == Delivery::Cookie {
+        cookie::admit(&request, &cors)?;
+    }
     let limits = Limits::of(&request)?;
     let source = limits.proxies.source(&request);
     limits.login.count(&request, source)?;

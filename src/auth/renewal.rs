@@ -38,7 +38,7 @@ pub async fn refresh(
     let (tokens, delivery, has_old) = if let Some(token) = body.0.and_then(|body| body.refresh_token) {
         (vec![token], Delivery::Body, false)
     } else {
-        let Cookies { tokens, has_old } = admitted_cookies(&request, &cors)?;
+        let Cookies { tokens, has_old } = cookie::admitted(&request, &cors)?;
         (tokens, Delivery::Cookie, has_old)
     };
     let tokens = parsed(&tokens);
@@ -173,7 +173,7 @@ pub async fn logout(
     let named = body.0.and_then(|body| body.refresh_token);
     let is_by_cookie = named.is_none() && !Cookies::of(request.headers()).tokens.is_empty();
     let tokens =
-        if is_by_cookie { admitted_cookies(&request, &cors)?.tokens } else { named.into_iter().collect::<Vec<_>>() };
+        if is_by_cookie { cookie::admitted(&request, &cors)?.tokens } else { named.into_iter().collect::<Vec<_>>() };
     let source = Limits::of(&request)?.proxies.source(&request);
     if let Some(bearer) = access {
         end(vec![bearer], LOGOUT, source, &db).await?;
@@ -215,16 +215,4 @@ async fn end(bearers: Vec<Bearer>, event: &'static str, source: Source, db: &Db)
         }
     }
     Ok(())
-}
-
-/// The refresh tokens in cookies.
-///
-/// # Errors
-/// `foreign-origin`, when the page that sends them may not use them.
-fn admitted_cookies(request: &HttpRequest, cors: &Cors) -> Result<Cookies, Problem> {
-    if cors.admits_cookie(request.headers()) {
-        Ok(Cookies::of(request.headers()))
-    } else {
-        Err(Problem::new(Kind::ForeignOrigin))
-    }
 }

@@ -61,6 +61,28 @@ impl<'a> Source<'a> {
         self.given(name).map(|text| text.parse().map_err(|_| refused(name, accepts))).transpose()
     }
 
+    /// The value, or else `default`, or else the documented one.
+    pub fn parsed_or<T: FromStr>(
+        &self,
+        name: &'static str,
+        default: Option<&str>,
+        accepts: &str,
+    ) -> Result<T, ConfigError> {
+        match default.filter(|_| self.given(name).is_none()) {
+            Some(default) => default.parse().map_err(|_| refused(name, accepts)),
+            None => self.parsed(name, accepts),
+        }
+    }
+
+    /// What is on or off.
+    pub fn switch(&self, name: &'static str) -> Result<bool, ConfigError> {
+        match &*self.text(name)?.to_ascii_lowercase() {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err(refused(name, "true or false")),
+        }
+    }
+
     /// Values with commas between them; none is fine.
     pub fn list<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<Vec<T>, ConfigError> {
         let text = self.given(name).unwrap_or_default();

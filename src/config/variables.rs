@@ -27,6 +27,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("SIGNUP", "open", "open, or closed: then accounts are made with `kennel user create`"),
     variable("PASSWORD_MIN_LENGTH", "8", "The fewest characters of a new password, 8 to 64; 15 is the advice where a password is all there is"),
     variable("CORS_ORIGINS", "", "The origins whose pages may call from a browser, separated by commas: https://app.example.com,http://localhost:5173"),
+    variable("CORS_HEADERS", "", "The request headers that those pages may send beside the usual ones, separated by commas: X-Tenant"),
     variable("TRUSTED_PROXIES", "", "The proxies whose X-Forwarded-For and X-Forwarded-Proto count, separated by commas: 10.0.0.0/8,::1"),
     variable("LOGIN_RATE", "10/1m", "Logins of one IP address: how many at once, and the time in which they come back; or off"),
     variable("SIGNUP_RATE", "5/25m", "Sign-ups of one IP address, and other names and addresses that one user asks for, likewise"),
@@ -42,10 +43,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("MAIL_URL", "file:outbox", "How mail is sent: smtps://user:password@host, smtp://host:port (with ?tls=required after it, STARTTLS), or file:DIR, a file for each"),
     variable("MAIL_URL_FILE", "", "A file that holds MAIL_URL, instead of the variable"),
     variable("MAIL_FROM", "kennel@localhost", "Whom mail comes from"),
-    variable("PUBLIC_URL", "", "Where people reach this server, as its mails say: https://kennel.example.com (default: the address in use)"),
+    variable("PUBLIC_URL", "", "Where people reach this server, as its mails say: https://kennel.example.com, without a path (default: the address in use)"),
+    variable("APP_URL", "", "The page of your application that mails lead to, which gets what to do and the token behind a #: https://app.example.com/account (default: mails say how to send the token with curl)"),
     variable("LOG", "info", "What is logged: error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"),
     variable("LOG_FORMAT", "text", "text, or json for one object a line"),
     variable("EXPORT_TIMEOUT", "5m", "How long an export (GET /me/export) may take, with the time that its reader takes: 1s to 1h"),
+    variable("DEV", "false", "true for work on one's own machine, as `kennel --dev`: pages of localhost may call, whatever their port, and quotas are generous. Refused where others can reach the server or its database"),
     variable("SHUTDOWN_TIMEOUT", "25s", "How long requests in flight may take when the server stops: 1s to 10m"),
 ];
 

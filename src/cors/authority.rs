@@ -1,7 +1,7 @@
 //! Spellings of a host and a port, and which of them are the same: a browser leaves a port away that goes without
 //! saying, and a proxy does not always.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// A host and a port (RFC 3986 §3.2), in the one spelling that counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +37,15 @@ impl Authority {
     }
 }
 
+/// Whether a host is this machine: `localhost`, a name below it, or a loopback address, of IPv6 with or without
+/// brackets (RFC 6761 §6.3).
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
 /// The origin of a page of the web (RFC 6454): http or https, a host and a port.
 #[derive(Debug, PartialEq, Eq)]
 pub struct WebOrigin {
@@ -50,6 +59,11 @@ impl WebOrigin {
         let (scheme, authority) = text.split_once("://")?;
         let scheme = ["http", "https"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;
         Some(Self { scheme, authority: Authority::parse(authority, usual_port(scheme))? })
+    }
+
+    /// Whether its host is this machine: `localhost`, a name below it, or a loopback address (RFC 6761 §6.3).
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.authority.host)
     }
 
     /// Whether `Host` names the same host and port. How a request reached a proxy it does not tell, so the scheme is

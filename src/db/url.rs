@@ -2,6 +2,10 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
+use percent_encoding::percent_decode_str;
+
+use crate::cors::is_loopback;
+
 /// Which database, as `DATABASE_URL` names it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -38,6 +42,25 @@ impl FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
+    /// Whether the database is on this machine, as far as the URL says: a file, a socket, or a loopback address. A host
+    /// that the URL does not name is libpq's default, which `pghost` (the variable `PGHOST`) replaces.
+    #[must_use]
+    pub fn is_of_this_machine(&self, pghost: Option<&str>) -> bool {
+        let Self::Postgres(url) = self else { return true };
+        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let authority = address.split('/').next().unwrap_or_default();
+        let hosts = authority.rsplit('@').next().unwrap_or_default();
+        let given = form_urlencoded::parse(query.as_bytes());
+        let given = given.filter(|(name, _)| matches!(&**name, "host" | "hostaddr")).map(|(_, value)| value);
+        let mut named: Vec<_> = given.flat_map(|value| split_hosts(&value)).collect();
+        named.extend(split_hosts(hosts));
+        if named.is_empty() {
+            named.extend(pghost.into_iter().flat_map(split_hosts));
+        }
+        named.iter().all(|host| is_loopback(host) || host.starts_with(['/', '@']))
+    }
+
     /// As it is displayed, with a file's whole path: what is missing is looked for in the wrong folder.
     #[must_use]
     pub fn in_full(&self) -> String {
@@ -49,6 +72,17 @@ impl DatabaseUrl {
             Self::Postgres(_) => self.to_string(),
         }
     }
+}
+
+/// The hosts of a list, without their ports; a socket's folder is written with its slashes encoded.
+fn split_hosts(list: &str) -> Vec<String> {
+    let hosts = list.split(',').map(|host| match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None if host.matches(':').count() > 1 => host,
+        None => host.split(':').next().unwrap_or_default(),
+    });
+    let decoded = hosts.map(|host| percent_decode_str(host).decode_utf8_lossy().into_owned());
+    decoded.filter(|host| !host.is_empty()).collect()
 }
 
 /// Whether each `%` begins an escape (RFC 3986 §2.1).

@@ -4,6 +4,7 @@
 
 use crate::{
     auth::{keys::Keys, proof::Purpose},
+    config::AppUrl,
     users::AccountRow,
 };
 
@@ -55,30 +56,29 @@ impl Letter {
         Self::ALL.into_iter().find(|letter| letter.as_str() == kind)
     }
 
-    /// Writes it to `address`, as it was when there was a reason; none, if the reason is gone. `url` is where people
-    /// reach the server.
+    /// Writes it to `address`, as it was when there was a reason; none, if the reason is gone.
     #[must_use]
-    pub fn write(self, address: &str, account: &AccountRow, keys: &Keys, url: &str) -> Option<Written> {
+    pub fn write(self, address: &str, account: &AccountRow, keys: &Keys, to: &Destination) -> Option<Written> {
         let AccountRow { username, email, pending, .. } = account;
         let token = |purpose: Purpose| purpose.token(keys, account);
         let (subject, text) = match self {
             Self::Verify => {
                 let token = token(Purpose::Verify).filter(|_| address == email)?;
-                ("Confirm your e-mail address", verify(username, &token, url))
+                ("Confirm your e-mail address", verify(username, &token, to))
             }
             Self::Confirm => {
                 let token = token(Purpose::Confirm)
                     .filter(|_| pending.as_ref().is_some_and(|pending| pending.address == address))?;
-                ("Confirm your new e-mail address", confirm(username, &token, url))
+                ("Confirm your new e-mail address", confirm(username, &token, to))
             }
             Self::EmailChanging => {
                 let token = token(Purpose::Cancel).filter(|_| address == email)?;
-                ("Your e-mail address is about to change", email_changing(username, &token, url))
+                ("Your e-mail address is about to change", email_changing(username, &token, to))
             }
             Self::EmailChanged if address == email => return None,
-            Self::EmailChanged => ("Your e-mail address was changed", email_changed(username, url)),
-            Self::Reset => ("Choose a new password", reset(username, &token(Purpose::Reset)?, url)),
-            Self::PasswordChanged => ("Your password was changed", password_changed(username, url)),
+            Self::EmailChanged => ("Your e-mail address was changed", email_changed(username, to)),
+            Self::Reset => ("Choose a new password", reset(username, &token(Purpose::Reset)?, to)),
+            Self::PasswordChanged => ("Your password was changed", password_changed(username, to)),
         };
         // Who forgot the password may have spelled the address in another way.
         let address = if self == Self::Reset { email } else { address };
@@ -86,44 +86,124 @@ impl Letter {
     }
 }
 
-fn verify(username: &str, token: &str, url: &str) -> String {
+/// Where a letter leads.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Where people reach the server: `https://kennel.example.com`.
+    pub server: String,
+    /// The page of the application that does what a letter is about.
+    pub app: Option<AppUrl>,
+}
+
+/// What a letter asks its reader to do.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    VerifyEmail(&'a str),
+    CancelEmail(&'a str),
+    ResetPassword(&'a str),
+    ForgotPassword,
+}
+
+impl Destination {
+    /// How it is done: a link, or a token and a command line that sends it.
+    fn way(&self, step: Step<'_>) -> String {
+        if let Some(app) = &self.app {
+            return format!("    {}", step.link(app));
+        }
+        let command = format!(
+            "    curl {}/auth/{} -H 'Content-Type: application/json' -d '{}'",
+            self.server,
+            step.path(),
+            step.body()
+        );
+        match step.token() {
+            Some(token) => format!("    {token}\n\n{command}"),
+            None => command,
+        }
+    }
+
+    /// The same in words: `a` where there is a page, or else `b`.
+    fn words(&self, a: &'static str, b: &'static str) -> &'static str {
+        if self.app.is_some() { a } else { b }
+    }
+
+    fn this(&self) -> &'static str {
+        self.words("open this page", "send this token back")
+    }
+}
+
+impl Step<'_> {
+    fn link(self, app: &AppUrl) -> String {
+        let action = match self {
+            Self::VerifyEmail(_) => "verify-email",
+            Self::CancelEmail(_) => "cancel-email",
+            Self::ResetPassword(_) => "reset-password",
+            Self::ForgotPassword => "forgot-password",
+        };
+        app.link(action, self.token())
+    }
+
+    fn token(&self) -> Option<&str> {
+        match self {
+            Self::VerifyEmail(token) | Self::CancelEmail(token) | Self::ResetPassword(token) => Some(token),
+            Self::ForgotPassword => None,
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::VerifyEmail(_) => "email/verify",
+            Self::CancelEmail(_) => "email/cancel",
+            Self::ResetPassword(_) => "password/reset",
+            Self::ForgotPassword => "password/forgot",
+        }
+    }
+
+    fn body(self) -> String {
+        match self {
+            Self::VerifyEmail(token) | Self::CancelEmail(token) => format!(r#"{{"token":"{token}"}}"#),
+            Self::ResetPassword(token) => format!(r#"{{"token":"{token}","password":"A NEW PASSWORD"}}"#),
+            Self::ForgotPassword => r#"{"email":"YOUR ADDRESS"}"#.to_owned(),
+        }
+    }
+}
+
+fn verify(username: &str, token: &str, to: &Destination) -> String {
     format!(
         "\
 Hello {username},
 
-you signed up at Kennel with this address. To confirm that it is yours, send
-this token back within 24 hours:
-
-    {token}
+you signed up at Kennel with this address. To confirm that it is yours,
+{} within 24 hours:
 
 {}
 
 If it was not you who signed up, do nothing.
 ",
-        command(url, "email/verify", &format!(r#"{{"token":"{token}"}}"#))
+        to.this(),
+        to.way(Step::VerifyEmail(token))
     )
 }
 
-fn confirm(username: &str, token: &str, url: &str) -> String {
+fn confirm(username: &str, token: &str, to: &Destination) -> String {
     format!(
         "\
 Hello {username},
 
 you want this to be your e-mail address at Kennel. To confirm that it is
-yours, send this token back within 24 hours, and stay logged in until then
+yours, {} within 24 hours, and stay logged in until then
 where you asked for it: what a login asked for ends with it.
-
-    {token}
 
 {}
 
 If it was not you, do nothing, and nothing changes.
 ",
-        command(url, "email/verify", &format!(r#"{{"token":"{token}"}}"#))
+        to.this(),
+        to.way(Step::VerifyEmail(token))
     )
 }
 
-fn email_changing(username: &str, token: &str, url: &str) -> String {
+fn email_changing(username: &str, token: &str, to: &Destination) -> String {
     format!(
         "\
 Hello {username},
@@ -131,24 +211,24 @@ Hello {username},
 somebody who is logged in as you wants another e-mail address for your account
 at Kennel. It takes the place of this one once it is confirmed from there.
 
-If it was not you, send this token back within a week. It calls the change
+If it was not you, {} within a week. It calls the change
 off, and ends the login that asked for it:
-
-    {token}
 
 {}
 
 Then choose a new password, which ends all other logins, too. This sends you a
-token for it:
+{} for it:
 
 {}
 ",
-        command(url, "email/cancel", &format!(r#"{{"token":"{token}"}}"#)),
-        command(url, "password/forgot", r#"{"email":"YOUR ADDRESS"}"#)
+        to.this(),
+        to.way(Step::CancelEmail(token)),
+        to.words("link", "token"),
+        to.way(Step::ForgotPassword)
     )
 }
 
-fn email_changed(username: &str, url: &str) -> String {
+fn email_changed(username: &str, to: &Destination) -> String {
     format!(
         "\
 Hello {username},
@@ -157,30 +237,30 @@ your account at Kennel has another e-mail address now, which was confirmed
 from there. This is the last mail to the old one.
 
 If it was not you, somebody else uses your account. Tell the people who run
-{url}
-"
+{}
+",
+        to.server
     )
 }
 
-fn reset(username: &str, token: &str, url: &str) -> String {
+fn reset(username: &str, token: &str, to: &Destination) -> String {
     format!(
         "\
 Hello {username},
 
 somebody, perhaps you, forgot the password of your account at Kennel. To
-choose a new one, send it with this token within one hour:
-
-    {token}
+choose a new one, {} within one hour:
 
 {}
 
 If it was not you, do nothing: your password stays as it is.
 ",
-        command(url, "password/reset", &format!(r#"{{"token":"{token}","password":"A NEW PASSWORD"}}"#))
+        to.words("open this page", "send it with this token"),
+        to.way(Step::ResetPassword(token))
     )
 }
 
-fn password_changed(username: &str, url: &str) -> String {
+fn password_changed(username: &str, to: &Destination) -> String {
     format!(
         "\
 Hello {username},
@@ -188,22 +268,18 @@ Hello {username},
 the password of your account at Kennel was changed, and its other logins were
 ended.
 
-If it was not you, choose a new one. This sends you a token for it:
+If it was not you, choose a new one. This sends you a {} for it:
 
 {}
 ",
-        command(url, "password/forgot", r#"{"email":"YOUR ADDRESS"}"#)
+        to.words("link", "token"),
+        to.way(Step::ForgotPassword)
     )
-}
-
-/// How one does it from a command line.
-fn command(url: &str, path: &str, body: &str) -> String {
-    format!("    curl {url}/auth/{path} -H 'Content-Type: application/json' -d '{body}'")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Letter, Written};
+    use super::{Destination, Letter, Written};
     use crate::{
         auth::keys::{Keys, Secret},
         db::DatabaseId,
@@ -212,12 +288,18 @@ mod tests {
     };
 
     fn write(letter: Letter, address: &str, account: &AccountRow) -> Option<Written> {
+        write_to(None, letter, address, account)
+    }
+
+    fn write_to(app: Option<&str>, letter: Letter, address: &str, account: &AccountRow) -> Option<Written> {
+        let app = app.map(|url| url.parse().expect("a page"));
+        let to = Destination { server: "https://kennel.example.com".to_owned(), app };
         let secret = Secret::parse("s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o").expect("a secret");
         letter.write(
             address,
             account,
             &Keys::derive(&secret, &[], &DatabaseId::stored("a".to_owned())).expect("keys"),
-            "https://kennel.example.com",
+            &to,
         )
     }
 
@@ -243,6 +325,27 @@ mod tests {
             let is_notice = matches!(letter, Letter::EmailChanged | Letter::PasswordChanged);
             assert_eq!(tokens.len(), usize::from(!is_notice), "{text}");
             assert!(tokens.iter().all(|token| text.contains(&format!(r#"{{"token":"{token}""#))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_letter_leads_to_the_application_if_it_has_a_page_for_that() {
+        let mut account = AccountRow::sample();
+        account.pending =
+            Some(PendingEmail { session: 7, address: "new@example.com".to_owned(), asked_at: account.created_at });
+        for (letter, address, action) in [
+            (Letter::Verify, "ann@example.com", "verify-email&token="),
+            (Letter::Confirm, "new@example.com", "verify-email&token="),
+            (Letter::EmailChanging, "ann@example.com", "cancel-email&token="),
+            (Letter::Reset, "ann@example.com", "reset-password&token="),
+            (Letter::PasswordChanged, "ann@example.com", "forgot-password"),
+        ] {
+            let page = "https://app.example.com/account";
+            let Written { text, .. } = write_to(Some(page), letter, address, &account).expect("a reason");
+            assert!(text.is_ascii() && !text.contains("curl") && !text.contains("token back"), "{text}");
+            assert!(text.lines().any(|line| line.starts_with(&format!("    {page}#action={action}"))), "{text}");
+            let is_prose = |line: &&str| !line.starts_with("    ");
+            assert!(text.lines().filter(is_prose).all(|line| line.len() <= 78), "{text}");
         }
     }
 

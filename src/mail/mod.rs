@@ -14,7 +14,7 @@ pub use lettre::message::Mailbox;
 
 pub use self::{
     count::sweep as sweep_counts,
-    letter::Letter,
+    letter::{Destination, Letter},
     repo::{Mails, sweep},
     transport::Transport,
     url::MailUrl,

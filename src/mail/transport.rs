@@ -3,6 +3,7 @@
 
 use std::{
     fmt, io,
+    net::IpAddr,
     time::{Duration, SystemTime},
 };
 
@@ -14,11 +15,11 @@ use lettre::{
         Body, Mailbox, SinglePart,
         header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
-    transport::smtp,
+    transport::smtp::{self, extension::ClientId},
 };
 
 use super::{letter::Written, outbox::Outbox, repo::MailRow, url::MailUrl};
-use crate::problem::Problem;
+use crate::{config::PublicUrl, problem::Problem};
 
 /// How long it may take to send one mail, from the connection to the server's last word.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -71,17 +72,36 @@ impl From<smtp::Error> for SendError {
 ///
 /// # Errors
 /// The URL cannot be understood as a whole.
-pub fn smtp(url: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, smtp::Error> {
-    AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map(|builder| builder.timeout(Some(PATIENCE)).build())
+pub fn smtp(url: &str, public_url: Option<&PublicUrl>) -> Result<AsyncSmtpTransport<Tokio1Executor>, smtp::Error> {
+    let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?.timeout(Some(PATIENCE));
+    let address = url.split('?').next().unwrap_or_default();
+    let is_named =
+        address.split_once("://").and_then(|(_, rest)| rest.split_once('/')).is_some_and(|it| !it.1.is_empty());
+    Ok(match public_url.filter(|_| !is_named) {
+        Some(url) => builder.hello_name(client_id(url.host())).build(),
+        None => builder.build(),
+    })
+}
+
+/// A host as SMTP's `EHLO` says it: a name, or an address literal (RFC 5321 §4.1.3).
+fn client_id(host: &str) -> ClientId {
+    match host.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(address)) => ClientId::Ipv4(address),
+        Ok(IpAddr::V6(address)) => ClientId::Ipv6(address),
+        Err(_) => ClientId::Domain(host.to_owned()),
+    }
 }
 
 impl Transport {
+    /// Opens what `url` names. To an SMTP server we call ourselves by the host of `public_url`, unless the URL has a name
+    /// for that as its path.
+    ///
     /// # Errors
     /// The system has no more threads to give; a URL that was accepted before is not any more.
-    pub fn open(url: &MailUrl) -> io::Result<Self> {
+    pub fn open(url: &MailUrl, public_url: Option<&PublicUrl>) -> io::Result<Self> {
         Ok(match url {
             MailUrl::File(folder) => Self::Outbox(Outbox::open(folder, PATIENCE)?),
-            MailUrl::Smtp(url) => Self::Smtp(smtp(url).map_err(io::Error::other)?),
+            MailUrl::Smtp(url) => Self::Smtp(smtp(url, public_url).map_err(io::Error::other)?),
         })
     }
 

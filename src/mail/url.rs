@@ -1,8 +1,9 @@
 //! How mail is sent, as `MAIL_URL` says it.
 
-use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use super::transport;
+use crate::cors::is_loopback;
 
 /// Where mail goes.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl FromStr for MailUrl {
             }
             // Better refused at the start than found out by the first mail.
             Some((scheme @ ("smtp" | "smtps"), rest))
-                if is_understood(scheme, rest) && transport::smtp(text).is_ok() =>
+                if is_understood(scheme, rest) && transport::smtp(text, None).is_ok() =>
             {
                 Ok(Self::Smtp(text.to_owned()))
             }
@@ -41,8 +42,7 @@ fn is_understood(scheme: &str, rest: &str) -> bool {
     let is_secret = scheme == "smtps" || query == "tls=required";
     let host = authority.rsplit('@').next().unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, port)| if port.ends_with(']') { authority } else { host });
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    let is_here = is_loopback(host);
     let has_password = authority.rsplit_once('@').is_none_or(|(user, _)| user.contains(':') && (is_secret || is_here));
     has_password && query.starts_with("tls=") && !query.contains('&')
 }

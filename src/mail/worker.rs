@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::{
-    letter::{Letter, Written},
+    letter::{Destination, Letter, Written},
     repo::{self, Claim, MailRow},
     transport::Transport,
 };
@@ -57,8 +57,7 @@ pub struct Worker {
     pub post: Data<Post>,
     pub transport: Transport,
     pub from: Mailbox,
-    /// Where people reach the server.
-    pub url: String,
+    pub destination: Destination,
 }
 
 impl Worker {
@@ -120,17 +119,17 @@ impl Worker {
 
     /// What to say in it; none if there is nothing to be said any more.
     async fn write(&self, mail: &MailRow) -> Result<Option<Written>, Problem> {
-        let (mail, keys, url) = (mail.clone(), Data::clone(&self.keys), self.url.clone());
-        self.db.read(move |conn| write(conn, &mail, &keys, &url)).await
+        let (mail, keys, to) = (mail.clone(), Data::clone(&self.keys), self.destination.clone());
+        self.db.read(move |conn| write(conn, &mail, &keys, &to)).await
     }
 }
 
-fn write(conn: &mut Connection, mail: &MailRow, keys: &Keys, url: &str) -> Result<Option<Written>, Problem> {
+fn write(conn: &mut Connection, mail: &MailRow, keys: &Keys, to: &Destination) -> Result<Option<Written>, Problem> {
     let letter = Letter::stored(&mail.kind).ok_or_else(|| Problem::internal("a mail of an unknown kind"))?;
     let account = match mail.user_id.and_then(UserId::new) {
         Some(user) => Users::of(user).account(conn)?,
         None => Users::account_at(conn, &Email::stored(mail.address.clone()))?,
     };
     let Some(account) = account else { return Ok(None) };
-    Ok(letter.write(&mail.address, &account, keys, url))
+    Ok(letter.write(&mail.address, &account, keys, to))
 }

@@ -44,6 +44,9 @@ kinds! {
         "No account has this username or e-mail with this password.";
     SignupClosed FORBIDDEN "signup-closed" "Nobody can sign up here"
         "Accounts are made by the people who run this server. Ask them for one.";
+    /// What the browser says of page and server (`Sec-Fetch-Site`), which keeps the cookie then.
+    CrossSite FORBIDDEN "cross-site" "The page and this server are two sites"
+        "A browser sends the cookie from pages of the same site only, and localhost and 127.0.0.1 are two: open the page and call this server under one host name (ports may differ), or log in without `cookie`.";
     /// The cookie is there, but the page that sends it is not ours.
     ForeignOrigin FORBIDDEN "foreign-origin" "This origin may not use the cookie"
         "The cookie works for pages of this server, and of the origins that its CORS_ORIGINS names, only.";

@@ -22,11 +22,15 @@ pub enum CacheControl {
 }
 
 impl CacheControl {
-    /// The header's value for an answer with this status.
+    /// The header's value for an answer with this status. One with a version (`ETag`) that writes are compared with is
+    /// not to be compressed on the way: what a proxy compresses has another tag, a weak one, and no `If-Match` matches
+    /// that (RFC 9110 §8.8.3.3, `no-transform` in RFC 9111 §5.2.2.6).
     #[must_use]
-    pub fn value(self, status: StatusCode) -> &'static str {
+    pub fn value(self, status: StatusCode, has_version: bool) -> &'static str {
         let is_error = status.is_client_error() || status.is_server_error();
         match self {
+            Self::Private if has_version => "private, no-cache, no-transform",
+            Self::NoStore if has_version => "no-store, no-transform",
             Self::Private => "private, no-cache",
             Self::Revalidated if !is_error => "no-cache",
             Self::Public if !is_error => "public, max-age=60",

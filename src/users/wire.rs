@@ -122,16 +122,19 @@ impl fmt::Display for Username {
     }
 }
 
+/// Characters of an e-mail address (RFC 5321 §4.5.3.1.3, without the angle brackets).
+const LONGEST_EMAIL: usize = 254;
+
 /// An e-mail address that is plausible, as browsers judge it; only a mail can tell whether it exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
 impl Email {
     /// # Errors
-    /// It is too long, or not what HTML's `<input type=email>` accepts.
+    /// It is too long, or not what HTML's `<input type=email>` accepts once the domain is in ASCII.
     pub fn read(value: &Value) -> Result<Self, Fault> {
-        let text = Rule { least: 3, most: 254 }.read(value)?;
-        if is_plausible(&text) {
+        let text = with_ascii_domain(Rule { least: 3, most: LONGEST_EMAIL }.read(value)?);
+        if is_plausible(&text) && text.len() <= LONGEST_EMAIL {
             Ok(Self(text))
         } else {
             Err(Fault::new("format", "This is not an e-mail address such as ann@example.com."))
@@ -155,6 +158,20 @@ impl fmt::Display for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// An address with its domain as SMTP writes it, and as browsers send it: `müller.example` is `xn--mller-kva.example`
+/// (UTS #46). What is no domain stays as it is.
+#[must_use]
+pub(super) fn with_ascii_domain(text: String) -> String {
+    if text.is_ascii() {
+        return text;
+    }
+    let ascii = text.rsplit_once('@').and_then(|(local, domain)| {
+        let domain = idna::domain_to_ascii(domain).ok()?;
+        Some(format!("{local}@{domain}"))
+    });
+    ascii.unwrap_or(text)
 }
 
 /// WHATWG HTML's "valid email address": a wilful simplification of RFC 5322.

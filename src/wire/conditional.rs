@@ -84,6 +84,10 @@ fn read_list(text: &str) -> Option<Vec<EntityTag>> {
     (!tags.is_empty()).then_some(tags)
 }
 
+/// Of a tag that differs from the row's in being weak. Only a strong one may decide about a write (RFC 9110 §13.1.1).
+const WEAKENED: &str = "If-Match has the row's version as a weak tag (W/), which never matches: a proxy on the way has \
+    compressed the answer, and changed its ETag. Send the tag without W/, or let the proxy heed `no-transform`.";
+
 /// The tag of a row's version.
 pub(super) fn tag_of(version: i64) -> EntityTag {
     EntityTag::new_strong(version.to_string())
@@ -122,9 +126,16 @@ impl Preconditions {
         let matches = |tags: &Tags, equal: fn(&EntityTag, &EntityTag) -> bool| {
             tag.as_ref().is_some_and(|tag| tags.match_with(|given| equal(given, tag)))
         };
-        let is_met = self.if_match.as_ref().is_none_or(|tags| matches(tags, EntityTag::strong_eq))
-            && !self.if_none_match.as_ref().is_some_and(|tags| matches(tags, EntityTag::weak_eq));
-        if is_met { Ok(()) } else { Err(unmet()) }
+        if self.if_none_match.as_ref().is_some_and(|tags| matches(tags, EntityTag::weak_eq)) {
+            return Err(unmet());
+        }
+        match &self.if_match {
+            Some(tags) if !matches(tags, EntityTag::strong_eq) && matches(tags, EntityTag::weak_eq) => {
+                Err(unmet().with_detail(WEAKENED))
+            }
+            Some(tags) if !matches(tags, EntityTag::strong_eq) => Err(unmet()),
+            _ => Ok(()),
+        }
     }
 
     /// The versions that a row may have when it is written. `current` tells its version; it is asked only if

@@ -103,7 +103,8 @@ pub fn search_key(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    let (accented, mut key) = (without_case(text), folded(text));
+    let accented = without_case(text);
+    let mut key = without_accents(&accented);
     if accented != key {
         key.push(SEPARATOR);
         key.push_str(&accented);
@@ -118,7 +119,13 @@ pub fn folded(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    without_case(text).nfd().filter(|c| !is_accent(*c)).flat_map(plain_letters).nfc().collect()
+    without_accents(&without_case(text))
+}
+
+fn without_accents(text: &str) -> String {
+    let plain: String = text.nfd().filter(|c| !is_accent(*c)).flat_map(plain_letters).collect();
+    // Most names are ASCII by now, which has nothing to compose.
+    if plain.is_ascii() { plain } else { plain.nfc().collect() }
 }
 
 /// Unicode's canonical caseless matching, but by simple means: upper case, then lower, so that `ß` is `ss`; and lower

@@ -6,6 +6,7 @@ use actix_web::web::{self, ServiceConfig};
 use kennel::app::nothing_extra;
 use serde_json::json;
 
+use crate::support::process::Program;
 use crate::support::sentence::ON_PURPOSE;
 use crate::support::{Answer, App, Database, PASSWORD, Sentence, sentences};
 
@@ -20,6 +21,8 @@ pub fn sentences() -> Vec<Sentence> {
         options_without_a_question_is_no_preflight,
         a_preflight_is_not_counted_and_needs_no_token,
         without_origins_nothing_varies_and_nothing_is_allowed,
+        headers_that_are_configured_may_be_sent_too,
+        an_origin_that_may_not_call_is_told_once_with_what_to_set,
     ]
 }
 
@@ -37,6 +40,23 @@ const EXPOSED: [&str; 11] = [
     "www-authenticate",
     "x-request-id",
     "x-total-count",
+];
+
+/// What a page may send: what we read, and what tracing and libraries put onto every request.
+const SENT: [&str; 13] = [
+    "accept",
+    "authorization",
+    "baggage",
+    "cache-control",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+    "x-request-id",
+    "x-requested-with",
 ];
 
 fn routes(config: &mut ServiceConfig) {
@@ -227,16 +247,7 @@ fn a_preflight_from_an_allowed_origin_is_answered_wherever_it_goes(scene: &Datab
             readable_by(&answer, ALLOWED);
             let methods = ["delete", "get", "head", "patch", "post", "put"];
             assert_eq!(list(&answer, "access-control-allow-methods"), methods);
-            let headers = [
-                "accept",
-                "authorization",
-                "content-type",
-                "idempotency-key",
-                "if-match",
-                "if-none-match",
-                "x-request-id",
-            ];
-            assert_eq!(list(&answer, "access-control-allow-headers"), headers);
+            assert_eq!(list(&answer, "access-control-allow-headers"), SENT);
             assert_eq!(answer.header("access-control-max-age"), "7200");
         }
     }
@@ -291,4 +302,49 @@ fn without_origins_nothing_varies_and_nothing_is_allowed(app: &App) {
             assert!(!varies(&answer), "{answer}");
         }
     }
+}
+
+fn headers_that_are_configured_may_be_sent_too(scene: &Database) {
+    let settings = [("CORS_ORIGINS", ALLOWED), ("CORS_HEADERS", " X-Tenant,x-csrf-token , X-Requested-With")];
+    let app = App::with(Database::fresh(scene.engine), &settings, nothing_extra);
+    let sent = list(&preflight(&app, ALLOWED, "/me", "GET").expect(204), "access-control-allow-headers");
+    for name in SENT.into_iter().chain(["x-tenant", "x-csrf-token"]) {
+        assert!(sent.contains(&name.to_owned()), "{name} is none of {sent:?}");
+    }
+    assert!(!sent.contains(&"*".to_owned()));
+}
+
+fn an_origin_that_may_not_call_is_told_once_with_what_to_set(database: &Database) {
+    let server =
+        Program::on(database).set("CORS_ORIGINS", ALLOWED).set("LOG", "warn").set("LOG_FORMAT", "json").serve();
+    let own = format!("http://{}", server.address);
+    let strangers = ["https://evil.example", "http://localhost:5173", "null"];
+    let long = format!("https://{}.example", "a".repeat(2_000));
+    for origin in [ALLOWED, &own, &long].into_iter().chain(strangers) {
+        for _ in 0..3 {
+            server.anon().send("GET", "/dogs", &[("Origin", origin)], None).expect(200);
+            let preflight = [("Origin", origin), ("Access-Control-Request-Method", "POST")];
+            server.anon().send("OPTIONS", "/dogs", &preflight, None).expect(204);
+        }
+    }
+    let made_up = |number: usize| format!("https://made-up-{number}.example");
+    for number in 0..150 {
+        server.anon().send("GET", "/health/live", &[("Origin", &made_up(number))], None).expect(200);
+    }
+    let ended = server.stop("TERM");
+    let lines = |origin: &str| {
+        let named: Vec<_> = ended.stderr.lines().filter(|line| line.contains(&format!("{origin}\""))).collect();
+        assert!(named.iter().all(|line| line.contains("WARN")), "{named:?}");
+        named
+    };
+    for origin in strangers {
+        let told = lines(origin);
+        assert_eq!(told.len(), 1, "{origin}: {told:?}");
+        assert!(told[0].contains("CORS_ORIGINS") == (origin != "null"), "{told:?}");
+    }
+    for origin in [ALLOWED, &own, &long] {
+        assert_eq!(lines(origin), Vec::<&str>::new(), "{origin}");
+    }
+    let told = (0..150).filter(|number| !lines(&made_up(*number)).is_empty()).count();
+    assert_eq!(told + strangers.len(), 100, "a log has an end, however many origins are made up");
 }

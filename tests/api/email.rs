@@ -17,6 +17,7 @@ pub fn sentences() -> Vec<Sentence> {
         of_twenty_verifications_at_once_one_succeeds,
         a_token_verifies_its_own_account_only,
         an_account_that_is_gone_verifies_nothing,
+        a_domain_in_any_alphabet_is_written_to_in_ascii_and_is_one_address,
         what_is_refused_mails_nothing,
     ]
 }
@@ -129,4 +130,32 @@ fn what_is_refused_mails_nothing(scene: &Posted) {
     forget(scene, "nobody@example.com").expect(202);
     let rest = scene.rest();
     assert_eq!(rest.len(), 2, "those of the two signups");
+}
+
+fn a_domain_in_any_alphabet_is_written_to_in_ascii_and_is_one_address(scene: &Posted) {
+    let sign_up = |name: &str, email: &str| {
+        scene.anon().post("/auth/signup", &json!({"username": name, "email": email, "password": PASSWORD}))
+    };
+    for (name, email, ascii) in [
+        ("anna", "anna@m\u{fc}ller.example", "anna@xn--mller-kva.example"),
+        ("zoe", "zoe@Caf\u{e9}.example", "zoe@xn--caf-dma.example"),
+        ("ivan", "ivan@\u{43f}\u{440}\u{438}\u{43c}\u{435}\u{440}.example", "ivan@xn--e1afmkfd.example"),
+        ("yuki", "yuki@\u{4f8b}\u{3048}\u{3002}example", "yuki@xn--r8jz45g.example"),
+    ] {
+        let created = sign_up(name, email).expect(201);
+        let shown = created.text("email").to_owned();
+        assert!(shown == ascii, "{created}");
+        verify(scene, scene.post.next(&shown, Purpose::Verify).token()).expect(204);
+        for spelling in [email, &email.to_uppercase(), &shown] {
+            sign_up("somebody", spelling).expect(409).problem("email-taken");
+            scene.try_log_in(spelling, PASSWORD).expect(200);
+        }
+        forget(scene, email).expect(202);
+        scene.post.next(&shown, Purpose::Reset);
+    }
+    for wrong in ["a@m\u{fc}ller..example", "a@\u{200b}.example", "\u{fc}@m\u{fc}ller.example"] {
+        sign_up("somebody", wrong).error("/email", "format");
+    }
+    // It is its ASCII that has to be short enough.
+    sign_up("somebody", &format!("a@{}example", "\u{fc}.".repeat(120))).error("/email", "format");
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cookie::{cookie, new_browser, refresh};
 use crate::refresh::dead;
 use crate::support::actor::Header;
-use crate::support::{Actor, App, Database, Sentence, sentences};
+use crate::support::{Actor, App, Database, PASSWORD, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -16,6 +16,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_logout_from_a_foreign_page_is_refused,
         a_token_in_the_body_needs_no_origin_and_hides_the_cookie,
         a_form_cannot_refresh_or_log_out,
+        a_page_that_could_not_keep_the_cookie_is_told_when_it_asks_for_it,
     ]
 }
 
@@ -43,7 +44,7 @@ fn foreign(app: &App) -> Vec<String> {
 
 /// A server with a page of its own elsewhere, and another name for itself.
 fn with_pages(scene: &Database) -> App {
-    let settings = [("CORS_ORIGINS", "https://app.example.com"), ("PUBLIC_URL", "https://kennel.example/api")];
+    let settings = [("CORS_ORIGINS", "https://app.example.com"), ("PUBLIC_URL", "https://kennel.example")];
     App::with(Database::fresh(scene.engine), &settings, nothing_extra)
 }
 
@@ -56,10 +57,10 @@ fn a_refresh_from_a_foreign_page_is_refused(scene: &Database) {
         assert!(answer.header_if_any("set-cookie").is_none(), "{answer}");
         assert_eq!(answer.json.get("access_token"), None);
     }
-    refresh(&app, &pair, &[("Sec-Fetch-Site", "cross-site")]).expect(403).problem("foreign-origin");
+    refresh(&app, &pair, &[("Sec-Fetch-Site", "cross-site")]).expect(403).problem("cross-site");
     let own = format!("http://{}", app.address);
     let contradictory = [("Origin", own.as_str()), ("Sec-Fetch-Site", "cross-site")];
-    refresh(&app, &pair, &contradictory).expect(403).problem("foreign-origin");
+    refresh(&app, &pair, &contradictory).expect(403).problem("cross-site");
     assert_eq!(app.database.rows_of("sessions"), before);
     alice.get("/me").expect(200);
     refresh(&app, &pair, &[]).expect(200);
@@ -93,7 +94,7 @@ fn a_logout_from_a_foreign_page_is_refused(scene: &Database) {
     for origin in foreign(&app) {
         log_out(&[("Cookie", &pair), ("Origin", &origin)]).expect(403).problem("foreign-origin");
     }
-    log_out(&[("Cookie", &pair), ("Sec-Fetch-Site", "cross-site")]).expect(403).problem("foreign-origin");
+    log_out(&[("Cookie", &pair), ("Sec-Fetch-Site", "cross-site")]).expect(403).problem("cross-site");
     alice.get("/me").expect(200);
     // Without a cookie there is nothing to be misused.
     log_out(&[("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")]).expect(200);
@@ -136,4 +137,31 @@ fn a_form_cannot_refresh_or_log_out(app: &App) {
     }
     alice.get("/me").expect(200);
     refresh(app, &pair, &[]).expect(200);
+}
+
+fn a_page_that_could_not_keep_the_cookie_is_told_when_it_asks_for_it(scene: &Database) {
+    let app = with_pages(scene);
+    app.sign_up("alice");
+    let log_in = |cookie: bool, headers: &[Header<'_>]| {
+        let body = json!({"username": "alice", "password": PASSWORD, "cookie": cookie});
+        app.anon().ask("POST", "/auth/login", headers, Some(&body))
+    };
+    let (site, allowed) = (("Sec-Fetch-Site", "cross-site"), ("Origin", "https://app.example.com"));
+    // A page on localhost, and a server on 127.0.0.1.
+    for headers in [&[site][..], &[site, allowed], &[site, ("Origin", "http://localhost:5173")]] {
+        let refused = log_in(true, headers).expect(403).problem("cross-site");
+        assert!(refused.header_if_any("set-cookie").is_none(), "{refused}");
+        let detail = refused.text("detail");
+        assert!(detail.contains("localhost") && detail.contains("127.0.0.1"), "it says what it is: {refused}");
+        assert!(!refused.to_string().contains("CORS_ORIGINS"), "that is something else: {refused}");
+        log_in(false, headers).expect(200);
+    }
+    for origin in foreign(&app) {
+        log_in(true, &[("Origin", &origin)]).expect(403).problem("foreign-origin");
+        log_in(false, &[("Origin", &origin)]).expect(200);
+    }
+    assert_eq!(app.database.count("login_failures"), 0, "no password was looked at");
+    for headers in [&[][..], &[allowed], &[allowed, ("Sec-Fetch-Site", "same-site")]] {
+        cookie(&log_in(true, headers).expect(200));
+    }
 }

@@ -89,7 +89,10 @@ fn what_may_be_kept_depends_on_the_area(app: &App) {
     for private in ["/dogowner/owners", "/dogowner/dog", "/dogowner/owners/4711", "/dogowner/owners?limit=0"] {
         assert_eq!(cached(alice.get(private)), "private, no-cache", "{private}");
     }
-    for never in ["/me", "/auth/login", "/nowhere", "/?colour=red"] {
+    let owner = alice.owner("Ann");
+    assert_eq!(cached(alice.get(&format!("/dogowner/owners/{owner}"))), "private, no-cache, no-transform");
+    assert_eq!(cached(alice.get("/me")), "no-store, no-transform");
+    for never in ["/auth/login", "/nowhere", "/?colour=red"] {
         assert_eq!(cached(alice.get(never)), "no-store", "{never}");
     }
     for public in ["/", "/health/live", "/health/ready", "/openapi.yaml", "/openapi.json"] {

@@ -20,6 +20,7 @@ use crate::support::{Database, PASSWORD, Sentence, sentences};
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         every_mail_says_from_whom_and_to_whom_it_is_and_where_to_answer,
+        mails_lead_to_the_applications_page_if_it_has_one,
         a_name_in_any_alphabet_stands_in_plain_ascii,
         the_command_in_a_mail_does_what_the_mail_says,
         whoever_has_another_password_now_is_told,
@@ -34,7 +35,8 @@ pub fn sentences() -> Vec<Sentence> {
 }
 
 const FROM: &str = "Kennel <kennel@dogs.example>";
-const PUBLIC_URL: &str = "https://kennel.example/api";
+const PUBLIC_URL: &str = "https://kennel.example";
+const APP_URL: &str = "https://app.example/account";
 
 fn every_mail_says_from_whom_and_to_whom_it_is_and_where_to_answer(scene: &Database) {
     let scene = Posted::with(scene.engine, &[("MAIL_FROM", FROM), ("PUBLIC_URL", PUBLIC_URL)]);
@@ -69,6 +71,32 @@ fn every_mail_says_from_whom_and_to_whom_it_is_and_where_to_answer(scene: &Datab
     let different = |header: &str| letters.iter().map(|letter| letter.header(header)).collect::<BTreeSet<_>>().len();
     assert_eq!((different("message-id"), different("subject")), (6, 6));
     assert!(scene.rest().is_empty());
+}
+
+fn mails_lead_to_the_applications_page_if_it_has_one(scene: &Database) {
+    let scene = Posted::with(scene.engine, &[("PUBLIC_URL", PUBLIC_URL), ("APP_URL", APP_URL)]);
+    let (post, alice) = (&scene.post, scene.sign_in("alice"));
+    let verification = post.next("alice@example.com", Purpose::Verify);
+    verify(&scene, verification.token()).expect(204);
+    alice.patch("/me", &json!({"email": "alicia@example.com"})).expect(200);
+    let moving = post.next("alice@example.com", Purpose::Cancel);
+    let confirmation = post.next("alicia@example.com", Purpose::Verify);
+    forget(&scene, "alice@example.com").expect(202);
+    let for_reset = post.next("alice@example.com", Purpose::Reset);
+    for letter in [&verification, &moving, &confirmation, &for_reset] {
+        let action = letter.purpose().action().expect("it asks for something");
+        let token = letter.token();
+        // The fragment stays in the browser: neither the page's server nor who it links to sees the token.
+        assert!(letter.lines().contains(&format!("    {APP_URL}#action={action}&token={token}")), "{letter}");
+        assert!(letter.command().is_none(), "{letter}");
+    }
+    verify(&scene, confirmation.token()).expect(204);
+    reset(&scene, for_reset.token(), NEW).expect(422);
+    forget(&scene, "alicia@example.com").expect(202);
+    let for_reset = post.next("alicia@example.com", Purpose::Reset);
+    reset(&scene, for_reset.token(), NEW).expect(204);
+    let changed = post.next("alicia@example.com", Purpose::Notice);
+    assert_eq!(changed.link(), Some(&*format!("{APP_URL}#action=forgot-password")), "{changed}");
 }
 
 fn a_name_in_any_alphabet_stands_in_plain_ascii(scene: &Database) {

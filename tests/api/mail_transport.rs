@@ -8,15 +8,18 @@ use serde_json::json;
 
 use crate::email::verify;
 use crate::start::refused;
+use crate::support::client::PATIENCE;
 use crate::support::letter::Purpose;
 use crate::support::postbox::{Postbox, until_tried};
 use crate::support::process::{Program, Running};
 use crate::support::smtp::{self, free_address};
+use crate::support::unwell::{Mood, Unwell};
 use crate::support::{Database, Engine, Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     let of_any = sentences![
         a_mail_url_that_no_mail_could_be_sent_with_is_refused_and_not_shown,
+        a_mail_server_is_greeted_by_the_name_that_people_reach_us_by,
         the_check_installs_what_these_need,
     ];
     if !smtp::is_installed() {
@@ -60,6 +63,26 @@ fn serve(database: &Database, url: &str, certificate: &str) -> Running {
 fn forget_the_tries(database: &Database) {
     database.put_back("next_attempt_at", "mails WHERE sent_at IS NULL", 86_400);
     database.execute("UPDATE mails SET attempts = 0").expect("it can be said");
+}
+
+fn a_mail_server_is_greeted_by_the_name_that_people_reach_us_by(database: &Database) {
+    if is_told_already(database) {
+        return;
+    }
+    for (number, public_url, path, greeting) in [
+        (0, "https://kennel.example:8443", "", "kennel.example"),
+        (1, "http://127.0.0.1:8000", "", "[127.0.0.1]"),
+        (2, "https://[2001:db8::1]", "", "[IPv6:2001:db8::1]"),
+        (3, "https://kennel.example", "/mail.example", "mail.example"),
+    ] {
+        let (post, letters) = Unwell::listen(free_address(), Mood::Well);
+        let url = format!("smtp://{}{path}", post.address);
+        let server = Program::on(database).set("MAIL_URL", &url).set("PUBLIC_URL", public_url).serve();
+        server.sign_up(&format!("alice{number}"));
+        let letter = letters.recv_timeout(PATIENCE).expect("a mail");
+        assert_eq!(letter.envelope.greeting, greeting);
+        server.stop("TERM");
+    }
 }
 
 fn with_a_name_and_a_password_it_logs_in(database: &Database) {

@@ -26,6 +26,7 @@ mod cookie;
 mod cors;
 mod crowds;
 mod cursors;
+mod dev;
 mod dogs;
 mod email;
 mod events;
@@ -82,7 +83,7 @@ mod proxies;
 mod public;
 mod public_pages;
 mod quotas;
-mod readme;
+
 mod recovery;
 mod refresh;
 mod retries;
@@ -102,6 +103,7 @@ mod system;
 mod tasks;
 mod together;
 mod tokens;
+mod tutorial;
 mod unseen_names;
 mod user_command;
 mod values;
@@ -155,6 +157,7 @@ fn sentences() -> Vec<Sentence> {
         cors::sentences(),
         crowds::sentences(),
         cursors::sentences(),
+        dev::sentences(),
         dogs::sentences(),
         email::sentences(),
         events::sentences(),
@@ -211,7 +214,6 @@ fn sentences() -> Vec<Sentence> {
         public::sentences(),
         public_pages::sentences(),
         quotas::sentences(),
-        readme::sentences(),
         recovery::sentences(),
         refresh::sentences(),
         retries::sentences(),
@@ -230,6 +232,7 @@ fn sentences() -> Vec<Sentence> {
         tasks::sentences(),
         together::sentences(),
         tokens::sentences(),
+        tutorial::sentences(),
         unseen_names::sentences(),
         user_command::sentences(),
         values::sentences(),

@@ -18,6 +18,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_condition_of_a_read_that_cannot_be_read_is_ignored,
         an_edit_of_the_version_that_i_saw_is_made,
         an_edit_of_any_other_version_is_412_and_changes_nothing,
+        a_version_that_a_proxy_weakened_is_told_for_what_it_is,
         a_precondition_that_cannot_be_read_is_400_and_changes_nothing,
         a_row_that_is_not_there_is_404_whatever_the_preconditions,
         a_new_row_comes_with_its_first_version,
@@ -168,6 +169,24 @@ fn an_edit_of_any_other_version_is_412_and_changes_nothing(app: &App) {
         actor.ask(&operation.method, &path, &both, body.as_ref()).expect(412);
         assert_eq!(app.database.rows(), rows, "{}", operation.id);
     }
+}
+
+fn a_version_that_a_proxy_weakened_is_told_for_what_it_is(app: &App) {
+    let alice = app.sign_in("alice");
+    let path = format!("/dogowner/owners/{}", alice.owner("Ann"));
+    let etag = alice.get(&path).etag().to_owned();
+    let rename = |tag: &str| alice.ask("PATCH", &path, &[("If-Match", tag)], Some(&json!({"name": "Bea"})));
+    for weakened in [format!("W/{etag}"), format!("W/\"7\", W/{etag}")] {
+        let refused = rename(&weakened).expect(412).problem("precondition-failed");
+        assert!(
+            refused.text("detail").contains("proxy") && refused.text("detail").contains("no-transform"),
+            "{refused}"
+        );
+    }
+    for another in ["W/\"7\"", "\"7\""] {
+        assert!(!rename(another).expect(412).text("detail").contains("proxy"));
+    }
+    rename(&etag).expect(200);
 }
 
 fn a_precondition_that_cannot_be_read_is_400_and_changes_nothing(app: &App) {

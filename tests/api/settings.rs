@@ -25,7 +25,7 @@ pub fn sentences() -> Vec<Sentence> {
 }
 
 /// Variables with values that they do not accept. Each value has a word that stands nowhere else.
-const BAD: [(&str, &[&str]); 14] = [
+const BAD: [(&str, &[&str]); 17] = [
     (
         "CORS_ORIGINS",
         &[
@@ -95,7 +95,20 @@ const BAD: [(&str, &[&str]); 14] = [
         &["canary", "http://canary.example", "smtp://", "file:", "mailto:canary@example.com", "smtp://canary:x y@h"],
     ),
     ("MAIL_FROM", &["canary", "@example.com", "canary@", "a@b, canary@d", "canary@example.com\r\nBcc: b@example.com"]),
-    ("PUBLIC_URL", &["canary", "https://", "https://canary.example?x=1", "https://canary.example#x", "//canary"]),
+    (
+        "PUBLIC_URL",
+        &[
+            "canary",
+            "https://",
+            "https://canary.example?x=1",
+            "https://canary.example#x",
+            "//canary",
+            "https://example.com/canary",
+        ],
+    ),
+    ("APP_URL", &["canary", "canary://app", "https://", "https://app.example/#canary", "https://canary@app.example"]),
+    ("CORS_HEADERS", &["*", "canary canary", "X-Canary:", "X-Canary, *"]),
+    ("DEV", &["canary", "on", "yes"]),
     ("JWT_PREVIOUS_SECRETS", &["canary", "changeme,changeme"]),
     ("DATABASE_URL", &["mysql://canary"]),
 ];
@@ -137,10 +150,12 @@ fn what_a_setting_accepts_is_accepted(scene: &Database) {
         [
             ("MAIL_URL", "smtp://kennel:p%40ss@mail.example.com:587?tls=required"),
             ("MAIL_FROM", "Kennel <kennel@example.com>"),
-            ("PUBLIC_URL", "https://kennel.example/api"),
+            ("PUBLIC_URL", "https://kennel.example/"),
         ],
         [("MAIL_URL", "smtps://mail.example.com"), ("MAIL_FROM", "a@b"), ("PUBLIC_URL", "http://127.0.0.1:8000")],
         [("CORS_ORIGINS", ""), ("TRUSTED_PROXIES", " "), ("PUBLIC_URL", "")],
+        [("CORS_HEADERS", "X-Tenant, x-csrf-token"), ("APP_URL", "http://localhost:5173/a?b=c"), ("DEV", "FALSE")],
+        [("CORS_HEADERS", ""), ("APP_URL", "https://app.example.com"), ("DEV", "true")],
     ] {
         let app = App::try_with(Database::fresh(scene.engine), &settings, nothing_extra);
         let app = app.unwrap_or_else(|error| panic!("{settings:?}: {error}"));

@@ -16,7 +16,11 @@ use crate::{
     },
     problem::{Kind, Problem},
     sessions::{PendingEmail, Sessions, is_live},
-    users::{Email, UserId, Users, repo::one, wire::key},
+    users::{
+        Email, UserId, Users,
+        repo::one,
+        wire::{key, with_ascii_domain},
+    },
 };
 
 /// What mails are made of, and what their tokens are bound to.
@@ -92,7 +96,7 @@ pub enum LoginKey {
 impl LoginKey {
     #[must_use]
     pub fn of(login: &str) -> Self {
-        if login.contains('@') { Self::Email(key(login)) } else { Self::Username(key(login)) }
+        if login.contains('@') { Self::Email(with_ascii_domain(key(login))) } else { Self::Username(key(login)) }
     }
 
     #[must_use]

@@ -95,7 +95,7 @@ impl Contract {
         found.unwrap_or_else(|| panic!("openapi.yaml has no operation {id}"))
     }
 
-    /// What those operations promise for `Cache-Control` when they succeed.
+    /// What those operations promise for `Cache-Control` when they succeed, with a version or without.
     pub fn cache_controls(&self, of: impl Fn(&Operation) -> bool) -> BTreeSet<&str> {
         let succeeding = self.operations.iter().filter(|operation| of(operation)).flat_map(|operation| {
             let statuses = operation.statuses().into_iter().filter(|status| status.starts_with('2'));
@@ -103,7 +103,8 @@ impl Contract {
         });
         let value = |pointer: String| {
             let (_, response) = self.at(&pointer);
-            self.resolve(&response["headers"]["Cache-Control"])["schema"]["const"].as_str()
+            let kept = self.resolve(&response["headers"]["Cache-Control"])["schema"]["const"].as_str()?;
+            Some(kept.trim_end_matches(", no-transform"))
         };
         succeeding.filter_map(value).collect()
     }

@@ -6,6 +6,8 @@ use std::fmt;
 /// The longest line that a mail may have, without its end (RFC 5322 §2.1.1).
 const LONGEST_LINE: usize = 998;
 const INDENT: &str = "    ";
+/// In a link, before what the page is to do.
+const ACTION: &str = "#action=";
 
 /// Where a mail's token is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +21,16 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// What a page of the application is asked to do.
+    pub fn action(self) -> Option<&'static str> {
+        match self {
+            Self::Verify => Some("verify-email"),
+            Self::Cancel => Some("cancel-email"),
+            Self::Reset => Some("reset-password"),
+            Self::Notice => None,
+        }
+    }
+
     pub fn path(self) -> Option<&'static str> {
         match self {
             Self::Verify => Some("/auth/email/verify"),
@@ -35,6 +47,8 @@ pub struct Envelope {
     pub sender: String,
     pub recipients: Vec<String>,
     pub encrypted: bool,
+    /// The name by which the sender greeted, where a stand-in took the mail.
+    pub greeting: String,
     /// Who logged in to the mail server.
     pub user: Option<String>,
 }
@@ -118,10 +132,22 @@ impl Letter {
         &self.lines
     }
 
-    /// What stands alone on a line, indented by four spaces.
+    /// What stands alone on a line, indented by four spaces; of a link, the token in it.
     fn tokens(&self) -> Vec<&str> {
         let indented = self.lines.iter().filter_map(|line| line.strip_prefix(INDENT));
-        indented.filter(|rest| !rest.is_empty() && !rest.contains(' ')).collect()
+        let alone = indented.filter(|rest| !rest.is_empty() && !rest.contains(' '));
+        let token = |text: &'_ str| match text.split_once(ACTION) {
+            Some((page, rest)) => {
+                rest.split_once("&token=").map(|(action, _)| page.len() + ACTION.len() + action.len() + 7)
+            }
+            None => Some(0),
+        };
+        alone.filter_map(|text| text.get(token(text)?..)).collect()
+    }
+
+    /// The link to a page of the application.
+    pub fn link(&self) -> Option<&str> {
+        self.lines.iter().map(|line| line.trim()).find(|line| line.contains(ACTION))
     }
 
     /// Its token.
@@ -138,7 +164,9 @@ impl Letter {
     pub fn purpose(&self) -> Purpose {
         let asks_for = |purpose: &Purpose| {
             let path = purpose.path().unwrap_or_default();
+            let action = purpose.action().map(|action| format!("{ACTION}{action}&token="));
             self.command().is_some_and(|command| command.contains(path))
+                || self.link().zip(action).is_some_and(|(link, action)| link.contains(&action))
         };
         [Purpose::Verify, Purpose::Cancel, Purpose::Reset].into_iter().find(asks_for).unwrap_or(Purpose::Notice)
     }

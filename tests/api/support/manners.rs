@@ -62,7 +62,7 @@ fn headers(answer: &Answer) -> Result<(), String> {
         ("x-content-type-options", "nosniff"),
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
         ("referrer-policy", "no-referrer"),
-        ("cache-control", cache_control(answer)),
+        ("cache-control", &cache_control(answer)),
     ];
     for (name, value) in fixed {
         must(one(answer, name)? == value, &format!("{name} is {value:?}"))?;
@@ -152,18 +152,22 @@ fn is_public(answer: &Answer) -> bool {
 
 /// What the contract promises of the answer: an error is kept where all that succeeds is the reader's own, and what is
 /// in no area of the contract is not kept.
-fn cache_control(answer: &Answer) -> &'static str {
-    if answer.is_a_refusal() {
-        return "no-store";
-    }
-    match promised_cache_control(answer) {
+fn cache_control(answer: &Answer) -> String {
+    let usual = match promised_cache_control(answer) {
+        _ if answer.is_a_refusal() => "no-store",
         Some(private @ "private, no-cache") => private,
         Some(promised) if answer.status < 400 => promised,
         _ => "no-store",
-    }
+    };
+    // A proxy that compressed it would weaken the version.
+    let has_version = matches!(usual, "no-store" | "private, no-cache") && answer.header_if_any("etag").is_some();
+    format!("{usual}{}", if has_version { NO_TRANSFORM } else { "" })
 }
 
-/// The one `Cache-Control` of all answers that succeed at the answer's path, or else in its area.
+const NO_TRANSFORM: &str = ", no-transform";
+
+/// The one `Cache-Control` of all answers that succeed at the answer's path, or else in its area; whether a version
+/// comes with it is left out.
 fn promised_cache_control(answer: &Answer) -> Option<&'static str> {
     let path = answer.meant_path();
     let mut promised = contract().cache_controls(|operation| operation.fits(&path));

@@ -236,6 +236,7 @@ fn read_lines(stream: impl Read, tell: Option<&Sender<(String, SocketAddr)>>) ->
 
 fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("http://")?;
+    let rest = rest.replacen("localhost", "127.0.0.1", 1);
     let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
     rest[..end].parse().ok()
 }

@@ -104,6 +104,7 @@ fn envelope(said: &Value) -> Envelope {
         sender: said["sender"].as_str().unwrap_or_default().to_owned(),
         recipients: recipients.filter_map(|one| one.as_str().map(str::to_owned)).collect(),
         encrypted: said["encrypted"] == true,
+        greeting: String::new(),
         user: said["user"].as_str().map(str::to_owned),
     }
 }

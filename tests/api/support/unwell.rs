@@ -146,7 +146,7 @@ impl State {
 
     fn serve(&self, stream: &TcpStream, letters: &Sender<Sealed>) -> std::io::Result<()> {
         let mut lines = BufReader::new(stream);
-        let mut envelope = Envelope::default();
+        let (mut envelope, mut greeting) = (Envelope::default(), String::new());
         let mut goes_on = self.answer(stream, "HELLO", "220 tests ESMTP")?;
         while goes_on {
             let mut line = String::new();
@@ -157,7 +157,7 @@ impl State {
             let address = || line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
             goes_on = match verb.as_str() {
                 "MAIL" => {
-                    envelope = Envelope { sender: address(), ..Envelope::default() };
+                    envelope = Envelope { sender: address(), greeting: greeting.clone(), ..Envelope::default() };
                     self.answer(stream, "MAIL", "250 OK")?
                 }
                 "RCPT" => {
@@ -173,7 +173,10 @@ impl State {
                     self.answer(stream, "QUIT", "221 bye")?;
                     false
                 }
-                "EHLO" | "HELO" => self.answer(stream, "EHLO", "250-tests\r\n250 AUTH PLAIN")?,
+                "EHLO" | "HELO" => {
+                    greeting = line.split_whitespace().nth(1).unwrap_or_default().to_owned();
+                    self.answer(stream, "EHLO", "250-tests\r\n250 AUTH PLAIN")?
+                }
                 "AUTH" => self.answer(stream, "AUTH", "235 OK")?,
                 _ => self.answer(stream, "", "250 OK")?,
             };

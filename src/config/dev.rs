@@ -1,0 +1,81 @@
+//! `DEV`: what makes work on one's own machine easy, and where it is out of place.
+
+use super::{Config, ConfigError};
+use crate::cors::is_loopback;
+
+/// The rate that takes the place of a variable's default: nobody who works on a page runs into it, and the page still
+/// sees what is left of a quota.
+pub fn rate(name: &str) -> Option<&'static str> {
+    match name {
+        "LOGIN_RATE" | "SIGNUP_RATE" => Some("1000/1m"),
+        "USER_RATE" | "IP_RATE" => Some("10000/2s"),
+        _ => None,
+    }
+}
+
+/// Refuses what others could reach: pages of their own `localhost` could call it, and nothing slows guesses down.
+///
+/// # Errors
+/// It listens for other machines, or its database is on one. `pghost` is the variable `PGHOST`.
+pub fn check(config: &Config, pghost: Option<&str>) -> Result<(), ConfigError> {
+    let remedy = if !is_loopback(&config.host) {
+        "other machines can reach this server; leave HOST at 127.0.0.1, or DEV away"
+    } else if !config.database_url.is_of_this_machine(pghost) {
+        "the database is on another machine; take one of this machine, or leave DEV away"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError { variable: "DEV", remedy: remedy.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn work_on_ones_own_machine_is_for_ones_own_machine() {
+        let dev = |host: &'static str, database: &'static str, pghost: Option<&'static str>| {
+            Config::from_lookup(move |name| match name {
+                "DEV" => Some("true".to_owned()),
+                "HOST" => Some(host.to_owned()),
+                "DATABASE_URL" => Some(database.to_owned()),
+                "PGHOST" => pghost.map(str::to_owned),
+                _ => None,
+            })
+        };
+        let (here, file) = ("127.0.0.1", "kennel.db");
+        for host in [here, "localhost", "::1", "[::1]", "127.0.0.2"] {
+            assert!(dev(host, file, None).is_ok(), "{host}");
+        }
+        for host in ["0.0.0.0", "::", "[::]", "192.168.1.7", "kennel.example", "127.example.com"] {
+            assert_eq!(dev(host, file, None).expect_err(host).variable, "DEV");
+        }
+        for database in [
+            "postgres:///kennel",
+            "postgres://kennel:secret@localhost/kennel",
+            "postgres://127.0.0.1:5433/kennel",
+            "postgres://[::1]:5432/kennel",
+            "postgres://localhost,127.0.0.1:5433/kennel",
+            "postgres://kennel@%2Fvar%2Frun%2Fpostgresql/kennel",
+            "postgres:///kennel?host=/var/run/postgresql",
+            "postgres:///kennel?host=localhost&port=5433",
+        ] {
+            assert!(dev(here, database, None).is_ok(), "{database}");
+        }
+        for database in [
+            "postgres://kennel:secret@db.example.com/kennel",
+            "postgres://10.0.0.7:5432/kennel",
+            "postgres://localhost,db2/kennel",
+            "postgres://[2001:db8::1]/kennel",
+            "postgres:///kennel?host=db.example.com",
+            "postgres://localhost/kennel?hostaddr=10.0.0.7",
+            "postgresql://db/kennel",
+        ] {
+            assert_eq!(dev(here, database, None).expect_err(database).variable, "DEV");
+        }
+        assert!(dev(here, "postgres:///kennel", Some("db.example.com")).is_err());
+        assert!(dev(here, "postgres://localhost/kennel", Some("db.example.com")).is_ok());
+        let rates = dev(here, file, None).expect("a configuration");
+        assert_eq!(Ok(rates.login_rate), "1000/1m".parse());
+    }
+}
