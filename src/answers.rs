@@ -39,7 +39,7 @@ use crate::{
     cors::Cors,
     limits::{Counted, Limits, Source},
     problem::{Kind, Problem},
-    routes::{RouteInfo, route_info},
+    routes::{APPLICATION_JSON, RouteInfo, route_info, success_type},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -149,12 +149,15 @@ fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     if headers.sum::<usize>() > LARGEST_HEADERS {
         return Err(Problem::new(Kind::HeaderFieldsTooLarge));
     }
-    // A write is not done first and refused afterwards; all of them answer in JSON or with nothing.
-    let may_write = !request.method().is_safe();
-    if may_write && !accepts(request.headers(), "application/json") {
-        return Err(Problem::new(Kind::NotAcceptable));
+    // A write is not done first and refused afterwards. Nearly all take what nearly all answer, so that the table need
+    // not be asked.
+    if request.method().is_safe() || accepts(request.headers(), APPLICATION_JSON) {
+        return Ok(());
     }
-    Ok(())
+    match success_type(request.method(), request.match_info().as_str()) {
+        Some(made) if !accepts(request.headers(), made) => Err(Problem::new(Kind::NotAcceptable)),
+        _ => Ok(()),
+    }
 }
 
 /// Runs a handler to its end, or to its panic.

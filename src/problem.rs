@@ -1,6 +1,8 @@
 //! The one error type: what went wrong, as the caller is told it (RFC 9457), and what caused it, as the log
-//! is told it. The table of kinds is in `kinds`; the body is completed by `answers`, which knows the request.
+//! is told it. The table of kinds is in `kinds`, and what is told of
+//! each at its own address in `handlers`; the body is completed by `answers`, which knows the request.
 
+pub mod handlers;
 mod kinds;
 
 use std::{borrow::Cow, error::Error, fmt, time::Duration};
@@ -183,22 +185,26 @@ impl Problem {
         self.0.cause.as_deref()
     }
 
-    /// The body for one request; one that cannot be read has no path. A 404 carries no `instance`, so that "not there"
-    /// and "not yours" differ in nothing but the request id.
+    /// The body for one request; one that cannot be read has no path.
     #[must_use]
     pub fn body(&self, path: Option<&str>, request_id: &str) -> String {
+        // Strings and numbers always serialize.
+        serde_json::to_string(&self.document(path, request_id)).unwrap_or_default()
+    }
+
+    /// What the body is made of. A 404 carries no `instance`, so that "not there" and "not yours" differ in nothing but
+    /// the request id.
+    fn document<'a>(&'a self, path: Option<&'a str>, request_id: &'a str) -> Body<'a> {
         let Inner { kind, detail, errors, .. } = &*self.0;
-        let body = Body {
-            r#type: format!("/problems/{}", kind.slug()),
+        Body {
+            r#type: kind.uri(),
             title: kind.title(),
             status: kind.status().as_u16(),
             detail,
             instance: path.filter(|_| *kind != Kind::NotFound),
             request_id,
             errors,
-        };
-        // Strings and numbers always serialize.
-        serde_json::to_string(&body).unwrap_or_default()
+        }
     }
 }
 

@@ -16,16 +16,20 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-pub use self::surface::{CacheControl, RouteInfo, route_info};
+pub use self::surface::{CacheControl, RouteInfo, route_info, success_type};
 use crate::{
     auth::{self, gate::gate},
     co_owners, dogs,
     limits::{NEW_PASSWORD, count_by_ip, weigh},
     owners,
-    problem::{Kind, Problem},
+    problem::{self, Kind, Problem},
     profiles, public, sessions, system, tasks, users,
-    wire::{CanonicalPath, tagged, unknown_parameter},
+    wire::{ACCEPT_PATCH, CanonicalPath, Names, PATCH_TYPES, tagged, unknown_parameter},
 };
+
+/// The media type of nearly every body.
+pub const APPLICATION_JSON: &str = "application/json";
+const APPLICATION_YAML: &str = "application/yaml";
 
 /// The whole surface. A plural path and the tutorial's singular one are one resource; the first is canonical.
 #[rustfmt::skip]
@@ -35,19 +39,23 @@ fn table() -> Vec<Area> {
             at(&["/"], vec![get(system::show)]),
             at(&["/health/live"], vec![get(system::show_liveness)]),
             at(&["/health/ready"], vec![get(system::show_readiness)]),
-            at(&["/openapi.yaml"], vec![get(system::show_contract).counted()]),
+            at(&["/openapi.yaml"], vec![get(system::show_contract).answering(APPLICATION_YAML).counted()]),
             at(&["/openapi.json"], vec![get(system::show_contract_json).counted()]),
         ]).kept(CacheControl::Revalidated),
+        public("/problems", vec![
+            at(&[""], vec![get(problem::handlers::list).counted()]),
+            at(&["/{problem}"], vec![get(problem::handlers::show).counted()]),
+        ]).kept(CacheControl::Public),
         open("/auth", vec![
             at(&["/signup"], vec![post(auth::handlers::signup).counted()]),
             at(&["/login"], vec![post(auth::login::login).counted()]),
             at(&["/logout"], vec![post(auth::renewal::logout).counted()]),
             // Counts by itself: by user, if the token is right.
             at(&["/refresh"], vec![post(auth::renewal::refresh)]),
-            at(&["/password/forgot"], vec![post(auth::recovery::forgot_password).counted()]),
-            at(&["/password/reset"], vec![post(auth::recovery::reset_password).counted()]),
-            at(&["/email/verify"], vec![post(auth::recovery::verify_email).counted()]),
-            at(&["/email/cancel"], vec![post(auth::recovery::cancel_email).counted()]),
+            at(&["/password/forgot"], vec![post(auth::recovery::forgot_password).without_a_body().counted()]),
+            at(&["/password/reset"], vec![post(auth::recovery::reset_password).without_a_body().counted()]),
+            at(&["/email/verify"], vec![post(auth::recovery::verify_email).without_a_body().counted()]),
+            at(&["/email/cancel"], vec![post(auth::recovery::cancel_email).without_a_body().counted()]),
         ]),
         gated("/me", vec![
             at(&[""], vec![
@@ -56,7 +64,7 @@ fn table() -> Vec<Area> {
                 delete(users::handlers::delete).weighing(50),
             ]),
             at(&["/export"], vec![get(users::handlers::show_export).weighing(50)]),
-            at(&["/password"], vec![put(auth::handlers::replace_password).weighing(NEW_PASSWORD)]),
+            at(&["/password"], vec![put(auth::handlers::replace_password).without_a_body().weighing(NEW_PASSWORD)]),
             at(&["/profile"], vec![
                 get(profiles::handlers::show),
                 put(profiles::handlers::replace),
@@ -86,7 +94,7 @@ fn table() -> Vec<Area> {
             ]),
             at(&["/dogs/{dog_id}/co-owners"], vec![get(co_owners::handlers::list).queried()]),
             at(&["/dogs/{dog_id}/co-owners/{owner_id}"], vec![
-                put(co_owners::handlers::create),
+                put(co_owners::handlers::create).without_a_body(),
                 delete(co_owners::handlers::delete),
             ]),
             at(&["/tasks"], vec![get(tasks::handlers::list).queried(), post(tasks::handlers::create)]),
@@ -214,18 +222,21 @@ impl Resource {
                 resource = resource.app_data(canonical.clone());
             }
             let resource = self.verbs.iter().map(Verb::route).fold(resource, actix_web::Resource::route);
-            let allow = self.allow();
+            let (allow, takes_patches) = (self.allow(), self.has(&Method::PATCH));
             resource.default_service(web::to(move |request: HttpRequest| {
-                let answer = other_methods(&request, &allow);
+                let answer = other_methods(&request, &allow, takes_patches);
                 async move { answer }
             }))
         })
     }
 
+    fn has(&self, method: &Method) -> bool {
+        self.verbs.iter().any(|verb| verb.method == *method)
+    }
+
     fn allow(&self) -> String {
-        let has = |method| self.verbs.iter().any(|verb| verb.method == method);
         let mut methods: Vec<_> = self.verbs.iter().map(|verb| verb.method.as_str()).collect();
-        methods.extend(has(Method::GET).then_some("HEAD"));
+        methods.extend(self.has(&Method::GET).then_some("HEAD"));
         methods.push("OPTIONS");
         methods.join(", ")
     }
@@ -235,6 +246,8 @@ impl Resource {
 struct Verb {
     method: Method,
     handled: Box<dyn Fn() -> Route>,
+    /// The media type of its body if it succeeds; none, if it has no body then, which every caller accepts.
+    answers: Option<&'static str>,
     queried: bool,
     counted: bool,
     weight: u32,
@@ -251,6 +264,18 @@ impl Verb {
     /// weighed where that is read.
     fn weighing(mut self, weight: u32) -> Self {
         self.weight = weight;
+        self
+    }
+
+    /// Succeeds with a body of this media type.
+    fn answering(mut self, media_type: &'static str) -> Self {
+        self.answers = Some(media_type);
+        self
+    }
+
+    /// Succeeds with 202 or 204; DELETE always does.
+    fn without_a_body(mut self) -> Self {
+        self.answers = None;
         self
     }
 
@@ -271,7 +296,7 @@ impl Verb {
 }
 
 macro_rules! verbs {
-    ($($name:ident $method:ident $guard:expr;)*) => {$(
+    ($($name:ident $method:ident $answers:expr, $guard:expr;)*) => {$(
         fn $name<F, Args>(handler: F) -> Verb
         where
             F: actix_web::Handler<Args>,
@@ -279,24 +304,28 @@ macro_rules! verbs {
             F::Output: actix_web::Responder + 'static,
         {
             let handled = Box::new(move || web::route().guard($guard).to(handler.clone()));
-            Verb { method: Method::$method, handled, queried: false, counted: false, weight: 1 }
+            Verb { method: Method::$method, handled, answers: $answers, queried: false, counted: false, weight: 1 }
         }
     )*};
 }
 
 verbs! {
-    get GET guard::Any(guard::Get()).or(guard::Head());
-    post POST guard::Post();
-    put PUT guard::Put();
-    patch PATCH guard::Patch();
-    delete DELETE guard::Delete();
+    get GET Some(APPLICATION_JSON), guard::Any(guard::Get()).or(guard::Head());
+    post POST Some(APPLICATION_JSON), guard::Post();
+    put PUT Some(APPLICATION_JSON), guard::Put();
+    patch PATCH Some(APPLICATION_JSON), guard::Patch();
+    delete DELETE None, guard::Delete();
 }
 
-/// OPTIONS tells the methods; any other is not one of them.
-fn other_methods(request: &HttpRequest, allow: &str) -> Result<HttpResponse, Problem> {
+/// OPTIONS tells the methods, and what PATCH takes; any other is not one of them.
+fn other_methods(request: &HttpRequest, allow: &str, takes_patches: bool) -> Result<HttpResponse, Problem> {
     let allow = HeaderValue::from_str(allow).map_err(Problem::internal)?;
     if request.method() == Method::OPTIONS {
-        return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
+        let mut answer = HttpResponse::NoContent();
+        if takes_patches {
+            answer.insert_header((ACCEPT_PATCH, PATCH_TYPES));
+        }
+        return Ok(answer.insert_header((header::ALLOW, allow)).finish());
     }
     Err(Problem::new(Kind::MethodNotAllowed).with_header(header::ALLOW, allow))
 }
@@ -307,7 +336,7 @@ async fn refuse_any_query(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let names = form_urlencoded::parse(request.query_string().as_bytes());
-    let errors: Vec<_> = names.map(|(name, _)| unknown_parameter(&name)).collect();
+    let errors: Vec<_> = names.map(|(name, _)| unknown_parameter(&name, &Names::default())).collect();
     if errors.is_empty() {
         return next.call(request).await;
     }

@@ -49,11 +49,9 @@ for name, (provider, packages) in LAYERS.items():
 old = document.read_text()
 new = old
 for name, table in (("clients", clients), ("layers", layers)):
-    begin, end = f"<!-- {name} -->\n\n", f"\n<!-- /{name} -->"
-    head, _, rest = new.partition(begin)
-    _, found, tail = rest.partition(end)
-    assert found, f"{document} has no place for the table {name}"
-    new = head + begin + table + end + tail
+    place = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    assert place.search(new), f"{document} has no place for the table {name}"
+    new = place.sub(lambda found: f"{found[1]}\n{table}\n{found[2]}", new)
 if sys.argv[4:] == ["--write"]:
     document.write_text(new)
 elif old != new:

@@ -8,7 +8,7 @@ use actix_web::{
     },
 };
 
-use crate::wire::header::split;
+use crate::wire::header::split_unquoted;
 
 /// Whether the caller takes what was made for it. Errors are problem documents whatever is asked for.
 pub fn is_accepted(response: &ServiceResponse) -> bool {
@@ -19,20 +19,26 @@ pub fn is_accepted(response: &ServiceResponse) -> bool {
     accepts(response.request().headers(), std::str::from_utf8(made.as_bytes()).unwrap_or_default())
 }
 
-/// Whether `Accept` admits a media type (RFC 9110 §12.5.1): the most specific range decides.
+/// Whether `Accept` admits a media type: the most specific range decides. A part that cannot be read refuses nothing,
+/// since it may have meant this one.
 pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let Some(value) = headers.get(header::ACCEPT) else { return true };
     if value == "*/*" || value.is_empty() || value.as_bytes() == media_type.as_bytes() {
         return true;
     }
-    // What cannot be understood asks for nothing.
-    let items = headers.get_all(header::ACCEPT).flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let mut ranges = items.filter_map(Range::read).peekable();
-    if ranges.peek().is_none() {
-        return true;
+    let values = headers.get_all(header::ACCEPT);
+    let items = values.flat_map(|value| split_unquoted(value.as_bytes(), b',')).filter(|item| !item.is_empty());
+    let (mut asks, mut may_have_meant_it, mut best) = (false, false, None);
+    for item in items {
+        asks = true;
+        match Range::read(item) {
+            Some(range) => {
+                best = best.max(range.specificity(media_type).map(|specificity| (specificity, range.is_wanted)));
+            }
+            None => may_have_meant_it = true,
+        }
     }
-    let matching = ranges.filter_map(|range| Some((range.specificity(media_type)?, range.is_wanted)));
-    matching.max_by_key(|(specificity, _)| *specificity).is_some_and(|(_, is_wanted)| is_wanted)
+    best.map_or(may_have_meant_it || !asks, |(_, is_wanted)| is_wanted)
 }
 
 /// A media range, and whether it is wanted at all: what is wanted more than another there is no choice of.
@@ -43,17 +49,24 @@ struct Range<'a> {
 }
 
 impl<'a> Range<'a> {
-    /// Reads a media range; a parameter that is no text spoils only itself.
+    /// Reads a media range. Of its parameters only the weight counts, so that another one spoils nothing.
     fn read(item: &'a [u8]) -> Option<Self> {
-        let mut parts = split(item, b';');
-        let (kind, subtype) = parts.next()?.split_once('/')?;
-        if kind.is_empty() || subtype.is_empty() {
+        let mut parts = split_unquoted(item, b';');
+        let (kind, subtype) = std::str::from_utf8(parts.next()?).ok()?.split_once('/')?;
+        if !is_token(kind) || !is_token(subtype) || kind == "*" && subtype != "*" {
             return None;
         }
-        let parameters = parts.filter_map(|parameter| parameter.split_once('='));
-        let quality = parameters.filter(|(name, _)| name.eq_ignore_ascii_case("q")).last();
-        let quality: f32 = quality.map_or(Some(1.0), |(_, value)| value.parse().ok())?;
-        Some(Self { kind, subtype, is_wanted: quality > 0.0 })
+        let mut is_wanted = true;
+        for part in parts {
+            let (name, value) = part
+                .iter()
+                .position(|byte| *byte == b'=')
+                .map_or((part, &part[part.len()..]), |equals| (&part[..equals], &part[equals + 1..]));
+            if name.trim_ascii().eq_ignore_ascii_case(b"q") {
+                is_wanted = is_more_than_nothing(value.trim_ascii())?;
+            }
+        }
+        Some(Self { kind, subtype, is_wanted })
     }
 
     /// How exactly the range names a media type; none, if the type is another one.
@@ -68,28 +81,93 @@ impl<'a> Range<'a> {
     }
 }
 
+/// Whether a weight is above 0; none, if it is no number. It may have any number of digits, and be written without the
+/// 0 before the point, as Java does.
+fn is_more_than_nothing(weight: &[u8]) -> Option<bool> {
+    let is_number = weight.iter().any(u8::is_ascii_digit)
+        && weight.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        && weight.iter().filter(|byte| **byte == b'.').count() < 2;
+    is_number.then(|| weight.iter().any(|byte| matches!(byte, b'1'..=b'9')))
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue};
 
     use super::accepts;
 
+    fn admits(accept: &[u8]) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_bytes(accept).expect("a header"));
+        accepts(&headers, "application/json")
+    }
+
     #[test]
-    fn a_part_that_is_no_text_spoils_only_itself() {
-        for (accept, admits) in [
-            (&b"text/html;title=\"\xe9\", application/json"[..], true),
-            (b"text/html;title=\"\xe9\"", false),
-            ("é, text/html".as_bytes(), false),
-            ("application/json;note=é;q=0".as_bytes(), false),
-            ("application/json;note=\"a,b\"".as_bytes(), true),
-            ("application/*;q=0, é/é, application/json;q=0.1".as_bytes(), true),
-            ("é".as_bytes(), true),
-            (b"nonsense", true),
-            (b"text/html;q=x, application/json", true),
+    fn the_most_specific_range_that_can_be_read_decides() {
+        for accept in [
+            &b"application/json;note=\"a,b\""[..],
+            b"application/*;q=0, application/json;q=0.1",
+            "application/*;q=0, é/é, application/json;q=.1".as_bytes(),
+            b"text/html;title=\"\xe9\", application/json",
+            b"application/json;q=0.5555",
+            b"application/json;q=1.5",
+            b"application/json; Q=1.",
+            b"application/json;q=0, application/json",
+            b"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+            b",, application/json ,",
+            b"*/*;q=0.001",
+            b"",
+            b" , ",
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT, HeaderValue::from_bytes(accept).expect("a header"));
-            assert_eq!(accepts(&headers, "application/json"), admits, "{}", String::from_utf8_lossy(accept));
+            assert!(admits(accept), "{}", String::from_utf8_lossy(accept));
         }
+        for accept in [
+            &b"text/html"[..],
+            b"text/html;title=\"\xe9\"",
+            b"text/html;title=\"a, application/json\"",
+            b"text/html;title=\"\\\", application/json\"",
+            b"application/json;q=0",
+            b"application/json;q=0.000, */*",
+            b"application/json; q=.0",
+            b"application/json;note=\xe9;q=0",
+            b"*/*;q=0",
+            b"application/problem+json",
+        ] {
+            assert!(!admits(accept), "{}", String::from_utf8_lossy(accept));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_refuses_nothing() {
+        for accept in [
+            &b"foo"[..],
+            b"*",
+            b"*;q=.2",
+            b"/",
+            b"json/",
+            b"*/json",
+            b"text/html/x",
+            b"text html",
+            "é".as_bytes(),
+            b"text/\xe9",
+            b"\xff, text/html",
+            b"text/html, *;q=.2",
+            b"application/json;q=abc",
+            b"application/json;q=",
+            b"application/json;q",
+            b"application/json;q=-1",
+            b"application/json;q=nan",
+            b"application/json;q=0.0.0",
+            b"text/html;q=x, image/gif",
+            b"text/html;title=\"a, image/gif",
+        ] {
+            assert!(admits(accept), "{}", String::from_utf8_lossy(accept));
+        }
+        assert!(!admits(b"application/json;q=0, foo"), "what can be read says no");
     }
 }

@@ -14,7 +14,7 @@ use super::{MOST_CO_OWNERS, wire::CoOwnerFilter};
 use crate::{
     db::{
         Broken, Connection, OnConstraint,
-        expression::{OneOf, expression},
+        expression::{OneOf, Table, expression},
         keyset::Found,
         rows,
         schema::{dog_co_owners, owners},
@@ -83,6 +83,9 @@ impl CoOwners {
         asked: &Asked<CoOwnerFilter>,
     ) -> Result<Found<OwnerRow>, Problem> {
         let of_dog = of_dog(self.0.get(), dog.get());
+        if !asked.filter.wanted.is_everything() {
+            return self.list_wanted(conn, dog, asked);
+        }
         let total = asked.count.then(|| of_dog.count().get_result(conn)).transpose()?;
         let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
         let page = of_dog
@@ -93,6 +96,23 @@ impl CoOwners {
         let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(owners::id.eq_any(page));
         let mut rows = mine.select(OwnerRow::as_select()).load(conn)?;
         rows.sort_unstable_by_key(|row| row.id);
+        Ok(asked.window.found(rows).of(total))
+    }
+
+    /// The same of those that are wanted: of the few that a dog has each is looked at.
+    fn list_wanted(
+        &self,
+        conn: &mut Connection,
+        dog: DogId,
+        asked: &Asked<CoOwnerFilter>,
+    ) -> Result<Found<OwnerRow>, Problem> {
+        let ids = of_dog(self.0.get(), dog.get()).select(dog_co_owners::owner_id);
+        let theirs = owners::table.filter(owners::user_id.eq(self.0.get())).filter(owners::id.eq_any(ids));
+        let wanted = || asked.filter.wanted.of(&Table::OWNERS);
+        let total = asked.count.then(|| theirs.filter(wanted()).count().get_result(conn)).transpose()?;
+        let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
+        let page = theirs.filter(wanted()).filter(owners::id.gt(asked.window.after_id())).order(owners::id);
+        let rows = page.limit(enough).select(OwnerRow::as_select()).load(conn)?;
         Ok(asked.window.found(rows).of(total))
     }
 

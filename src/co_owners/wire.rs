@@ -3,15 +3,17 @@
 use crate::{
     db::keyset::Sort,
     owners::{OwnerRow, SORTS},
-    wire::{FromQuery, List, Query},
+    wire::{FromQuery, List, Query, Wanted},
 };
 
-/// All co-owners of a dog.
-pub struct CoOwnerFilter;
+/// Which co-owners of a dog are listed.
+pub struct CoOwnerFilter {
+    pub wanted: Wanted,
+}
 
 impl FromQuery for CoOwnerFilter {
-    fn from_query(_: &mut Query<'_>) -> Self {
-        Self
+    fn from_query(query: &mut Query<'_>) -> Self {
+        Self { wanted: Wanted::changed(query) }
     }
 }
 

@@ -12,7 +12,10 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use super::MultiBackend;
+use super::{
+    MultiBackend,
+    timestamp::{Timestamp, Timestamptz},
+};
 
 /// What Diesel wants to know of an expression of our own. That its columns are there nobody checks; the tests
 /// run every one of them.
@@ -159,23 +162,115 @@ impl QueryFragment<MultiBackend> for Contains {
     }
 }
 
-/// A comparison of a sort key, such as `COALESCE(due_on, …) < ?`, so that its index serves it.
-pub struct Before {
-    /// As a [`Sort`](super::keyset::Sort) has it.
-    pub sql: &'static str,
-    pub day: NaiveDate,
+/// What the columns of a table are called that rows of any table are found by.
+pub struct Table {
+    pub id: &'static str,
+    pub created_at: &'static str,
+    pub updated_at: &'static str,
+    pub name_key: &'static str,
 }
 
-expression!(Before, Bool);
+macro_rules! table {
+    ($name:literal) => {
+        Table {
+            id: concat!($name, ".id"),
+            created_at: concat!($name, ".created_at"),
+            updated_at: concat!($name, ".updated_at"),
+            name_key: concat!($name, ".name_key"),
+        }
+    };
+}
 
-impl<DB: Backend> QueryFragment<DB> for Before
+impl Table {
+    pub const OWNERS: Self = table!("owners");
+    pub const DOGS: Self = table!("dogs");
+    pub const TASKS: Self = table!("tasks");
+    /// It has no names, and nothing in it shows when it was changed.
+    pub const SESSIONS: Self = table!("sessions");
+}
+
+/// Conditions of which each is there or not, in one expression: where none is, a list's text is as short as can be.
+pub struct Narrowed {
+    pub ids: Option<OneOf>,
+    /// Column, comparison and moment.
+    pub moments: Vec<(&'static str, &'static str, Timestamp)>,
+    pub part: Option<Contains>,
+}
+
+expression!(Narrowed, Bool);
+
+impl<DB> QueryFragment<DB> for Narrowed
+where
+    DB: Backend + HasSqlType<Timestamptz>,
+    Timestamp: ToSql<Timestamptz, DB>,
+    OneOf: QueryFragment<DB>,
+    Contains: QueryFragment<DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        // With all that a list has beside them there are too many of these to keep each of them prepared.
+        if !self.moments.is_empty() {
+            out.unsafe_to_cache_prepared();
+        }
+        let mut and = "";
+        if let Some(ids) = &self.ids {
+            ids.walk_ast(out.reborrow())?;
+            and = " AND ";
+        }
+        for (column, comparison, moment) in &self.moments {
+            for sql in [and, *column, *comparison] {
+                out.push_sql(sql);
+            }
+            out.push_bind_param::<Timestamptz, _>(moment)?;
+            and = " AND ";
+        }
+        match &self.part {
+            Some(part) => {
+                out.push_sql(and);
+                part.walk_ast(out)
+            }
+            None => {
+                out.push_sql(if and.is_empty() { "TRUE" } else { "" });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The days between two, or beside one, of a sort key such as `COALESCE(due_on, …)`, so that its index serves it.
+pub struct Between {
+    /// As a [`Sort`](super::keyset::Sort) has it.
+    pub sql: &'static str,
+    /// The column that it is made of. Rows that have no day are not after any.
+    pub column: &'static str,
+    pub after: Option<NaiveDate>,
+    pub before: Option<NaiveDate>,
+}
+
+expression!(Between, Bool);
+
+impl<DB: Backend> QueryFragment<DB> for Between
 where
     NaiveDate: ToSql<Date, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql(self.sql);
-        out.push_sql(" < ");
-        out.push_bind_param::<Date, _>(&self.day)
+        let mut and = "";
+        if let Some(after) = &self.after {
+            out.push_sql(self.sql);
+            out.push_sql(" > ");
+            out.push_bind_param::<Date, _>(after)?;
+            out.push_sql(" AND ");
+            out.push_sql(self.column);
+            out.push_sql(" IS NOT NULL");
+            and = " AND ";
+        }
+        if let Some(before) = &self.before {
+            out.push_sql(and);
+            out.push_sql(self.sql);
+            out.push_sql(" < ");
+            return out.push_bind_param::<Date, _>(before);
+        }
+        out.push_sql(if and.is_empty() { "TRUE" } else { "" });
+        Ok(())
     }
 }
 

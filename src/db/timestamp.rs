@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     deserialize::{self, FromSql, FromSqlRow},
     expression::AsExpression,
@@ -50,6 +50,12 @@ impl Timestamp {
     pub fn now() -> Self {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// A moment of the calendar; what is finer than a microsecond is cut off.
+    #[must_use]
+    pub fn at(moment: DateTime<Utc>) -> Self {
+        Self(moment.timestamp_micros())
     }
 
     /// A moment this much later.

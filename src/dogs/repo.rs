@@ -16,7 +16,7 @@ use crate::{
     co_owners::{CoOwnerIds, CoOwners, IdList},
     db::{
         Atomic, Broken, Connection, OnConstraint, PIECE, columns,
-        expression::{Contains, CountUpTo, FoundBy, Given, OneOf},
+        expression::{CountUpTo, FoundBy, Given, Narrowed, OneOf, Table},
         keyset::{Found, Key, LAST_DAY, Sort},
         natively, rows,
         schema::{dog_co_owners, dogs},
@@ -26,7 +26,7 @@ use crate::{
     problem::{Kind, Problem},
     tasks::Tasks,
     users::UserId,
-    wire::{Asked, Changes, Preconditions, Search, Versions, text::search_key},
+    wire::{Asked, Changes, Preconditions, Versions, text::search_key},
 };
 
 /// A stored dog, and who owns it too.
@@ -103,12 +103,12 @@ fn of_owner(user: i64, owner: i64) -> _ {
     dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::owner_id.eq(owner))
 }
 
-/// The dogs of one user that are filtered and searched for.
+/// The dogs of one user that are filtered and wanted.
 #[auto_type]
 fn some(user: i64, filter: &DogFilter) -> _ {
     let owned: Given<Eq<dogs::owner_id, i64>> = Given(filter.owner_id.map(|owner| dogs::owner_id.eq(owner.get())));
-    let searched: Given<Contains> = Search::in_column(filter.search.as_ref(), "dogs.name_key");
-    dogs::table.filter(dogs::user_id.eq(user)).filter(owned).filter(searched)
+    let wanted: Narrowed = filter.wanted.of(&Table::DOGS);
+    dogs::table.filter(dogs::user_id.eq(user)).filter(owned).filter(wanted)
 }
 
 impl Dogs {
@@ -150,13 +150,21 @@ impl Dogs {
         let shared = dog_co_owners::table
             .filter(dog_co_owners::user_id.eq(user))
             .filter(dog_co_owners::owner_id.eq(owner.get()));
+        let wanted = || asked.filter.wanted.of(&Table::DOGS);
         let (mut rows, mut total) = (Vec::new(), 0);
         if has_role(Role::Primary) {
-            let page = owned.filter(dogs::id.gt(after)).order(dogs::id).limit(enough);
+            let page = owned.filter(wanted()).filter(dogs::id.gt(after)).order(dogs::id).limit(enough);
             rows.append(&mut page.select(DogRow::as_select()).load(conn)?);
-            total += if asked.count { owned.count().get_result(conn)? } else { 0 };
+            total += if asked.count { owned.filter(wanted()).count().get_result(conn)? } else { 0 };
         }
-        if has_role(Role::Co) {
+        if has_role(Role::Co) && !asked.filter.wanted.is_everything() {
+            let theirs = dogs::table.filter(dogs::user_id.eq(user));
+            let theirs = theirs.filter(dogs::id.eq_any(shared.select(dog_co_owners::dog_id)));
+            let page = theirs.filter(wanted()).filter(dogs::id.gt(after)).order(dogs::id).limit(enough);
+            rows.append(&mut page.select(DogRow::as_select()).load(conn)?);
+            total += if asked.count { theirs.filter(wanted()).count().get_result(conn)? } else { 0 };
+        } else if has_role(Role::Co) {
+            // Its dogs are counted off where they are linked, and only those of the page are looked at.
             let page = shared.filter(dog_co_owners::dog_id.gt(after)).order(dog_co_owners::dog_id).limit(enough);
             let page =
                 dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq_any(page.select(dog_co_owners::dog_id)));

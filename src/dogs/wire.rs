@@ -14,7 +14,7 @@ use crate::{
     idempotency::New,
     owners::{NO_SUCH_OWNER, OwnerId, OwnerOut, Owners},
     wire::{
-        Changes, Fields, FromBody, FromQuery, List, MANY_ROWS, Patch, Query, Reference, Search, Single, date, day,
+        Changes, Fields, FromBody, FromQuery, List, MANY_ROWS, Patch, Query, Reference, Single, Wanted, date, day,
         text::name,
     },
 };
@@ -118,13 +118,13 @@ impl FromQuery for Expand {
 #[derive(Default)]
 pub struct DogFilter {
     pub owner_id: Option<OwnerId>,
-    pub search: Option<Search>,
+    pub wanted: Wanted,
     pub expand: Expand,
 }
 
 impl FromQuery for DogFilter {
     fn from_query(query: &mut Query<'_>) -> Self {
-        Self { owner_id: query.id("owner_id"), search: query.search(), expand: Expand::from_query(query) }
+        Self { owner_id: query.id("owner_id"), wanted: Wanted::named(query), expand: Expand::from_query(query) }
     }
 }
 
@@ -143,13 +143,14 @@ pub enum Role {
 /// Which dogs of an owner are listed: in both roles, unless one is given.
 pub struct RoleFilter {
     pub role: Option<Role>,
+    pub wanted: Wanted,
     pub expand: Expand,
 }
 
 impl FromQuery for RoleFilter {
     fn from_query(query: &mut Query<'_>) -> Self {
         let role = query.one_of("role", &[("primary", Role::Primary), ("co", Role::Co)]);
-        Self { role, expand: Expand::from_query(query) }
+        Self { role, wanted: Wanted::changed(query), expand: Expand::from_query(query) }
     }
 }
 

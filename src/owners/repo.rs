@@ -14,7 +14,7 @@ use crate::{
     co_owners::CoOwners,
     db::{
         Atomic, Broken, Connection, OnConstraint, PIECE, columns,
-        expression::{Contains, CountUpTo, Given, OneOf},
+        expression::{CountUpTo, Narrowed, OneOf, Table},
         keyset::{Found, Key, Sort},
         natively, rows,
         schema::owners,
@@ -23,7 +23,7 @@ use crate::{
     dogs::Dogs,
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Asked, Changes, Preconditions, Search, Versions, text::search_key},
+    wire::{Asked, Changes, Preconditions, Versions, text::search_key},
 };
 
 /// A stored owner.
@@ -72,11 +72,11 @@ fn one(user: i64, id: i64) -> _ {
     owners::table.filter(owners::user_id.eq(user)).filter(owners::id.eq(id))
 }
 
-/// The owners of one user that are searched for.
+/// The owners of one user that are wanted.
 #[auto_type]
 fn some(user: i64, filter: &OwnerFilter) -> _ {
-    let searched: Given<Contains> = Search::in_column(filter.search.as_ref(), "owners.name_key");
-    owners::table.filter(owners::user_id.eq(user)).filter(searched)
+    let wanted: Narrowed = filter.wanted.of(&Table::OWNERS);
+    owners::table.filter(owners::user_id.eq(user)).filter(wanted)
 }
 
 impl Owners {

@@ -7,7 +7,7 @@ use crate::{
     book::Shelf,
     db::{keyset::Sort, timestamp::Timestamp},
     idempotency::New,
-    wire::{Changes, Fields, FromBody, FromQuery, List, Query, Search, Single, text::name},
+    wire::{Changes, Fields, FromBody, FromQuery, List, Query, Single, Wanted, text::name},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
@@ -57,12 +57,12 @@ impl From<OwnerIn> for OwnerPatch {
 /// Which owners are listed.
 #[derive(Default)]
 pub struct OwnerFilter {
-    pub search: Option<Search>,
+    pub wanted: Wanted,
 }
 
 impl FromQuery for OwnerFilter {
     fn from_query(query: &mut Query<'_>) -> Self {
-        Self { search: query.search() }
+        Self { wanted: Wanted::named(query) }
     }
 }
 

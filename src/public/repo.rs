@@ -16,7 +16,7 @@ use crate::{
     co_owners::IdList,
     db::{
         Connection, columns,
-        expression::{OneOf, Unindexed, expression},
+        expression::{OneOf, Table, Unindexed, expression},
         keyset::{Found, Key, Sort},
         natively, rows,
         schema::{dogs, profiles, users},
@@ -148,8 +148,8 @@ pub fn list_dogs_of_user(
         .optional()?;
     let user = user.ok_or_else(not_found)?;
     asked.window.page(|step| {
-        let theirs = public_dogs().filter(dogs::user_id.eq(user)).filter(step.rows).order(step.order);
-        let page = theirs.limit(step.limit).select(columns::<PublicDogRow>());
+        let theirs = public_dogs().filter(dogs::user_id.eq(user)).filter(asked.filter.wanted.of(&Table::DOGS));
+        let page = theirs.filter(step.rows).order(step.order).limit(step.limit).select(columns::<PublicDogRow>());
         natively!(conn => page.load(conn))
     })
 }
@@ -163,8 +163,14 @@ pub fn list_dogs_of_user(
 /// [`torn`], when what was found in two queries does not fit together.
 pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<Found<PublicDogRow>, Problem> {
     let (after, wanted) = (asked.window.after_id(), asked.window.limit + 1);
+    if asked.filter.wanted.ids().is_some() {
+        let these = public_dogs_by_id().filter(asked.filter.wanted.of(&Table::DOGS)).filter(dogs::id.gt(after));
+        let page = these.order(dogs::id).limit(rows(wanted)).select(columns::<PublicDogRow>());
+        return Ok(asked.window.found(natively!(conn => page.load(conn))?));
+    }
     let end = after.saturating_add(WALK);
     let walk = public_dogs_by_id().filter(dogs::id.gt(after)).filter(dogs::id.le(end)).order(dogs::id);
+    let walk = walk.filter(asked.filter.wanted.of(&Table::DOGS));
     let walk = walk.limit(rows(wanted)).select((columns::<PublicDogRow>(), FirstAfter(end)));
     let walked: Vec<(PublicDogRow, Option<i64>)> = natively!(conn => walk.load(conn))?;
     let further = match walked.last() {
@@ -173,6 +179,10 @@ pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<F
     };
     let mut found: Vec<_> = walked.into_iter().map(|(row, _)| row).collect();
     let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.window.found(found)) };
+    if !asked.filter.wanted.is_everything() {
+        // Of those that were made at some time a user's next may be any number of dogs away.
+        return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None });
+    }
     let Some(ids) = merge(conn, further - 1, wanted - found.len())? else {
         return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None });
     };

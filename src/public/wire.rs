@@ -6,15 +6,17 @@ use serde::Serialize;
 use super::repo::{PageRow, PublicDogRow, SORTS};
 use crate::{
     db::{keyset::Sort, timestamp::Timestamp},
-    wire::{FromQuery, List, Query},
+    wire::{FromQuery, List, Query, Wanted},
 };
 
-/// All public dogs there are.
-pub struct PublicFilter;
+/// Which public dogs are listed.
+pub struct PublicFilter {
+    pub wanted: Wanted,
+}
 
 impl FromQuery for PublicFilter {
-    fn from_query(_: &mut Query<'_>) -> Self {
-        Self
+    fn from_query(query: &mut Query<'_>) -> Self {
+        Self { wanted: Wanted::made(query) }
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::sync::LazyLock;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 
-use super::table;
+use super::{Verb, table};
 
 /// Who may keep an answer (`Cache-Control`, RFC 9111).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,32 +52,55 @@ pub struct RouteInfo {
 struct KnownArea {
     prefix: &'static str,
     cache_control: CacheControl,
-    patterns: Vec<&'static str>,
+    patterns: Vec<KnownPattern>,
+}
+
+/// A pattern, and which methods it takes, each with the media type of its success.
+struct KnownPattern {
+    whole: &'static str,
+    methods: Vec<(Method, Option<&'static str>)>,
 }
 
 /// Kept for as long as the process lives.
 static AREAS: LazyLock<Vec<KnownArea>> = LazyLock::new(|| {
     let known = |area: super::Area| {
-        let patterns = area.resources.iter().flat_map(|resource| resource.patterns);
-        let whole = |pattern: &&str| -> &'static str { format!("{}{pattern}", area.prefix).leak() };
-        KnownArea { prefix: area.prefix, cache_control: area.cache_control, patterns: patterns.map(whole).collect() }
+        let method = |verb: &Verb| (verb.method.clone(), verb.answers);
+        let mut patterns = Vec::new();
+        for resource in &area.resources {
+            for pattern in resource.patterns {
+                let whole = format!("{}{pattern}", area.prefix).leak();
+                patterns.push(KnownPattern { whole, methods: resource.verbs.iter().map(method).collect() });
+            }
+        }
+        KnownArea { prefix: area.prefix, cache_control: area.cache_control, patterns }
     };
     table().into_iter().map(known).collect()
 });
 
-/// What the table says of a decoded path. Routes are found as actix finds them: the first that fits in the first area that its prefix
-/// fits. An area without a prefix has its resources and nothing around them.
+/// The areas that a path may be in, and the first pattern in each that fits. Routes are found as actix finds them: the
+/// first that fits in the first area that its prefix fits. An area without a prefix has its resources and nothing
+/// around them.
+fn find(path: &str) -> Option<(&'static KnownArea, Option<&'static KnownPattern>)> {
+    let areas = AREAS.iter().filter(|area| has_prefix(path, area.prefix));
+    let mut found = areas.map(|area| (area, area.patterns.iter().find(|pattern| fits(pattern.whole, path))));
+    found.find(|(area, pattern)| pattern.is_some() || !area.prefix.is_empty())
+}
+
+/// What the table says of a decoded path.
 #[must_use]
 pub fn route_info(path: &str) -> RouteInfo {
-    let areas = AREAS.iter().filter(|area| has_prefix(path, area.prefix));
-    for KnownArea { prefix, cache_control, patterns } in areas {
-        let found = patterns.iter().copied().find(|pattern| fits(pattern, path));
-        let beside = (!prefix.is_empty()).then_some(*prefix);
-        if let Some(name) = found.or(beside) {
-            return RouteInfo { name, cache_control: *cache_control };
-        }
-    }
-    RouteInfo::default()
+    find(path).map_or_else(RouteInfo::default, |(area, pattern)| RouteInfo {
+        name: pattern.map_or(area.prefix, |pattern| pattern.whole),
+        cache_control: area.cache_control,
+    })
+}
+
+/// The media type that this method answers at a decoded path if it succeeds; none, where it has no body then, or where
+/// there is no such method.
+#[must_use]
+pub fn success_type(method: &Method, path: &str) -> Option<&'static str> {
+    let (_, pattern) = find(path)?;
+    pattern?.methods.iter().find(|(known, _)| known == method)?.1
 }
 
 /// Whether a path is that of an area or below it.
@@ -98,7 +121,9 @@ fn fits(pattern: &str, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CacheControl, RouteInfo, route_info};
+    use actix_web::http::Method;
+
+    use super::{CacheControl, RouteInfo, route_info, success_type};
     use crate::routes::{Access, Area};
 
     #[test]
@@ -120,6 +145,22 @@ mod tests {
         }
         for outside in ["/a-secret", "/health", "/health/a-secret", "/dogownera", "//me", "", "me"] {
             assert_eq!(route_info(outside), RouteInfo::default(), "{outside}");
+        }
+    }
+
+    #[test]
+    fn what_succeeds_without_a_body_has_no_media_type() {
+        for (method, path, made) in [
+            (Method::POST, "/dogowner/dog", Some("application/json")),
+            (Method::PATCH, "/dogowner/dogs/1", Some("application/json")),
+            (Method::PUT, "/me/profile", Some("application/json")),
+            (Method::PUT, "/me/password", None),
+            (Method::DELETE, "/dogowner/dogs/1", None),
+            (Method::POST, "/auth/password/forgot", None),
+            (Method::POST, "/dogowner/dogs/1", None),
+            (Method::POST, "/nowhere", None),
+        ] {
+            assert_eq!(success_type(&method, path), made, "{method} {path}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     auth::{CurrentUser, token::Bearer},
     db::{
         Broken, Connection, OnConstraint, columns,
-        expression::{Given, OneOf},
+        expression::{Given, OneOf, Table},
         keyset::{Found, Key, Sort},
         natively, rows,
         schema::{sessions, users},
@@ -180,7 +180,8 @@ impl Sessions {
         let live_at = asked.filter.live_only.then(Timestamp::now);
         let mine = || {
             let live = Given(live_at.map(|now| is_live!(now)));
-            sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(live)
+            let wanted = asked.filter.wanted.of(&Table::SESSIONS);
+            sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(live).filter(wanted)
         };
         let total = asked.count.then(|| natively!(conn => mine().count().get_result(conn))).transpose()?;
         let found = asked.window.page(|step| {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     db::{keyset::Sort, timestamp::Timestamp},
-    wire::{FromQuery, List, Query},
+    wire::{FromQuery, List, Query, Wanted},
 };
 
 /// Which sessions; all of them, unless a query asks.
@@ -16,11 +16,12 @@ use crate::{
 pub struct SessionFilter {
     /// Those that still stand.
     pub live_only: bool,
+    pub wanted: Wanted,
 }
 
 impl FromQuery for SessionFilter {
-    fn from_query(_: &mut Query<'_>) -> Self {
-        Self { live_only: true }
+    fn from_query(query: &mut Query<'_>) -> Self {
+        Self { live_only: true, wanted: Wanted::made(query) }
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     db::{
         Atomic, Broken, Connection, OnConstraint, columns,
-        expression::{Before, Contains, CountUpTo, Given, OneOf},
+        expression::{Between, CountUpTo, Given, Narrowed, OneOf, Table},
         keyset::{Found, Key, LAST_DAY, Sort},
         natively, rows,
         schema::tasks,
@@ -22,7 +22,7 @@ use crate::{
     dogs::{DogId, NO_SUCH_DOG},
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Asked, Changes, Preconditions, Search, Versions, text::search_key},
+    wire::{Asked, Changes, Preconditions, Versions, text::search_key},
 };
 
 /// A stored task.
@@ -87,15 +87,15 @@ fn one(user: i64, id: i64) -> _ {
     tasks::table.filter(tasks::user_id.eq(user)).filter(tasks::id.eq(id))
 }
 
-/// The tasks of one user that are filtered and searched for.
+/// The tasks of one user that are filtered and wanted.
 #[auto_type]
 fn some(user: i64, filter: &TaskFilter) -> _ {
     let completed: Given<Eq<tasks::completed, bool>> = Given(filter.completed.map(|is| tasks::completed.eq(is)));
     let of_dog: Given<Eq<tasks::dog_id, i64>> = Given(filter.dog_id.map(|dog| tasks::dog_id.eq(dog.get())));
-    let due: Given<Before> = Given(filter.due_before.map(|day| Before { sql: DUE, day }));
-    let searched: Given<Contains> = Search::in_column(filter.search.as_ref(), "tasks.name_key");
+    let due: Between = Between { sql: DUE, column: "tasks.due_on", after: filter.due_after, before: filter.due_before };
+    let wanted: Narrowed = filter.wanted.of(&Table::TASKS);
     let mine: Eq<tasks::user_id, i64> = tasks::user_id.eq(user);
-    tasks::table.filter(mine).filter(completed).filter(of_dog).filter(due).filter(searched)
+    tasks::table.filter(mine).filter(completed).filter(of_dog).filter(due).filter(wanted)
 }
 
 impl Tasks {

@@ -11,7 +11,7 @@ use crate::{
     dogs::{DogId, Dogs, NO_SUCH_DOG},
     idempotency::New,
     wire::{
-        Changes, Fault, Fields, FromBody, FromQuery, List, Patch, Query, Reference, Search, Single, boolean, date, day,
+        Changes, Fault, Fields, FromBody, FromQuery, List, Patch, Query, Reference, Single, Wanted, boolean, date, day,
         text::Rule,
     },
 };
@@ -91,8 +91,9 @@ impl From<TaskIn> for TaskPatch {
 pub struct TaskFilter {
     pub completed: Option<bool>,
     pub dog_id: Option<DogId>,
+    pub due_after: Option<NaiveDate>,
     pub due_before: Option<NaiveDate>,
-    pub search: Option<Search>,
+    pub wanted: Wanted,
 }
 
 impl FromQuery for TaskFilter {
@@ -100,8 +101,9 @@ impl FromQuery for TaskFilter {
         Self {
             completed: query.flag("completed"),
             dog_id: query.id("dog_id"),
+            due_after: query.day("due_after"),
             due_before: query.day("due_before"),
-            search: query.search(),
+            wanted: Wanted::named(query),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Id, Patch, query::Refusal, reference::Reference};
+use super::{Id, Patch, names::Names, query::Refusal, reference::Reference};
 use crate::problem::{FieldError, Problem};
 
 /// Why a value is not acceptable.
@@ -68,6 +68,8 @@ pub trait FromBody: Sized {
 pub struct Fields {
     object: Map<String, Value>,
     errors: Vec<FieldError>,
+    /// Those that can be set.
+    known: Names,
 }
 
 impl Fields {
@@ -79,11 +81,12 @@ impl Fields {
         let Value::Object(object) = body else {
             return Err(vec![FieldError::body("", "type", "The body is one JSON object.")]);
         };
-        let mut fields = Self { object, errors: Vec::new() };
+        let mut fields = Self { object, errors: Vec::new(), known: Names::default() };
         let read = T::from_body(&mut fields);
         for name in std::mem::take(&mut fields.object).keys() {
             if !T::READ_ONLY.contains(&name.as_str()) {
-                fields.fault(name, Fault::new("unknown_field", "There is no such field here."));
+                let detail = format!("There is no such field here. {}", fields.known.told());
+                fields.fault(name, Fault::new("unknown_field", detail));
             }
         }
         match read {
@@ -93,32 +96,45 @@ impl Fields {
     }
 
     /// A field that must be there.
-    pub fn required<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<T> {
-        match self.object.remove(name) {
+    pub fn required<T>(&mut self, name: &'static str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<T> {
+        match self.remove(name) {
             Some(value) => self.check(name, read(&value)),
             None => self.check(name, Err(Fault::new("required", "This field is needed."))),
         }
     }
 
     /// A field that may be absent or null.
-    pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<Option<T>> {
-        match self.object.remove(name) {
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&Value) -> Result<T, Fault>,
+    ) -> Option<Option<T>> {
+        match self.remove(name) {
             None | Some(Value::Null) => Some(None),
             Some(value) => self.check(name, read(&value)).map(Some),
         }
     }
 
     /// A field that may be absent, but not null.
-    pub fn usual<T>(&mut self, name: &str, usual: T, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<T> {
-        match self.object.remove(name) {
+    pub fn usual<T>(
+        &mut self,
+        name: &'static str,
+        usual: T,
+        read: impl FnOnce(&Value) -> Result<T, Fault>,
+    ) -> Option<T> {
+        match self.remove(name) {
             None => Some(usual),
             Some(value) => self.check(name, read(&value)),
         }
     }
 
     /// A field of a PATCH that cannot be cleared.
-    pub fn change<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<Option<T>> {
-        match self.object.remove(name) {
+    pub fn change<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&Value) -> Result<T, Fault>,
+    ) -> Option<Option<T>> {
+        match self.remove(name) {
             None => Some(None),
             Some(Value::Null) => self.check(name, Err(Fault::new("not_nullable", "This field cannot be cleared."))),
             Some(value) => self.check(name, read(&value)).map(Some),
@@ -126,8 +142,8 @@ impl Fields {
     }
 
     /// A field of a PATCH that null clears.
-    pub fn patch<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<Patch<T>> {
-        match self.object.remove(name) {
+    pub fn patch<T>(&mut self, name: &'static str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<Patch<T>> {
+        match self.remove(name) {
             None => Some(Patch::Keep),
             Some(Value::Null) => Some(Patch::Clear),
             Some(value) => self.check(name, read(&value)).map(Patch::Set),
@@ -135,8 +151,8 @@ impl Fields {
     }
 
     /// A set of at most so many ids: absent keeps it, null empties it.
-    pub fn ids<T>(&mut self, name: &str, most: usize) -> Option<Patch<Vec<Id<T>>>> {
-        let values = match self.object.remove(name) {
+    pub fn ids<T>(&mut self, name: &'static str, most: usize) -> Option<Patch<Vec<Id<T>>>> {
+        let values = match self.remove(name) {
             None => return Some(Patch::Keep),
             Some(Value::Null) => return Some(Patch::Clear),
             Some(Value::Array(values)) => values,
@@ -156,6 +172,11 @@ impl Fields {
             }
         }
         (self.errors.len() == before).then_some(Patch::Set(ids))
+    }
+
+    fn remove(&mut self, name: &'static str) -> Option<Value> {
+        self.known.note(name);
+        self.object.remove(name)
     }
 
     fn check<T>(&mut self, name: &str, result: Result<T, Fault>) -> Option<T> {

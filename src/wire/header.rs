@@ -18,6 +18,22 @@ pub fn split(value: &[u8], separator: u8) -> impl Iterator<Item = &str> {
         .map(|part| std::str::from_utf8(part).unwrap_or_default().trim_matches(WHITE))
 }
 
+/// The parts of one value where a separator in a quoted string is none (RFC 9110 §5.6.4), as bytes, without the white
+/// space around them.
+pub fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let ends = move |byte: &u8| {
+        let was_escaped = std::mem::take(&mut is_escaped);
+        match *byte {
+            b'\\' if is_quoted && !was_escaped => is_escaped = true,
+            b'"' if !was_escaped => is_quoted = !is_quoted,
+            byte => return byte == separator && !is_quoted,
+        }
+        false
+    };
+    value.split(ends).map(<[u8]>::trim_ascii)
+}
+
 /// The value of the one header of this name; none, if there are several, or if it is no text.
 pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name);

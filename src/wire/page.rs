@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderValu
 use super::{
     cursor::{Cursor, foreign_cursor},
     listed::Listed,
-    query::{FromQuery, MANY_ROWS, Query, Refusal},
+    query::{FromQuery, MANY_ROWS, MOST_IDS, Query, Refusal, listed},
 };
 use crate::{
     auth::{keys::Keys, signer::Signer},
@@ -27,6 +27,8 @@ const DEFAULT_LIMIT: usize = 50;
 const MOST: usize = 200;
 /// Bytes of a parameter, as a link spells it, above which it is in the cursor, in a third of the room.
 const LONG: usize = 256;
+/// Bytes of a link that has ids in it, so that the head stays below 4 KiB: a hundred of them may be as long as all else.
+const LONGEST_LINK: usize = 2_900;
 /// What is unique in every list, as a query names it.
 const ID: &str = "id";
 
@@ -83,6 +85,8 @@ pub struct Page<L: List> {
     request: HttpRequest,
     /// Parameters that came in the cursor.
     carried: Vec<(String, String)>,
+    /// Whether the rows are named by their ids.
+    names_rows: bool,
 }
 
 impl<L: List> FromRequest for Page<L> {
@@ -115,13 +119,15 @@ impl<L: List> Page<L> {
         let filter = L::from_query(&mut query);
         // No index has an order of any keys, nor each filter together with each order.
         let filters = query.filters() - before;
-        let is_looked_through = !by_index || filters > 1 || (filters == 1 && is_sorted);
+        let is_looked_through = !by_index || filters > 1 || (filters == 1 && is_sorted) || query.is_looked_through();
         query.add_weight([count, is_looked_through].into_iter().filter(|is| *is).map(|_| MANY_ROWS).sum());
+        // Whoever asks for some rows by their ids wants all of them.
+        let names_rows = query.names_rows();
         query.end()?;
-        let limit = limit.unwrap_or(DEFAULT_LIMIT);
+        let limit = limit.unwrap_or(if names_rows { MOST_IDS } else { DEFAULT_LIMIT });
         let compares_rows = request.app_data::<Data<Db>>().is_some_and(|db| db.compares_rows());
         let window = Window { order, by_index, compares_rows, after, limit };
-        Ok(Self { asked: Arc::new(Asked { filter, window, count }), request: request.clone(), carried })
+        Ok(Self { asked: Arc::new(Asked { filter, window, count }), request: request.clone(), carried, names_rows })
     }
 
     /// Reads the page, and turns each row into what leaves the house.
@@ -163,24 +169,33 @@ impl<L: List> Page<L> {
         query.append_pair("cursor", &cursor.map_err(Problem::internal)?);
         link.push_str(&query.finish());
         link.push_str(">; rel=\"next\"");
+        if self.names_rows && link.len() > LONGEST_LINK {
+            let detail = "These are too many for a link to the next page. Ask for them on one page, without limit.";
+            return Err(Problem::parameter(ID, "too_long", detail));
+        }
         HeaderValue::try_from(link).map_err(Problem::internal)
     }
 }
 
-/// What a request asks for: in its query, and in its cursor.
-fn parameters<'a>(
-    request: &'a HttpRequest,
-    carried: &'a [(String, String)],
-) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+/// What a request asks for, in its query and in its cursor: each parameter once, however it was spelled.
+fn parameters<'a>(request: &'a HttpRequest, carried: &'a [(String, String)]) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
     let given = form_urlencoded::parse(request.query_string().as_bytes());
-    given.chain(carried.iter().map(|(name, value)| (Cow::from(name), Cow::from(value))))
+    listed(given.chain(carried.iter().map(|(name, value)| (Cow::from(name), Cow::from(value)))))
 }
 
 /// What a cursor is good for: this list, sorted and filtered so.
 fn bound_to(request: &HttpRequest, carried: &[(String, String)]) -> String {
     let mut given: Vec<_> = parameters(request, carried)
+        .into_iter()
         .filter(|(name, _)| !["limit", "cursor", "count", "expand"].contains(&name.as_ref()))
         .collect();
+    // The order of ids is no matter, nor that one comes twice.
+    for (_, ids) in given.iter_mut().filter(|(name, _)| name == ID) {
+        let mut each: Vec<_> = ids.split(',').collect();
+        each.sort_unstable();
+        each.dedup();
+        *ids = each.join(",").into();
+    }
     given.sort_unstable();
     format!(
         "{}?{}",

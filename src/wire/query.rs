@@ -14,10 +14,12 @@ use super::{
     date,
     fields::Fault,
     id::Id,
+    moment,
+    names::Names,
     text::{Rule, folded},
 };
 use crate::{
-    db::expression::{Contains, Given},
+    db::{expression::Contains, timestamp::Timestamp},
     limits::Limits,
     problem::{FieldError, Problem},
 };
@@ -28,9 +30,28 @@ pub type Refusal = (&'static str, Cow<'static, str>);
 /// What is searched for: 0 to 255 characters.
 const SEARCHED: Rule = Rule { least: 0, most: 255 };
 
+/// How many rows can be named by their ids.
+pub const MOST_IDS: usize = 100;
+
 /// What a parameter adds to the weight of its request if it makes the database look through many rows, where a page by
 /// itself takes an index to them.
 pub const MANY_ROWS: u32 = 4;
+
+/// The parameters that are lists, with commas between what is in them.
+const LISTS: [&str; 3] = ["id", "sort", "expand"];
+
+/// Parameters of a query, those that are lists each once: `sort=a&sort=b`, as some write a list, is `sort=a,b`.
+pub fn listed<'a>(given: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+    let mut parameters: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+    for (name, value) in given {
+        let is_list = LISTS.contains(&name.as_ref());
+        match parameters.iter_mut().find(|(before, _)| is_list && *before == name) {
+            Some((_, values)) => *values = format!("{values},{value}").into(),
+            None => parameters.push((name, value)),
+        }
+    }
+    parameters
+}
 
 /// The parameters of a query, taken one by one; what is left at the end is unknown.
 pub struct Query<'a> {
@@ -39,14 +60,27 @@ pub struct Query<'a> {
     errors: Vec<FieldError>,
     filters: usize,
     weight: u32,
+    names_rows: bool,
+    is_looked_through: bool,
+    /// Those that have been asked for.
+    known: Names,
 }
 
 impl<'a> Query<'a> {
     #[must_use]
     pub fn of(request: &'a HttpRequest) -> Self {
         let text = request.query_string();
-        let parameters = form_urlencoded::parse(text.as_bytes()).collect();
-        let mut query = Self { request, parameters, errors: Vec::new(), filters: 0, weight: 0 };
+        let parameters = listed(form_urlencoded::parse(text.as_bytes()));
+        let mut query = Self {
+            request,
+            parameters,
+            errors: Vec::new(),
+            filters: 0,
+            weight: 0,
+            names_rows: false,
+            is_looked_through: false,
+            known: Names::default(),
+        };
         if query.parameters.iter().any(|(_, value)| value.contains(char::REPLACEMENT_CHARACTER)) {
             query.refuse_what_is_not_utf8(text);
         }
@@ -77,7 +111,8 @@ impl<'a> Query<'a> {
     }
 
     /// A parameter, if it is there and acceptable.
-    pub fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
+    pub fn take<T>(&mut self, name: &'static str, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
+        self.known.note(name);
         let position = self.parameters.iter().position(|(given, _)| given == name)?;
         let (_, text) = self.parameters.swap_remove(position);
         if self.parameters.iter().any(|(given, _)| given == name) {
@@ -99,19 +134,19 @@ impl<'a> Query<'a> {
     }
 
     /// `true` or `false`.
-    pub fn flag(&mut self, name: &str) -> Option<bool> {
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
         self.one_of(name, &[("true", true), ("false", false)])
     }
 
     /// One of a few words.
-    pub fn one_of<T: Copy>(&mut self, name: &str, words: &[(&'static str, T)]) -> Option<T> {
+    pub fn one_of<T: Copy>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<T> {
         let word = self.take(name, |text| find(text, words));
         self.filters += usize::from(word.is_some());
         word
     }
 
     /// Words with commas between them, each at most once.
-    pub fn some_of<T: Copy + PartialEq>(&mut self, name: &str, words: &[(&'static str, T)]) -> Option<Vec<T>> {
+    pub fn some_of<T: Copy + PartialEq>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<Vec<T>> {
         self.take(name, |text| {
             let mut found = Vec::new();
             for word in text.split(',') {
@@ -126,19 +161,56 @@ impl<'a> Query<'a> {
     }
 
     /// The id of a row; whether there is one, only the database knows.
-    pub fn id<T>(&mut self, name: &str) -> Option<Id<T>> {
+    pub fn id<T>(&mut self, name: &'static str) -> Option<Id<T>> {
         let id = self.take(name, |text| Id::parse(text).ok_or(("type", "An id is a whole number from 1.".into())));
         self.filters += usize::from(id.is_some());
         id
     }
 
     /// A day, `YYYY-MM-DD`.
-    pub fn day(&mut self, name: &str) -> Option<NaiveDate> {
+    pub fn day(&mut self, name: &'static str) -> Option<NaiveDate> {
         let day = self.take(name, |text| {
             date::parse(text).ok_or(("format", "A date is YYYY-MM-DD, and a day that exists.".into()))
         });
         self.filters += usize::from(day.is_some());
         day
+    }
+
+    /// The ids of rows; whether there are such, only the database knows. That one comes twice changes nothing.
+    pub fn ids(&mut self) -> Option<Vec<i64>> {
+        let ids = self.take("id", |text| {
+            let ids = text.split(',').map(|id| Id::<()>::parse(id).map(Id::get)).collect::<Option<Vec<_>>>();
+            let mut ids =
+                ids.ok_or(("type", "These are ids, whole numbers from 1, with commas between them.".into()))?;
+            ids.sort_unstable();
+            ids.dedup();
+            if ids.len() > MOST_IDS {
+                return Err(("too_long", format!("At most {MOST_IDS} ids.").into()));
+            }
+            Ok(ids)
+        });
+        self.filters += usize::from(ids.is_some());
+        self.names_rows |= ids.is_some();
+        ids
+    }
+
+    /// A moment, to the millisecond. No index has the rows of a time in another order.
+    pub fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
+        let moment = self.take(name, moment::read);
+        self.is_looked_through |= moment.is_some();
+        moment
+    }
+
+    /// Whether the rows are named by their ids.
+    #[must_use]
+    pub fn names_rows(&self) -> bool {
+        self.names_rows
+    }
+
+    /// Whether rows are filtered by what no index serves.
+    #[must_use]
+    pub fn is_looked_through(&self) -> bool {
+        self.is_looked_through
     }
 
     /// `q`: a part of a name.
@@ -157,7 +229,7 @@ impl<'a> Query<'a> {
     /// `validation-failed`, with every parameter that is not acceptable or unknown; `too-many-requests`.
     pub fn end(mut self) -> Result<(), Problem> {
         for (name, _) in &self.parameters {
-            self.errors.push(unknown_parameter(name));
+            self.errors.push(unknown_parameter(name, &self.known));
         }
         if !self.errors.is_empty() {
             return Err(Problem::validation(self.errors));
@@ -179,17 +251,17 @@ fn find<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Result<T, Refusal> 
 pub struct Search(String);
 
 impl Search {
-    /// Whether a column of search keys has it anywhere; nothing is searched for unless it is given.
+    /// Whether a column of search keys has it anywhere.
     #[must_use]
-    pub fn in_column(given: Option<&Self>, column: &'static str) -> Given<Contains> {
-        Given(given.map(|search| Contains { column, part: search.0.clone() }))
+    pub fn in_column(&self, column: &'static str) -> Contains {
+        Contains { column, part: self.0.clone() }
     }
 }
 
-/// The fault of a parameter that a route does not have.
+/// The fault of a parameter that a route does not have; these it has.
 #[must_use]
-pub fn unknown_parameter(name: &str) -> FieldError {
-    FieldError::query(name, "unknown_parameter", "There is no such parameter here.")
+pub fn unknown_parameter(name: &str, known: &Names) -> FieldError {
+    FieldError::query(name, "unknown_parameter", format!("There is no such parameter here. {}", known.told()))
 }
 
 /// What a query says.

@@ -10,7 +10,10 @@ use std::{
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{self, HeaderMap},
+    http::{
+        Method,
+        header::{self, HeaderName, HeaderValue},
+    },
     web::{Bytes, BytesMut},
 };
 use futures_util::Stream;
@@ -34,6 +37,13 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a body may take before it is looked at again who sends it. Nearly all come with their headers.
 const BODY_PROMPTNESS: Duration = Duration::from_millis(100);
+
+/// What some programs put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Which bodies PATCH takes (RFC 5789 §3.1): a merge patch (RFC 7396), by its own name and as the JSON that it is.
+pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+pub const PATCH_TYPES: HeaderValue = HeaderValue::from_static("application/merge-patch+json, application/json");
 
 /// A body that was read, parsed and found acceptable.
 pub struct Valid<T>(pub T);
@@ -64,7 +74,7 @@ impl<T: FromBody> FromRequest for Optional<T> {
             if body.is_empty() {
                 return Ok(Self(None));
             }
-            admit(request.headers())?;
+            admit(&request)?;
             let json = parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))?;
             read_fields(&request, json).await.map(|body| Self(Some(body)))
         })
@@ -76,7 +86,7 @@ impl<T: FromBody> FromRequest for Optional<T> {
 /// # Errors
 /// It is not sent as JSON, too large, too slow, or no JSON.
 pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Value, Problem>> + use<> {
-    let admitted = admit(request.headers());
+    let admitted = admit(request);
     let mut payload = payload.take();
     let request = request.clone();
     async move {
@@ -87,15 +97,17 @@ pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Ou
 }
 
 /// What the headers say already.
-fn admit(headers: &HeaderMap) -> Result<(), Problem> {
-    let unsupported = || Problem::new(Kind::UnsupportedMediaType);
+fn admit(request: &HttpRequest) -> Result<(), Problem> {
+    let headers = request.headers();
+    let is_patch = request.method() == Method::PATCH;
     let mut content_types = headers.get_all(header::CONTENT_TYPE);
-    if !content_types.next().is_some_and(|value| is_json(value.as_bytes())) || content_types.next().is_some() {
-        return Err(unsupported());
+    let is_right = content_types.next().is_some_and(|value| is_json(value.as_bytes(), is_patch));
+    if !is_right || content_types.next().is_some() {
+        return Err(unsupported(is_patch));
     }
     let mut encodings = parts(headers, &header::CONTENT_ENCODING, b',');
     if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        return Err(unsupported().with_detail("Send the body as it is, not compressed."));
+        return Err(unsupported(is_patch).with_detail("Send the body as it is, not compressed."));
     }
     let length = single(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if length.is_some_and(|length| length > BODY_LIMIT as u64) {
@@ -104,14 +116,28 @@ fn admit(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `application/json`, in UTF-8 if it says so at all.
-fn is_json(content_type: &[u8]) -> bool {
+/// What a body has to be sent as.
+fn unsupported(is_patch: bool) -> Problem {
+    let problem = Problem::new(Kind::UnsupportedMediaType);
+    if !is_patch {
+        return problem;
+    }
+    let detail =
+        "Send `Content-Type: application/merge-patch+json` (or application/json), in UTF-8 and not compressed.";
+    problem.with_detail(detail).with_header(ACCEPT_PATCH, PATCH_TYPES)
+}
+
+/// `application/json` or, of a PATCH, the type of a patch; in UTF-8 if it says so at all, as some do without the hyphen.
+fn is_json(content_type: &[u8], is_patch: bool) -> bool {
     let mut parts = split(content_type, b';');
     let essence = parts.next().unwrap_or_default();
-    essence.eq_ignore_ascii_case("application/json")
+    let is_right = essence.eq_ignore_ascii_case("application/json")
+        || is_patch && essence.eq_ignore_ascii_case("application/merge-patch+json");
+    is_right
         && parts.all(|parameter| match parameter.split_once('=') {
             Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
-                value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+                let charset = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+                charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
             }
             _ => true,
         })
@@ -124,7 +150,8 @@ async fn collect_in_time(request: &HttpRequest, payload: &mut Payload) -> Result
     if began.elapsed() > BODY_PROMPTNESS {
         readmit(request).await?;
     }
-    Ok(body)
+    // RFC 8259 §8.1 lets readers ignore it.
+    Ok(if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body })
 }
 
 async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {

@@ -1,5 +1,7 @@
 //! The law of shape, part two: every operation that takes a body, with bodies that are none.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::contract::{Operation, contract, fields};
@@ -13,13 +15,18 @@ pub fn sentences() -> Vec<Sentence> {
         a_key_that_comes_twice_is_400_at_any_depth,
         a_body_that_is_not_an_object_is_422,
         a_body_that_is_not_sent_as_json_is_415,
-        a_json_body_may_say_that_it_is_in_utf_8,
+        a_json_body_may_say_that_it_is_in_utf_8_and_begin_with_a_byte_order_mark,
+        a_merge_patch_changes_what_it_names,
+        options_tells_what_a_patch_is_sent_as,
         a_body_above_the_limit_is_413,
         an_unknown_field_is_refused_wherever_there_is_a_body,
         read_only_fields_are_ignored_whatever_they_hold,
         each_field_refuses_each_type_that_it_is_not,
     ]
 }
+
+/// What PATCH takes.
+const PATCHES: &str = "application/merge-patch+json, application/json";
 
 /// For each operation with a body: alice, the operation, a path and a good body.
 fn each_body(app: &App, mut told: impl FnMut(&Actor<'_>, &Operation, &str, Value)) {
@@ -101,7 +108,9 @@ fn a_body_that_is_not_one_json_document_is_400(app: &App) {
         texts.push(format!("{good}{good}").into_bytes());
         texts.push(format!("{good} 1").into_bytes());
         texts.push(format!("{good}\0").into_bytes());
-        texts.push(format!("\u{feff}{good}").into_bytes());
+        texts.push(format!("\u{feff}\u{feff}{good}").into_bytes());
+        texts.push(format!(" \u{feff}{good}").into_bytes());
+        texts.push(format!("{good}\u{feff}").into_bytes());
         texts.push(good.as_bytes()[..good.len() - 1].to_vec());
         texts.push(good.encode_utf16().flat_map(u16::to_le_bytes).collect());
         texts.push(b"{\"name\":\"\xff\"}".to_vec());
@@ -152,10 +161,18 @@ fn a_body_that_is_not_sent_as_json_is_415(app: &App) {
             "*/*",
             "application/json, text/plain",
             "application/json; charset=utf-16",
+            "application/json; charset=utf-8; charset=latin1",
+            "application/json; charset=us-ascii",
+            "application/json; charset=",
+            "application/merge-patch+json; charset=latin1",
+            "application/merge-patch",
         ];
-        for media_type in types {
+        let of_patches = ["application/merge-patch+json"];
+        let is_patch = operation.method == "PATCH";
+        for media_type in types.iter().chain(of_patches.iter().filter(|_| !is_patch)) {
             let answer = alice.send(&operation.method, path, &[("Content-Type", media_type)], Some(body.as_bytes()));
-            answer.expect(415).problem("unsupported-media-type");
+            let answer = answer.expect(415).problem("unsupported-media-type");
+            assert_eq!(answer.header_if_any("accept-patch"), is_patch.then_some(PATCHES), "{answer}");
         }
         alice.send(&operation.method, path, &[], Some(body.as_bytes())).expect(415);
         for encoding in ["gzip", "br", "deflate", "zstd", "gzip, identity"] {
@@ -166,19 +183,60 @@ fn a_body_that_is_not_sent_as_json_is_415(app: &App) {
     });
 }
 
-fn a_json_body_may_say_that_it_is_in_utf_8(app: &App) {
+fn a_json_body_may_say_that_it_is_in_utf_8_and_begin_with_a_byte_order_mark(app: &App) {
     each_body(app, |alice, operation, path, mut body| {
-        let types = ["application/json; charset=utf-8", "application/json;charset=\"UTF-8\"", "Application/JSON"];
-        for (number, media_type) in types.into_iter().enumerate() {
-            if operation.id == "signup" {
-                body["username"] = json!(format!("zoe-{number}"));
-                body["email"] = json!(format!("zoe-{number}@example.com"));
+        let mut types = vec![
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+            "Application/JSON",
+            "application/json; charset=utf8",
+            "application/json;CHARSET=UTF8",
+            "application/json; charset=\"Utf8\"; by=x",
+        ];
+        if operation.method == "PATCH" {
+            types.extend(["application/merge-patch+json", "Application/Merge-Patch+JSON;charset=utf8"]);
+        }
+        let mut number = 0;
+        for media_type in types {
+            for mark in ["", "\u{feff}"] {
+                number += 1;
+                if operation.id == "signup" {
+                    body["username"] = json!(format!("zoe-{number}"));
+                    body["email"] = json!(format!("zoe-{number}@example.com"));
+                }
+                let headers = [("Content-Type", media_type), ("Content-Encoding", "identity")];
+                let text = format!("{mark}{body}");
+                let answer = alice.send(&operation.method, path, &headers, Some(text.as_bytes()));
+                assert!(is_understood(&answer), "{media_type}: {answer}");
             }
-            let headers = [("Content-Type", media_type), ("Content-Encoding", "identity")];
-            let answer = alice.send(&operation.method, path, &headers, Some(body.to_string().as_bytes()));
-            assert!(is_understood(&answer), "{media_type}: {answer}");
         }
     });
+}
+
+fn a_merge_patch_changes_what_it_names(app: &App) {
+    let alice = app.sign_in("alice");
+    let dog = alice.dog("Rex", alice.owner("Ann"));
+    let path = format!("/dogowner/dogs/{dog}");
+    let patch = |media_type: &str, body: &str| {
+        alice.send("PATCH", &path, &[("Content-Type", media_type)], Some(body.as_bytes())).expect(200)
+    };
+    let changed = patch("application/merge-patch+json", r#"{"born_on":"2024-05-01"}"#);
+    assert_eq!((changed.text("name"), changed.text("born_on")), ("Rex", "2024-05-01"));
+    let cleared = patch("application/merge-patch+json", "\u{feff}{\"born_on\":null,\"name\":\"Lex\"}");
+    assert_eq!((cleared.text("name"), &cleared.json["born_on"]), ("Lex", &Value::Null));
+    patch("application/json", "{}");
+}
+
+fn options_tells_what_a_patch_is_sent_as(app: &App) {
+    let alice = app.sign_in("alice");
+    let patched: BTreeSet<_> =
+        contract().operations.iter().filter(|one| one.method == "PATCH").map(|one| one.path.as_str()).collect();
+    assert!(patched.len() > 3, "{patched:?}");
+    for operation in &contract().operations {
+        let answer = app.anon().send("OPTIONS", &path(operation, |name| row(&alice, name)), &[], None).expect(204);
+        let takes_patches = patched.contains(operation.path.as_str());
+        assert_eq!(answer.header_if_any("accept-patch"), takes_patches.then_some(PATCHES), "{answer}");
+    }
 }
 
 fn a_body_above_the_limit_is_413(app: &App) {
@@ -215,7 +273,15 @@ fn an_unknown_field_is_refused_wherever_there_is_a_body(app: &App) {
             body[field] = json!(1);
             let answer = call(alice, operation, path, Some(&body));
             // The contract's own words may be shown where the caller said them first.
-            assert_eq!(answer.error(pointer, "unknown_field").error_count(), 1);
+            let refused = answer.error(pointer, "unknown_field");
+            assert_eq!(refused.error_count(), 1);
+            let told = refused.json["errors"][0]["detail"].as_str().expect("a detail").trim_end_matches('.');
+            let told: BTreeSet<_> = told.split([' ', ',']).collect();
+            let schema = operation.body_schema().expect("it has a body");
+            for (known, field) in fields(&contract().at(&schema).1["properties"]) {
+                let can_be_set = contract().resolve(field)["readOnly"] != true;
+                assert!(told.contains(known.as_str()) == can_be_set || known == "name", "{known}: {refused}");
+            }
         }
         assert_eq!(app.database.rows(), rows, "{}", operation.id);
     });

@@ -14,8 +14,10 @@ pub fn sentences() -> Vec<Sentence> {
         a_method_that_a_path_does_not_know_is_405_and_allow_lists_those_it_does,
         options_lists_the_methods_and_needs_no_token,
         head_answers_the_headers_of_get_and_no_body,
-        an_answer_that_the_caller_does_not_accept_is_406,
-        whatever_admits_the_answers_type_is_accepted,
+        an_answer_that_the_caller_does_not_accept_is_406_and_nothing_is_done,
+        a_write_that_is_406_changes_no_row,
+        what_succeeds_without_a_body_suits_whatever_is_accepted,
+        what_admits_the_answers_type_or_cannot_be_read_refuses_nothing,
         a_query_parameter_that_an_operation_does_not_know_is_refused,
         a_path_that_does_not_exist_is_404_with_every_method,
         with_its_quota_used_up_every_operation_that_is_counted_is_429,
@@ -86,20 +88,21 @@ fn head_answers_the_headers_of_get_and_no_body(app: &App) {
     }
 }
 
-/// Calls each operation with each of these values of `Accept`, which admit the answer or not; the statuses.
-fn with_accept(app: &App, accepts: &[&str], admitted: bool, statuses: impl Fn(&Operation, &str, u16)) {
-    let alice = app.sign_in("alice");
-    alice.go_public();
-    for operation in &contract().operations {
+/// Calls each of these operations with each of these values of `Accept`, as somebody who can do it; the statuses.
+fn with_accept(app: &App, of: impl Fn(&Operation) -> bool, accepts: &[&str], statuses: impl Fn(&Operation, &str, u16)) {
+    for (number, operation) in contract().operations.iter().filter(|operation| of(operation)).enumerate() {
+        // Nobody has as many sessions as all of this takes.
+        let alice = app.sign_in(&format!("caller-{number}"));
         for accept in accepts {
+            alice.go_public();
             let path = path(operation, |name| row(&alice, name));
             let body = body(operation, |name| row(&alice, name)).map(|body| body.to_string());
             let headers = [("Accept", *accept), ("Content-Type", "application/json")];
             let headers = if body.is_some() { &headers[..] } else { &headers[..1] };
-            // Whoever ends a session ends one that nobody needs.
+            // Whoever ends a session, or an account, ends one that nobody needs.
             let actor = match operation.id.as_str() {
                 "logout" => app.anon(),
-                "delete_me" if admitted => app.sign_in("zoe"),
+                "delete_me" => app.sign_in("zoe"),
                 _ => alice.clone(),
             };
             let answer = actor.send(&operation.method, &path, headers, body.as_deref().map(str::as_bytes));
@@ -108,23 +111,92 @@ fn with_accept(app: &App, accepts: &[&str], admitted: bool, statuses: impl Fn(&O
     }
 }
 
-fn an_answer_that_the_caller_does_not_accept_is_406(app: &App) {
-    let unacceptable =
-        ["text/html", "application/xml", "image/*, text/plain", "application/json;q=0, application/yaml;q=0"];
-    with_accept(app, &unacceptable, false, |operation, accept, status| {
+/// Values of `Accept` that admit nothing of ours.
+const UNACCEPTABLE: [&str; 5] = [
+    "text/html",
+    "application/xml",
+    "image/*, text/plain",
+    "application/json;q=0, application/yaml;q=0.000",
+    "application/problem+json",
+];
+
+fn an_answer_that_the_caller_does_not_accept_is_406_and_nothing_is_done(app: &App) {
+    let has_a_body = |operation: &Operation| !operation.media_types().is_empty();
+    with_accept(app, has_a_body, &UNACCEPTABLE, |operation, accept, status| {
         assert_eq!(status, 406, "{} with Accept: {accept}", operation.id);
+        assert!(operation.statuses().contains(&"406".to_owned()), "{}", operation.id);
     });
-    assert_eq!(app.database.count("users"), 1, "nothing was done");
     app.anon().send("GET", "/openapi.yaml", &[("Accept", "application/json")], None).expect(406);
     app.anon().send("GET", "/openapi.json", &[("Accept", "application/yaml")], None).expect(406);
     app.anon().send("GET", "/", &[("Accept", "application/yaml")], None).expect(406);
 }
 
-fn whatever_admits_the_answers_type_is_accepted(app: &App) {
-    let acceptable = ["*/*", "application/*", "text/html, */*;q=0.1", "APPLICATION/JSON, application/yaml;q=0.5"];
-    with_accept(app, &acceptable, true, |operation, accept, status| {
+fn a_write_that_is_406_changes_no_row(app: &App) {
+    let alice = app.sign_in("alice");
+    alice.go_public();
+    let hers = rows(&alice);
+    let writes = contract().operations.iter().filter(|one| one.method != "GET" && !one.media_types().is_empty());
+    let mut tried = 0;
+    for operation in writes {
+        let (path, body) = (path(operation, &hers), body(operation, &hers).map(|body| body.to_string()));
+        let before = app.database.everything();
+        for accept in UNACCEPTABLE {
+            let headers = [("Accept", accept), ("Content-Type", "application/json")];
+            alice.send(&operation.method, &path, &headers, body.as_deref().map(str::as_bytes)).expect(406);
+            tried += 1;
+        }
+        assert_eq!(app.database.everything(), before, "{} changed something", operation.id);
+    }
+    assert!(tried > 20, "only {tried} writes were tried");
+}
+
+fn what_succeeds_without_a_body_suits_whatever_is_accepted(app: &App) {
+    let has_none = |operation: &Operation| operation.media_types().is_empty();
+    with_accept(app, has_none, &UNACCEPTABLE, |operation, accept, status| {
+        // The tokens of the examples are from nowhere.
+        let takes_a_token = ["reset_password", "verify_email", "cancel_email"].contains(&operation.id.as_str());
+        assert_eq!(status / 100, if takes_a_token { 4 } else { 2 }, "{} with Accept: {accept}", operation.id);
         assert_ne!(status, 406, "{} with Accept: {accept}", operation.id);
+        assert!(!operation.statuses().contains(&"406".to_owned()), "{} promises a 406", operation.id);
     });
+    let alice = app.sign_in("alice");
+    for accept in UNACCEPTABLE {
+        let dog = format!("/dogowner/dogs/{}", alice.dog("Rex", alice.owner("Ann")));
+        let tag = alice.get(&dog).expect(200).etag().to_owned();
+        alice.send("GET", &dog, &[("Accept", accept), ("If-None-Match", &tag)], None).expect(304);
+        alice.send("OPTIONS", &dog, &[("Accept", accept)], None).expect(204);
+        alice.send("DELETE", &dog, &[("Accept", accept)], None).expect(204);
+        // What would not succeed says why, whatever is accepted.
+        alice.send("GET", &dog, &[("Accept", accept)], None).expect(404).problem("not-found");
+        alice.send("DELETE", &dog, &[("Accept", accept)], None).expect(404).problem("not-found");
+        alice.send("POST", &dog, &[("Accept", accept)], None).expect(405).problem("method-not-allowed");
+        alice.send("POST", "/dogowner/cats", &[("Accept", accept)], None).expect(404).problem("not-found");
+        app.anon().send("DELETE", &dog, &[("Accept", accept)], None).expect(401).problem("missing-token");
+    }
+}
+
+fn what_admits_the_answers_type_or_cannot_be_read_refuses_nothing(app: &App) {
+    let accepted = [
+        "*/*",
+        "application/*",
+        "text/html, */*;q=0.1",
+        "APPLICATION/JSON, application/yaml;q=0.5",
+        "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+        "application/json;q=0.5555, application/yaml;q=1.5",
+        "foo",
+        "*",
+        "application/json;q=abc",
+        "text/html, é",
+        "text/html, text/plain;q=-1",
+    ];
+    with_accept(
+        app,
+        |_| true,
+        &accepted,
+        |operation, accept, status| {
+            assert_ne!(status, 406, "{} with Accept: {accept}", operation.id);
+        },
+    );
 }
 
 fn a_query_parameter_that_an_operation_does_not_know_is_refused(app: &App) {
@@ -136,7 +208,12 @@ fn a_query_parameter_that_an_operation_does_not_know_is_refused(app: &App) {
         for query in ["colour=red", "access_token=x", "colour=red&colour=blue"] {
             let answer = call(&alice, operation, &format!("{path}?{query}"), body.as_ref());
             let name = query.split('=').next().unwrap_or_default();
-            answer.parameter_error(name, "unknown_parameter");
+            let refused = answer.parameter_error(name, "unknown_parameter");
+            let told = refused.json["errors"][0]["detail"].as_str().expect("a detail").trim_end_matches('.');
+            let told: BTreeSet<_> = told.split([' ', ',']).collect();
+            let known = operation.parameters("query");
+            assert!(known.iter().all(|known| told.contains(known)), "{refused}");
+            assert_eq!(known.is_empty(), told.contains("none"), "{refused}");
         }
         assert_eq!(app.database.rows(), rows, "{}", operation.id);
     }

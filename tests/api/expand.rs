@@ -109,7 +109,8 @@ fn only_what_can_be_expanded_is_and_once(app: &App) {
         }
         alice.get(&format!("{path}?expand=owner,owner")).parameter_error("expand", "repeated");
         alice.get(&format!("{path}?expand=co_owners,owner,co_owners")).parameter_error("expand", "repeated");
-        alice.get(&format!("{path}?expand=owner&expand=owner")).parameter_error("expand", "repeated_parameter");
+        alice.get(&format!("{path}?expand=owner&expand=owner")).parameter_error("expand", "repeated");
+        alice.get(&format!("{path}?expand=owner&expand=user")).parameter_error("expand", "unknown_value");
     }
     for list in ["/dogowner/owners", "/dogowner/tasks", "/dogs"] {
         alice.get(&format!("{list}?expand=owner")).parameter_error("expand", "unknown_parameter");

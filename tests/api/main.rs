@@ -77,6 +77,7 @@ mod pieces;
 mod plans;
 mod postgresql;
 mod preconditions;
+mod problems;
 mod profile;
 mod properties;
 mod proxies;
@@ -107,6 +108,7 @@ mod tutorial;
 mod unseen_names;
 mod user_command;
 mod values;
+mod wanted;
 mod weak_passwords;
 mod weights;
 
@@ -208,6 +210,7 @@ fn sentences() -> Vec<Sentence> {
         plans::sentences(),
         postgresql::sentences(),
         preconditions::sentences(),
+        problems::sentences(),
         profile::sentences(),
         properties::sentences(),
         proxies::sentences(),
@@ -236,6 +239,7 @@ fn sentences() -> Vec<Sentence> {
         unseen_names::sentences(),
         user_command::sentences(),
         values::sentences(),
+        wanted::sentences(),
         weights::sentences(),
     ]
     .into_iter()

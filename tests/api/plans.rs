@@ -110,10 +110,15 @@ fn filters(list: &Operation, id: impl Fn(&str) -> Value) -> Vec<String> {
         let schema = contract().resolve(&parameter["schema"]);
         let values = match (&schema["enum"], schema["type"].as_str(), schema["format"].as_str()) {
             _ if name.ends_with("_id") => vec![id(name)],
+            _ if name == "id" => vec![json!((1..=100).map(|id| id.to_string()).collect::<Vec<_>>())],
+            // Such that there is something to be found.
+            _ if name == "due_after" => vec![json!("2000-01-01")],
+            _ if name == "due_before" => vec![json!("2100-01-01")],
+            _ if name.ends_with("_after") || name.ends_with("_since") => vec![json!("2000-01-01T00:00:00Z")],
+            _ if name.ends_with("_before") => vec![json!("2100-01-01T00:00:00Z")],
             (Value::Array(values), ..) => values.clone(),
             (_, Some("boolean"), _) => vec![json!(true), json!(false)],
             (_, Some("array"), _) => vec![schema["items"]["enum"].clone()],
-            (_, _, Some("date")) => vec![json!("2026-12-01")],
             (_, Some("string"), None) => vec![json!("ex")],
             _ => panic!("what {name} of {} can be must be said here", list.id),
         };

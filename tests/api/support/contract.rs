@@ -243,6 +243,16 @@ impl Operation {
         fields(&self.definition["responses"]).map(|(status, _)| status.clone()).collect()
     }
 
+    /// The media types of the bodies that it answers when it succeeds; none, if it succeeds without one.
+    pub fn media_types(&self) -> Vec<String> {
+        let mut media_types = Vec::new();
+        for status in self.statuses().into_iter().filter(|status| status.starts_with('2')) {
+            let (_, response) = contract().at(&format!("{}/responses/{status}", self.pointer));
+            media_types.extend(fields(&response["content"]).map(|(media_type, _)| media_type.clone()));
+        }
+        media_types
+    }
+
     /// The names of the path's parameters.
     pub fn path_parameters(&self) -> Vec<&str> {
         self.path.split(['{', '}']).skip(1).step_by(2).collect()

@@ -116,7 +116,8 @@ fn quota(answer: &Answer) -> Result<(), String> {
     let of_mails = answer.method == "PATCH" && answer.asked_path() == "/me";
     // Nor is how many requests may wait.
     let of_waiting = answer.json["detail"].as_str().is_some_and(|detail| detail.contains("waiting already"));
-    let is_used_up = answer.json["type"] == "/problems/too-many-requests" && !of_mails && !of_waiting;
+    let is_used_up =
+        answer.status == 429 && answer.json["type"] == "/problems/too-many-requests" && !of_mails && !of_waiting;
     let Some(policy) = answer.header_if_any("ratelimit-policy") else {
         must(answer.header_if_any("ratelimit").is_none(), "RateLimit comes with its RateLimit-Policy")?;
         return must(!is_used_up, "who ran out of a quota is told of which");

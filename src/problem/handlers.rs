@@ -1,0 +1,69 @@
+//! `/problems`: the `type` of a problem is an address (RFC 9457 §3.1.1), and this is what answers there.
+
+use actix_web::web::{Json, Path};
+use serde::{Serialize, Serializer};
+
+use super::{FieldError, Kind, Problem};
+
+/// The request of the samples.
+const REQUEST_ID: &str = "5f0c1e7a9b3d4c62";
+
+/// A kind of problem, in a list of them.
+#[derive(Serialize)]
+pub struct KindOut {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    meaning: &'static str,
+    remedy: &'static str,
+}
+
+/// A kind of problem with one such problem.
+#[derive(Serialize)]
+pub struct KindShown {
+    #[serde(flatten)]
+    kind: KindOut,
+    #[serde(serialize_with = "as_a_document")]
+    sample: Problem,
+}
+
+impl From<Kind> for KindOut {
+    fn from(kind: Kind) -> Self {
+        Self {
+            r#type: kind.uri(),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            meaning: kind.meaning(),
+            remedy: kind.remedy(),
+        }
+    }
+}
+
+/// `GET /problems`
+pub async fn list() -> Json<Vec<KindOut>> {
+    Json(Kind::ALL.iter().map(|kind| KindOut::from(*kind)).collect())
+}
+
+/// `GET /problems/{problem}`
+pub async fn show(slug: Path<String>) -> Result<Json<KindShown>, Problem> {
+    let kind = Kind::named(&slug).ok_or_else(|| Problem::new(Kind::NotFound))?;
+    Ok(Json(KindShown { kind: kind.into(), sample: sample(kind) }))
+}
+
+fn as_a_document<S: Serializer>(sample: &Problem, serializer: S) -> Result<S::Ok, S::Error> {
+    sample.document(None, REQUEST_ID).serialize(serializer)
+}
+
+/// A problem of this kind, of some request.
+fn sample(kind: Kind) -> Problem {
+    match kind {
+        Kind::ValidationFailed => Problem::validation(vec![
+            FieldError::body("/name", "required", "This field is needed."),
+            FieldError::query("limit", "too_small", "A limit is a whole number from 1."),
+        ]),
+        Kind::UsernameTaken => {
+            Problem::new(kind).at("/username", "taken", "Another account has this username. Choose another one.")
+        }
+        _ => Problem::new(kind),
+    }
+}

@@ -1,0 +1,50 @@
+//! The names that a body or a query can have, as they are asked for, so that whoever gives another one is told of them.
+
+/// The most that any of ours has; of more the first are told.
+const MOST: usize = 16;
+
+#[derive(Default)]
+pub struct Names {
+    names: [&'static str; MOST],
+    count: usize,
+}
+
+impl Names {
+    /// Notes one that is asked for.
+    pub fn note(&mut self, name: &'static str) {
+        if let Some(free) = self.names.get_mut(self.count) {
+            *free = name;
+            self.count += 1;
+        }
+    }
+
+    /// As a sentence goes on: which there are.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self.names.get(..self.count) {
+            None | Some([]) => "There are none.".to_owned(),
+            Some([only]) => format!("There is {only}."),
+            Some([names @ .., last]) => format!("There are {} and {last}.", names.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, Names};
+
+    #[test]
+    fn names_are_told_in_the_order_in_which_they_are_asked_for_and_have_an_end() {
+        let mut names = Names::default();
+        assert_eq!(names.told(), "There are none.");
+        names.note("name");
+        assert_eq!(names.told(), "There is name.");
+        names.note("owner_id");
+        names.note("born_on");
+        assert_eq!(names.told(), "There are name, owner_id and born_on.");
+        for _ in 0..2 * MOST {
+            names.note("x");
+        }
+        assert_eq!(names.told().matches('x').count(), MOST - 3);
+    }
+}

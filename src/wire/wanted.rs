@@ -1,0 +1,73 @@
+//! Which rows of a list are wanted, as every list can be asked: by id, by when they were made or changed, and those
+//! with a name by a part of it.
+
+use std::time::Duration;
+
+use super::query::{Query, Search};
+use crate::db::{
+    expression::{Narrowed, OneOf, Table},
+    timestamp::Timestamp,
+};
+
+/// What is shown of a moment.
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// What a query says about it; by default all are wanted. Moments count as they are shown, in milliseconds, so that
+/// whoever sends one that it has seen gets what it means.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    ids: Option<Vec<i64>>,
+    created_after: Option<Timestamp>,
+    created_before: Option<Timestamp>,
+    updated_since: Option<Timestamp>,
+    search: Option<Search>,
+}
+
+impl Wanted {
+    /// Of rows that show when they were made.
+    pub fn made(query: &mut Query<'_>) -> Self {
+        Self {
+            ids: query.ids(),
+            created_after: query.moment("created_after"),
+            created_before: query.moment("created_before"),
+            ..Self::default()
+        }
+    }
+
+    /// Of rows that show when they were changed, too.
+    pub fn changed(query: &mut Query<'_>) -> Self {
+        Self { updated_since: query.moment("updated_since"), ..Self::made(query) }
+    }
+
+    /// Of rows with a name, too.
+    pub fn named(query: &mut Query<'_>) -> Self {
+        Self { search: query.search(), ..Self::changed(query) }
+    }
+
+    /// Whether all are.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        let moments = [self.created_after, self.created_before, self.updated_since];
+        self.ids.is_none() && self.search.is_none() && moments.iter().all(Option::is_none)
+    }
+
+    /// The ids, if rows are named by them.
+    #[must_use]
+    pub fn ids(&self) -> Option<&[i64]> {
+        self.ids.as_deref()
+    }
+
+    /// The condition for rows of this table.
+    #[must_use]
+    pub fn of(&self, table: &'static Table) -> Narrowed {
+        let from = |column, moment| (column, " >= ", moment);
+        let after = self.created_after.map(|moment| from(table.created_at, moment.plus(MILLISECOND)));
+        let before = self.created_before.map(|moment| (table.created_at, " < ", moment));
+        let since = self.updated_since.map(|moment| from(table.updated_at, moment));
+        Narrowed {
+            ids: self.ids.as_ref().map(|ids| OneOf::new(table.id, ids.clone())),
+            moments: after.into_iter().chain(before).chain(since).collect(),
+            part: self.search.as_ref().map(|search| search.in_column(table.name_key)),
+        }
+    }
+}
