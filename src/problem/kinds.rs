@@ -86,10 +86,10 @@ kinds! {
     /// What the browser says of page and server (`Sec-Fetch-Site`), which keeps the cookie then.
     CrossSite FORBIDDEN "cross-site" "The page and this server are two sites"
         "A browser sends the cookie from pages of the same site only, and localhost and 127.0.0.1 are two: open the page and call this server under one host name (ports may differ), or log in without `cookie`."
-        "The cookie was asked for, or is to be used, from a page that to the browser is of another site than this server; \
-         there the browser keeps cookies back."
-        "Serve the page from the same site (localhost and 127.0.0.1 are two, ports make no difference), or log in without \
-         `cookie` and keep the refresh token of the body.";
+        "The browser says that the page is of another site than this server (`Sec-Fetch-Site`), and to such it neither \
+         gives the cookie nor takes one from it. Names that mean one machine, such as localhost and 127.0.0.1, are two sites."
+        "Call this server under the host name that the page has; or log in without `cookie`, and send the refresh token in \
+         the body.";
     /// The cookie is there, but the page that sends it is not ours.
     ForeignOrigin FORBIDDEN "foreign-origin" "This origin may not use the cookie"
         "The cookie works for pages of this server, and of the origins that its CORS_ORIGINS names, only."
