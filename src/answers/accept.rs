@@ -53,17 +53,14 @@ impl<'a> Range<'a> {
     fn read(item: &'a [u8]) -> Option<Self> {
         let mut parts = split_unquoted(item, b';');
         let (kind, subtype) = std::str::from_utf8(parts.next()?).ok()?.split_once('/')?;
-        if !is_token(kind) || !is_token(subtype) || kind == "*" && subtype != "*" {
+        if !is_token(kind) || !is_token(subtype) || kind == "*" && subtype != "*" || is_open(item) {
             return None;
         }
         let mut is_wanted = true;
         for part in parts {
-            let (name, value) = part
-                .iter()
-                .position(|byte| *byte == b'=')
-                .map_or((part, &part[part.len()..]), |equals| (&part[..equals], &part[equals + 1..]));
-            if name.trim_ascii().eq_ignore_ascii_case(b"q") {
-                is_wanted = is_more_than_nothing(value.trim_ascii())?;
+            let mut sides = part.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
+            if sides.next().is_some_and(|name| name.eq_ignore_ascii_case(b"q")) {
+                is_wanted = is_more_than_nothing(sides.next().unwrap_or_default())?;
             }
         }
         Some(Self { kind, subtype, is_wanted })
@@ -84,10 +81,21 @@ impl<'a> Range<'a> {
 /// Whether a weight is above 0; none, if it is no number. It may have any number of digits, and be written without the
 /// 0 before the point, as Java does.
 fn is_more_than_nothing(weight: &[u8]) -> Option<bool> {
+    let mut parts = weight.split(|byte| *byte == b'.');
     let is_number = weight.iter().any(u8::is_ascii_digit)
-        && weight.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
-        && weight.iter().filter(|byte| **byte == b'.').count() < 2;
+        && parts.by_ref().take(2).all(|digits| digits.iter().all(u8::is_ascii_digit))
+        && parts.next().is_none();
     is_number.then(|| weight.iter().any(|byte| matches!(byte, b'1'..=b'9')))
+}
+
+/// Whether a quoted string begins that does not end, so that nobody knows what was to come after it.
+fn is_open(item: &[u8]) -> bool {
+    let (is_quoted, _) = item.iter().fold((false, false), |(is_quoted, is_escaped), byte| match byte {
+        b'\\' if is_quoted && !is_escaped => (true, true),
+        b'"' if !is_escaped => (!is_quoted, false),
+        _ => (is_quoted, false),
+    });
+    is_quoted
 }
 
 /// RFC 9110 §5.6.2.

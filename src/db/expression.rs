@@ -223,16 +223,12 @@ where
             out.push_bind_param::<Timestamptz, _>(moment)?;
             and = " AND ";
         }
-        match &self.part {
-            Some(part) => {
-                out.push_sql(and);
-                part.walk_ast(out)
-            }
-            None => {
-                out.push_sql(if and.is_empty() { "TRUE" } else { "" });
-                Ok(())
-            }
+        if let Some(part) = &self.part {
+            out.push_sql(and);
+            return part.walk_ast(out);
         }
+        out.push_sql(if and.is_empty() { "TRUE" } else { "" });
+        Ok(())
     }
 }
 

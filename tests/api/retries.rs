@@ -123,6 +123,7 @@ fn the_same_body_in_another_spelling_is_the_same(app: &App) {
         format!(r#"{{"name":"Réx","owner_id":{owner},"born_on":"2024-05-01"}}"#),
         format!(r#"{{"born_on":"2024-05-01","owner_id":{owner},"name":"Réx"}}"#),
         format!(" {{\n\t\"owner_id\" : {owner} ,\r\n \"name\":\"R\\u00e9\\u0078\", \"born_on\":\"2024-05-01\"}} "),
+        format!("\u{feff}{{\"name\":\"Réx\",\"owner_id\":{owner},\"born_on\":\"2024-05-01\"}}"),
     ];
     let headers = [("Idempotency-Key", "one"), ("Content-Type", "application/json")];
     let send = |path: &str, text: &str| alice.send("POST", path, &headers, Some(text.as_bytes()));
