@@ -91,7 +91,9 @@ fn the_contract_is_served_as_json_too(app: &App) {
 }
 
 fn the_contract_is_compressed_for_those_who_take_it_so(app: &App) {
-    CONTRACTS.into_iter().for_each(|path| is_compressed_for_those_who_take_it_so(app, path));
+    for path in CONTRACTS {
+        is_compressed_for_those_who_take_it_so(app, path);
+    }
 }
 
 fn is_compressed_for_those_who_take_it_so(app: &App, path: &str) {
@@ -118,7 +120,9 @@ fn is_compressed_for_those_who_take_it_so(app: &App, path: &str) {
 }
 
 fn a_contract_that_is_known_is_304(app: &App) {
-    CONTRACTS.into_iter().for_each(|path| is_304_if_known(app, path));
+    for path in CONTRACTS {
+        is_304_if_known(app, path);
+    }
 }
 
 fn is_304_if_known(app: &App, path: &str) {
