@@ -40,6 +40,7 @@ fn table() -> Vec<Area> {
             at(&["/health/live"], vec![get(system::show_liveness)]),
             at(&["/health/ready"], vec![get(system::show_readiness)]),
             at(&["/openapi.yaml"], vec![get(system::show_contract).answering(APPLICATION_YAML).counted()]),
+            at(&["/openapi.json"], vec![get(system::show_contract_json).counted()]),
         ]).kept(CacheControl::Revalidated),
         public("/problems", vec![
             at(&[""], vec![get(problem::handlers::list).counted()]),

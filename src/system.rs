@@ -22,14 +22,27 @@ use crate::{
     wire::{accepts_gzip, is_known, tag_of_bytes},
 };
 
-/// The contract as it stands, and as `build.rs` has compressed it.
-static CONTRACT: LazyLock<Representation> = LazyLock::new(|| Representation::of(include_bytes!("../openapi.yaml")));
-static CONTRACT_GZIP: LazyLock<Representation> =
-    LazyLock::new(|| Representation::of(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.yaml.gz"))));
+/// The contract as it stands, and as `build.rs` has made JSON of it; both compressed by that, too.
+static YAML: LazyLock<Form> = LazyLock::new(|| Form {
+    media_type: HeaderValue::from_static("application/yaml"),
+    plain: Representation::of(include_bytes!("../openapi.yaml")),
+    packed: Representation::of(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.yaml.gz"))),
+});
+static JSON: LazyLock<Form> = LazyLock::new(|| Form {
+    media_type: HeaderValue::from_static("application/json"),
+    plain: Representation::of(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"))),
+    packed: Representation::of(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"))),
+});
 
-const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
+
+/// The contract in one of its formats.
+struct Form {
+    media_type: HeaderValue,
+    plain: Representation,
+    packed: Representation,
+}
 
 /// Bytes that never change, and the entity tag made of them.
 struct Representation {
@@ -147,20 +160,32 @@ pub async fn show_readiness(
     Ok(Json(HealthOut { status: "ready" }))
 }
 
-/// `GET /openapi.yaml`, compressed for those who take it so.
+/// `GET /openapi.yaml`
 pub async fn show_contract(request: HttpRequest) -> HttpResponse {
-    let is_packed = accepts_gzip(request.headers());
-    let contract = if is_packed { &*CONTRACT_GZIP } else { &*CONTRACT };
-    let is_known = is_known(&request, &contract.tag);
-    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((ETAG, contract.tag.clone())).insert_header((VARY, ACCEPT_ENCODING));
-    if is_known {
-        return response.finish();
+    YAML.answer(&request)
+}
+
+/// `GET /openapi.json`
+pub async fn show_contract_json(request: HttpRequest) -> HttpResponse {
+    JSON.answer(&request)
+}
+
+impl Form {
+    /// The contract, compressed for those who take it so; 304 for those who have it.
+    fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let is_packed = accepts_gzip(request.headers());
+        let contract = if is_packed { &self.packed } else { &self.plain };
+        let is_known = is_known(request, &contract.tag);
+        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header((ETAG, contract.tag.clone())).insert_header((VARY, ACCEPT_ENCODING));
+        if is_known {
+            return response.finish();
+        }
+        if is_packed {
+            response.insert_header((CONTENT_ENCODING, GZIP));
+        }
+        response.content_type(self.media_type.clone()).body(Bytes::from_static(contract.bytes))
     }
-    if is_packed {
-        response.insert_header((CONTENT_ENCODING, GZIP));
-    }
-    response.content_type(YAML).body(Bytes::from_static(contract.bytes))
 }
 
 #[cfg(test)]

@@ -127,6 +127,7 @@ fn an_answer_that_the_caller_does_not_accept_is_406_and_nothing_is_done(app: &Ap
         assert!(operation.statuses().contains(&"406".to_owned()), "{}", operation.id);
     });
     app.anon().send("GET", "/openapi.yaml", &[("Accept", "application/json")], None).expect(406);
+    app.anon().send("GET", "/openapi.json", &[("Accept", "application/yaml")], None).expect(406);
     app.anon().send("GET", "/", &[("Accept", "application/yaml")], None).expect(406);
 }
 

@@ -21,6 +21,7 @@ mod budgets;
 mod co_owner_ids;
 mod co_owners;
 mod connections;
+mod contract_shapes;
 mod cookie;
 mod cors;
 mod crowds;
@@ -153,6 +154,7 @@ fn sentences() -> Vec<Sentence> {
         co_owner_ids::sentences(),
         co_owners::sentences(),
         connections::sentences(),
+        contract_shapes::sentences(),
         cookie::sentences(),
         cors::sentences(),
         crowds::sentences(),

@@ -99,7 +99,7 @@ fn fill(app: &App, alice: &Actor<'_>) -> (i64, i64, i64) {
     last
 }
 
-/// Each filter of a list by itself, with each of its values or the contract's example, and all together in all ways.
+/// Each filter of a list by itself, with each of its values or one that fits, and all together in all ways.
 fn filters(list: &Operation, id: impl Fn(&str) -> Value) -> Vec<String> {
     let all = list.definition["parameters"].as_array().into_iter().flatten();
     let own = all.filter(|parameter| parameter["in"] == "query");
@@ -107,7 +107,8 @@ fn filters(list: &Operation, id: impl Fn(&str) -> Value) -> Vec<String> {
         own.filter(|parameter| !["sort", "limit", "cursor", "count"].iter().any(|name| parameter["name"] == *name));
     let values = own.map(|parameter| {
         let name = parameter["name"].as_str().expect("a name");
-        let values = match &parameter["schema"]["enum"] {
+        let schema = contract().resolve(&parameter["schema"]);
+        let values = match (&schema["enum"], schema["type"].as_str(), schema["format"].as_str()) {
             _ if name.ends_with("_id") => vec![id(name)],
             _ if name == "id" => vec![json!((1..=100).map(|id| id.to_string()).collect::<Vec<_>>())],
             // Such that there is something to be found.
@@ -115,8 +116,11 @@ fn filters(list: &Operation, id: impl Fn(&str) -> Value) -> Vec<String> {
             _ if name == "due_before" => vec![json!("2100-01-01")],
             _ if name.ends_with("_after") || name.ends_with("_since") => vec![json!("2000-01-01T00:00:00Z")],
             _ if name.ends_with("_before") => vec![json!("2100-01-01T00:00:00Z")],
-            Value::Array(values) => values.clone(),
-            _ => vec![parameter["example"].clone()],
+            (Value::Array(values), ..) => values.clone(),
+            (_, Some("boolean"), _) => vec![json!(true), json!(false)],
+            (_, Some("array"), _) => vec![schema["items"]["enum"].clone()],
+            (_, Some("string"), None) => vec![json!("ex")],
+            _ => panic!("what {name} of {} can be must be said here", list.id),
         };
         let text = |value: &Value| match value {
             Value::String(text) => text.clone(),

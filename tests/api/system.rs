@@ -5,6 +5,7 @@ use std::io::Read;
 use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
+use crate::support::contract::contract;
 use crate::support::{App, Database, Engine, Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -15,6 +16,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_server_without_its_tables_is_alive_but_not_ready,
         a_server_whose_file_was_moved_is_not_ready,
         the_contract_that_is_served_is_the_one_in_the_repository,
+        the_contract_is_served_as_json_too,
         the_contract_is_compressed_for_those_who_take_it_so,
         a_contract_that_is_known_is_304,
         the_contract_has_a_quota_and_health_has_none,
@@ -22,6 +24,9 @@ pub fn sentences() -> Vec<Sentence> {
         a_read_writes_nothing,
     ]
 }
+
+/// Where the contract is, in its two formats.
+const CONTRACTS: [&str; 2] = ["/openapi.yaml", "/openapi.json"];
 
 fn the_root_says_what_this_is_and_where_to_go(app: &App) {
     let answer = app.anon().get("/").expect(200);
@@ -72,11 +77,30 @@ fn the_contract_that_is_served_is_the_one_in_the_repository(app: &App) {
     assert_eq!(String::from_utf8_lossy(&answer.body), Repository::here().read("openapi.yaml"));
 }
 
+fn the_contract_is_served_as_json_too(app: &App) {
+    let answer = app.anon().get("/openapi.json").expect(200);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert!(answer.json == contract().document, "it says the same");
+    // Tools show the operations in the order of the document.
+    let (json, yaml) = (String::from_utf8_lossy(&answer.body).into_owned(), Repository::here().read("openapi.yaml"));
+    let ids = |text: &str, before: &str| -> Vec<String> {
+        let parts = text.split(before).skip(1);
+        parts.filter_map(|part| part.split(['"', '\n']).next()).map(str::to_owned).collect()
+    };
+    assert_eq!(ids(&json, r#""operationId":""#), ids(&yaml, "operationId: "));
+}
+
 fn the_contract_is_compressed_for_those_who_take_it_so(app: &App) {
-    let plain = app.anon().get("/openapi.yaml").expect(200);
+    for path in CONTRACTS {
+        is_compressed_for_those_who_take_it_so(app, path);
+    }
+}
+
+fn is_compressed_for_those_who_take_it_so(app: &App, path: &str) {
+    let plain = app.anon().get(path).expect(200);
     for taken in ["gzip", "br, gzip;q=0.5", "*"] {
         for method in ["GET", "HEAD"] {
-            let packed = app.anon().send(method, "/openapi.yaml", &[("Accept-Encoding", taken)], None).expect(200);
+            let packed = app.anon().send(method, path, &[("Accept-Encoding", taken)], None).expect(200);
             assert_eq!((packed.header("content-encoding"), packed.header("vary")), ("gzip", "accept-encoding"));
             assert_ne!(packed.etag(), plain.etag());
             let length: usize = packed.header("content-length").parse().expect("a number");
@@ -89,22 +113,27 @@ fn the_contract_is_compressed_for_those_who_take_it_so(app: &App) {
         }
     }
     for refused in ["", "identity", "br", "gzip;q=0", "identity, gzip;q=0.9"] {
-        let answer = app.anon().send("GET", "/openapi.yaml", &[("Accept-Encoding", refused)], None).expect(200);
+        let answer = app.anon().send("GET", path, &[("Accept-Encoding", refused)], None).expect(200);
         assert_eq!((answer.header_if_any("content-encoding"), answer.header("vary")), (None, "accept-encoding"));
         assert_eq!(answer.etag(), plain.etag());
     }
 }
 
 fn a_contract_that_is_known_is_304(app: &App) {
-    let tag = |encoding| {
-        app.anon().send("GET", "/openapi.yaml", &[("Accept-Encoding", encoding)], None).expect(200).etag().to_owned()
-    };
+    for path in CONTRACTS {
+        is_304_if_known(app, path);
+    }
+}
+
+fn is_304_if_known(app: &App, path: &str) {
+    let tag =
+        |encoding| app.anon().send("GET", path, &[("Accept-Encoding", encoding)], None).expect(200).etag().to_owned();
     let (plain, packed) = (tag("identity"), tag("gzip"));
     for (encoding, own, other) in [("identity", &plain, &packed), ("gzip", &packed, &plain)] {
         for method in ["GET", "HEAD"] {
             let ask = |known: &str| {
                 let headers = [("Accept-Encoding", encoding), ("If-None-Match", known)];
-                app.anon().send(method, "/openapi.yaml", &headers, None)
+                app.anon().send(method, path, &headers, None)
             };
             for known in [own, &format!("W/{own}"), &format!("\"0\", {own}"), "*"] {
                 assert_eq!(ask(known).expect(304).etag(), own);
@@ -118,11 +147,14 @@ fn a_contract_that_is_known_is_304(app: &App) {
 
 fn the_contract_has_a_quota_and_health_has_none(database: &Database) {
     let app = App::with(Database::fresh(database.engine), &[("IP_RATE", "3/24h")], nothing_extra);
-    for left in ["\"ip\";r=2", "\"ip\";r=1", "\"ip\";r=0"] {
-        let answer = app.anon().get("/openapi.yaml").expect(200);
+    let counted = ["/openapi.yaml", "/openapi.json", "/openapi.yaml"].into_iter();
+    for (path, left) in counted.zip(["\"ip\";r=2", "\"ip\";r=1", "\"ip\";r=0"]) {
+        let answer = app.anon().get(path).expect(200);
         assert!(answer.header("ratelimit").starts_with(left), "{answer}");
     }
-    app.anon().get("/openapi.yaml").expect(429).problem("too-many-requests");
+    for path in CONTRACTS {
+        app.anon().get(path).expect(429).problem("too-many-requests");
+    }
     app.anon().send("HEAD", "/openapi.yaml", &[("If-None-Match", "*")], None).expect(429);
     for path in ["/", "/health/live", "/health/ready"] {
         app.anon().get(path).expect(200);
@@ -133,7 +165,7 @@ fn the_contract_has_a_quota_and_health_has_none(database: &Database) {
 fn the_version_is_the_same_everywhere(app: &App) {
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(app.anon().get("/").text("version"), version);
-    assert_eq!(crate::support::contract::contract().document["info"]["version"], version);
+    assert_eq!(contract().document["info"]["version"], version);
     assert!(Repository::here().read("CHANGELOG.md").contains(version), "CHANGELOG.md knows the version {version}");
 }
 
@@ -152,6 +184,7 @@ fn a_read_writes_nothing(app: &App) {
         "/me".to_owned(),
         "/health/ready".to_owned(),
         "/openapi.yaml".to_owned(),
+        "/openapi.json".to_owned(),
         "/dogowner/owners".to_owned(),
         "/dogowner/dog?expand=owner,co_owners&q=r&sort=-name&count=true".to_owned(),
         "/dogowner/tasks?completed=false".to_owned(),

@@ -13,13 +13,19 @@ pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
-    /// The body as JSON; null where it is none.
+    /// The body as JSON, unpacked if it is compressed; null where it is none.
     pub json: Value,
 }
 
 impl Answer {
     pub fn new(method: &str, path: &str, status: u16, headers: HeaderMap, body: Vec<u8>) -> Self {
-        let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let is_packed = headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip");
+        let json = if is_packed {
+            serde_json::from_reader(flate2::read::GzDecoder::new(&*body))
+        } else {
+            serde_json::from_slice(&body)
+        };
+        let json = json.unwrap_or(Value::Null);
         Self { method: method.to_owned(), path: path.to_owned(), status, headers, body, json }
     }
 
