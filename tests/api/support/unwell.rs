@@ -174,7 +174,7 @@ impl State {
                     false
                 }
                 "EHLO" | "HELO" => {
-                    greeting = line.split_whitespace().nth(1).unwrap_or_default().to_owned();
+                    line.split_whitespace().nth(1).unwrap_or_default().clone_into(&mut greeting);
                     self.answer(stream, "EHLO", "250-tests\r\n250 AUTH PLAIN")?
                 }
                 "AUTH" => self.answer(stream, "AUTH", "235 OK")?,
