@@ -1,5 +1,5 @@
 //! The app put together: state, limits, the route table and what wraps every request; and the server that
-//! runs it. What every answer has is in `answers`.
+//! runs it. What every answer has is in `middleware::response`.
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,24 +11,23 @@ use actix_web::{
 };
 
 use crate::{
-    answers,
     auth::{
         hasher::Hasher,
         issuer::Issuer,
         keys::{Keys, Secret},
-        known::KnownTokens,
         token::AccessTokens,
+        verified::VerifiedTokenCache,
     },
     book::Book,
     config::{Config, ConfigError},
     connection::{self, Admission, Shared},
-    cors::Cors,
     db::{DatabaseId, DatabaseUrl, Db, Near, OpenError},
     limits::{Limits, Proxies},
-    mail::{Destination, Post, Transport, Worker},
+    mail::{Destination, MailSignal, Transport, Worker},
+    middleware::{cors::Cors, response},
     problem::{Kind, Problem},
     routes,
-    sessions::Lives,
+    sessions::SessionLifetimes,
     sweeper,
     system::{Draining, Pulse},
     users::{ExportTimeout, SignupPolicy},
@@ -82,7 +81,7 @@ impl std::error::Error for StartError {}
 
 /// What the handlers share.
 #[derive(Clone)]
-struct State {
+struct AppState {
     db: Data<Db>,
     keys: Data<Keys>,
     issuer: Data<Issuer>,
@@ -92,12 +91,12 @@ struct State {
     cors: Data<Cors>,
     signup: Data<SignupPolicy>,
     export_timeout: Data<ExportTimeout>,
-    post: Data<Post>,
+    post: Data<MailSignal>,
     draining: Data<Draining>,
     pulse: Data<Pulse>,
 }
 
-impl State {
+impl AppState {
     /// Opens the database and starts the threads. Blocks.
     fn open(config: &Config) -> Result<Self, StartError> {
         let failed = |error: &dyn fmt::Display| StartError::Run(error.to_string());
@@ -110,7 +109,7 @@ impl State {
         let keys = derive(&secret(config)?, config, db.id())?;
         let access = AccessTokens::new(&keys, config.access_token_ttl).map_err(|error| failed(&error))?;
         let keys = Data::new(keys);
-        let lives = Lives { idle: config.refresh_idle_ttl, absolute: config.refresh_ttl };
+        let lives = SessionLifetimes { idle: config.refresh_idle_ttl, absolute: config.refresh_ttl };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let hasher = Hasher::start(cores, config.password_min_length).map_err(|error| failed(&error))?;
         Ok(Self {
@@ -144,7 +143,7 @@ impl State {
             .app_data(Data::clone(&self.draining))
             .app_data(Data::clone(&self.pulse))
             // Of this thread alone.
-            .app_data(KnownTokens::default())
+            .app_data(VerifiedTokenCache::default())
             .app_data(Near::default())
             // An id that cannot be one names nothing.
             .app_data(PathConfig::default().error_handler(|_, _| Problem::new(Kind::NotFound).into()));
@@ -206,7 +205,7 @@ fn secret(config: &Config) -> Result<Secret, StartError> {
 pub struct Server {
     http: actix_web::dev::Server,
     addr: SocketAddr,
-    state: State,
+    state: AppState,
     mail: Worker,
     connections: Arc<Shared>,
 }
@@ -241,7 +240,7 @@ impl Server {
     /// Each says in one line what is wrong and what to do.
     pub async fn start(config: Config, extra: fn(&mut ServiceConfig)) -> Result<Self, StartError> {
         let most = open_files(config.database_pool_size);
-        let state = State::open(&config)?;
+        let state = AppState::open(&config)?;
         let transport = Transport::open(&config.mail_url, config.public_url.as_ref())
             .map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
         let shared = state.clone();
@@ -251,7 +250,7 @@ impl Server {
                 .configure(routes::mount)
                 .configure(extra)
                 .default_service(web::to(routes::not_found))
-                .wrap(from_fn(answers::complete))
+                .wrap(from_fn(response::complete))
         };
         let proxies = Proxies::new(config.trusted_proxies.clone());
         let admission = Arc::new(Admission::new(most, config.ip_connections.most(), proxies));

@@ -103,7 +103,7 @@ impl From<Full> for Problem {
 
 /// Room for one row, held until the row is there.
 #[must_use]
-pub enum Place {
+pub enum Reservation {
     /// Room without a limit.
     Anywhere,
     /// Room that the last count had found.
@@ -114,7 +114,7 @@ pub enum Place {
 
 /// The last count of one user's rows of one kind.
 #[derive(Default)]
-struct Count {
+struct RowCount {
     /// The lock that creates share while the last count is good, and that the next count takes alone.
     turn: Arc<RwLock<()>>,
     granted: Mutex<Granted>,
@@ -127,7 +127,7 @@ struct Granted {
     until: Option<Instant>,
 }
 
-impl Count {
+impl RowCount {
     /// Takes one of the rows that the last count allows; tells whether there was one.
     fn take(&self) -> bool {
         let mut granted = lock(&self.granted);
@@ -150,7 +150,7 @@ pub struct Book {
     owners: MostRows,
     dogs: MostRows,
     tasks: MostRows,
-    counts: Mutex<HashMap<(i64, Shelf), Arc<Count>>>,
+    counts: Mutex<HashMap<(i64, Shelf), Arc<RowCount>>>,
 }
 
 impl Book {
@@ -163,8 +163,8 @@ impl Book {
     ///
     /// # Errors
     /// [`Full`]; those of the database; `overloaded`, when the user's own creates take too long.
-    pub async fn place(&self, db: &Db, user: UserId, shelf: Shelf) -> Result<Result<Place, Full>, Problem> {
-        let Some(most) = self.most(shelf) else { return Ok(Ok(Place::Anywhere)) };
+    pub async fn place(&self, db: &Db, user: UserId, shelf: Shelf) -> Result<Result<Reservation, Full>, Problem> {
+        let Some(most) = self.most(shelf) else { return Ok(Ok(Reservation::Anywhere)) };
         let count = self.count_of(user, shelf);
         let overloaded = |_| Problem::new(Kind::Overloaded);
         let held = match Arc::clone(&count.turn).try_read_owned() {
@@ -172,20 +172,24 @@ impl Book {
             Err(_) => timeout(PATIENCE, Arc::clone(&count.turn).read_owned()).await.map_err(overloaded)?,
         };
         if count.take() {
-            return Ok(Ok(Place::Counted { _held: held }));
+            return Ok(Ok(Reservation::Counted { _held: held }));
         }
         drop(held);
         let alone = timeout(PATIENCE, Arc::clone(&count.turn).write_owned()).await.map_err(overloaded)?;
         // Somebody else may have counted meanwhile.
         if count.take() {
-            return Ok(Ok(Place::Counted { _held: alone.downgrade() }));
+            return Ok(Ok(Reservation::Counted { _held: alone.downgrade() }));
         }
         let rows = db.read(move |conn| shelf.count(conn, user, most)).await?;
         if rows >= most {
             return Ok(Err(Full { shelf, most }));
         }
         count.grant(most - rows, most);
-        Ok(Ok(if count.take() { Place::Counted { _held: alone.downgrade() } } else { Place::Alone { _held: alone } }))
+        Ok(Ok(if count.take() {
+            Reservation::Counted { _held: alone.downgrade() }
+        } else {
+            Reservation::Alone { _held: alone }
+        }))
     }
 
     /// The limit of one shelf; of keys, as many as there may be rows.
@@ -198,7 +202,7 @@ impl Book {
         }
     }
 
-    fn count_of(&self, user: UserId, shelf: Shelf) -> Arc<Count> {
+    fn count_of(&self, user: UserId, shelf: Shelf) -> Arc<RowCount> {
         let mut counts = lock(&self.counts);
         if counts.len() >= REMEMBERED && !counts.contains_key(&(user.get(), shelf)) {
             counts.retain(|_, count| Arc::strong_count(count) > 1 || Arc::strong_count(&count.turn) > 1);
@@ -214,7 +218,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Count, MostRows};
+    use super::{MostRows, RowCount};
 
     #[test]
     fn a_limit_is_a_whole_number_from_one_or_off() {
@@ -228,7 +232,7 @@ mod tests {
     #[test]
     fn a_count_is_good_for_a_part_of_the_room_and_near_the_limit_for_nothing() {
         let taken = |room, most| {
-            let count = Count::default();
+            let count = RowCount::default();
             count.grant(room, most);
             (0..most).take_while(|_| count.take()).count()
         };

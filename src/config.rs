@@ -10,7 +10,7 @@ mod variables;
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
-use self::source::Source;
+use self::source::EnvReader;
 pub use self::{
     app_url::AppUrl,
     duration::seconds,
@@ -21,10 +21,10 @@ use crate::{
     auth::keys::Secret,
     book::MostRows,
     connection::{MostConnections, Times},
-    cors::CorsSettings,
     db::DatabaseUrl,
     limits::{Rate, TrustedProxy},
     mail::{MailUrl, Mailbox},
+    middleware::cors::CorsSettings,
     users::SignupPolicy,
 };
 
@@ -126,7 +126,7 @@ impl Config {
     /// # Errors
     /// As [`Config::from_env`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let source = Source::new(&lookup);
+        let source = EnvReader::new(&lookup);
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let dev = source.switch("DEV")?;
         let rate = |name| source.parsed_or(name, dev::rate(name).filter(|_| dev), RATE);

@@ -2,7 +2,7 @@
 //!
 //! A request comes by its `connection` and goes `routes` → `auth::gate` → a room's `handlers` → its `wire` (what arrives and leaves) → its
 //! `repo` (queries on behalf of one user) → `db`, the door to SQLite or PostgreSQL; `problem` if it goes
-//! wrong, and `answers` on its way out. The rooms are the nouns of the product, each with the same drawers:
+//! wrong, and `middleware` on its way out. The rooms are the nouns of the product, each with the same drawers:
 //! read `owners` first, it is the shortest.
 
 pub mod routes;
@@ -31,12 +31,11 @@ pub mod db;
 pub mod sweeper;
 pub mod workers;
 
-pub mod answers;
 pub mod app;
 pub mod cli;
 pub mod config;
 pub mod connection;
-pub mod cors;
 pub mod files;
 pub mod log;
+pub mod middleware;
 pub mod system;

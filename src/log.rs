@@ -34,17 +34,17 @@ pub fn start(filter: &str, format: LogFormat) {
         // When nobody reads the log any more, there is nowhere to say so, and trying to would panic.
         .log_internal_errors(false)
         .with_ansi(false)
-        .fmt_fields(Line(format))
-        .event_format(Line(format))
+        .fmt_fields(LineFormat(format))
+        .event_format(LineFormat(format))
         .init();
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
 }
 
 /// How a line is written.
 #[derive(Clone, Copy)]
-struct Line(LogFormat);
+struct LineFormat(LogFormat);
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for LineFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -52,7 +52,7 @@ where
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
         begin(self.0, &mut line, *metadata.level(), metadata.target())?;
-        let mut fields = Fields::new(self.0, &mut line);
+        let mut fields = FieldVisitor::new(self.0, &mut line);
         event.record(&mut fields);
         fields.result?;
         for span in context.event_scope().into_iter().flatten() {
@@ -85,7 +85,7 @@ fn begin(format: LogFormat, line: &mut Writer<'_>, level: Level, target: &str) -
 }
 
 /// A span's fields are kept with their names before them, a line for each, until an event is written.
-impl<'writer> FormatFields<'writer> for Line {
+impl<'writer> FormatFields<'writer> for LineFormat {
     fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
         let mut kept = Kept { format: self.0, writer, result: Ok(()) };
         fields.record(&mut kept);
@@ -103,7 +103,7 @@ impl Visit for Kept<'_> {
     fn record_debug(&mut self, name: &Name, value: &dyn fmt::Debug) {
         let mut keep = || {
             write!(self.writer, "{name} ")?;
-            let mut fields = Fields::new(self.format, &mut self.writer);
+            let mut fields = FieldVisitor::new(self.format, &mut self.writer);
             fields.record_debug(name, value);
             fields.result?;
             writeln!(self.writer)
@@ -117,14 +117,14 @@ impl Visit for Kept<'_> {
 }
 
 /// Writes the fields of an event as they come.
-struct Fields<'a, 'b> {
+struct FieldVisitor<'a, 'b> {
     format: LogFormat,
     line: &'a mut Writer<'b>,
     field: Field,
     result: fmt::Result,
 }
 
-impl<'a, 'b> Fields<'a, 'b> {
+impl<'a, 'b> FieldVisitor<'a, 'b> {
     fn new(format: LogFormat, line: &'a mut Writer<'b>) -> Self {
         Self { format, line, field: Field::default(), result: Ok(()) }
     }
@@ -150,7 +150,7 @@ impl<'a, 'b> Fields<'a, 'b> {
     }
 }
 
-impl Visit for Fields<'_, '_> {
+impl Visit for FieldVisitor<'_, '_> {
     fn record_debug(&mut self, name: &Name, value: &dyn fmt::Debug) {
         self.text(name, format_args!("{value:?}"));
     }

@@ -1,6 +1,6 @@
 //! The one error type: what went wrong, as the caller is told it (RFC 9457), and what caused it, as the log
 //! is told it. The table of kinds is in `kinds`, and what is told of
-//! each at its own address in `handlers`; the body is completed by `answers`, which knows the request.
+//! each at its own address in `handlers`; the body is completed by `middleware::response`, which knows the request.
 
 pub mod handlers;
 mod kinds;
@@ -21,7 +21,7 @@ pub use self::kinds::Kind;
 /// Where in the request a fault is.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub enum Place {
+pub enum ErrorLocation {
     /// A JSON pointer (RFC 6901) into the body; empty for the whole body.
     Pointer(String),
     /// The name of a query parameter.
@@ -32,7 +32,7 @@ pub enum Place {
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct FieldError {
     #[serde(flatten)]
-    pub place: Place,
+    pub place: ErrorLocation,
     pub code: &'static str,
     pub detail: Cow<'static, str>,
 }
@@ -55,7 +55,7 @@ struct Inner {
 
 /// The body of an answer (RFC 9457).
 #[derive(Serialize)]
-struct Body<'a> {
+struct ProblemDocument<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
@@ -65,6 +65,13 @@ struct Body<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+}
+
+/// A kind alone is a problem: `rows.ok_or(Kind::NotFound)?`.
+impl From<Kind> for Problem {
+    fn from(kind: Kind) -> Self {
+        Self::new(kind)
+    }
 }
 
 impl Problem {
@@ -194,9 +201,9 @@ impl Problem {
 
     /// What the body is made of. A 404 carries no `instance`, so that "not there" and "not yours" differ in nothing but
     /// the request id.
-    fn document<'a>(&'a self, path: Option<&'a str>, request_id: &'a str) -> Body<'a> {
+    fn document<'a>(&'a self, path: Option<&'a str>, request_id: &'a str) -> ProblemDocument<'a> {
         let Inner { kind, detail, errors, .. } = &*self.0;
-        Body {
+        ProblemDocument {
             r#type: kind.uri(),
             title: kind.title(),
             status: kind.status().as_u16(),
@@ -211,19 +218,19 @@ impl Problem {
 impl FieldError {
     /// About the body; `pointer` is a JSON pointer.
     pub fn body(pointer: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: Place::Pointer(pointer.to_owned()), code, detail: detail.into() }
+        Self { place: ErrorLocation::Pointer(pointer.to_owned()), code, detail: detail.into() }
     }
 
     /// Whether it is about this place in the body, or about the whole of what is there.
     #[must_use]
     pub fn is_within(&self, place: &str) -> bool {
-        let Place::Pointer(pointer) = &self.place else { return false };
+        let ErrorLocation::Pointer(pointer) = &self.place else { return false };
         place.strip_prefix(pointer.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// About a query parameter.
     pub fn query(name: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: Place::Parameter(name.to_owned()), code, detail: detail.into() }
+        Self { place: ErrorLocation::Parameter(name.to_owned()), code, detail: detail.into() }
     }
 }
 
@@ -240,7 +247,7 @@ impl ResponseError for Problem {
         self.0.kind.status()
     }
 
-    /// Status and headers; `answers` adds the body.
+    /// Status and headers; `middleware::response` adds the body.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::new(self.status_code());
         if let Some((name, value)) = self.0.header.clone() {

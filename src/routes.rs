@@ -24,7 +24,7 @@ use crate::{
     owners,
     problem::{self, Kind, Problem},
     profiles, public, sessions, system, tasks, users,
-    wire::{ACCEPT_PATCH, CanonicalPath, Names, PATCH_TYPES, tagged, unknown_parameter},
+    wire::{ACCEPT_PATCH, CanonicalPath, Names, PATCH_TYPES, etag_from_body, unknown_parameter},
 };
 
 /// The media type of nearly every body.
@@ -39,23 +39,23 @@ fn table() -> Vec<Area> {
             at(&["/"], vec![get(system::show)]),
             at(&["/health/live"], vec![get(system::show_liveness)]),
             at(&["/health/ready"], vec![get(system::show_readiness)]),
-            at(&["/openapi.yaml"], vec![get(system::show_contract).answering(APPLICATION_YAML).counted()]),
-            at(&["/openapi.json"], vec![get(system::show_contract_json).counted()]),
+            at(&["/openapi.yaml"], vec![get(system::show_contract).answering(APPLICATION_YAML).rate_limited()]),
+            at(&["/openapi.json"], vec![get(system::show_contract_json).rate_limited()]),
         ]).kept(CacheControl::Revalidated),
         public("/problems", vec![
-            at(&[""], vec![get(problem::handlers::list).counted()]),
-            at(&["/{problem}"], vec![get(problem::handlers::show).counted()]),
+            at(&[""], vec![get(problem::handlers::list).rate_limited()]),
+            at(&["/{problem}"], vec![get(problem::handlers::show).rate_limited()]),
         ]).kept(CacheControl::Public),
         open("/auth", vec![
-            at(&["/signup"], vec![post(auth::handlers::signup).counted()]),
-            at(&["/login"], vec![post(auth::login::login).counted()]),
-            at(&["/logout"], vec![post(auth::renewal::logout).counted()]),
+            at(&["/signup"], vec![post(auth::handlers::signup).rate_limited()]),
+            at(&["/login"], vec![post(auth::login::login).rate_limited()]),
+            at(&["/logout"], vec![post(auth::renewal::logout).rate_limited()]),
             // Counts by itself: by user, if the token is right.
             at(&["/refresh"], vec![post(auth::renewal::refresh)]),
-            at(&["/password/forgot"], vec![post(auth::recovery::forgot_password).without_a_body().counted()]),
-            at(&["/password/reset"], vec![post(auth::recovery::reset_password).without_a_body().counted()]),
-            at(&["/email/verify"], vec![post(auth::recovery::verify_email).without_a_body().counted()]),
-            at(&["/email/cancel"], vec![post(auth::recovery::cancel_email).without_a_body().counted()]),
+            at(&["/password/forgot"], vec![post(auth::recovery::forgot_password).without_a_body().rate_limited()]),
+            at(&["/password/reset"], vec![post(auth::recovery::reset_password).without_a_body().rate_limited()]),
+            at(&["/email/verify"], vec![post(auth::recovery::verify_email).without_a_body().rate_limited()]),
+            at(&["/email/cancel"], vec![post(auth::recovery::cancel_email).without_a_body().rate_limited()]),
         ]),
         gated("/me", vec![
             at(&[""], vec![
@@ -71,33 +71,33 @@ fn table() -> Vec<Area> {
                 delete(profiles::handlers::delete),
             ]),
             at(&["/sessions"], vec![
-                get(sessions::handlers::list).queried(),
+                get(sessions::handlers::list).with_query(),
                 delete(sessions::handlers::delete_others),
             ]),
             at(&["/sessions/{session_id}"], vec![delete(sessions::handlers::delete)]),
         ]),
         gated("/dogowner", vec![
-            at(&["/owners", "/owner"], vec![get(owners::handlers::list).queried(), post(owners::handlers::create)]),
+            at(&["/owners", "/owner"], vec![get(owners::handlers::list).with_query(), post(owners::handlers::create)]),
             at(&["/owners/{owner_id}"], vec![
                 get(owners::handlers::show),
                 put(owners::handlers::replace),
                 patch(owners::handlers::update),
-                delete(owners::handlers::delete).queried(),
+                delete(owners::handlers::delete).with_query(),
             ]),
-            at(&["/owners/{owner_id}/dogs"], vec![get(dogs::handlers::list_of_owner).queried()]),
-            at(&["/dogs", "/dog"], vec![get(dogs::handlers::list).queried(), post(dogs::handlers::create)]),
+            at(&["/owners/{owner_id}/dogs"], vec![get(dogs::handlers::list_of_owner).with_query()]),
+            at(&["/dogs", "/dog"], vec![get(dogs::handlers::list).with_query(), post(dogs::handlers::create)]),
             at(&["/dogs/{dog_id}"], vec![
-                get(dogs::handlers::show).queried(),
+                get(dogs::handlers::show).with_query(),
                 put(dogs::handlers::replace),
                 patch(dogs::handlers::update),
                 delete(dogs::handlers::delete),
             ]),
-            at(&["/dogs/{dog_id}/co-owners"], vec![get(co_owners::handlers::list).queried()]),
+            at(&["/dogs/{dog_id}/co-owners"], vec![get(co_owners::handlers::list).with_query()]),
             at(&["/dogs/{dog_id}/co-owners/{owner_id}"], vec![
                 put(co_owners::handlers::create).without_a_body(),
                 delete(co_owners::handlers::delete),
             ]),
-            at(&["/tasks"], vec![get(tasks::handlers::list).queried(), post(tasks::handlers::create)]),
+            at(&["/tasks"], vec![get(tasks::handlers::list).with_query(), post(tasks::handlers::create)]),
             at(&["/tasks/{task_id}"], vec![
                 get(tasks::handlers::show),
                 put(tasks::handlers::replace),
@@ -106,12 +106,12 @@ fn table() -> Vec<Area> {
             ]),
         ]).kept(CacheControl::Private),
         public("/users", vec![
-            at(&["/{username}"], vec![get(public::handlers::show_user).counted()]),
-            at(&["/{username}/dogs"], vec![get(public::handlers::list_dogs_of_user).queried().counted()]),
+            at(&["/{username}"], vec![get(public::handlers::show_user).rate_limited()]),
+            at(&["/{username}/dogs"], vec![get(public::handlers::list_dogs_of_user).with_query().rate_limited()]),
         ]).kept(CacheControl::Public),
         public("/dogs", vec![
-            at(&[""], vec![get(public::handlers::list_dogs).queried().counted()]),
-            at(&["/{dog_id}"], vec![get(public::handlers::show_dog).counted()]),
+            at(&[""], vec![get(public::handlers::list_dogs).with_query().rate_limited()]),
+            at(&["/{dog_id}"], vec![get(public::handlers::show_dog).rate_limited()]),
         ]).kept(CacheControl::Public),
     ]
 }
@@ -147,14 +147,14 @@ pub fn mount(config: &mut ServiceConfig) {
         match access {
             Access::Open => config.service(scope),
             Access::Gated => config.service(scope.wrap(from_fn(gate))),
-            Access::Public => config.service(scope.wrap(from_fn(tagged))),
+            Access::Public => config.service(scope.wrap(from_fn(etag_from_body))),
         };
     }
 }
 
 /// What no route takes.
 pub async fn not_found() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(Kind::NotFound))
+    Err(Kind::NotFound.into())
 }
 
 /// Resources below one prefix, and for whom they are.
@@ -255,7 +255,7 @@ struct Verb {
 
 impl Verb {
     /// Counts against the quota of the address that it comes from, since it needs no login.
-    fn counted(mut self) -> Self {
+    fn rate_limited(mut self) -> Self {
         self.counted = true;
         self
     }
@@ -279,8 +279,8 @@ impl Verb {
         self
     }
 
-    /// Its handler takes a `Page` or `Queried`, which reads the query; elsewhere there is none to read.
-    fn queried(mut self) -> Self {
+    /// Its handler takes a `ListRequest` or `ValidQuery`, which reads the query; elsewhere there is none to read.
+    fn with_query(mut self) -> Self {
         self.queried = true;
         self
     }

@@ -18,7 +18,7 @@ use crate::problem::{Kind, Problem};
 
 /// How many threads and jobs there may be, and how long a caller waits.
 #[derive(Clone, Copy)]
-pub struct Limits {
+pub struct WorkerLimits {
     /// Threads, each with a state of its own.
     pub threads: usize,
     /// Jobs that may wait; one more is refused at once, and of one caller's fewer may.
@@ -33,7 +33,7 @@ pub struct Limits {
 
 /// What became of a job on the worker's thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ran {
+pub enum Outcome {
     Done,
     Failed(Kind),
     /// It panicked, so the state may be half-changed.
@@ -44,7 +44,7 @@ pub enum Ran {
 /// commit a whole group first.
 pub trait Job<S>: Send {
     /// Runs the job; a panic is caught and becomes its answer. What was undone may be run again.
-    fn run(&mut self, state: &mut S) -> Ran;
+    fn run(&mut self, state: &mut S) -> Outcome;
     /// Sends the answer to the caller.
     fn answer(self: Box<Self>);
     /// Sends a failure instead of whatever the job came to.
@@ -54,7 +54,7 @@ pub trait Job<S>: Send {
 }
 
 /// Jobs taken together, in the order of their arrival.
-pub type Group<S> = Vec<Box<dyn Job<S>>>;
+pub type Batch<S> = Vec<Box<dyn Job<S>>>;
 
 /// The jobs that wait, and who waits for jobs.
 struct Waiting<S> {
@@ -73,7 +73,7 @@ struct Queue<S> {
 pub struct Workers<S> {
     queue: Arc<Queue<S>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    limits: Limits,
+    limits: WorkerLimits,
 }
 
 impl<S: 'static> Workers<S> {
@@ -83,10 +83,10 @@ impl<S: 'static> Workers<S> {
     ///
     /// # Errors
     /// The system has no more threads to give.
-    pub fn start<M, R>(name: &str, limits: Limits, make: M, run_group: R) -> std::io::Result<Self>
+    pub fn start<M, R>(name: &str, limits: WorkerLimits, make: M, run_group: R) -> std::io::Result<Self>
     where
         M: Fn() -> Result<S, Problem> + Clone + Send + 'static,
-        R: Fn(&mut S, Group<S>) -> bool + Clone + Send + 'static,
+        R: Fn(&mut S, Batch<S>) -> bool + Clone + Send + 'static,
     {
         let waiting = Waiting { jobs: FairQueue::new(limits.queue), idle: Vec::new(), closed: false };
         let queue = Arc::new(Queue { waiting: Mutex::new(waiting) });
@@ -115,7 +115,7 @@ impl<S: 'static> Workers<S> {
         match tokio::time::timeout(self.limits.patience, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Problem::internal("a worker ended without an answer")),
-            Err(_) => Err(Problem::new(Kind::Overloaded)),
+            Err(_) => Err(Kind::Overloaded.into()),
         }
     }
 
@@ -132,9 +132,9 @@ impl<S: 'static> Workers<S> {
 /// The life of a worker's thread.
 fn work<S>(
     queue: &Queue<S>,
-    limits: Limits,
+    limits: WorkerLimits,
     make: &impl Fn() -> Result<S, Problem>,
-    run_group: &impl Fn(&mut S, Group<S>) -> bool,
+    run_group: &impl Fn(&mut S, Batch<S>) -> bool,
 ) {
     let make = || catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(Problem::internal("no state was made")));
     let mut state = make().ok();
@@ -164,7 +164,7 @@ impl<S> Queue<S> {
     fn put(&self, job: Box<dyn Job<S>>) -> Result<(), Problem> {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
-            return Err(Problem::new(Kind::Overloaded));
+            return Err(Kind::Overloaded.into());
         }
         waiting.jobs.push(Flow::current(), job)?;
         // A wake-up is a system call; a thread that is busy looks into the queue by itself.
@@ -178,7 +178,7 @@ impl<S> Queue<S> {
 
     /// The next jobs, at most `most`; waits for the first, and calls `give_up` once if that takes as long as `rest`.
     /// None when the queue is closed and empty.
-    fn take(&self, most: usize, mut rest: Option<Duration>, mut give_up: impl FnMut()) -> Option<Group<S>> {
+    fn take(&self, most: usize, mut rest: Option<Duration>, mut give_up: impl FnMut()) -> Option<Batch<S>> {
         let mut waiting = lock(&self.waiting);
         loop {
             if !waiting.jobs.is_empty() {
@@ -231,12 +231,12 @@ where
     T: Send,
     F: FnMut(&mut S) -> Result<T, Problem> + Send,
 {
-    fn run(&mut self, state: &mut S) -> Ran {
+    fn run(&mut self, state: &mut S) -> Outcome {
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.job)(state)));
         let (ran, result) = match outcome {
-            Ok(Ok(value)) => (Ran::Done, Ok(value)),
-            Ok(Err(problem)) => (Ran::Failed(problem.kind()), Err(problem)),
-            Err(_) => (Ran::Panicked, Err(Problem::internal("a job panicked"))),
+            Ok(Ok(value)) => (Outcome::Done, Ok(value)),
+            Ok(Err(problem)) => (Outcome::Failed(problem.kind()), Err(problem)),
+            Err(_) => (Outcome::Panicked, Err(Problem::internal("a job panicked"))),
         };
         self.result = Some(result);
         ran
@@ -259,14 +259,14 @@ where
 }
 
 /// The way most run their groups (of one): a job by itself, answered as soon as it is done.
-pub fn one_by_one<S>(state: &mut S, group: Group<S>) -> bool {
+pub fn one_by_one<S>(state: &mut S, group: Batch<S>) -> bool {
     for mut job in group {
         if job.is_abandoned() {
             continue;
         }
         let ran = job.run(state);
         job.answer();
-        if ran == Ran::Panicked {
+        if ran == Outcome::Panicked {
             return false;
         }
     }
@@ -282,7 +282,7 @@ mod tests {
 
     use futures_util::future::{join_all, join3};
 
-    use super::{Flow, Limits, Workers, lock, one_by_one};
+    use super::{Flow, WorkerLimits, Workers, lock, one_by_one};
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_state_that_nobody_needs_is_given_up_and_made_again_for_the_next_job() {
         let (sender, given_up) = mpsc::channel();
-        let limits = Limits { threads: 1, queue: 1, group: 1, patience: PATIENCE, rest: Some(Duration::ZERO) };
+        let limits = WorkerLimits { threads: 1, queue: 1, group: 1, patience: PATIENCE, rest: Some(Duration::ZERO) };
         let workers = Workers::start("tested", limits, move || Ok(State(sender.clone())), one_by_one);
         let workers = workers.expect("a thread");
         let system = actix_web::rt::System::new();
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_callers_only_job_does_not_wait_for_all_of_anothers() {
-        let limits = Limits { threads: 1, queue: 100, group: 1, patience: PATIENCE, rest: None };
+        let limits = WorkerLimits { threads: 1, queue: 100, group: 1, patience: PATIENCE, rest: None };
         let workers = Workers::start("tested", limits, || Ok(()), one_by_one).expect("a thread");
         let (begin, begun) = mpsc::channel();
         let ran = Arc::new(Mutex::new(Vec::new()));

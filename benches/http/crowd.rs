@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kennel::app;
-use kennel::auth::token::{AccessTokens, Bearer};
+use kennel::auth::token::{AccessTokens, TokenSubject};
 use kennel::config::Config;
 use kennel::db::{self, DatabaseId, DatabaseUrl};
 use kennel::sessions::SessionId;
@@ -138,6 +138,6 @@ fn signer(database: &str) -> Result<AccessTokens> {
 fn token(signer: &AccessTokens, person: Person) -> Result<String> {
     let ids = UserId::new(person.user.try_into()?).zip(SessionId::new(person.session.try_into()?));
     let (user, session) = ids.ok_or("an id is positive")?;
-    let bearer = Bearer { user, session, auth_time: 0 };
+    let bearer = TokenSubject { user, session, auth_time: 0 };
     signer.issue(bearer).map_err(|_| "no token was signed".into())
 }

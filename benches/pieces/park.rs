@@ -12,21 +12,21 @@ use actix_web::web::{Data, ServiceConfig};
 use diesel::Connection as _;
 use kennel::app;
 use kennel::auth::issuer::Issuer;
-use kennel::auth::known::KnownTokens;
 use kennel::auth::password::PasswordHash;
-use kennel::auth::token::{AccessTokens, Bearer};
+use kennel::auth::token::{AccessTokens, TokenSubject};
+use kennel::auth::verified::VerifiedTokenCache;
 use kennel::config::Config;
-use kennel::cors::{Cors, CorsSettings};
-use kennel::db::keyset::{Direction, Term, Window};
+use kennel::db::keyset::{Direction, PageRequest, SortTerm};
 use kennel::db::{self, Atomic, Connection, DatabaseId, Db, Near, migrate};
 use kennel::dogs::Dogs;
 use kennel::limits::Limits;
+use kennel::middleware::cors::{Cors, CorsSettings};
 use kennel::owners::{OwnerId, Owners};
 use kennel::profiles::Profiles;
-use kennel::sessions::{Lives, Place, Sessions};
+use kennel::sessions::{ClientInfo, SessionLifetimes, Sessions};
 use kennel::tasks::Tasks;
 use kennel::users::{Email, NewUser, UserId, Username, Users};
-use kennel::wire::{Asked, Fields, FromBody, List, Preconditions, Query};
+use kennel::wire::{Fields, FromBody, List, ListQuery, Preconditions, Query};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -56,7 +56,7 @@ pub struct Park {
     pub database: DatabaseId,
     pub user: UserId,
     pub owner: OwnerId,
-    pub bearer: Bearer,
+    pub bearer: TokenSubject,
     _folder: TempDir,
 }
 
@@ -92,14 +92,15 @@ impl Park {
         let keys = Data::new(app::keys(&self.config, &self.database).expect("keys"));
         let issuer = Issuer { access: self.tokens(), keys: Data::clone(&keys), lives: LIVES };
         config.app_data(keys).app_data(Data::new(issuer)).app_data(Data::new(self.db()));
-        config.app_data(KnownTokens::default()).app_data(Near::default());
+        config.app_data(VerifiedTokenCache::default()).app_data(Near::default());
         config
             .app_data(Data::new(Limits::new(&self.config)))
             .app_data(Data::new(Cors::new(CorsSettings::default(), None)));
     }
 }
 
-const LIVES: Lives = Lives { idle: Duration::from_secs(3600), absolute: Duration::from_secs(3600) };
+const LIVES: SessionLifetimes =
+    SessionLifetimes { idle: Duration::from_secs(3600), absolute: Duration::from_secs(3600) };
 
 fn config(engine: Engine, folder: &TempDir) -> Config {
     let url = match engine {
@@ -115,12 +116,12 @@ fn config(engine: Engine, folder: &TempDir) -> Config {
     config.expect("a configuration")
 }
 
-fn sign_up(conn: &mut Connection, name: &str) -> (UserId, Bearer) {
+fn sign_up(conn: &mut Connection, name: &str) -> (UserId, TokenSubject) {
     let (username, email) = (Username::read(&json!(name)), Email::read(&json!(format!("{name}@example.com"))));
     let (Ok(username), Ok(email)) = (username, email) else { panic!("{name} is a name") };
     let new = NewUser::new(&username, &email, &PasswordHash::stored("$argon2id$none".to_owned()));
     let user = UserId::new(Users::create(conn, &new).expect("a user").id).expect("an id");
-    let place = Place { user_agent: None, source: [0; 16] };
+    let place = ClientInfo { user_agent: None, source: [0; 16] };
     let session = Sessions::of(user).create(conn, LIVES, &place).expect("a session");
     (user, session.bearer().expect("a bearer"))
 }
@@ -149,13 +150,17 @@ pub fn body<T: FromBody>(json: Value) -> T {
 }
 
 /// The first 50 rows; by name those of a page of 20.
-pub fn asked<L: List>(by_name: bool) -> Asked<L> {
+pub fn asked<L: List>(by_name: bool) -> ListQuery<L> {
     let request = TestRequest::default().to_http_request();
     let filter = L::from_query(&mut Query::of(&request));
     let by = |name: &str| {
         let sort = L::SORTS.iter().find(|sort| sort.name == name).expect("a key to sort by");
-        Term { sort, direction: Direction::Ascending }
+        SortTerm { sort, direction: Direction::Ascending }
     };
     let (order, limit) = if by_name { (vec![by("name"), by("id")], 20) } else { (vec![by("id")], 50) };
-    Asked { filter, window: Window { order, by_index: true, compares_rows: false, after: None, limit }, count: false }
+    ListQuery {
+        filter,
+        window: PageRequest { order, by_index: true, compares_rows: false, after: None, limit },
+        count: false,
+    }
 }

@@ -3,14 +3,14 @@
 use diesel::Connection as _;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use kennel::db::keyset::Found;
+use kennel::db::keyset::Page;
 use kennel::db::{Atomic, Connection};
 use kennel::dogs::Dogs;
 use kennel::owners::Owners;
 use kennel::problem::Problem;
 use kennel::sessions::current_user;
 use kennel::tasks::Tasks;
-use kennel::wire::{Asked, List};
+use kennel::wire::{List, ListQuery};
 use serde_json::json;
 
 use super::park::{Engine, Park, asked, body, engines};
@@ -19,8 +19,8 @@ use super::park::{Engine, Park, asked, body, engines};
 fn bench_list<L: List, R>(
     bencher: Bencher<'_, '_>,
     park: &mut Park,
-    asked: &Asked<L>,
-    list: impl Fn(&mut Connection, &Asked<L>) -> Result<Found<R>, Problem>,
+    asked: &ListQuery<L>,
+    list: impl Fn(&mut Connection, &ListQuery<L>) -> Result<Page<R>, Problem>,
 ) {
     let rows = list(&mut park.conn, asked).expect("a page").rows.len();
     bencher.counter(ItemsCount::new(rows)).bench_local(|| list(&mut park.conn, black_box(asked)).expect("a page"));

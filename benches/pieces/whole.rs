@@ -10,7 +10,7 @@ use actix_web::rt::{System, SystemRunner};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, HttpResponse};
 use divan::Bencher;
-use kennel::{answers, routes};
+use kennel::{middleware::response, routes};
 
 use super::park::{Engine, Park, engines};
 
@@ -29,7 +29,7 @@ impl Whole {
         let app = App::new()
             .configure(|config| park.put_into(config))
             .configure(routes::mount)
-            .wrap(from_fn(answers::complete));
+            .wrap(from_fn(response::complete));
         let app = Rc::new(system.block_on(init_service(app)));
         let serve = move |request: TestRequest| -> Served {
             let app = Rc::clone(&app);
@@ -44,7 +44,7 @@ impl Whole {
 
     pub fn get(&self, uri: &str) -> HttpResponse {
         let request = TestRequest::with_uri(uri).peer_addr(([127, 0, 0, 1], 4000).into());
-        let request = request.insert_header((AUTHORIZATION, format!("Bearer {}", self.token)));
+        let request = request.insert_header((AUTHORIZATION, format!("TokenSubject {}", self.token)));
         self.system.block_on((self.serve)(request))
     }
 

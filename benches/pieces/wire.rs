@@ -11,7 +11,7 @@ use kennel::auth::CurrentUser;
 use kennel::db::Db;
 use kennel::dogs::{self, DogOut, Dogs};
 use kennel::problem::{FieldError, Problem};
-use kennel::wire::{List, Page};
+use kennel::wire::{List, ListRequest};
 
 use super::park::{Engine, Park, asked};
 use super::whole::Whole;
@@ -49,14 +49,14 @@ fn read_query_with_cursor(bencher: Bencher<'_, '_>) {
 /// `_handler` only says which list it is.
 fn bench_page<L: List, F>(
     bencher: Bencher<'_, '_>,
-    _handler: impl Fn(CurrentUser, Page<L>, Data<Db>) -> F,
+    _handler: impl Fn(CurrentUser, ListRequest<L>, Data<Db>) -> F,
     uri: impl Fn(&Whole) -> String,
 ) {
     let park = Park::on(Engine::Sqlite);
     let keys = Data::new(app::keys(&park.config, &park.database).expect("keys"));
     let request = TestRequest::with_uri(&uri(&Whole::of(&park))).app_data(keys).to_http_request();
     bencher.bench_local(|| {
-        let page = Page::<L>::from_request(black_box(&request), &mut Payload::None).into_inner();
+        let page = ListRequest::<L>::from_request(black_box(&request), &mut Payload::None).into_inner();
         assert!(page.is_ok());
     });
 }

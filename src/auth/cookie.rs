@@ -1,5 +1,5 @@
 //! Cookie mode: for pages in a browser the refresh token lies in a cookie that no script can read (RFC 6265). Only
-//! refreshing and logging out look at it, and only where the page that sends it may (`cors`). Its name begins with
+//! refreshing and logging out look at it, and only where the page that sends it may (`middleware::cors`). Its name begins with
 //! `__Host-`, so that browsers take it from this host alone, and no neighbour on the same domain can plant one.
 
 use actix_web::{
@@ -8,7 +8,7 @@ use actix_web::{
 };
 
 use crate::{
-    cors::{CookieRefusal, Cors},
+    middleware::cors::{CookieRefusal, Cors},
     problem::{Kind, Problem},
     wire::header::parts,
 };
@@ -55,8 +55,8 @@ impl Cookies {
 ///
 /// # Errors
 /// `cross-site` or `foreign-origin`.
-pub fn admit(request: &HttpRequest, cors: &Cors) -> Result<(), Problem> {
-    cors.admit_cookie(request.headers()).map_err(|refusal| {
+pub fn check_page(request: &HttpRequest, cors: &Cors) -> Result<(), Problem> {
+    cors.check_cookie(request.headers()).map_err(|refusal| {
         Problem::new(match refusal {
             CookieRefusal::CrossSite => Kind::CrossSite,
             CookieRefusal::ForeignOrigin => Kind::ForeignOrigin,
@@ -67,9 +67,9 @@ pub fn admit(request: &HttpRequest, cors: &Cors) -> Result<(), Problem> {
 /// The refresh tokens in cookies.
 ///
 /// # Errors
-/// As [`admit`].
+/// As [`check_page`].
 pub fn admitted(request: &HttpRequest, cors: &Cors) -> Result<Cookies, Problem> {
-    admit(request, cors).map(|()| Cookies::of(request.headers()))
+    check_page(request, cors).map(|()| Cookies::of(request.headers()))
 }
 
 /// `Set-Cookie` for a token that is good for so many seconds.

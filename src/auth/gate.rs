@@ -15,7 +15,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::{issuer::Issuer, known::KnownTokens, token::Bearer};
+use super::{issuer::Issuer, token::TokenSubject, verified::VerifiedTokenCache};
 use crate::{
     db::{Db, Near, timestamp::Timestamp},
     limits::Limits,
@@ -40,8 +40,8 @@ pub struct CurrentUser {
 impl CurrentUser {
     /// The token's claims, to ask again whether its session still stands.
     #[must_use]
-    pub fn bearer(&self) -> Bearer {
-        Bearer { user: self.id, session: self.session, auth_time: self.logged_in_at.seconds() }
+    pub fn bearer(&self) -> TokenSubject {
+        TokenSubject { user: self.id, session: self.session, auth_time: self.logged_in_at.seconds() }
     }
 
     /// Whether the password was given a moment ago.
@@ -55,7 +55,7 @@ impl CurrentUser {
     /// # Errors
     /// `fresh-login-required`.
     pub fn require_fresh_login(&self) -> Result<(), Problem> {
-        if self.is_fresh() { Ok(()) } else { Err(Problem::new(Kind::FreshLoginRequired)) }
+        if self.is_fresh() { Ok(()) } else { Err(Kind::FreshLoginRequired.into()) }
     }
 }
 
@@ -78,7 +78,7 @@ pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
     if request.method() == Method::OPTIONS {
         return next.call(request).await;
     }
-    match admit(request.request()).await {
+    match authenticate(request.request()).await {
         Ok(me) => {
             let _nobody = request.extensions_mut().insert(me);
             flow(me.id).scope(next.call(request)).await
@@ -87,10 +87,11 @@ pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
     }
 }
 
-async fn admit(request: &HttpRequest) -> Result<CurrentUser, Problem> {
+async fn authenticate(request: &HttpRequest) -> Result<CurrentUser, Problem> {
     let token = presented_token(request)?;
     let access = &Issuer::of(request)?.access;
-    let known = request.app_data::<KnownTokens>().ok_or_else(|| Problem::internal("no known tokens in the app"))?;
+    let known =
+        request.app_data::<VerifiedTokenCache>().ok_or_else(|| Problem::internal("no known tokens in the app"))?;
     let bearer = known.verify(access, token)?;
     let db = request.app_data::<Data<Db>>().ok_or_else(|| Problem::internal("no database in the app"))?;
     let near = request.app_data::<Near>().ok_or_else(|| Problem::internal("no connection in the app"))?;
@@ -116,7 +117,7 @@ pub fn flow(user: UserId) -> Flow {
 ///
 /// # Errors
 /// `revoked-token`.
-pub async fn readmit(request: &HttpRequest) -> Result<(), Problem> {
+pub async fn reauthenticate(request: &HttpRequest) -> Result<(), Problem> {
     let me = request.extensions().get::<CurrentUser>().copied();
     let (Some(me), Some(db)) = (me, request.app_data::<Data<Db>>()) else { return Ok(()) };
     db.read(move |conn| sessions::current_user(conn, me.bearer())).await.map(drop)

@@ -16,11 +16,11 @@ use super::{
 use crate::{
     db::{Connection, Db},
     limits::{Limits, Source},
-    mail::{Letter, Mails, Post},
+    mail::{MailKind, MailSignal, Mails},
     problem::{Kind, Problem},
     sessions::{self, Sessions},
     users::{Email, NewUser, SignupPolicy, UserOut, Users},
-    wire::{Created, Fault, Valid},
+    wire::{Created, Invalid, Valid},
 };
 
 /// `POST /auth/signup`
@@ -31,10 +31,10 @@ pub async fn signup(
     hasher: Data<Hasher>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<Post>,
+    post: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     if *policy.get_ref() == SignupPolicy::Closed {
-        return Err(Problem::new(Kind::SignupClosed));
+        return Err(Kind::SignupClosed.into());
     }
     let SignupIn { username, email, password } = body.0;
     let limits = Limits::of(&request)?;
@@ -45,7 +45,7 @@ pub async fn signup(
     let new = NewUser::new(&username, &email, &hasher.hash(password).await?);
     let create = move |conn: &mut _| {
         let user = Users::create(conn, &new)?;
-        Mails::of(user.user()?).queue(conn, &keys.sources, Letter::Verify, &email)?;
+        Mails::of(user.user()?).queue(conn, &keys.sources, MailKind::Verify, &email)?;
         // What failed under these names before was somebody else's guess.
         forgive(conn, &keys.sources, None, &user.username, &user.email)?;
         Ok(user)
@@ -64,7 +64,7 @@ pub async fn replace_password(
     hasher: Data<Hasher>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<Post>,
+    post: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     let PasswordIn { current, new } = body.0;
     let read = move |conn: &mut _| Ok((Users::of(me.id).show(conn)?, Users::of(me.id).password_hash(conn)?));
@@ -74,7 +74,7 @@ pub async fn replace_password(
     let verdict = attempt.check(&db, &hasher, current, Some(checked.clone())).await?;
     let Ok(RightPassword { .. }) = verdict else {
         tracing::info!(target: "kennel::security", user_id = me.id.get(), %source, "password_change_failed");
-        return Err(Fault::new("wrong", "This is not your present password.").at("current_password"));
+        return Err(Invalid::new("wrong", "This is not your present password.").at("current_password"));
     };
     // At once: a new one that is too easy is no failure of the present one.
     db.write(move |conn| attempt.succeed(conn)).await?;
@@ -108,9 +108,9 @@ fn change_password(conn: &mut Connection, me: CurrentUser, keys: &Keys, change: 
     if !Users::of(me.id).set_password(conn, &change.checked, &change.new)? {
         // Or the account is gone altogether.
         let _me = Users::of(me.id).show(conn)?;
-        return Err(Fault::new("wrong", "Your password was changed a moment ago.").at("current_password"));
+        return Err(Invalid::new("wrong", "Your password was changed a moment ago.").at("current_password"));
     }
     sessions::require_live(conn, me)?;
     Sessions::of(me.id).end_others(conn, me.session)?;
-    Mails::of(me.id).queue(conn, &keys.sources, Letter::PasswordChanged, &change.email)
+    Mails::of(me.id).queue(conn, &keys.sources, MailKind::PasswordChanged, &change.email)
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     problem::Problem,
-    workers::{Limits, Workers, one_by_one},
+    workers::{WorkerLimits, Workers, one_by_one},
 };
 
 /// A core does 256 hashes in one to three seconds; who would wait longer is told so at once.
@@ -58,10 +58,10 @@ impl Hasher {
     /// The system has no more threads or random numbers to give.
     pub fn start(threads: usize, min_length: usize) -> Result<Self, Problem> {
         let queue = QUEUE_PER_THREAD * threads;
-        let limits = Limits { threads, queue, group: 1, patience: PATIENCE, rest: Some(REST) };
+        let limits = WorkerLimits { threads, queue, group: 1, patience: PATIENCE, rest: Some(REST) };
         let make = || Ok(Memory::default());
         let workers = Workers::start("hasher", limits, make, one_by_one).map_err(Problem::internal)?;
-        let limits = Limits { threads: 1, queue: JUDGE_QUEUE, group: 1, patience: PATIENCE, rest: None };
+        let limits = WorkerLimits { threads: 1, queue: JUDGE_QUEUE, group: 1, patience: PATIENCE, rest: None };
         let judge = Workers::start("judge", limits, || Ok(()), one_by_one).map_err(Problem::internal)?;
         let began = computed();
         let decoy = Arc::new(password::hash_decoy(&mut Memory::default())?);

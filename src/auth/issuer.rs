@@ -12,7 +12,7 @@ use super::{
 use crate::{
     db::timestamp::Timestamp,
     problem::Problem,
-    sessions::{LiveSession, Lives},
+    sessions::{LiveSession, SessionLifetimes},
     users::UserOut,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 pub struct Issuer {
     pub access: AccessTokens,
     pub keys: Data<Keys>,
-    pub lives: Lives,
+    pub lives: SessionLifetimes,
 }
 
 impl Issuer {

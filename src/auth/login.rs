@@ -21,11 +21,11 @@ use super::{
     wire::LoginIn,
 };
 use crate::{
-    cors::Cors,
     db::{Connection, Db, timestamp::Timestamp},
     limits::{Limits, Source},
+    middleware::cors::Cors,
     problem::{Kind, Problem},
-    sessions::{LiveSession, Place, Sessions, has_begun_at},
+    sessions::{ClientInfo, LiveSession, Sessions, has_begun_at},
     users::{LoginKey, UserId, UserRow, Users},
     wire::{Valid, header::lossy_text},
 };
@@ -44,20 +44,20 @@ pub async fn login(
 ) -> Result<HttpResponse, Problem> {
     let LoginIn { login, password, delivery } = body.0;
     if delivery == Delivery::Cookie {
-        cookie::admit(&request, &cors)?;
+        cookie::check_page(&request, &cors)?;
     }
     let limits = Limits::of(&request)?;
     let source = limits.proxies.source(&request);
     limits.login.count(&request, source)?;
     let (login, user_agent) = (LoginKey::of(&login), user_agent(request.headers()));
-    let door = Door { hasher: &hasher, issuer: &issuer, db: &db, source };
-    let (session, user) = door.admit(login, password, user_agent).await?;
+    let login_attempt = Login { hasher: &hasher, issuer: &issuer, db: &db, source };
+    let (session, user) = login_attempt.log_in(login, password, user_agent).await?;
     tracing::info!(target: "kennel::security", user_id = user.id, session_id = session.id, %source, "login");
     issuer.answer(&session, user.into(), delivery)
 }
 
 /// Where somebody stands who logs in.
-struct Door<'a> {
+struct Login<'a> {
     hasher: &'a Hasher,
     issuer: &'a Data<Issuer>,
     db: &'a Db,
@@ -83,9 +83,9 @@ struct Proven {
     kept: PasswordHash,
 }
 
-impl Door<'_> {
+impl Login<'_> {
     /// The session that a right password earns, and whose it is.
-    async fn admit(
+    async fn log_in(
         &self,
         login: LoginKey,
         password: Password,
@@ -127,7 +127,7 @@ impl Door<'_> {
     ) -> Result<Option<(LiveSession, UserRow)>, Problem> {
         let Proven { user, forgiven, checked, kept } = proven;
         let source = known_as(&self.issuer.keys.sources, Some(user), self.source).first().copied();
-        let place = Place { user_agent, source: source.unwrap_or_default() };
+        let client = ClientInfo { user_agent, source: source.unwrap_or_default() };
         let lives = self.issuer.lives;
         let begin = move |conn: &mut _| {
             if !Users::of(user).replace_hash(conn, &checked, &kept)? {
@@ -136,7 +136,7 @@ impl Door<'_> {
             for key in forgiven {
                 Failures::of(key).clear(conn)?;
             }
-            let session = Sessions::of(user).create(conn, lives, &place)?;
+            let session = Sessions::of(user).create(conn, lives, &client)?;
             Ok(Some((session, Users::of(user).show(conn)?)))
         };
         self.db.write(begin).await

@@ -11,7 +11,6 @@ pub mod handlers;
 pub mod hasher;
 pub mod issuer;
 pub mod keys;
-pub mod known;
 mod lock;
 pub mod login;
 pub mod password;
@@ -25,6 +24,7 @@ pub mod signer;
 mod strength;
 pub mod token;
 mod turns;
+pub mod verified;
 mod wire;
 
 pub use gate::CurrentUser;

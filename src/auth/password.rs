@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::strength;
 use crate::{
     problem::Problem,
-    wire::{Fault, text},
+    wire::{Invalid, text},
 };
 
 /// The characters of a password (code points, after NFC): the fewest of any new one, and the most.
@@ -38,7 +38,7 @@ impl Password {
     ///
     /// # Errors
     /// It is no text, or of another length.
-    pub fn new(value: &serde_json::Value) -> Result<Self, Fault> {
+    pub fn new(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(SHORTEST, value)
     }
 
@@ -46,14 +46,14 @@ impl Password {
     ///
     /// # Errors
     /// As [`Password::new`].
-    pub fn presented(value: &serde_json::Value) -> Result<Self, Fault> {
+    pub fn presented(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(1, value)
     }
 
-    fn of_at_least(least: usize, value: &serde_json::Value) -> Result<Self, Fault> {
+    fn of_at_least(least: usize, value: &serde_json::Value) -> Result<Self, Invalid> {
         let password: String = text::string(value)?.nfc().collect();
         if password.contains('\0') {
-            return Err(Fault::new("control_character", "A password may have any character but NUL."));
+            return Err(Invalid::new("control_character", "A password may have any character but NUL."));
         }
         text::Rule { least, most: LONGEST }.check_length(&password)?;
         Ok(Self(password))
@@ -68,7 +68,7 @@ impl AcceptedPassword {
     ///
     /// # Errors
     /// It is too short, or says how it can be guessed.
-    pub fn judge(password: &Password, least: usize, context: &[String]) -> Result<Self, Fault> {
+    pub fn judge(password: &Password, least: usize, context: &[String]) -> Result<Self, Invalid> {
         text::Rule { least, most: LONGEST }.check_length(&password.0)?;
         strength::check(&password.0, context)?;
         Ok(Self(password.clone()))

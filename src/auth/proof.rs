@@ -82,13 +82,13 @@ impl Purpose {
 }
 
 /// A token that is presented, and not too old.
-pub struct Proof {
+pub struct MailToken {
     pub user: UserId,
     expires_at: i64,
     signature: Vec<u8>,
 }
 
-impl Proof {
+impl MailToken {
     /// Reads it; none if it cannot be one, or came too late.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -114,7 +114,7 @@ fn slices(parts: &[Vec<u8>]) -> Vec<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::{
-        AccountRow, Duration, Keys, PendingEmail, Proof,
+        AccountRow, Duration, Keys, MailToken, PendingEmail,
         Purpose::{self, Cancel, Confirm, Reset, Verify},
         Timestamp,
     };
@@ -149,7 +149,7 @@ mod tests {
         let keys = keys(OLD, &[]);
         let token = purpose.token(&keys, &ann()).expect("something to do");
         assert!(token.len() <= 128 && token.is_ascii(), "{token}");
-        let proof = Proof::parse(&token).expect("a token");
+        let proof = MailToken::parse(&token).expect("a token");
         PURPOSES.into_iter().filter(|purpose| proof.is_for(*purpose, &keys, account)).collect()
     }
 
@@ -182,7 +182,7 @@ mod tests {
     fn a_token_is_not_good_if_it_is_changed_or_too_old() {
         let keys = keys(OLD, &[]);
         let token = Reset.token(&keys, &ann()).expect("something to do");
-        let is_good = |text: &str| Proof::parse(text).is_some_and(|proof| proof.is_for(Reset, &keys, &ann()));
+        let is_good = |text: &str| MailToken::parse(text).is_some_and(|proof| proof.is_for(Reset, &keys, &ann()));
         assert!(is_good(&token));
         let parts: Vec<_> = token.split('.').collect();
         let later = parts[1].parse::<i64>().expect("seconds") + 1;
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_token_of_an_earlier_secret_is_good_as_long_as_that_is_known() {
         let token = Reset.token(&keys(OLD, &[]), &ann()).expect("something to do");
-        let proof = Proof::parse(&token).expect("a token");
+        let proof = MailToken::parse(&token).expect("a token");
         assert!(proof.is_for(Reset, &keys(NEW, &[OLD]), &ann()));
         assert!(!proof.is_for(Reset, &keys(NEW, &[]), &ann()));
     }

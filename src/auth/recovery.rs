@@ -7,14 +7,14 @@ use super::{
     hasher::Hasher,
     keys::Keys,
     password::PasswordHash,
-    proof::{Proof, Purpose},
+    proof::{MailToken, Purpose},
     repo::forgive,
     wire::{ForgotIn, ResetIn, VerifyIn},
 };
 use crate::{
     db::{Connection, Db},
     limits::{Limits, NEW_PASSWORD},
-    mail::{Letter, Mails, Post},
+    mail::{MailKind, MailSignal, Mails},
     problem::{Kind, Problem},
     sessions::Sessions,
     users::{AccountRow, Email, Users},
@@ -27,7 +27,7 @@ pub async fn forgot_password(
     body: Valid<ForgotIn>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<Post>,
+    post: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     let limits = Limits::of(&request)?;
     let source = limits.proxies.source(&request);
@@ -45,7 +45,7 @@ pub async fn reset_password(
     keys: Data<Keys>,
     hasher: Data<Hasher>,
     db: Data<Db>,
-    post: Data<Post>,
+    post: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     let ResetIn { token, password } = body.0;
     let (account, _) = account_of(&token, &[Purpose::Reset], &keys, &db).await?;
@@ -71,7 +71,7 @@ fn reset(conn: &mut Connection, account: &AccountRow, new: &PasswordHash, keys: 
     let _is_new = Users::of(user).verify(conn, &account.email)?;
     Sessions::of(user).end_and_forget(conn)?;
     forgive(conn, &keys.sources, Some(user), &account.username, &account.email)?;
-    Mails::of(user).queue(conn, &keys.sources, Letter::PasswordChanged, &Email::stored(account.email.clone()))
+    Mails::of(user).queue(conn, &keys.sources, MailKind::PasswordChanged, &Email::stored(account.email.clone()))
 }
 
 /// `POST /auth/email/verify`
@@ -79,7 +79,7 @@ pub async fn verify_email(
     body: Valid<VerifyIn>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<Post>,
+    post: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     let (account, purpose) = account_of(&body.0.token, &[Purpose::Verify, Purpose::Confirm], &keys, &db).await?;
     let user_id = account.id;
@@ -105,7 +105,7 @@ fn confirm(conn: &mut Connection, account: &AccountRow, keys: &Keys) -> Result<(
     if !Users::of(user).confirm_email(conn, account, pending)? || !Sessions::of(user).take_email(conn, pending)? {
         return Err(used());
     }
-    Mails::of(user).queue(conn, &keys.sources, Letter::EmailChanged, &Email::stored(account.email.clone()))
+    Mails::of(user).queue(conn, &keys.sources, MailKind::EmailChanged, &Email::stored(account.email.clone()))
 }
 
 /// `POST /auth/email/cancel`: calls off another address by a token that the present one got, and ends the session that
@@ -127,7 +127,7 @@ pub async fn cancel_email(body: Valid<VerifyIn>, keys: Data<Keys>, db: Data<Db>)
 /// # Errors
 /// `invalid-or-used-token`.
 async fn account_of(token: &str, purposes: &[Purpose], keys: &Keys, db: &Db) -> Result<(AccountRow, Purpose), Problem> {
-    let proof = Proof::parse(token).ok_or_else(used)?;
+    let proof = MailToken::parse(token).ok_or_else(used)?;
     let user = proof.user;
     let account = db.read(move |conn| Users::of(user).account(conn)).await?.ok_or_else(used)?;
     let purpose = purposes.iter().find(|purpose| proof.is_for(**purpose, keys, &account)).copied();

@@ -9,13 +9,13 @@ use super::{
     gate::{flow, presented_token},
     issuer::Issuer,
     refresh::{Maker, Presented, Standing},
-    token::Bearer,
+    token::TokenSubject,
     wire::{MessageOut, RefreshIn},
 };
 use crate::{
-    cors::Cors,
     db::{Connection, Db, timestamp::Timestamp},
     limits::{Limits, Source},
+    middleware::cors::Cors,
     problem::{Kind, Problem},
     sessions::{LiveSession, Sessions, find_live},
     users::{UserId, UserRow, Users},
@@ -49,7 +49,7 @@ pub async fn refresh(
         if matches!(flow, Flow::User(_)) {
             Limits::of(&request)?.count_anonymous(&request)?;
         }
-        return Err(Problem::new(Kind::InvalidRefreshToken));
+        return Err(Kind::InvalidRefreshToken.into());
     };
     let mut answer = issuer.answer(&session, user.into(), delivery)?;
     if has_old {
@@ -83,11 +83,11 @@ fn makers<'a>(tokens: &'a [Presented], issuer: &'a Issuer) -> impl Iterator<Item
 }
 
 /// The worth of all tokens of a request together.
-enum Found {
+enum RefreshOutcome {
     /// A good token: the first of those that are, with its session and user.
     Good(Standing, LiveSession, UserRow),
     /// No good token, but copies of used ones, of these sessions.
-    Reused(Vec<Bearer>),
+    Reused(Vec<TokenSubject>),
     Nothing,
 }
 
@@ -103,9 +103,9 @@ async fn renew(
     loop {
         let (tokens, issuer) = (Arc::clone(&tokens), Data::clone(issuer));
         let (standing, session, user) = match db.read(move |conn| find(conn, &tokens, &issuer)).await? {
-            Found::Good(standing, session, user) => (standing, session, user),
-            Found::Reused(bearers) => return end(bearers, REUSE, source, db).await.map(|()| None),
-            Found::Nothing => return Ok(None),
+            RefreshOutcome::Good(standing, session, user) => (standing, session, user),
+            RefreshOutcome::Reused(bearers) => return end(bearers, REUSE, source, db).await.map(|()| None),
+            RefreshOutcome::Nothing => return Ok(None),
         };
         if standing == Standing::JustRotated {
             return Ok(Some((session, user)));
@@ -119,7 +119,7 @@ async fn renew(
 }
 
 /// Finds a good token wherever it stands among them: a neighbour may have put others before it.
-fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<Found, Problem> {
+fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<RefreshOutcome, Problem> {
     let genuine = genuine(conn, tokens, issuer)?;
     let now = Timestamp::now();
     let mut standings = genuine.iter().map(|(token, session)| (token.standing(session, now), session));
@@ -127,13 +127,13 @@ fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<
     if let Some((standing, session)) = standings.find(|(standing, _)| is_good(standing)) {
         return match Users::of(session.bearer()?.user).show(conn) {
             // Deleted between the two.
-            Err(problem) if problem.kind() == Kind::RevokedToken => Ok(Found::Nothing),
-            user => user.map(|user| Found::Good(standing, session.clone(), user)),
+            Err(problem) if problem.kind() == Kind::RevokedToken => Ok(RefreshOutcome::Nothing),
+            user => user.map(|user| RefreshOutcome::Good(standing, session.clone(), user)),
         };
     }
     let reused = genuine.iter().filter(|(token, session)| token.standing(session, now) == Standing::Reused);
     let reused = reused.map(|(_, session)| session.bearer()).collect::<Result<Vec<_>, _>>()?;
-    Ok(if reused.is_empty() { Found::Nothing } else { Found::Reused(reused) })
+    Ok(if reused.is_empty() { RefreshOutcome::Nothing } else { RefreshOutcome::Reused(reused) })
 }
 
 /// The tokens that we have made, however old they are, each with its session, if that still stands.
@@ -193,13 +193,13 @@ pub async fn logout(
 }
 
 /// Ends sessions, in one transaction, and tells of each that was there to end.
-async fn end(bearers: Vec<Bearer>, event: &'static str, source: Source, db: &Db) -> Result<(), Problem> {
+async fn end(bearers: Vec<TokenSubject>, event: &'static str, source: Source, db: &Db) -> Result<(), Problem> {
     if bearers.is_empty() {
         return Ok(());
     }
     let end = move |conn: &mut _| {
         let mut ended = Vec::new();
-        for Bearer { user, session, .. } in &bearers {
+        for TokenSubject { user, session, .. } in &bearers {
             if Sessions::of(*user).end(conn, *session)? {
                 ended.push((user.get(), session.get()));
             }

@@ -7,7 +7,7 @@ pub(super) use self::guesses::{of_piece, pieces};
 
 use zxcvbn::zxcvbn;
 
-use crate::wire::Fault;
+use crate::wire::Invalid;
 
 /// The guesses that a new password must withstand, if it is taken as zxcvbn takes it apart. Eight characters at random
 /// withstand more.
@@ -26,7 +26,7 @@ const OUR_WORDS: [&str; 4] = ["kennel", "dogowner", "dogs", "dog"];
 /// NIST SP 800-63B asks to refuse what is commonly used, expected or compromised: the crate `passwords` has a list of
 /// leaked ones, zxcvbn has words, and `guesses` what is made of them.
 /// `context`, the username and the e-mail address, is expected, and so are its parts.
-pub fn check(password: &str, context: &[String]) -> Result<(), Fault> {
+pub fn check(password: &str, context: &[String]) -> Result<(), Invalid> {
     if known::has_leaked(password) {
         return Err(too_guessable("It is on lists of passwords that leaked elsewhere."));
     }
@@ -42,7 +42,7 @@ pub fn check(password: &str, context: &[String]) -> Result<(), Fault> {
     if rest == whole { Ok(()) } else { judge(&rest, &expected) }
 }
 
-fn judge(text: &str, expected: &[&str]) -> Result<(), Fault> {
+fn judge(text: &str, expected: &[&str]) -> Result<(), Invalid> {
     let beginning: String = text.chars().take(JUDGED).collect();
     let known: Vec<&str> = expected.iter().copied().chain(known::OFFICE_WORDS).collect();
     let estimate = zxcvbn(&beginning, &known);
@@ -60,8 +60,8 @@ fn judge(text: &str, expected: &[&str]) -> Result<(), Fault> {
     Err(too_guessable(&reasons.join(" ")))
 }
 
-fn too_guessable(reason: &str) -> Fault {
-    Fault::new("too_guessable", format!("This password is too easy to guess. {reason}"))
+fn too_guessable(reason: &str) -> Invalid {
+    Invalid::new("too_guessable", format!("This password is too easy to guess. {reason}"))
 }
 
 /// What somebody tries first who knows the account, in lower case and the longest first.

@@ -41,7 +41,7 @@ struct Claims {
 
 /// Whom a valid token speaks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bearer {
+pub struct TokenSubject {
     pub user: UserId,
     pub session: SessionId,
     /// When its user logged in, in seconds since 1970; refreshing does not make it newer.
@@ -112,7 +112,7 @@ impl AccessTokens {
     ///
     /// # Errors
     /// `internal-error` when the system gives no random numbers.
-    pub fn issue(&self, bearer: Bearer) -> Result<String, Problem> {
+    pub fn issue(&self, bearer: TokenSubject) -> Result<String, Problem> {
         let now = Timestamp::now();
         let mut id = [0; 16];
         rand::fill(&mut id).map_err(Problem::internal)?;
@@ -134,7 +134,7 @@ impl AccessTokens {
     ///
     /// # Errors
     /// `expired-token`, or `invalid-token` for everything else that is wrong with it.
-    pub fn verify(&self, token: &str) -> Result<(Bearer, i64), Problem> {
+    pub fn verify(&self, token: &str) -> Result<(TokenSubject, i64), Problem> {
         self.check(token, &self.validation)
     }
 
@@ -142,11 +142,11 @@ impl AccessTokens {
     ///
     /// # Errors
     /// `invalid-token`.
-    pub fn verify_even_if_expired(&self, token: &str) -> Result<Bearer, Problem> {
+    pub fn verify_even_if_expired(&self, token: &str) -> Result<TokenSubject, Problem> {
         self.check(token, &self.lenient).map(|(bearer, _)| bearer)
     }
 
-    fn check(&self, token: &str, validation: &Validation) -> Result<(Bearer, i64), Problem> {
+    fn check(&self, token: &str, validation: &Validation) -> Result<(TokenSubject, i64), Problem> {
         let invalid = || Problem::new(Kind::InvalidToken);
         if token.len() > LONGEST_TOKEN {
             return Err(invalid());
@@ -155,7 +155,7 @@ impl AccessTokens {
         let claims = match jsonwebtoken::decode::<Claims>(token, &key.decoding, validation) {
             Ok(token) => token.claims,
             Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
-                return Err(Problem::new(Kind::ExpiredToken));
+                return Err(Kind::ExpiredToken.into());
             }
             Err(_) => return Err(invalid()),
         };
@@ -166,7 +166,7 @@ impl AccessTokens {
         }
         let user = UserId::parse(&claims.sub).ok_or_else(invalid)?;
         let session = SessionId::new(claims.sid).ok_or_else(invalid)?;
-        Ok((Bearer { user, session, auth_time: claims.auth_time }, claims.exp.saturating_add(LEEWAY)))
+        Ok((TokenSubject { user, session, auth_time: claims.auth_time }, claims.exp.saturating_add(LEEWAY)))
     }
 }
 

@@ -16,9 +16,9 @@ use crate::{
 
 /// The turns that there are, and who waits for one.
 #[derive(Clone)]
-pub struct Turns(Arc<Mutex<State>>);
+pub struct Turns(Arc<Mutex<TurnState>>);
 
-struct State {
+struct TurnState {
     free: usize,
     waiting: FairQueue<oneshot::Sender<Turn>>,
 }
@@ -37,7 +37,7 @@ impl Turns {
     /// So many turns at a time, and so many who may wait for one.
     #[must_use]
     pub fn new(turns: usize, queue: usize) -> Self {
-        Self(Arc::new(Mutex::new(State { free: turns, waiting: FairQueue::new(queue) })))
+        Self(Arc::new(Mutex::new(TurnState { free: turns, waiting: FairQueue::new(queue) })))
     }
 
     /// Waits for a turn, as long as `patience`.
@@ -75,7 +75,7 @@ impl Turns {
     }
 
     /// No code panics while it holds this, so a poisoned one is still whole.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, TurnState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use super::{cookie::Delivery, password::Password};
 use crate::{
     users::{Email, UserOut, Username},
     wire::{
-        Fault, Fields, FromBody, boolean,
+        Fields, FromBody, Invalid, boolean,
         text::{self, Rule},
     },
 };
@@ -73,7 +73,7 @@ impl FromBody for RefreshIn {
 ///
 /// # Errors
 /// It is no text, too short, or far too long.
-fn token(least: usize, value: &Value) -> Result<String, Fault> {
+fn token(least: usize, value: &Value) -> Result<String, Invalid> {
     let token = text::string(value)?;
     Rule { least, most: LONGEST_PRESENTED }.check_length(token)?;
     Ok(token.to_owned())

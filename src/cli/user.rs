@@ -18,8 +18,8 @@ use crate::{
     },
     config::Config,
     db::{Db, timestamp::Timestamp},
-    mail::{Letter, Mails},
-    problem::{Place, Problem},
+    mail::{MailKind, Mails},
+    problem::{ErrorLocation, Problem},
     sessions::Sessions,
     users::{Email, ListedRow, LoginKey, NewUser, UserId, Username, Users},
 };
@@ -91,7 +91,7 @@ async fn create(matches: &ArgMatches, config: &Config, db: &Db) -> Result<(), Pr
     let new = NewUser::new(&username, &email, &hash);
     let create = move |conn: &mut _| {
         let user = Users::create(conn, &new)?;
-        Mails::of(user.user()?).queue_uncounted(conn, Letter::Verify, &email)?;
+        Mails::of(user.user()?).queue_uncounted(conn, MailKind::Verify, &email)?;
         Ok(user)
     };
     let user = db.write(create).await?;
@@ -135,7 +135,7 @@ async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Resul
         }
         Sessions::of(user).end_and_forget(conn)?;
         forgive(conn, &keys.sources, Some(user), &account.username, &account.email)?;
-        Mails::of(user).queue_uncounted(conn, Letter::PasswordChanged, &email)
+        Mails::of(user).queue_uncounted(conn, MailKind::PasswordChanged, &email)
     };
     db.write(reset).await?;
     tracing::info!(target: "kennel::security", user_id = user.get(), "password_reset");
@@ -245,7 +245,7 @@ fn refused(why: String) -> Problem {
 /// What people are told: what is wrong with the fields, or else why.
 fn in_words(problem: &Problem) -> String {
     let faults = problem.errors().iter().map(|error| match &error.place {
-        Place::Pointer(place) | Place::Parameter(place) => {
+        ErrorLocation::Pointer(place) | ErrorLocation::Parameter(place) => {
             format!("{}: {}", place.trim_start_matches('/'), error.detail)
         }
     });

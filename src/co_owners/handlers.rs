@@ -12,21 +12,21 @@ use crate::{
     dogs::{DogId, Dogs},
     owners::{OwnerId, OwnerOut},
     problem::Problem,
-    wire::{Listed, Page},
+    wire::{ListRequest, PageResponse},
 };
 
 /// `GET /dogowner/dogs/{dog_id}/co-owners`
 pub async fn list(
     me: CurrentUser,
     dog: Path<DogId>,
-    page: Page<CoOwnerFilter>,
+    list: ListRequest<CoOwnerFilter>,
     db: Data<Db>,
-) -> Result<Listed<OwnerOut>, Problem> {
-    let list = move |conn: &mut _, asked: &_| {
+) -> Result<PageResponse<OwnerOut>, Problem> {
+    let rows = move |conn: &mut _, asked: &_| {
         let _dog = Dogs::of(me.id).show(conn, *dog)?;
         CoOwners::of(me.id).list(conn, *dog, asked)
     };
-    page.read(&db, list).await
+    list.read(&db, rows).await
 }
 
 /// `PUT /dogowner/dogs/{dog_id}/co-owners/{owner_id}`

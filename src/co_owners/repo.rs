@@ -14,8 +14,8 @@ use super::{MOST_CO_OWNERS, wire::CoOwnerFilter};
 use crate::{
     db::{
         Broken, Connection, OnConstraint,
-        expression::{OneOf, Table, expression},
-        keyset::Found,
+        expression::{AnyOf, Table, expression},
+        keyset::Page,
         rows,
         schema::{dog_co_owners, owners},
     },
@@ -23,7 +23,7 @@ use crate::{
     owners::{NO_SUCH_OWNER, OwnerId, OwnerRow, Owners},
     problem::{FieldError, Kind, Problem},
     users::UserId,
-    wire::Asked,
+    wire::ListQuery,
 };
 
 /// The ids of a dog's co-owners, as a column of `dogs`.
@@ -80,8 +80,8 @@ impl CoOwners {
         &self,
         conn: &mut Connection,
         dog: DogId,
-        asked: &Asked<CoOwnerFilter>,
-    ) -> Result<Found<OwnerRow>, Problem> {
+        asked: &ListQuery<CoOwnerFilter>,
+    ) -> Result<Page<OwnerRow>, Problem> {
         let of_dog = of_dog(self.0.get(), dog.get());
         if !asked.filter.wanted.is_everything() {
             return self.list_wanted(conn, dog, asked);
@@ -104,8 +104,8 @@ impl CoOwners {
         &self,
         conn: &mut Connection,
         dog: DogId,
-        asked: &Asked<CoOwnerFilter>,
-    ) -> Result<Found<OwnerRow>, Problem> {
+        asked: &ListQuery<CoOwnerFilter>,
+    ) -> Result<Page<OwnerRow>, Problem> {
         let ids = of_dog(self.0.get(), dog.get()).select(dog_co_owners::owner_id);
         let theirs = owners::table.filter(owners::user_id.eq(self.0.get())).filter(owners::id.eq_any(ids));
         let wanted = || asked.filter.wanted.of(&Table::OWNERS);
@@ -124,14 +124,14 @@ impl CoOwners {
         let primary = Dogs::of(self.0).lock(conn, dog)?;
         let _mine = Owners::of(self.0).show(conn, owner)?;
         if primary == owner {
-            return Err(Problem::new(Kind::AlreadyPrimaryOwner));
+            return Err(Kind::AlreadyPrimaryOwner.into());
         }
         let co_owners: Vec<i64> = of_dog(self.0.get(), dog.get()).select(dog_co_owners::owner_id).load(conn)?;
         if co_owners.contains(&owner.get()) {
             return Ok(());
         }
         if co_owners.len() >= MOST_CO_OWNERS {
-            return Err(Problem::new(Kind::TooManyCoOwners));
+            return Err(Kind::TooManyCoOwners.into());
         }
         let new = (
             dog_co_owners::dog_id.eq(dog.get()),
@@ -181,7 +181,7 @@ impl CoOwners {
         }
         let found = owners::table
             .filter(owners::user_id.eq(self.0.get()))
-            .filter(OneOf::new("owners.id", ids.clone()))
+            .filter(AnyOf::new("owners.id", ids.clone()))
             .select((dog.get().into_sql::<BigInt>(), owners::id, owners::user_id));
         let columns = (dog_co_owners::dog_id, dog_co_owners::owner_id, dog_co_owners::user_id);
         let filled = diesel::insert_into(dog_co_owners::table)
@@ -207,14 +207,14 @@ impl CoOwners {
         let some = shared().order(dog_co_owners::dog_id).limit(rows(most.div_ceil(2)));
         let dogs: Vec<i64> = some.select(dog_co_owners::dog_id).load(conn)?;
         let touched = Dogs::of(self.0).touch_those(conn, dogs.clone())?;
-        let left = diesel::delete(shared().filter(OneOf::new("dog_co_owners.dog_id", dogs))).execute(conn)?;
+        let left = diesel::delete(shared().filter(AnyOf::new("dog_co_owners.dog_id", dogs))).execute(conn)?;
         Ok(touched + left)
     }
 
     /// Deletes links of these dogs to their co-owners, about `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some_of(&self, conn: &mut Connection, dogs: Vec<i64>, most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));
-        let theirs = mine.filter(OneOf::new("dog_co_owners.dog_id", dogs));
+        let theirs = mine.filter(AnyOf::new("dog_co_owners.dog_id", dogs));
         let some = theirs.limit(rows(most)).select(dog_co_owners::dog_id).load(conn)?;
         self.delete_of(conn, some)
     }
@@ -231,12 +231,12 @@ impl CoOwners {
     fn delete_of(&self, conn: &mut Connection, mut dogs: Vec<i64>) -> Result<usize, Problem> {
         dogs.dedup();
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0.get()));
-        Ok(diesel::delete(mine.filter(OneOf::new("dog_co_owners.dog_id", dogs))).execute(conn)?)
+        Ok(diesel::delete(mine.filter(AnyOf::new("dog_co_owners.dog_id", dogs))).execute(conn)?)
     }
 
     /// What is wrong with each of these.
     fn refusal(&self, conn: &mut Connection, ids: &[i64], primary: OwnerId) -> Result<Problem, Problem> {
-        let mine = Owners::of(self.0).find_ids(conn, ids.to_vec())?;
+        let mine = Owners::of(self.0).existing_ids(conn, ids.to_vec())?;
         let errors = ids.iter().enumerate().filter_map(|(index, id)| {
             let pointer = format!("/co_owner_ids/{index}");
             if *id == primary.get() {

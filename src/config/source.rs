@@ -19,18 +19,18 @@ use crate::{
 };
 
 /// Reads variables and says what they accept when they cannot be read.
-pub struct Source<'a> {
+pub struct EnvReader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     exposed_files: RefCell<Vec<PathBuf>>,
 }
 
 /// A value and the variable that it came from.
-struct Given {
+struct GivenValue {
     variable: &'static str,
     text: String,
 }
 
-impl<'a> Source<'a> {
+impl<'a> EnvReader<'a> {
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { lookup, exposed_files: RefCell::default() }
     }
@@ -131,7 +131,7 @@ impl<'a> Source<'a> {
         accepts: &str,
     ) -> Result<T, ConfigError> {
         match self.given_or_in_file(name, file)? {
-            Some(Given { variable, text }) => text.parse().map_err(|_| refused(variable, accepts)),
+            Some(GivenValue { variable, text }) => text.parse().map_err(|_| refused(variable, accepts)),
             None => self.parsed(name, accepts),
         }
     }
@@ -148,11 +148,11 @@ impl<'a> Source<'a> {
         texts.map(|text| secret(&given, text)).collect()
     }
 
-    fn given_or_in_file(&self, name: &'static str, file: &'static str) -> Result<Option<Given>, ConfigError> {
+    fn given_or_in_file(&self, name: &'static str, file: &'static str) -> Result<Option<GivenValue>, ConfigError> {
         match (self.given(name), self.given(file)) {
             (Some(_), Some(_)) => Err(refused(file, &format!("nothing while {name} is set"))),
             (None, None) => Ok(None),
-            (Some(text), None) => Ok(Some(Given { variable: name, text })),
+            (Some(text), None) => Ok(Some(GivenValue { variable: name, text })),
             (None, Some(path)) => {
                 let unread =
                     |error: io::Error| refused(file, &format!("the path of a readable file ({})", error.kind()));
@@ -164,13 +164,13 @@ impl<'a> Source<'a> {
                     }
                 }
                 let text = read_start(&path).map_err(unread)?;
-                Ok(Some(Given { variable: file, text: text.trim().to_owned() }))
+                Ok(Some(GivenValue { variable: file, text: text.trim().to_owned() }))
             }
         }
     }
 }
 
-fn secret(given: &Given, text: &str) -> Result<Secret, ConfigError> {
+fn secret(given: &GivenValue, text: &str) -> Result<Secret, ConfigError> {
     Secret::parse(text).map_err(|fault| ConfigError { variable: given.variable, remedy: fault.to_string() })
 }
 

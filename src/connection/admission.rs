@@ -69,7 +69,7 @@ pub struct Admission {
 #[derive(Default)]
 struct Open {
     next: u64,
-    places: HashMap<u64, (Option<Source>, Arc<Slot>)>,
+    places: HashMap<u64, (Option<Source>, Arc<ConnectionState>)>,
     sources: HashMap<Source, Held>,
     /// How many there were when the log was told that there are too many; 0 once it is half of that.
     told_at: usize,
@@ -85,7 +85,7 @@ struct Held {
 
 /// What others need to know of a connection, and can tell it.
 #[derive(Default)]
-struct Slot {
+struct ConnectionState {
     /// Since when the client has kept the server waiting, in milliseconds after `began`, from 1; 0 if it does not.
     waiting: AtomicU64,
     /// Bytes of an answer that the client has not read yet.
@@ -95,9 +95,9 @@ struct Slot {
 }
 
 /// The right to have a connection; given back when dropped.
-pub struct Place {
+pub struct Permit {
     number: u64,
-    slot: Arc<Slot>,
+    slot: Arc<ConnectionState>,
     admission: Arc<Admission>,
 }
 
@@ -110,7 +110,7 @@ impl Admission {
     }
 
     /// A place for a connection from `address`, perhaps in exchange for one that has been silent; none if all are busy.
-    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
         let source = self.proxies.source_of_connection(address);
         let mut open = self.open();
         if let (Some(source), Some(most)) = (source, self.most_of_one)
@@ -125,12 +125,12 @@ impl Admission {
             self.evict(&mut open, |_| true, own)?;
         }
         open.next += 1;
-        let (number, slot) = (open.next, Arc::new(Slot::default()));
+        let (number, slot) = (open.next, Arc::new(ConnectionState::default()));
         open.places.insert(number, (source, Arc::clone(&slot)));
         if let Some(source) = source {
             open.sources.entry(source).or_default().count += 1;
         }
-        Some(Place { number, slot, admission: Arc::clone(self) })
+        Some(Permit { number, slot, admission: Arc::clone(self) })
     }
 
     /// Tells all connections to end after what they are doing.
@@ -189,7 +189,7 @@ impl Admission {
     }
 
     /// What a connection has unread counts no longer.
-    fn forget(&self, slot: &Slot) {
+    fn forget(&self, slot: &ConnectionState) {
         let _before = self.unread.fetch_sub(slot.unread.swap(0, Ordering::Relaxed), Ordering::Relaxed);
     }
 
@@ -203,7 +203,7 @@ impl Admission {
 }
 
 impl Open {
-    fn leave(&mut self, number: u64) -> Option<Arc<Slot>> {
+    fn leave(&mut self, number: u64) -> Option<Arc<ConnectionState>> {
         let (source, slot) = self.places.remove(&number)?;
         if let Some(source) = source
             && let Some(held) = self.sources.get_mut(&source)
@@ -236,7 +236,7 @@ impl Open {
     }
 }
 
-impl Place {
+impl Permit {
     /// The client has kept the server waiting since then. `waker` is woken when there is something to be told.
     pub fn waits(&self, since: Instant, waker: &Waker) {
         self.slot.waiting.store(self.admission.moment(since), Ordering::Relaxed);
@@ -279,7 +279,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.forget(&self.slot);
         let _evicted_before = self.admission.open().leave(self.number);
@@ -301,7 +301,7 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{Admission, MOST_UNREAD, Place};
+    use super::{Admission, MOST_UNREAD, Permit};
     use crate::limits::Proxies;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -313,11 +313,11 @@ mod tests {
         Arc::new(Admission { began, ..Admission::new(most, most_of_one, proxies) })
     }
 
-    fn enter(admission: &Arc<Admission>, address: &str) -> Option<Place> {
+    fn enter(admission: &Arc<Admission>, address: &str) -> Option<Permit> {
         admission.enter(address.parse::<IpAddr>().expect("an address"))
     }
 
-    fn is_silent(place: &Place, for_seconds: u64) {
+    fn is_silent(place: &Permit, for_seconds: u64) {
         let since = Instant::now().checked_sub(Duration::from_secs(for_seconds)).expect("it was running");
         place.waits(since, Waker::noop());
     }
@@ -356,7 +356,7 @@ mod tests {
         is_silent(&other, 4);
         let newcomer = enter(&admission, "192.0.2.1");
         assert!(newcomer.is_some());
-        assert_eq!([&short, &long, &other].map(Place::is_evicted), [false, true, false]);
+        assert_eq!([&short, &long, &other].map(Permit::is_evicted), [false, true, false]);
         drop(long);
         assert!(enter(&admission, "192.0.2.1").is_some() && short.is_evicted());
     }
@@ -379,7 +379,7 @@ mod tests {
             is_silent(place, 2);
         }
         assert!(enter(&admission, "192.0.2.3").is_some());
-        assert!(!one.is_evicted() && many.iter().any(Place::is_evicted));
+        assert!(!one.is_evicted() && many.iter().any(Permit::is_evicted));
     }
 
     #[test]

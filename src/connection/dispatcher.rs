@@ -20,7 +20,7 @@ use super::{
     reader::{Next, Payload, Reader},
     socket::{Sending, Socket},
 };
-use crate::answers;
+use crate::middleware::response;
 
 /// Bytes that are read and forgotten after the last answer, so that it is not lost with what the client still sends.
 const MOST_FORGOTTEN: usize = 1024 * 1024;
@@ -30,13 +30,13 @@ const FORGETTING: Duration = Duration::from_secs(2);
 const LAST_FORGETTING: Duration = Duration::from_secs(1);
 
 /// What an answer has to know of its request.
-struct Asked {
+struct ResponseContext {
     version: Version,
     is_head: bool,
     closes: bool,
 }
 
-impl Asked {
+impl ResponseContext {
     fn of(head: &RequestHead) -> Self {
         // A tunnel is none of ours; what a client sends that takes it for one is no request.
         let closes = head.method == Method::CONNECT || wants_to_close(head);
@@ -66,7 +66,7 @@ where
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small packets may wait");
     }
-    let mut connection = Connection {
+    let mut connection = HttpConnection {
         reader: Rc::new(RefCell::new(Reader::new(Socket::new(stream, place, shared.times)))),
         head: Vec::new(),
     };
@@ -75,9 +75,9 @@ where
         let mut request = match next {
             Next::Request(request) => request,
             Next::Refused(problem) => {
-                let mut asked = Asked { version: Version::HTTP_11, is_head: false, closes: true };
-                let refusal = answers::refuse(&problem, peer.ip());
-                if connection.send(refusal, &mut asked).await.is_ok() {
+                let mut context = ResponseContext { version: Version::HTTP_11, is_head: false, closes: true };
+                let refusal = response::refuse(&problem, peer.ip());
+                if connection.send(refusal, &mut context).await.is_ok() {
                     connection.hang_up(false).await;
                 }
                 return;
@@ -91,19 +91,19 @@ where
     }
 }
 
-struct Connection {
+struct HttpConnection {
     reader: Rc<RefCell<Reader>>,
     /// Where heads are written; kept, so that there is room already.
     head: Vec<u8>,
 }
 
-impl Connection {
+impl HttpConnection {
     /// Answers one request; breaks if it was the last.
     async fn answer<S>(&mut self, mut request: Request, app: &S) -> ControlFlow<()>
     where
         S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,
     {
-        let mut asked = Asked::of(request.head());
+        let mut context = ResponseContext::of(request.head());
         if !self.reader.borrow().is_whole() {
             *request.payload() = AnyPayload::Stream { payload: Box::pin(Payload(Rc::clone(&self.reader))) };
         }
@@ -112,13 +112,13 @@ impl Connection {
             Err(error) => error.error_response(),
         };
         let is_whole = poll_fn(|cx| Poll::Ready(self.reader.borrow_mut().skip_body(cx))).await;
-        asked.closes |= !is_whole
-            || self.reader.borrow().socket.place.is_over()
+        context.closes |= !is_whole
+            || self.reader.borrow().socket.permit.is_over()
             || response.head().connection_type() == ConnectionType::Close;
-        if self.send(response, &mut asked).await.is_err() {
+        if self.send(response, &mut context).await.is_err() {
             return ControlFlow::Break(());
         }
-        if asked.closes {
+        if context.closes {
             self.hang_up(is_whole).await;
             return ControlFlow::Break(());
         }
@@ -131,13 +131,13 @@ impl Connection {
     }
 
     /// Sends an answer, which may turn out to be the last; an error leaves the connection unusable.
-    async fn send(&mut self, response: HttpResponse, asked: &mut Asked) -> io::Result<()> {
+    async fn send(&mut self, response: HttpResponse, context: &mut ResponseContext) -> io::Result<()> {
         let (response, body) = response.into_parts();
-        let framing = Framing::of(response.status(), body.size(), asked.version);
-        asked.closes |= framing == Framing::Closed;
+        let framing = Framing::of(response.status(), body.size(), context.version);
+        context.closes |= framing == Framing::Closed;
         self.head.clear();
-        write_head(&mut self.head, response.head(), asked.version, framing, asked.closes);
-        if asked.is_head || framing == Framing::None {
+        write_head(&mut self.head, response.head(), context.version, framing, context.closes);
+        if context.is_head || framing == Framing::None {
             return self.write(&Bytes::new()).await;
         }
         match body.try_into_bytes() {
@@ -203,7 +203,7 @@ impl Connection {
                 }
             }
             let mut longest = if is_whole { reader.socket.times.write } else { FORGETTING };
-            if reader.socket.place.is_draining() {
+            if reader.socket.permit.is_draining() {
                 longest = longest.min(LAST_FORGETTING);
             }
             reader.socket.poll_patience(cx, since, longest).map(|_| reader.socket.reset())

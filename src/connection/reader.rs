@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use super::socket::{Cut, Socket};
 use crate::problem::{Kind, Problem};
 
-/// Bytes of a head, whatever is in it: a little more than `answers` lets a request have, who tells which part it was.
+/// Bytes of a head, whatever is in it: a little more than `middleware::response` lets a request have, who tells which part it was.
 const LARGEST_HEAD: usize = 32 * 1024;
 /// Bytes of a body that are read after the answer, so that the connection can be kept.
 const MOST_SKIPPED: usize = 64 * 1024;
@@ -44,7 +44,7 @@ pub enum Next {
 }
 
 /// What is still to come of the request that was read last.
-enum Body {
+enum BodyState {
     /// Nothing.
     Whole,
     /// As the parser says.
@@ -60,7 +60,7 @@ pub struct Reader {
     pub socket: Socket,
     buffer: BytesMut,
     codec: Codec,
-    body: Body,
+    body: BodyState,
     /// Whether the client waits to be told to send the body.
     is_asked: bool,
     is_first: bool,
@@ -78,7 +78,7 @@ impl Reader {
             socket,
             buffer: BytesMut::new(),
             codec: Codec::new(ServiceConfig::default()),
-            body: Body::Whole,
+            body: BodyState::Whole,
             is_asked: false,
             is_first: true,
             has_begun: false,
@@ -143,7 +143,7 @@ impl Reader {
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         let times = self.socket.times;
         let mut longest = if self.has_begun || self.is_first { times.header } else { times.keep_alive };
-        if self.socket.place.is_draining() && !self.has_begun {
+        if self.socket.permit.is_draining() && !self.has_begun {
             longest = if self.is_first { LAST_CALL } else { Duration::ZERO };
         }
         match ready!(self.socket.poll_patience(cx, self.since, longest)) {
@@ -190,15 +190,15 @@ impl Reader {
 
     fn expect_body(&mut self, request: &Request) {
         self.body = match self.codec.message_type() {
-            MessageType::None => Body::Whole,
-            MessageType::Payload => Body::Coded,
+            MessageType::None => BodyState::Whole,
+            MessageType::Payload => BodyState::Coded,
             MessageType::Stream => {
                 // It would take all that follows for the other protocol.
                 self.codec = Codec::new(ServiceConfig::default());
                 let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
                 match length.and_then(|length| length.trim().parse().ok()) {
-                    Some(length) if request.method() != Method::CONNECT => Body::Sized(length),
-                    _ => Body::Whole,
+                    Some(length) if request.method() != Method::CONNECT => BodyState::Sized(length),
+                    _ => BodyState::Whole,
                 }
             }
         };
@@ -207,7 +207,7 @@ impl Reader {
 
     /// Whether nothing is to come of the request that was read last.
     pub fn is_whole(&self) -> bool {
-        matches!(self.body, Body::Whole | Body::Sized(0))
+        matches!(self.body, BodyState::Whole | BodyState::Sized(0))
     }
 
     /// The next piece of the body.
@@ -240,17 +240,17 @@ impl Reader {
     /// What of the body is here already.
     fn decode_body(&mut self) -> Result<Option<Bytes>, PayloadError> {
         match &mut self.body {
-            Body::Whole | Body::Sized(0) => Ok(None),
-            Body::Broken => Err(PayloadError::Incomplete(None)),
-            Body::Sized(left) => {
+            BodyState::Whole | BodyState::Sized(0) => Ok(None),
+            BodyState::Broken => Err(PayloadError::Incomplete(None)),
+            BodyState::Sized(left) => {
                 let count = usize::try_from(*left).unwrap_or(usize::MAX).min(self.buffer.len());
                 *left -= count as u64;
                 Ok((count > 0).then(|| self.buffer.split_to(count).freeze()))
             }
-            Body::Coded => match self.codec.decode(&mut self.buffer) {
+            BodyState::Coded => match self.codec.decode(&mut self.buffer) {
                 Ok(Some(Message::Chunk(Some(piece)))) => Ok(Some(piece)),
                 Ok(Some(Message::Chunk(None))) => {
-                    self.body = Body::Whole;
+                    self.body = BodyState::Whole;
                     Ok(None)
                 }
                 Ok(None) => Ok(None),
@@ -260,7 +260,7 @@ impl Reader {
     }
 
     fn broken(&mut self, error: PayloadError) -> PayloadError {
-        self.body = Body::Broken;
+        self.body = BodyState::Broken;
         error
     }
 
@@ -280,7 +280,7 @@ impl Reader {
             }
         }
         let is_whole = self.is_whole();
-        self.body = if is_whole { Body::Whole } else { Body::Broken };
+        self.body = if is_whole { BodyState::Whole } else { BodyState::Broken };
         is_whole
     }
 

@@ -11,7 +11,7 @@ use actix_codec::{AsyncWrite, poll_read_buf};
 use actix_web::web::BytesMut;
 use tokio::{net::TcpStream, time::Instant};
 
-use super::{Times, admission::Place, clock::Timer};
+use super::{Times, admission::Permit, clock::Timer};
 
 /// Bytes that are read at once.
 const PIECE_READ: usize = 8 * 1024;
@@ -30,7 +30,7 @@ pub enum Cut {
 pub struct Socket {
     stream: TcpStream,
     timer: Timer,
-    pub place: Place,
+    pub permit: Permit,
     pub times: Times,
 }
 
@@ -58,8 +58,8 @@ impl<'a> Sending<'a> {
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream, place: Place, times: Times) -> Self {
-        Self { stream, timer: Timer::new(Instant::now() + times.header), place, times }
+    pub fn new(stream: TcpStream, permit: Permit, times: Times) -> Self {
+        Self { stream, timer: Timer::new(Instant::now() + times.header), permit, times }
     }
 
     /// Reads what is there; 0 is the end.
@@ -68,7 +68,7 @@ impl Socket {
             buffer.reserve(PIECE_READ);
         }
         let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, buffer));
-        self.place.goes_on();
+        self.permit.goes_on();
         Poll::Ready(read)
     }
 
@@ -78,9 +78,9 @@ impl Socket {
             let [first, second] = sending.rest();
             if first.is_empty() && second.is_empty() {
                 if std::mem::take(&mut sending.is_held) {
-                    self.place.holds(0);
+                    self.permit.holds(0);
                 }
-                self.place.goes_on();
+                self.permit.goes_on();
                 return Poll::Ready(Ok(()));
             }
             let rest = [IoSlice::new(first), IoSlice::new(second)];
@@ -96,10 +96,10 @@ impl Socket {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     if !std::mem::replace(&mut sending.is_held, true) {
-                        self.place.holds(first.len() + second.len());
+                        self.permit.holds(first.len() + second.len());
                     }
                     let since = *sending.since.get_or_insert_with(Instant::now);
-                    let longest = if self.place.is_draining() { LAST_WRITE } else { Duration::MAX };
+                    let longest = if self.permit.is_draining() { LAST_WRITE } else { Duration::MAX };
                     let _late_or_evicted = ready!(self.poll_patience(cx, since, self.times.write.min(longest)));
                     self.reset();
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -128,8 +128,8 @@ impl Socket {
 
     /// Waits, with the one that reads or writes, until the client has taken too long since then.
     pub fn poll_patience(&mut self, cx: &mut Context<'_>, since: Instant, longest: Duration) -> Poll<Cut> {
-        self.place.waits(since, cx.waker());
-        if self.place.is_evicted() {
+        self.permit.waits(since, cx.waker());
+        if self.permit.is_evicted() {
             return Poll::Ready(Cut::Evicted);
         }
         self.timer.poll(cx, since + longest).map(|()| Cut::Late)

@@ -42,11 +42,11 @@ macro_rules! expression {
 pub(crate) use expression;
 
 /// A condition that is there or not. Unlike a boxed query, what has these has one type for both databases.
-pub struct Given<Condition>(pub Option<Condition>);
+pub struct When<Condition>(pub Option<Condition>);
 
-expression!(Given<Condition>, Bool, [Condition]);
+expression!(When<Condition>, Bool, [Condition]);
 
-impl<DB: Backend, Condition: QueryFragment<DB>> QueryFragment<DB> for Given<Condition> {
+impl<DB: Backend, Condition: QueryFragment<DB>> QueryFragment<DB> for When<Condition> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         if let Some(condition) = &self.0 {
             return condition.walk_ast(out);
@@ -57,14 +57,14 @@ impl<DB: Backend, Condition: QueryFragment<DB>> QueryFragment<DB> for Given<Cond
 }
 
 /// Whether a column holds one of the values that a query finds; Diesel's own wants another type of query.
-pub struct FoundBy<Query> {
+pub struct InSubquery<Query> {
     pub column: &'static str,
     pub query: Query,
 }
 
-expression!(FoundBy<Query>, Bool, [Query]);
+expression!(InSubquery<Query>, Bool, [Query]);
 
-impl<DB: Backend, Query: QueryFragment<DB>> QueryFragment<DB> for FoundBy<Query> {
+impl<DB: Backend, Query: QueryFragment<DB>> QueryFragment<DB> for InSubquery<Query> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(self.column);
         out.push_sql(" IN (");
@@ -76,14 +76,14 @@ impl<DB: Backend, Query: QueryFragment<DB>> QueryFragment<DB> for FoundBy<Query>
 
 /// Whether a column holds one of these ids: one bind, however many they are, so that the statement is the
 /// same for every page.
-pub struct OneOf {
+pub struct AnyOf {
     column: &'static str,
     ids: Vec<i64>,
     /// The same as SQLite reads them.
     json: String,
 }
 
-impl OneOf {
+impl AnyOf {
     #[must_use]
     pub fn new(column: &'static str, ids: Vec<i64>) -> Self {
         let json = format!("[{}]", ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
@@ -91,9 +91,9 @@ impl OneOf {
     }
 }
 
-expression!(OneOf, Bool);
+expression!(AnyOf, Bool);
 
-impl QueryFragment<Sqlite> for OneOf {
+impl QueryFragment<Sqlite> for AnyOf {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(self.column);
         out.push_sql(" IN (SELECT value FROM json_each(");
@@ -103,7 +103,7 @@ impl QueryFragment<Sqlite> for OneOf {
     }
 }
 
-impl QueryFragment<Pg> for OneOf {
+impl QueryFragment<Pg> for AnyOf {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(self.column);
         out.push_sql(" = ANY(");
@@ -113,7 +113,7 @@ impl QueryFragment<Pg> for OneOf {
     }
 }
 
-impl QueryFragment<MultiBackend> for OneOf {
+impl QueryFragment<MultiBackend> for AnyOf {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         MultiBackend::walk_variant_ast(self, pass)
     }
@@ -191,7 +191,7 @@ impl Table {
 
 /// Conditions of which each is there or not, in one expression: where none is, a list's text is as short as can be.
 pub struct Narrowed {
-    pub ids: Option<OneOf>,
+    pub ids: Option<AnyOf>,
     /// Column, comparison and moment.
     pub moments: Vec<(&'static str, &'static str, Timestamp)>,
     pub part: Option<Contains>,
@@ -203,7 +203,7 @@ impl<DB> QueryFragment<DB> for Narrowed
 where
     DB: Backend + HasSqlType<Timestamptz>,
     Timestamp: ToSql<Timestamptz, DB>,
-    OneOf: QueryFragment<DB>,
+    AnyOf: QueryFragment<DB>,
     Contains: QueryFragment<DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

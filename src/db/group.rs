@@ -9,13 +9,13 @@ use diesel::{
 use super::{Connection, Transactions};
 use crate::{
     problem::Problem,
-    workers::{Group, Ran},
+    workers::{Batch, Outcome},
 };
 
 /// Runs all jobs that were waiting in one transaction; nobody is answered before the commit. Nearly always all of them
 /// succeed, and that they are undone one by one is prepared only once one did not: all is undone then, and those of a
 /// larger group are run again, each in a savepoint, so that a failure undoes itself alone.
-pub fn commit_together(conn: &mut Connection, mut group: Group<Connection>) -> bool {
+pub fn commit_together(conn: &mut Connection, mut group: Batch<Connection>) -> bool {
     if group.iter().all(|job| job.is_abandoned()) {
         return true;
     }
@@ -50,8 +50,8 @@ enum Ended {
 
 fn run_in_one_transaction(
     conn: &mut Connection,
-    group: &mut Group<Connection>,
-    run: fn(&mut Connection, &mut Group<Connection>) -> Result<Ended, Problem>,
+    group: &mut Batch<Connection>,
+    run: fn(&mut Connection, &mut Batch<Connection>) -> Result<Ended, Problem>,
 ) -> Result<Ended, Problem> {
     begin_immediate(conn)?;
     let ended = run(conn, group)?;
@@ -62,12 +62,12 @@ fn run_in_one_transaction(
 }
 
 /// Runs the jobs up to the first that fails.
-fn run_together(conn: &mut Connection, group: &mut Group<Connection>) -> Result<Ended, Problem> {
+fn run_together(conn: &mut Connection, group: &mut Batch<Connection>) -> Result<Ended, Problem> {
     for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
         let undone = match job.run(conn) {
-            Ran::Done => continue,
-            Ran::Failed(kind) => undo(conn, 0).map_err(|error| Problem::new(kind).caused_by(error)),
-            Ran::Panicked => undo(conn, 0).map_err(Problem::from),
+            Outcome::Done => continue,
+            Outcome::Failed(kind) => undo(conn, 0).map_err(|error| Problem::new(kind).caused_by(error)),
+            Outcome::Panicked => undo(conn, 0).map_err(Problem::from),
         };
         return undone.map(|()| Ended::Undone);
     }
@@ -75,14 +75,14 @@ fn run_together(conn: &mut Connection, group: &mut Group<Connection>) -> Result<
 }
 
 /// Runs each job in a savepoint.
-fn run_apart(conn: &mut Connection, group: &mut Group<Connection>) -> Result<Ended, Problem> {
+fn run_apart(conn: &mut Connection, group: &mut Batch<Connection>) -> Result<Ended, Problem> {
     for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
         Transactions::begin_transaction(conn)?;
         match job.run(conn) {
-            Ran::Done => Transactions::commit_transaction(conn)?,
+            Outcome::Done => Transactions::commit_transaction(conn)?,
             // A full disk undoes the whole transaction by itself, so that this fails; the job knows why.
-            Ran::Failed(kind) => undo(conn, 1).map_err(|error| Problem::new(kind).caused_by(error))?,
-            Ran::Panicked => undo(conn, 1)?,
+            Outcome::Failed(kind) => undo(conn, 1).map_err(|error| Problem::new(kind).caused_by(error))?,
+            Outcome::Panicked => undo(conn, 1)?,
         }
     }
     Ok(Ended::Committed)

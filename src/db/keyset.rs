@@ -1,18 +1,18 @@
 //! Pages of a sorted list, found by key and not by offset, so that they stay put while rows come and go.
-//! [`Sort`] says what a list can be sorted by, [`Window`] which rows of it are asked for; the SQL is in
-//! `following`.
+//! [`Sort`] says what a list can be sorted by, [`PageRequest`] which rows of it are asked for; the SQL is in
+//! `seek`.
 
 use chrono::NaiveDate;
 use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 
-pub use super::following::{Following, OrderBy};
+pub use super::seek::{OrderBy, SeekPredicate};
 use super::timestamp::Timestamp;
 use crate::{problem::Problem, wire::text::search_key};
 
 /// A value that rows are sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Key {
+pub enum SortKey {
     #[serde(rename = "i")]
     Id(i64),
     #[serde(rename = "n")]
@@ -64,10 +64,10 @@ pub struct Sort<Row> {
     /// The column, or the very expression that the index has; never null.
     pub sql: &'static str,
     /// Its value in a row.
-    pub key: fn(&Row) -> Key,
+    pub key: fn(&Row) -> SortKey,
     /// What sorts the rows that have it in common, unless something else is asked for: many dogs have no known
     /// birthday. The index has it too. Last of all is the id.
-    pub then: Option<&'static str>,
+    pub tie_breaker: Option<&'static str>,
 }
 
 /// Which way a list is sorted.
@@ -80,7 +80,7 @@ pub enum Direction {
 impl Direction {
     /// The comparison with what comes later.
     #[must_use]
-    pub fn beyond(self) -> &'static str {
+    pub fn after(self) -> &'static str {
         match self {
             Self::Ascending => " > ",
             Self::Descending => " < ",
@@ -89,7 +89,7 @@ impl Direction {
 
     /// The same, and with what is equal.
     #[must_use]
-    pub fn from(self) -> &'static str {
+    pub fn at_or_after(self) -> &'static str {
         match self {
             Self::Ascending => " >= ",
             Self::Descending => " <= ",
@@ -98,40 +98,40 @@ impl Direction {
 }
 
 /// A key to sort by, and which way.
-pub struct Term<Row: 'static> {
+pub struct SortTerm<Row: 'static> {
     pub sort: &'static Sort<Row>,
     pub direction: Direction,
 }
 
-impl<Row> Clone for Term<Row> {
+impl<Row> Clone for SortTerm<Row> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<Row> Copy for Term<Row> {}
+impl<Row> Copy for SortTerm<Row> {}
 
-impl<Row> PartialEq for Term<Row> {
+impl<Row> PartialEq for SortTerm<Row> {
     fn eq(&self, other: &Self) -> bool {
         self.sort.name == other.sort.name && self.direction == other.direction
     }
 }
 
 /// Which rows of a sorted list are asked for.
-pub struct Window<Row: 'static> {
+pub struct PageRequest<Row: 'static> {
     /// What the list is sorted by; the last one is unique.
-    pub order: Vec<Term<Row>>,
+    pub order: Vec<SortTerm<Row>>,
     /// Whether an index has the rows in this order.
     pub by_index: bool,
     /// Whether the database finds what follows several keys at once in an index: PostgreSQL does.
     pub compares_rows: bool,
     /// The keys of the last row before the page, one for each term.
-    pub after: Option<Vec<Key>>,
+    pub after: Option<Vec<SortKey>>,
     /// How many rows a page has.
     pub limit: usize,
 }
 
-impl<Row> Window<Row> {
+impl<Row> PageRequest<Row> {
     /// Fetches the page, and one row more if there is one.
     ///
     /// In the order of an index, what follows a row are first those that share all its keys but the last, then
@@ -143,8 +143,8 @@ impl<Row> Window<Row> {
     /// Those of `load`.
     pub fn page<'a>(
         &'a self,
-        mut load: impl FnMut(Step<'a, Row>) -> QueryResult<Vec<Row>>,
-    ) -> Result<Found<Row>, Problem> {
+        mut load: impl FnMut(Seek<'a, Row>) -> QueryResult<Vec<Row>>,
+    ) -> Result<Page<Row>, Problem> {
         let wanted = self.limit + 1;
         let steps = self.steps();
         let mut rows = Vec::new();
@@ -153,13 +153,13 @@ impl<Row> Window<Row> {
             if missing == 0 {
                 break;
             }
-            let step = Step {
-                rows: Following { window: self, shared },
+            let seek = Seek {
+                predicate: SeekPredicate { window: self, shared },
                 order: OrderBy { window: self, shared },
                 limit: i64::try_from(missing).unwrap_or(i64::MAX),
                 in_memory: !self.by_index,
             };
-            rows.append(&mut load(step)?);
+            rows.append(&mut load(seek)?);
         }
         Ok(self.found(rows))
     }
@@ -173,36 +173,36 @@ impl<Row> Window<Row> {
     /// The page of `rows`, which are the first of those that are to be had: one more than the page has, if there
     /// are as many.
     #[must_use]
-    pub fn found(&self, mut rows: Vec<Row>) -> Found<Row> {
+    pub fn found(&self, mut rows: Vec<Row>) -> Page<Row> {
         let has_next = rows.len() > self.limit;
         rows.truncate(self.limit);
         let last = rows.last().filter(|_| has_next);
         let next = last.map(|row| self.order.iter().map(|term| (term.sort.key)(row)).collect());
-        Found { rows, next, total: None, was_much_work: false }
+        Page { rows, next, total: None, was_much_work: false }
     }
 
     /// The id of the last row before the page, in a list that is sorted by it alone.
     #[must_use]
     pub fn after_id(&self) -> i64 {
         match self.after.as_deref() {
-            Some([Key::Id(id)]) => *id,
+            Some([SortKey::Id(id)]) => *id,
             _ => 0,
         }
     }
 }
 
 /// A page as it was found.
-pub struct Found<Row> {
+pub struct Page<Row> {
     pub rows: Vec<Row>,
     /// The keys of the last row, if there are more after it.
-    pub next: Option<Vec<Key>>,
+    pub next: Option<Vec<SortKey>>,
     /// How many rows there are on all pages, where that was asked.
     pub total: Option<i64>,
     /// Whether far more rows were looked at than a page has; who asks for it cannot tell beforehand.
     pub was_much_work: bool,
 }
 
-impl<Row> Found<Row> {
+impl<Row> Page<Row> {
     /// With how many there are in all.
     #[must_use]
     pub fn of(self, total: Option<i64>) -> Self {
@@ -216,16 +216,16 @@ impl<Row> Found<Row> {
     pub fn try_map<Other>(
         self,
         make: impl FnOnce(Vec<Row>) -> Result<Vec<Other>, Problem>,
-    ) -> Result<Found<Other>, Problem> {
+    ) -> Result<Page<Other>, Problem> {
         let Self { rows, next, total, was_much_work } = self;
-        Ok(Found { rows: make(rows)?, next, total, was_much_work })
+        Ok(Page { rows: make(rows)?, next, total, was_much_work })
     }
 }
 
 /// One query of a page.
-pub struct Step<'a, Row: 'static> {
+pub struct Seek<'a, Row: 'static> {
     /// What to filter by.
-    pub rows: Following<'a, Row>,
+    pub predicate: SeekPredicate<'a, Row>,
     /// What to order by.
     pub order: OrderBy<'a, Row>,
     /// How many rows to fetch.

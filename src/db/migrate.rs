@@ -27,7 +27,7 @@ const LOCK: i64 = 0x006b_656e_6e65_6c00;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A migration and whether the database has it.
-pub struct Step {
+pub struct MigrationStatus {
     pub name: String,
     pub applied: bool,
 }
@@ -91,19 +91,19 @@ pub fn revert(conn: &mut Connection) -> Result<Option<String>, OpenError> {
 ///
 /// # Errors
 /// The database does not answer.
-pub fn show(conn: &mut Connection) -> Result<Vec<Step>, OpenError> {
+pub fn show(conn: &mut Connection) -> Result<Vec<MigrationStatus>, OpenError> {
     locked(conn, |conn| {
         let applied: HashSet<_> = conn.applied_migrations()?.into_iter().collect();
         let mut steps: Vec<_> = known(conn)?
             .iter()
-            .map(|migration| Step {
+            .map(|migration| MigrationStatus {
                 name: migration.name().to_string(),
                 applied: applied.contains(&migration.name().version()),
             })
             .collect();
         steps.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let unknown =
-            unknown(conn)?.map(|version| Step { name: format!("{version} (of a newer version)"), applied: true });
+        let unknown = unknown(conn)?
+            .map(|version| MigrationStatus { name: format!("{version} (of a newer version)"), applied: true });
         steps.extend(unknown);
         Ok(steps)
     })
@@ -120,12 +120,12 @@ pub fn is_known(conn: &mut Connection) -> QueryResult<bool> {
         }
         Connection::Postgres(_) => "SELECT count(to_regclass('__diesel_schema_migrations')) AS count",
     };
-    let Count { count } = sql_query(query).get_result(conn)?;
+    let CountRow { count } = sql_query(query).get_result(conn)?;
     Ok(count > 0)
 }
 
 #[derive(QueryableByName)]
-struct Count {
+struct CountRow {
     #[diesel(sql_type = BigInt)]
     count: i64,
 }

@@ -7,7 +7,6 @@ mod connection;
 mod constraint;
 mod error;
 pub mod expression;
-mod following;
 mod group;
 mod identity;
 pub mod keyset;
@@ -17,6 +16,7 @@ mod postgres;
 mod preflight;
 mod refusal;
 pub mod schema;
+mod seek;
 mod sqlite;
 pub mod timestamp;
 mod url;
@@ -39,8 +39,8 @@ pub use self::{
     url::DatabaseUrl,
 };
 use self::{
-    postgres::PostgresDoor,
-    sqlite::{SqliteDoor, SqliteFile},
+    postgres::PostgresEngine,
+    sqlite::{SqliteEngine, SqliteFile},
 };
 use crate::problem::Problem;
 
@@ -95,11 +95,11 @@ fn is_torn(problem: &Problem) -> bool {
 }
 
 /// The door. One for the process; every worker shares it.
-pub struct Db(Door, DatabaseId);
+pub struct Db(Engine, DatabaseId);
 
-enum Door {
-    Sqlite(SqliteDoor),
-    Postgres(PostgresDoor),
+enum Engine {
+    Sqlite(SqliteEngine),
+    Postgres(PostgresEngine),
 }
 
 impl Db {
@@ -126,8 +126,8 @@ impl Db {
             .map_err(|error| OpenError::new(format_args!("the database has no id: {error}"), "Restore a backup"))?;
         drop(conn);
         let door = match url {
-            DatabaseUrl::Sqlite(path) => Door::Sqlite(SqliteDoor::open(&SqliteFile::at(path))?),
-            DatabaseUrl::Postgres(url) => Door::Postgres(PostgresDoor::open(url, connections)?),
+            DatabaseUrl::Sqlite(path) => Engine::Sqlite(SqliteEngine::open(&SqliteFile::at(path))?),
+            DatabaseUrl::Postgres(url) => Engine::Postgres(PostgresEngine::open(url, connections)?),
         };
         Ok(Self(door, id))
     }
@@ -148,8 +148,8 @@ impl Db {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         match &self.0 {
-            Door::Sqlite(door) => door.read(job).await,
-            Door::Postgres(door) => door.read(job).await,
+            Engine::Sqlite(door) => door.read(job).await,
+            Engine::Postgres(door) => door.read(job).await,
         }
     }
 
@@ -163,7 +163,7 @@ impl Db {
         T: Send + 'static,
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
-        if let Door::Sqlite(door) = &self.0
+        if let Engine::Sqlite(door) = &self.0
             && let Some(result) = door.glance(near, &job)
         {
             return result;
@@ -212,8 +212,8 @@ impl Db {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         match &self.0 {
-            Door::Sqlite(door) => door.write(job).await,
-            Door::Postgres(door) => door.write(job).await,
+            Engine::Sqlite(door) => door.write(job).await,
+            Engine::Postgres(door) => door.write(job).await,
         }
     }
 
@@ -229,8 +229,8 @@ impl Db {
     {
         let job = move |conn: &mut Connection| job(Atomic::on(conn));
         match &self.0 {
-            Door::Sqlite(door) => door.write(job).await,
-            Door::Postgres(door) => door.write_statement(job).await,
+            Engine::Sqlite(door) => door.write(job).await,
+            Engine::Postgres(door) => door.write_statement(job).await,
         }
     }
 
@@ -254,7 +254,7 @@ impl Db {
     /// # Errors
     /// `unavailable`, `overloaded`, or `internal-error` when it is spoilt.
     pub async fn ping(&self) -> Result<(), Problem> {
-        if let Door::Sqlite(door) = &self.0 {
+        if let Engine::Sqlite(door) = &self.0 {
             door.check_file()?;
         }
         self.read(|conn| Ok(execute(conn, "SELECT id FROM users LIMIT 1")?)).await
@@ -263,14 +263,14 @@ impl Db {
     /// Whether `(a, b) > (?, ?)` is a range of an index.
     #[must_use]
     pub fn compares_rows(&self) -> bool {
-        matches!(self.0, Door::Postgres(_))
+        matches!(self.0, Engine::Postgres(_))
     }
 
     /// Finishes what was taken on and closes every connection; later calls are refused.
     pub fn close(&self) {
         match &self.0 {
-            Door::Sqlite(door) => door.close(),
-            Door::Postgres(door) => door.close(),
+            Engine::Sqlite(door) => door.close(),
+            Engine::Postgres(door) => door.close(),
         }
     }
 }

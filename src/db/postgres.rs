@@ -18,11 +18,11 @@ use super::{
     error::{has_no_kind, lost_the_connection, wants_a_retry},
     pooler::{self, LOCK_TIMEOUT, STATEMENT_TIMEOUT},
     preflight,
-    refusal::Refusal,
+    refusal::RefusedConnection,
 };
 use crate::{
     problem::{Kind, Problem},
-    workers::{Group, Limits, Ran, Workers},
+    workers::{Batch, Outcome, WorkerLimits, Workers},
 };
 
 /// How long one attempt to connect may take; `pooler::PARAMETERS` has it in seconds.
@@ -38,33 +38,33 @@ const RETRIES: usize = 8;
 const TRUSTED: Duration = Duration::from_secs(1);
 
 /// The workers of one database.
-pub struct PostgresDoor {
-    workers: Workers<Line>,
-    server: Arc<Server>,
+pub struct PostgresEngine {
+    workers: Workers<PgSession>,
+    server: Arc<PgServer>,
 }
 
 /// A worker's connection, and when it was last heard of.
-struct Line {
+struct PgSession {
     conn: Connection,
     /// Whether a pooler lends it a session for each transaction.
-    is_lent: bool,
-    heard_at: Instant,
+    through_pooler: bool,
+    last_used: Instant,
 }
 
 /// Where connections come from.
-struct Server {
+struct PgServer {
     url: String,
     /// None while all is well. Otherwise nobody tries before then, and who tries is the only one: with the
     /// server gone, one worker waits for it and the others answer at once.
     next_try: Mutex<Option<Instant>>,
 }
 
-impl PostgresDoor {
+impl PostgresEngine {
     /// Starts `connections` workers.
     pub fn open(url: &str, connections: usize) -> Result<Self, OpenError> {
-        let server = Arc::new(Server { url: url.to_owned(), next_try: Mutex::new(None) });
+        let server = Arc::new(PgServer { url: url.to_owned(), next_try: Mutex::new(None) });
         let limits =
-            Limits { threads: connections, queue: 4096, group: 1, patience: Duration::from_secs(5), rest: None };
+            WorkerLimits { threads: connections, queue: 4096, group: 1, patience: Duration::from_secs(5), rest: None };
         let make = {
             let server = Arc::clone(&server);
             move || server.connect()
@@ -81,7 +81,7 @@ impl PostgresDoor {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         let server = Arc::clone(&self.server);
-        let read = move |line: &mut Line| {
+        let read = move |line: &mut PgSession| {
             let began = Instant::now();
             match job(&mut line.conn) {
                 // The connection broke while it was idle, or just now. Nothing was changed, so once more.
@@ -102,7 +102,7 @@ impl PostgresDoor {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         let server = Arc::clone(&self.server);
-        self.workers.run(move |line: &mut Line| in_transaction(line, &server, &job)).await
+        self.workers.run(move |line: &mut PgSession| in_transaction(line, &server, &job)).await
     }
 
     /// Runs a job that is one statement, which is a transaction by itself: one round trip, not three. Whether it was
@@ -113,8 +113,8 @@ impl PostgresDoor {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         let server = Arc::clone(&self.server);
-        let write = move |line: &mut Line| {
-            if line.is_lent || !line.is_there() {
+        let write = move |line: &mut PgSession| {
+            if line.through_pooler || !line.is_there() {
                 return in_transaction(line, &server, &job);
             }
             let began = Instant::now();
@@ -133,17 +133,17 @@ impl PostgresDoor {
     }
 }
 
-impl Line {
+impl PgSession {
     /// Whether it was heard of just now, and has not been closed since. What a server says when it closes a connection
     /// is read first, and its end only then.
     fn is_there(&mut self) -> bool {
         let Connection::Postgres(conn) = &mut self.conn else { return false };
-        self.heard_at.elapsed() <= TRUSTED && (0..2).all(|_| conn.notifications_iter().all(|read| read.is_ok()))
+        self.last_used.elapsed() <= TRUSTED && (0..2).all(|_| conn.notifications_iter().all(|read| read.is_ok()))
     }
 
     fn begin(&mut self) -> QueryResult<()> {
         match &mut self.conn {
-            Connection::Postgres(conn) if self.is_lent => {
+            Connection::Postgres(conn) if self.through_pooler => {
                 AnsiTransactionManager::begin_transaction_sql(conn, pooler::BEGIN_LENT)
             }
             conn => Transactions::begin_transaction(conn),
@@ -170,8 +170,8 @@ fn told_by_time(problem: Problem, began: Instant) -> Problem {
 
 /// Runs `job` in a transaction; again, if PostgreSQL asks for it.
 fn in_transaction<T>(
-    line: &mut Line,
-    server: &Server,
+    line: &mut PgSession,
+    server: &PgServer,
     job: &impl Fn(&mut Connection) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     let mut retries = RETRIES;
@@ -191,7 +191,7 @@ fn in_transaction<T>(
 }
 
 /// Begins a transaction; on a new connection, if the old one broke while it was idle.
-fn begin(line: &mut Line, server: &Server) -> Result<(), Problem> {
+fn begin(line: &mut PgSession, server: &PgServer) -> Result<(), Problem> {
     if line.begin().is_err() {
         *line = server.connect()?;
         line.begin()?;
@@ -217,7 +217,7 @@ fn end<T>(conn: &mut Connection, result: Result<T, Problem>) -> Result<T, Proble
 }
 
 /// Runs a job and answers it; a connection that broke is not kept.
-fn keep_if_whole(line: &mut Line, group: Group<Line>) -> bool {
+fn keep_if_whole(line: &mut PgSession, group: Batch<PgSession>) -> bool {
     let mut whole = true;
     for mut job in group {
         if job.is_abandoned() {
@@ -225,15 +225,15 @@ fn keep_if_whole(line: &mut Line, group: Group<Line>) -> bool {
         }
         let ran = job.run(line);
         job.answer();
-        line.heard_at = Instant::now();
-        whole &= !matches!(ran, Ran::Panicked | Ran::Failed(Kind::Unavailable))
+        line.last_used = Instant::now();
+        whole &= !matches!(ran, Outcome::Panicked | Outcome::Failed(Kind::Unavailable))
             && !Transactions::is_broken_transaction_manager(&mut line.conn);
     }
     whole
 }
 
-impl Server {
-    fn connect(&self) -> Result<Line, Problem> {
+impl PgServer {
+    fn connect(&self) -> Result<PgSession, Problem> {
         if !self.may_try() {
             return Err(Problem::new(Kind::Unavailable).caused_by("the database could not be reached just now"));
         }
@@ -260,9 +260,9 @@ impl Server {
     }
 }
 
-fn connect(url: &str) -> ConnectionResult<Line> {
-    let (conn, is_lent) = pooler::connect(url)?;
-    Ok(Line { conn: Connection::Postgres(conn), is_lent, heard_at: Instant::now() })
+fn connect(url: &str) -> ConnectionResult<PgSession> {
+    let (conn, through_pooler) = pooler::connect(url)?;
+    Ok(PgSession { conn: Connection::Postgres(conn), through_pooler, last_used: Instant::now() })
 }
 
 /// Opens the first connection; a server that is not there yet is waited for.
@@ -274,12 +274,12 @@ pub fn connect_patiently(url: &str) -> Result<Connection, OpenError> {
         let refusal = match connect(url) {
             Ok(mut line) => {
                 preflight::check(&mut line.conn)?;
-                if line.is_lent {
+                if line.through_pooler {
                     pooler::warn_of_no_timeout(&mut line.conn);
                 }
                 return Ok(line.conn);
             }
-            Err(error) => Refusal::of(&error, url),
+            Err(error) => RefusedConnection::of(&error, url),
         };
         if !refusal.may_pass || started.elapsed() > START_PATIENCE {
             return Err(OpenError::new(format_args!("cannot open the database: {}", refusal.said), &refusal.remedy));

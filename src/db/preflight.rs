@@ -5,7 +5,7 @@ use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Bool, sql_types
 use super::{Connection, OpenError};
 
 #[derive(QueryableByName)]
-struct Answer {
+struct DatabaseFacts {
     #[diesel(sql_type = Text)]
     name: String,
     #[diesel(sql_type = Text)]
@@ -27,7 +27,7 @@ const QUERY: &str = "SELECT current_database()::text AS name, current_setting('s
 /// The encoding is not UTF-8, or the database does not say.
 pub fn check(conn: &mut Connection) -> Result<(), OpenError> {
     let Connection::Postgres(conn) = conn else { return Ok(()) };
-    let answer: Answer = sql_query(QUERY)
+    let answer: DatabaseFacts = sql_query(QUERY)
         .get_result(conn)
         .map_err(|error| OpenError::new(format_args!("cannot open the database: {error}"), "Start it again"))?;
     if answer.encoding != "UTF8" {

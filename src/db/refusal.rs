@@ -4,7 +4,7 @@
 use diesel::ConnectionError;
 
 /// A connection that was refused, in words that hold no secret.
-pub struct Refusal {
+pub struct RefusedConnection {
     pub said: String,
     pub remedy: String,
     /// Whether waiting may help: the server is on its way up, or says something that is not known to be lasting.
@@ -58,7 +58,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("sslaccept", "Write sslmode=verify-full or sslmode=require instead"),
 ];
 
-impl Refusal {
+impl RefusedConnection {
     pub fn of(error: &ConnectionError, url: &str) -> Self {
         let said = match error {
             ConnectionError::BadConnection(said) => said.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -115,13 +115,13 @@ fn remedy(said: &str, name: &str) -> String {
 mod tests {
     use diesel::{Connection, ConnectionError, PgConnection};
 
-    use super::Refusal;
+    use super::RefusedConnection;
 
     /// Nothing listens on port 1, and what libpq cannot read it says before it looks.
-    fn refusal(url: &str) -> Refusal {
+    fn refusal(url: &str) -> RefusedConnection {
         match PgConnection::establish(url) {
             Ok(_) => panic!("{url} leads somewhere"),
-            Err(error) => Refusal::of(&error, url),
+            Err(error) => RefusedConnection::of(&error, url),
         }
     }
 
@@ -171,7 +171,7 @@ mod tests {
     fn a_refusal_in_any_language_may_pass_unless_it_is_known_to_last() {
         let said = |words: &str| {
             let error = format!("connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  {words}");
-            Refusal::of(&ConnectionError::BadConnection(error), "postgres://kennel@127.0.0.1/kennel").may_pass
+            RefusedConnection::of(&ConnectionError::BadConnection(error), "postgres://kennel@127.0.0.1/kennel").may_pass
         };
         assert!(said("the database system is starting up"));
         assert!(said("das Datenbanksystem startet"));

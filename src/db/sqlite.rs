@@ -20,7 +20,7 @@ use super::{Connection, OpenError, Transactions, execute, group::commit_together
 use crate::{
     files::{self, sync_folder_of},
     problem::{Kind, Problem},
-    workers::{Group, Limits, Workers, one_by_one},
+    workers::{Batch, WorkerLimits, Workers, one_by_one},
 };
 
 /// How long SQLite itself waits for a lock that another process holds.
@@ -47,7 +47,7 @@ pub struct SqliteFile(PathBuf);
 
 /// What a connection may do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
+enum OpenMode {
     Read,
     /// As `Read`, and it waits for nothing.
     Glance,
@@ -75,7 +75,7 @@ impl SqliteFile {
             Err(error) => return Err(self.unopened(error)),
         }
         self.check_modes()?;
-        self.connect(Access::Write)
+        self.connect(OpenMode::Write)
     }
 
     /// Who else may use what the database lies in.
@@ -105,7 +105,7 @@ impl SqliteFile {
         }
     }
 
-    fn connect(&self, access: Access) -> Result<Connection, OpenError> {
+    fn connect(&self, access: OpenMode) -> Result<Connection, OpenError> {
         let mut conn = self.establish()?;
         configure(&mut conn, access).map_err(|error| self.unopened(error))?;
         Ok(Connection::Sqlite(conn))
@@ -132,10 +132,10 @@ impl SqliteFile {
     }
 }
 
-fn configure(conn: &mut SqliteConnection, access: Access) -> QueryResult<()> {
-    let patience = if access == Access::Glance { Duration::ZERO } else { BUSY_TIMEOUT };
+fn configure(conn: &mut SqliteConnection, access: OpenMode) -> QueryResult<()> {
+    let patience = if access == OpenMode::Glance { Duration::ZERO } else { BUSY_TIMEOUT };
     execute(conn, &format!("PRAGMA busy_timeout={}", patience.as_millis()))?;
-    if access == Access::Write {
+    if access == OpenMode::Write {
         switch_to_wal(conn)?;
         confirm(conn, "journal_mode", "wal")?;
     }
@@ -143,8 +143,8 @@ fn configure(conn: &mut SqliteConnection, access: Access) -> QueryResult<()> {
         set(conn, name, value)?;
     }
     // In KiB, negative to tell them from pages.
-    set(conn, "cache_size", if access == Access::Glance { "-1024" } else { "-8192" })?;
-    if access != Access::Write {
+    set(conn, "cache_size", if access == OpenMode::Glance { "-1024" } else { "-8192" })?;
+    if access != OpenMode::Write {
         set(conn, "query_only", "1")?;
     }
     Ok(())
@@ -187,22 +187,27 @@ fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
 }
 
 /// The readers and the writer of one file.
-pub struct SqliteDoor {
+pub struct SqliteEngine {
     readers: Workers<Connection>,
     writer: Workers<Connection>,
     file: SqliteFile,
     identity: (u64, u64),
 }
 
-impl SqliteDoor {
+impl SqliteEngine {
     /// Starts the readers and the writer.
     pub fn open(file: &SqliteFile) -> Result<Self, OpenError> {
         let cores = thread::available_parallelism().map_or(2, usize::from);
-        let reading =
-            Limits { threads: cores.clamp(2, 8), queue: 4096, group: 1, patience: Duration::from_secs(5), rest: None };
+        let reading = WorkerLimits {
+            threads: cores.clamp(2, 8),
+            queue: 4096,
+            group: 1,
+            patience: Duration::from_secs(5),
+            rest: None,
+        };
         // A writer waits for another process's lock as long as SQLite does, and then for its own commit.
         let patience = BUSY_TIMEOUT + Duration::from_secs(1);
-        let writing = Limits { threads: 1, queue: 4096, group: 256, patience, rest: None };
+        let writing = WorkerLimits { threads: 1, queue: 4096, group: 256, patience, rest: None };
         let connect = |access| {
             let file = file.clone();
             move || file.connect(access).map_err(|error| Problem::new(Kind::Unavailable).caused_by(error))
@@ -213,9 +218,9 @@ impl SqliteDoor {
         Ok(Self {
             identity: file.identity().map_err(|error| file.unopened(error))?,
             file: file.clone(),
-            readers: Workers::start("sqlite-reader", reading, connect(Access::Read), read_one_by_one)
+            readers: Workers::start("sqlite-reader", reading, connect(OpenMode::Read), read_one_by_one)
                 .map_err(unstarted)?,
-            writer: Workers::start("sqlite-writer", writing, connect(Access::Write), commit_together)
+            writer: Workers::start("sqlite-writer", writing, connect(OpenMode::Write), commit_together)
                 .map_err(unstarted)?,
         })
     }
@@ -244,7 +249,7 @@ impl SqliteDoor {
     ) -> Option<Result<T, Problem>> {
         let mut slot = near.0.try_borrow_mut().ok()?;
         if slot.is_none() {
-            *slot = self.file.connect(Access::Glance).ok();
+            *slot = self.file.connect(OpenMode::Glance).ok();
         }
         match job(slot.as_mut()?) {
             // It is locked for a moment, or broken.
@@ -274,7 +279,7 @@ impl SqliteDoor {
 }
 
 /// Reads; a connection that was left in a transaction is not kept, since it would see the past.
-fn read_one_by_one(conn: &mut Connection, group: Group<Connection>) -> bool {
+fn read_one_by_one(conn: &mut Connection, group: Batch<Connection>) -> bool {
     let whole = one_by_one(conn, group);
     let depth = Transactions::transaction_manager_status_mut(conn).transaction_depth();
     whole && depth.is_ok_and(|depth| depth.is_none())

@@ -13,35 +13,39 @@ use crate::{
     auth::CurrentUser,
     book::Book,
     db::{Atomic, Db},
-    idempotency::Retryable,
+    idempotency::Idempotent,
     owners::{OwnerId, Owners},
     problem::Problem,
-    wire::{Created, Listed, Page, Preconditions, Queried, Single, Valid},
+    wire::{Created, ListRequest, PageResponse, Preconditions, Valid, ValidQuery, WithEtag},
 };
 
 /// `GET /dogowner/dogs`
-pub async fn list(me: CurrentUser, page: Page<DogFilter>, db: Data<Db>) -> Result<Listed<DogOut>, Problem> {
-    page.read(&db, move |conn, asked| Dogs::of(me.id).list(conn, asked)).await
+pub async fn list(
+    me: CurrentUser,
+    list: ListRequest<DogFilter>,
+    db: Data<Db>,
+) -> Result<PageResponse<DogOut>, Problem> {
+    list.read(&db, move |conn, asked| Dogs::of(me.id).list(conn, asked)).await
 }
 
 /// `GET /dogowner/owners/{owner_id}/dogs`
 pub async fn list_of_owner(
     me: CurrentUser,
     owner: Path<OwnerId>,
-    page: Page<RoleFilter>,
+    list: ListRequest<RoleFilter>,
     db: Data<Db>,
-) -> Result<Listed<DogOut>, Problem> {
-    let list = move |conn: &mut _, asked: &_| {
+) -> Result<PageResponse<DogOut>, Problem> {
+    let rows = move |conn: &mut _, asked: &_| {
         let _owner = Owners::of(me.id).show(conn, *owner)?;
         Dogs::of(me.id).list_of_owner(conn, *owner, asked)
     };
-    page.read(&db, list).await
+    list.read(&db, rows).await
 }
 
 /// `POST /dogowner/dogs`
 pub async fn create(
     me: CurrentUser,
-    body: Retryable<DogIn>,
+    body: Idempotent<DogIn>,
     db: Data<Db>,
     book: Data<Book>,
 ) -> Result<HttpResponse, Problem> {
@@ -57,10 +61,10 @@ pub async fn create(
 pub async fn show(
     me: CurrentUser,
     id: Path<DogId>,
-    query: Queried<Expand>,
+    query: ValidQuery<Expand>,
     db: Data<Db>,
-) -> Result<Either<Single<DogOut>, Json<DogOut>>, Problem> {
-    let Queried(expand) = query;
+) -> Result<Either<WithEtag<DogOut>, Json<DogOut>>, Problem> {
+    let ValidQuery(expand) = query;
     if expand.is_nothing() {
         let dog = db.read(move |conn| Dogs::of(me.id).show(conn, *id)).await?;
         return Ok(Either::Left(dog.into()));
@@ -76,7 +80,7 @@ pub async fn replace(
     only_if: Preconditions,
     body: Valid<DogIn>,
     db: Data<Db>,
-) -> Result<Single<DogOut>, Problem> {
+) -> Result<WithEtag<DogOut>, Problem> {
     let patch = body.0.into();
     let dog = db.write(move |conn| Dogs::of(me.id).update(conn, *id, &only_if, &patch)).await?;
     Ok(dog.into())
@@ -89,7 +93,7 @@ pub async fn update(
     only_if: Preconditions,
     body: Valid<DogPatch>,
     db: Data<Db>,
-) -> Result<Single<DogOut>, Problem> {
+) -> Result<WithEtag<DogOut>, Problem> {
     let dog = db.write(move |conn| Dogs::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
     Ok(dog.into())
 }

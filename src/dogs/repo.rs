@@ -16,8 +16,8 @@ use crate::{
     co_owners::{CoOwnerIds, CoOwners, IdList},
     db::{
         Atomic, Broken, Connection, OnConstraint, PIECE, columns,
-        expression::{CountUpTo, FoundBy, Given, Narrowed, OneOf, Table},
-        keyset::{Found, Key, LAST_DAY, Sort},
+        expression::{AnyOf, CountUpTo, InSubquery, Narrowed, Table, When},
+        keyset::{LAST_DAY, Page, Sort, SortKey},
         natively, rows,
         schema::{dog_co_owners, dogs},
         timestamp::Timestamp,
@@ -26,7 +26,7 @@ use crate::{
     problem::{Kind, Problem},
     tasks::Tasks,
     users::UserId,
-    wire::{Asked, Changes, Preconditions, Versions, text::search_key},
+    wire::{Changes, ListQuery, Preconditions, Versions, text::search_key},
 };
 
 /// A stored dog, and who owns it too.
@@ -70,15 +70,15 @@ struct DogChanges<'a> {
 
 /// What dogs are sorted by.
 pub const SORTS: &[Sort<DogRow>] = &[
-    Sort { name: "id", sql: "dogs.id", key: |row| Key::Id(row.id), then: None },
-    Sort { name: "name", sql: "dogs.name_key", key: |row| Key::Name(row.name.clone().into()), then: None },
+    Sort { name: "id", sql: "dogs.id", key: |row| SortKey::Id(row.id), tie_breaker: None },
+    Sort { name: "name", sql: "dogs.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
     Sort {
         name: "born_on",
         sql: "COALESCE(dogs.born_on, '9999-12-31')",
-        key: |row| Key::Day(row.born_on.unwrap_or(LAST_DAY)),
-        then: Some("name"),
+        key: |row| SortKey::Day(row.born_on.unwrap_or(LAST_DAY)),
+        tie_breaker: Some("name"),
     },
-    Sort { name: "created_at", sql: "dogs.created_at", key: |row| Key::Moment(row.created_at), then: None },
+    Sort { name: "created_at", sql: "dogs.created_at", key: |row| SortKey::Moment(row.created_at), tie_breaker: None },
 ];
 
 /// The dogs in one user's book.
@@ -93,7 +93,7 @@ fn one(user: i64, id: i64) -> _ {
 /// The dogs of one user that have one of these ids.
 #[auto_type]
 fn those(user: i64, ids: Vec<i64>) -> _ {
-    let these: OneOf = OneOf::new("dogs.id", ids);
+    let these: AnyOf = AnyOf::new("dogs.id", ids);
     dogs::table.filter(dogs::user_id.eq(user)).filter(these)
 }
 
@@ -106,7 +106,7 @@ fn of_owner(user: i64, owner: i64) -> _ {
 /// The dogs of one user that are filtered and wanted.
 #[auto_type]
 fn some(user: i64, filter: &DogFilter) -> _ {
-    let owned: Given<Eq<dogs::owner_id, i64>> = Given(filter.owner_id.map(|owner| dogs::owner_id.eq(owner.get())));
+    let owned: When<Eq<dogs::owner_id, i64>> = When(filter.owner_id.map(|owner| dogs::owner_id.eq(owner.get())));
     let wanted: Narrowed = filter.wanted.of(&Table::DOGS);
     dogs::table.filter(dogs::user_id.eq(user)).filter(owned).filter(wanted)
 }
@@ -118,16 +118,16 @@ impl Dogs {
     }
 
     /// A page of those that are asked for.
-    pub fn list(&self, conn: &mut Connection, asked: &Asked<DogFilter>) -> Result<Found<ExpandedDog>, Problem> {
+    pub fn list(&self, conn: &mut Connection, asked: &ListQuery<DogFilter>) -> Result<Page<ExpandedDog>, Problem> {
         let some = || some(self.0.get(), &asked.filter);
         let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
-        let found = asked.window.page(|step| {
-            let page = some().filter(step.rows).order(step.order).limit(step.limit);
-            if step.in_memory {
+        let found = asked.window.page(|seek| {
+            let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit);
+            if seek.in_memory {
                 // Only ids are sorted; a row is fetched with its co-owners once it is known to be in the page. Told
                 // of the user again, SQLite would look through all of the user's dogs for these.
-                let ids = FoundBy { column: "dogs.id", query: page.select(dogs::id) };
-                let page = dogs::table.filter(ids).order(step.order).select(columns::<DogRow>());
+                let ids = InSubquery { column: "dogs.id", query: page.select(dogs::id) };
+                let page = dogs::table.filter(ids).order(seek.order).select(columns::<DogRow>());
                 return natively!(conn => page.load(conn));
             }
             let page = page.select(columns::<DogRow>());
@@ -141,8 +141,8 @@ impl Dogs {
         &self,
         conn: &mut Connection,
         owner: OwnerId,
-        asked: &Asked<RoleFilter>,
-    ) -> Result<Found<ExpandedDog>, Problem> {
+        asked: &ListQuery<RoleFilter>,
+    ) -> Result<Page<ExpandedDog>, Problem> {
         let (user, after) = (self.0.get(), asked.window.after_id());
         let has_role = |role| asked.filter.role.is_none_or(|wanted| wanted == role);
         let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
@@ -189,7 +189,7 @@ impl Dogs {
     }
 
     /// Which of these ids the user has.
-    pub fn find_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
+    pub fn existing_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         Ok(those(self.0.get(), ids).select(dogs::id).load(conn)?)
     }
 
@@ -294,7 +294,7 @@ impl Dogs {
             Connection::Postgres(conn) => mine.for_no_key_update().first(conn),
         }
         .optional()?;
-        let owner = found.ok_or_else(|| Problem::new(Kind::NotFound))?;
+        let owner = found.ok_or(Kind::NotFound)?;
         OwnerId::new(owner).ok_or_else(|| Problem::internal("an owner's id is not positive"))
     }
 

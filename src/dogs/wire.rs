@@ -14,7 +14,7 @@ use crate::{
     idempotency::New,
     owners::{NO_SUCH_OWNER, OwnerId, OwnerOut, Owners},
     wire::{
-        Changes, Fields, FromBody, FromQuery, List, MANY_ROWS, MOST_ROWS, Patch, Query, Reference, Single, Wanted,
+        Changes, Fields, FromBody, FromQuery, List, MANY_ROWS, MOST_ROWS, Patch, Query, Reference, Wanted, WithEtag,
         date, day, text::name,
     },
 };
@@ -25,10 +25,14 @@ const MOST_EXPANDED: usize = 50;
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at", "owner", "co_owners"];
 
 const REFERENCES: &[Reference] = &[
-    Reference { field: "owner_id", find: |conn, me, ids| Owners::of(me).find_ids(conn, ids), absent: NO_SUCH_OWNER },
+    Reference {
+        field: "owner_id",
+        find: |conn, me, ids| Owners::of(me).existing_ids(conn, ids),
+        absent: NO_SUCH_OWNER,
+    },
     Reference {
         field: "co_owner_ids",
-        find: |conn, me, ids| Owners::of(me).find_ids(conn, ids),
+        find: |conn, me, ids| Owners::of(me).existing_ids(conn, ids),
         absent: NO_SUCH_OWNER,
     },
 ];
@@ -220,7 +224,7 @@ impl From<ExpandedDog> for DogOut {
     }
 }
 
-impl From<DogRow> for Single<DogOut> {
+impl From<DogRow> for WithEtag<DogOut> {
     fn from(row: DogRow) -> Self {
         Self { version: row.version, body: row.into() }
     }

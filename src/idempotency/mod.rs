@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub use self::repo::{Answers, sweep};
 use crate::{
-    book::{Book, Full, Place, Shelf},
+    book::{Book, Full, Reservation, Shelf},
     db::{Atomic, Db},
     problem::{Kind, Problem},
     users::UserId,
@@ -31,19 +31,19 @@ const LONGEST_KEY: usize = 255;
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a caller calls its request, and what the request was.
-pub struct Key {
+pub struct RequestKey {
     name: String,
     /// SHA-256 of the path and the body, so that a key that is used for something else is noticed.
     fingerprint: Vec<u8>,
 }
 
 /// A body to make a row of, which may come again.
-pub struct Retryable<T> {
+pub struct Idempotent<T> {
     new: T,
-    key: Option<Key>,
+    key: Option<RequestKey>,
 }
 
-impl<T: FromBody> FromRequest for Retryable<T> {
+impl<T: FromBody> FromRequest for Idempotent<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
@@ -55,7 +55,8 @@ impl<T: FromBody> FromRequest for Retryable<T> {
         Box::pin(async move {
             let name = name?;
             let mut json = json.await?;
-            let key = name.zip(path).map(|(name, path)| Key { name, fingerprint: fingerprint(&path, &mut json) });
+            let key =
+                name.zip(path).map(|(name, path)| RequestKey { name, fingerprint: fingerprint(&path, &mut json) });
             Ok(Self { new: read_fields(&request, json).await?, key })
         })
     }
@@ -86,7 +87,7 @@ pub trait New: Send + 'static {
     const SHELF: Shelf;
 }
 
-impl<T: New> Retryable<T> {
+impl<T: New> Idempotent<T> {
     /// Makes the row with `make`: in one statement or one transaction, or, with a key, in one transaction with its
     /// stored answer; or gives the answer that is stored.
     ///
@@ -114,7 +115,7 @@ impl<T: New> Retryable<T> {
     }
 
     /// Room for the key and for the row.
-    async fn places(db: &Db, book: &Book, user: UserId) -> Result<Result<(Place, Place), Full>, Problem> {
+    async fn places(db: &Db, book: &Book, user: UserId) -> Result<Result<(Reservation, Reservation), Full>, Problem> {
         match book.place(db, user, Shelf::Keys).await? {
             Ok(of_key) => Ok(book.place(db, user, T::SHELF).await?.map(|of_row| (of_key, of_row))),
             Err(full) => Ok(Err(full)),

@@ -5,7 +5,7 @@ use diesel::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{KEPT, Key};
+use super::{KEPT, RequestKey};
 use crate::{
     db::{Atomic, Connection, expression::CountUpTo, rows, schema::idempotency_keys, timestamp::Timestamp},
     problem::{Kind, Problem},
@@ -63,7 +63,7 @@ impl Answers {
     pub fn once(
         &self,
         conn: &mut Connection,
-        key: &Key,
+        key: &RequestKey,
         make: impl FnOnce(Atomic<'_>) -> Result<Created, Problem>,
     ) -> Result<(Created, bool), Problem> {
         let now = Timestamp::now();
@@ -75,7 +75,7 @@ impl Answers {
                 let _one = diesel::delete(mine.filter(idempotency_keys::created_at.le(old))).execute(conn)?;
             }
             Some(stored) if stored.fingerprint == key.fingerprint => return Ok((stored.into_created()?, true)),
-            Some(_) => return Err(Problem::new(Kind::IdempotencyKeyReused)),
+            Some(_) => return Err(Kind::IdempotencyKeyReused.into()),
             None => {}
         }
         let created = make(Atomic::on(conn))?;

@@ -10,7 +10,7 @@ use crate::{
 
 /// A reason to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Letter {
+pub enum MailKind {
     /// Somebody signed up with the address.
     Verify,
     /// Somebody wants to have the address from now on.
@@ -27,13 +27,13 @@ pub enum Letter {
 
 /// A letter as it is sent.
 #[derive(Debug)]
-pub struct Written {
+pub struct MailMessage {
     pub address: String,
     pub subject: &'static str,
     pub text: String,
 }
 
-impl Letter {
+impl MailKind {
     const ALL: [Self; 6] =
         [Self::Verify, Self::Confirm, Self::EmailChanging, Self::EmailChanged, Self::Reset, Self::PasswordChanged];
 
@@ -58,7 +58,7 @@ impl Letter {
 
     /// Writes it to `address`, as it was when there was a reason; none, if the reason is gone.
     #[must_use]
-    pub fn write(self, address: &str, account: &AccountRow, keys: &Keys, to: &Destination) -> Option<Written> {
+    pub fn write(self, address: &str, account: &AccountRow, keys: &Keys, to: &Destination) -> Option<MailMessage> {
         let AccountRow { username, email, pending, .. } = account;
         let token = |purpose: Purpose| purpose.token(keys, account);
         let (subject, text) = match self {
@@ -82,7 +82,7 @@ impl Letter {
         };
         // Who forgot the password may have spelled the address in another way.
         let address = if self == Self::Reset { email } else { address };
-        Some(Written { address: address.to_owned(), subject, text })
+        Some(MailMessage { address: address.to_owned(), subject, text })
     }
 }
 
@@ -97,7 +97,7 @@ pub struct Destination {
 
 /// What a letter asks its reader to do.
 #[derive(Clone, Copy)]
-enum Step<'a> {
+enum MailAction<'a> {
     VerifyEmail(&'a str),
     CancelEmail(&'a str),
     ResetPassword(&'a str),
@@ -106,17 +106,17 @@ enum Step<'a> {
 
 impl Destination {
     /// How it is done: a link, or a token and a command line that sends it.
-    fn way(&self, step: Step<'_>) -> String {
+    fn way(&self, action: MailAction<'_>) -> String {
         if let Some(app) = &self.app {
-            return format!("    {}", step.link(app));
+            return format!("    {}", action.link(app));
         }
         let command = format!(
             "    curl {}/auth/{} -H 'Content-Type: application/json' -d '{}'",
             self.server,
-            step.path(),
-            step.body()
+            action.path(),
+            action.body()
         );
-        match step.token() {
+        match action.token() {
             Some(token) => format!("    {token}\n\n{command}"),
             None => command,
         }
@@ -132,7 +132,7 @@ impl Destination {
     }
 }
 
-impl Step<'_> {
+impl MailAction<'_> {
     fn link(self, app: &AppUrl) -> String {
         let action = match self {
             Self::VerifyEmail(_) => "verify-email",
@@ -181,7 +181,7 @@ you signed up at Kennel with this address. To confirm that it is yours,
 If it was not you who signed up, do nothing.
 ",
         to.this(),
-        to.way(Step::VerifyEmail(token))
+        to.way(MailAction::VerifyEmail(token))
     )
 }
 
@@ -199,7 +199,7 @@ where you asked for it: what a login asked for ends with it.
 If it was not you, do nothing, and nothing changes.
 ",
         to.this(),
-        to.way(Step::VerifyEmail(token))
+        to.way(MailAction::VerifyEmail(token))
     )
 }
 
@@ -222,9 +222,9 @@ Then choose a new password, which ends all other logins, too. This sends you a
 {}
 ",
         to.this(),
-        to.way(Step::CancelEmail(token)),
+        to.way(MailAction::CancelEmail(token)),
         to.words("link", "token"),
-        to.way(Step::ForgotPassword)
+        to.way(MailAction::ForgotPassword)
     )
 }
 
@@ -256,7 +256,7 @@ choose a new one, {} within one hour:
 If it was not you, do nothing: your password stays as it is.
 ",
         to.words("open this page", "send it with this token"),
-        to.way(Step::ResetPassword(token))
+        to.way(MailAction::ResetPassword(token))
     )
 }
 
@@ -273,13 +273,13 @@ If it was not you, choose a new one. This sends you a {} for it:
 {}
 ",
         to.words("link", "token"),
-        to.way(Step::ForgotPassword)
+        to.way(MailAction::ForgotPassword)
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Destination, Letter, Written};
+    use super::{Destination, MailKind, MailMessage};
     use crate::{
         auth::keys::{Keys, Secret},
         db::DatabaseId,
@@ -287,11 +287,11 @@ mod tests {
         users::AccountRow,
     };
 
-    fn write(letter: Letter, address: &str, account: &AccountRow) -> Option<Written> {
+    fn write(letter: MailKind, address: &str, account: &AccountRow) -> Option<MailMessage> {
         write_to(None, letter, address, account)
     }
 
-    fn write_to(app: Option<&str>, letter: Letter, address: &str, account: &AccountRow) -> Option<Written> {
+    fn write_to(app: Option<&str>, letter: MailKind, address: &str, account: &AccountRow) -> Option<MailMessage> {
         let app = app.map(|url| url.parse().expect("a page"));
         let to = Destination { server: "https://kennel.example.com".to_owned(), app };
         let secret = Secret::parse("s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o").expect("a secret");
@@ -308,21 +308,21 @@ mod tests {
         let mut account = AccountRow::sample();
         let address = "new@example.com".to_owned();
         account.pending = Some(PendingEmail { session: 7, address, asked_at: account.created_at });
-        for letter in Letter::ALL {
-            assert_eq!(Letter::stored(letter.as_str()), Some(letter));
+        for letter in MailKind::ALL {
+            assert_eq!(MailKind::stored(letter.as_str()), Some(letter));
             let address = match letter {
-                Letter::Confirm => "new@example.com",
-                Letter::EmailChanged => "old@example.com",
+                MailKind::Confirm => "new@example.com",
+                MailKind::EmailChanged => "old@example.com",
                 _ => "ann@example.com",
             };
-            let Written { address: to, subject, text } = write(letter, address, &account).expect("a reason");
+            let MailMessage { address: to, subject, text } = write(letter, address, &account).expect("a reason");
             assert_eq!(to, address);
             assert!(subject.is_ascii() && text.is_ascii() && text.contains("Hello ann,"), "{text}");
             assert!(text.lines().all(|line| line.len() <= 78 || line.starts_with("    curl ")), "{text}");
             assert!(text.lines().all(|line| line.len() <= 998), "{text}");
             let alone = |line: &&str| line.starts_with("    ") && !line.trim().contains(' ');
             let tokens: Vec<_> = text.lines().filter(alone).map(str::trim).collect();
-            let is_notice = matches!(letter, Letter::EmailChanged | Letter::PasswordChanged);
+            let is_notice = matches!(letter, MailKind::EmailChanged | MailKind::PasswordChanged);
             assert_eq!(tokens.len(), usize::from(!is_notice), "{text}");
             assert!(tokens.iter().all(|token| text.contains(&format!(r#"{{"token":"{token}""#))), "{text}");
         }
@@ -334,14 +334,14 @@ mod tests {
         account.pending =
             Some(PendingEmail { session: 7, address: "new@example.com".to_owned(), asked_at: account.created_at });
         for (letter, address, action) in [
-            (Letter::Verify, "ann@example.com", "verify-email&token="),
-            (Letter::Confirm, "new@example.com", "verify-email&token="),
-            (Letter::EmailChanging, "ann@example.com", "cancel-email&token="),
-            (Letter::Reset, "ann@example.com", "reset-password&token="),
-            (Letter::PasswordChanged, "ann@example.com", "forgot-password"),
+            (MailKind::Verify, "ann@example.com", "verify-email&token="),
+            (MailKind::Confirm, "new@example.com", "verify-email&token="),
+            (MailKind::EmailChanging, "ann@example.com", "cancel-email&token="),
+            (MailKind::Reset, "ann@example.com", "reset-password&token="),
+            (MailKind::PasswordChanged, "ann@example.com", "forgot-password"),
         ] {
             let page = "https://app.example.com/account";
-            let Written { text, .. } = write_to(Some(page), letter, address, &account).expect("a reason");
+            let MailMessage { text, .. } = write_to(Some(page), letter, address, &account).expect("a reason");
             assert!(text.is_ascii() && !text.contains("curl") && !text.contains("token back"), "{text}");
             assert!(text.lines().any(|line| line.starts_with(&format!("    {page}#action={action}"))), "{text}");
             let is_prose = |line: &&str| !line.starts_with("    ");
@@ -353,16 +353,16 @@ mod tests {
     fn a_letter_whose_reason_is_gone_is_not_written() {
         let account = AccountRow::sample();
         let verified = AccountRow { verified_at: Some(account.created_at), ..AccountRow::sample() };
-        assert!(write(Letter::Verify, "ann@example.com", &verified).is_none());
-        assert!(write(Letter::Verify, "older@example.com", &account).is_none());
-        assert!(write(Letter::Confirm, "new@example.com", &account).is_none());
-        assert!(write(Letter::EmailChanging, "ann@example.com", &account).is_none());
-        assert!(write(Letter::EmailChanged, "ann@example.com", &account).is_none());
+        assert!(write(MailKind::Verify, "ann@example.com", &verified).is_none());
+        assert!(write(MailKind::Verify, "older@example.com", &account).is_none());
+        assert!(write(MailKind::Confirm, "new@example.com", &account).is_none());
+        assert!(write(MailKind::EmailChanging, "ann@example.com", &account).is_none());
+        assert!(write(MailKind::EmailChanged, "ann@example.com", &account).is_none());
     }
 
     #[test]
     fn who_forgot_the_password_is_written_to_at_the_address_that_we_know() {
-        let reset = write(Letter::Reset, "ANN@example.com", &AccountRow::sample()).expect("a reason");
+        let reset = write(MailKind::Reset, "ANN@example.com", &AccountRow::sample()).expect("a reason");
         assert_eq!(reset.address, "ann@example.com");
     }
 }

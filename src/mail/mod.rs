@@ -14,9 +14,9 @@ pub use lettre::message::Mailbox;
 
 pub use self::{
     count::sweep as sweep_counts,
-    letter::{Destination, Letter},
+    letter::{Destination, MailKind},
     repo::{Mails, sweep},
     transport::Transport,
     url::MailUrl,
-    worker::{Post, Worker},
+    worker::{MailSignal, Worker},
 };

@@ -17,7 +17,7 @@ use crate::{
     db::timestamp::Timestamp,
     files::{check_folder, sync_folder},
     problem::Problem,
-    workers::{Limits, Workers, one_by_one},
+    workers::{WorkerLimits, Workers, one_by_one},
 };
 
 /// A folder of mails, and the thread that writes them.
@@ -33,7 +33,7 @@ impl Outbox {
     /// The system has no more threads to give.
     pub fn open(folder: &Path, patience: Duration) -> io::Result<Self> {
         check_folder(folder);
-        let limits = Limits { threads: 1, queue: 64, group: 1, patience, rest: None };
+        let limits = WorkerLimits { threads: 1, queue: 64, group: 1, patience, rest: None };
         Ok(Self { folder: folder.into(), writer: Workers::start("outbox", limits, || Ok(()), one_by_one)? })
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable};
 
-use super::{count::count, letter::Letter};
+use super::{count::count, letter::MailKind};
 use crate::{
     auth::signer::Signer,
-    db::{Connection, PIECE, columns, expression::OneOf, rows, schema::mails, timestamp::Timestamp},
+    db::{Connection, PIECE, columns, expression::AnyOf, rows, schema::mails, timestamp::Timestamp},
     problem::Problem,
     users::{Email, UserId},
 };
@@ -80,7 +80,7 @@ impl Mails {
 
     /// Queues a letter that the people who run the server give a reason for; it is not counted. It is sent if it still
     /// has its reason when its turn comes. Wake the worker once this is committed.
-    pub fn queue_uncounted(&self, conn: &mut Connection, letter: Letter, address: &Email) -> Result<(), Problem> {
+    pub fn queue_uncounted(&self, conn: &mut Connection, letter: MailKind, address: &Email) -> Result<(), Problem> {
         insert(conn, Some(self.0), letter, address)
     }
 
@@ -89,7 +89,7 @@ impl Mails {
         &self,
         conn: &mut Connection,
         signer: &Signer,
-        letter: Letter,
+        letter: MailKind,
         address: &Email,
     ) -> Result<(), Problem> {
         match count(conn, signer, Some(self.0), letter, address)? {
@@ -102,7 +102,7 @@ impl Mails {
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let mine = mails::table.filter(mails::user_id.eq(self.0.get())).limit(rows(most));
         let ids: Vec<i64> = mine.select(mails::id).load(conn)?;
-        Ok(diesel::delete(mails::table.filter(OneOf::new("mails.id", ids))).execute(conn)?)
+        Ok(diesel::delete(mails::table.filter(AnyOf::new("mails.id", ids))).execute(conn)?)
     }
 
     /// Queues a letter that what leads to it must not do without.
@@ -113,7 +113,7 @@ impl Mails {
         &self,
         conn: &mut Connection,
         signer: &Signer,
-        letter: Letter,
+        letter: MailKind,
         address: &Email,
     ) -> Result<(), Problem> {
         let counted = count(conn, signer, Some(self.0), letter, address)?;
@@ -124,8 +124,8 @@ impl Mails {
     /// Queues the mail for a forgotten password, unless there were too many for the address in the last hour. Whether
     /// there is an account with this address, only the worker finds out, so that nobody else can tell.
     pub fn queue_reset(conn: &mut Connection, signer: &Signer, address: &Email) -> Result<(), Problem> {
-        match count(conn, signer, None, Letter::Reset, address)? {
-            Ok(()) => insert(conn, None, Letter::Reset, address),
+        match count(conn, signer, None, MailKind::Reset, address)? {
+            Ok(()) => insert(conn, None, MailKind::Reset, address),
             Err(_) => Ok(()),
         }
     }
@@ -136,12 +136,12 @@ impl Mails {
         // An hour has a few; of very many, as after a flood of requests long ago, the sweep takes the rest.
         let resets = mails::table.filter(mails::address_key.eq(address.key())).filter(mails::user_id.is_null());
         let ids: Vec<i64> = resets.limit(rows(PIECE)).select(mails::id).load(conn)?;
-        let _rows = diesel::delete(mails::table.filter(OneOf::new("mails.id", ids))).execute(conn)?;
+        let _rows = diesel::delete(mails::table.filter(AnyOf::new("mails.id", ids))).execute(conn)?;
         Ok(())
     }
 }
 
-fn insert(conn: &mut Connection, user: Option<UserId>, letter: Letter, address: &Email) -> Result<(), Problem> {
+fn insert(conn: &mut Connection, user: Option<UserId>, letter: MailKind, address: &Email) -> Result<(), Problem> {
     let now = Timestamp::now();
     let new = NewMail {
         user_id: user.map(UserId::get),
@@ -217,7 +217,7 @@ pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
     if old.is_empty() {
         return Ok(false);
     }
-    let _rows = diesel::delete(mails::table.filter(OneOf::new("mails.id", old))).execute(conn)?;
+    let _rows = diesel::delete(mails::table.filter(AnyOf::new("mails.id", old))).execute(conn)?;
     Ok(true)
 }
 

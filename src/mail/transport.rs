@@ -18,7 +18,7 @@ use lettre::{
     transport::smtp::{self, extension::ClientId},
 };
 
-use super::{letter::Written, outbox::Outbox, repo::MailRow, url::MailUrl};
+use super::{letter::MailMessage, outbox::Outbox, repo::MailRow, url::MailUrl};
 use crate::{config::PublicUrl, problem::Problem};
 
 /// How long it may take to send one mail, from the connection to the server's last word.
@@ -109,7 +109,7 @@ impl Transport {
     ///
     /// # Errors
     /// It was not sent; or perhaps it was, and nobody said so.
-    pub async fn send(&self, from: &Mailbox, mail: &MailRow, letter: Written) -> Result<(), SendError> {
+    pub async fn send(&self, from: &Mailbox, mail: &MailRow, letter: MailMessage) -> Result<(), SendError> {
         let message = message(from, mail, letter)?;
         match self {
             Self::Outbox(outbox) => outbox.put(mail, message.formatted()).await?,
@@ -124,7 +124,7 @@ impl Transport {
 }
 
 /// A mail as it is sent. Its id stays the same however often it is sent, so that a second one is known to be the same.
-fn message(from: &Mailbox, mail: &MailRow, letter: Written) -> Result<Message, MessageError> {
+fn message(from: &Mailbox, mail: &MailRow, letter: MailMessage) -> Result<Message, MessageError> {
     let id = format!("<{}.{}@{}>", mail.id, mail.created_at.micros(), from.email.domain());
     let (local, domain) = letter.address.rsplit_once('@').ok_or(MessageError::EmailMissingAt)?;
     // Every address was plausible as browsers judge it: that is wider than what lettre accepts, but has nothing that

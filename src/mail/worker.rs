@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::{
-    letter::{Destination, Letter, Written},
+    letter::{Destination, MailKind, MailMessage},
     repo::{self, Claim, MailRow},
     transport::Transport,
 };
@@ -32,12 +32,12 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// How the rooms tell the worker that there is something to send.
 #[derive(Default)]
-pub struct Post {
+pub struct MailSignal {
     bell: Notify,
     is_closed: AtomicBool,
 }
 
-impl Post {
+impl MailSignal {
     /// There is a new mail, and its transaction is committed.
     pub fn wake(&self) {
         self.bell.notify_one();
@@ -54,7 +54,7 @@ impl Post {
 pub struct Worker {
     pub db: Data<Db>,
     pub keys: Data<Keys>,
-    pub post: Data<Post>,
+    pub post: Data<MailSignal>,
     pub transport: Transport,
     pub from: Mailbox,
     pub destination: Destination,
@@ -118,14 +118,14 @@ impl Worker {
     }
 
     /// What to say in it; none if there is nothing to be said any more.
-    async fn write(&self, mail: &MailRow) -> Result<Option<Written>, Problem> {
+    async fn write(&self, mail: &MailRow) -> Result<Option<MailMessage>, Problem> {
         let (mail, keys, to) = (mail.clone(), Data::clone(&self.keys), self.destination.clone());
         self.db.read(move |conn| write(conn, &mail, &keys, &to)).await
     }
 }
 
-fn write(conn: &mut Connection, mail: &MailRow, keys: &Keys, to: &Destination) -> Result<Option<Written>, Problem> {
-    let letter = Letter::stored(&mail.kind).ok_or_else(|| Problem::internal("a mail of an unknown kind"))?;
+fn write(conn: &mut Connection, mail: &MailRow, keys: &Keys, to: &Destination) -> Result<Option<MailMessage>, Problem> {
+    let letter = MailKind::stored(&mail.kind).ok_or_else(|| Problem::internal("a mail of an unknown kind"))?;
     let account = match mail.user_id.and_then(UserId::new) {
         Some(user) => Users::of(user).account(conn)?,
         None => Users::account_at(conn, &Email::stored(mail.address.clone()))?,

@@ -13,21 +13,25 @@ use crate::{
     auth::CurrentUser,
     book::Book,
     db::{Atomic, Db},
-    idempotency::Retryable,
+    idempotency::Idempotent,
     problem::Problem,
     sessions::require_live,
-    wire::{Created, Listed, Page, Preconditions, Queried, Single, Valid},
+    wire::{Created, ListRequest, PageResponse, Preconditions, Valid, ValidQuery, WithEtag},
 };
 
 /// `GET /dogowner/owners`
-pub async fn list(me: CurrentUser, page: Page<OwnerFilter>, db: Data<Db>) -> Result<Listed<OwnerOut>, Problem> {
-    page.read(&db, move |conn, asked| Owners::of(me.id).list(conn, asked)).await
+pub async fn list(
+    me: CurrentUser,
+    list: ListRequest<OwnerFilter>,
+    db: Data<Db>,
+) -> Result<PageResponse<OwnerOut>, Problem> {
+    list.read(&db, move |conn, asked| Owners::of(me.id).list(conn, asked)).await
 }
 
 /// `POST /dogowner/owners`
 pub async fn create(
     me: CurrentUser,
-    body: Retryable<OwnerIn>,
+    body: Idempotent<OwnerIn>,
     db: Data<Db>,
     book: Data<Book>,
 ) -> Result<HttpResponse, Problem> {
@@ -40,7 +44,7 @@ pub async fn create(
 }
 
 /// `GET /dogowner/owners/{owner_id}`
-pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<Single<OwnerOut>, Problem> {
+pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<WithEtag<OwnerOut>, Problem> {
     let owner = db.read(move |conn| Owners::of(me.id).show(conn, *id)).await?;
     Ok(owner.into())
 }
@@ -52,7 +56,7 @@ pub async fn replace(
     only_if: Preconditions,
     body: Valid<OwnerIn>,
     db: Data<Db>,
-) -> Result<Single<OwnerOut>, Problem> {
+) -> Result<WithEtag<OwnerOut>, Problem> {
     let patch = body.0.into();
     let owner = db.write(move |conn| Owners::of(me.id).update(conn, *id, &only_if, &patch)).await?;
     Ok(owner.into())
@@ -65,7 +69,7 @@ pub async fn update(
     only_if: Preconditions,
     body: Valid<OwnerPatch>,
     db: Data<Db>,
-) -> Result<Single<OwnerOut>, Problem> {
+) -> Result<WithEtag<OwnerOut>, Problem> {
     let owner = db.write(move |conn| Owners::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
     Ok(owner.into())
 }
@@ -75,7 +79,7 @@ pub async fn delete(
     me: CurrentUser,
     id: Path<OwnerId>,
     only_if: Preconditions,
-    query: Queried<Deletion>,
+    query: ValidQuery<Deletion>,
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
     let (id, Deletion { with_dogs }) = (*id, query.0);

@@ -14,8 +14,8 @@ use crate::{
     co_owners::CoOwners,
     db::{
         Atomic, Broken, Connection, OnConstraint, PIECE, columns,
-        expression::{CountUpTo, Narrowed, OneOf, Table},
-        keyset::{Found, Key, Sort},
+        expression::{AnyOf, CountUpTo, Narrowed, Table},
+        keyset::{Page, Sort, SortKey},
         natively, rows,
         schema::owners,
         timestamp::Timestamp,
@@ -23,7 +23,7 @@ use crate::{
     dogs::Dogs,
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Asked, Changes, Preconditions, Versions, text::search_key},
+    wire::{Changes, ListQuery, Preconditions, Versions, text::search_key},
 };
 
 /// A stored owner.
@@ -58,9 +58,14 @@ struct OwnerChanges<'a> {
 
 /// What owners are sorted by.
 pub const SORTS: &[Sort<OwnerRow>] = &[
-    Sort { name: "id", sql: "owners.id", key: |row| Key::Id(row.id), then: None },
-    Sort { name: "name", sql: "owners.name_key", key: |row| Key::Name(row.name.clone().into()), then: None },
-    Sort { name: "created_at", sql: "owners.created_at", key: |row| Key::Moment(row.created_at), then: None },
+    Sort { name: "id", sql: "owners.id", key: |row| SortKey::Id(row.id), tie_breaker: None },
+    Sort { name: "name", sql: "owners.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
+    Sort {
+        name: "created_at",
+        sql: "owners.created_at",
+        key: |row| SortKey::Moment(row.created_at),
+        tie_breaker: None,
+    },
 ];
 
 /// The owners in one user's book.
@@ -86,11 +91,11 @@ impl Owners {
     }
 
     /// A page of those that are asked for.
-    pub fn list(&self, conn: &mut Connection, asked: &Asked<OwnerFilter>) -> Result<Found<OwnerRow>, Problem> {
+    pub fn list(&self, conn: &mut Connection, asked: &ListQuery<OwnerFilter>) -> Result<Page<OwnerRow>, Problem> {
         let some = || some(self.0.get(), &asked.filter);
         let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
-        let found = asked.window.page(|step| {
-            let page = some().filter(step.rows).order(step.order).limit(step.limit).select(columns::<OwnerRow>());
+        let found = asked.window.page(|seek| {
+            let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<OwnerRow>());
             natively!(conn => page.load(conn))
         })?;
         Ok(found.of(total))
@@ -108,13 +113,13 @@ impl Owners {
 
     /// Those of these ids that there are, in any order.
     pub fn those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<OwnerRow>, Problem> {
-        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(OneOf::new("owners.id", ids));
+        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(AnyOf::new("owners.id", ids));
         Ok(mine.select(OwnerRow::as_select()).load(conn)?)
     }
 
     /// Which of these ids the user has.
-    pub fn find_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
-        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(OneOf::new("owners.id", ids));
+    pub fn existing_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
+        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(AnyOf::new("owners.id", ids));
         Ok(mine.select(owners::id).load(conn)?)
     }
 
@@ -186,7 +191,7 @@ impl Owners {
         only_if: &Preconditions,
         with_dogs: bool,
     ) -> Result<bool, Problem> {
-        let version = self.lock(conn, id)?.ok_or_else(|| Problem::new(Kind::NotFound))?;
+        let version = self.lock(conn, id)?.ok_or(Kind::NotFound)?;
         only_if.check(Some(version))?;
         if !with_dogs && Dogs::of(self.0).has_any_of(conn, id)? {
             return Err(self.has_dogs(conn, id)?);
@@ -228,7 +233,7 @@ impl Owners {
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let some = owners::table.filter(owners::user_id.eq(self.0.get())).order(owners::id).limit(rows(most));
         let ids: Vec<i64> = some.select(owners::id).load(conn)?;
-        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(OneOf::new("owners.id", ids));
+        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(AnyOf::new("owners.id", ids));
         Ok(diesel::delete(mine).execute(conn)?)
     }
 

@@ -7,7 +7,7 @@ use crate::{
     book::Shelf,
     db::{keyset::Sort, timestamp::Timestamp},
     idempotency::New,
-    wire::{Changes, Fields, FromBody, FromQuery, List, Query, Single, Wanted, text::name},
+    wire::{Changes, Fields, FromBody, FromQuery, List, Query, Wanted, WithEtag, text::name},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
@@ -104,7 +104,7 @@ impl From<OwnerRow> for OwnerOut {
     }
 }
 
-impl From<OwnerRow> for Single<OwnerOut> {
+impl From<OwnerRow> for WithEtag<OwnerOut> {
     fn from(row: OwnerRow) -> Self {
         Self { version: row.version, body: row.into() }
     }

@@ -46,7 +46,7 @@ pub async fn list() -> Json<Vec<KindOut>> {
 
 /// `GET /problems/{problem}`
 pub async fn show(slug: Path<String>) -> Result<Json<KindShown>, Problem> {
-    let kind = Kind::named(&slug).ok_or_else(|| Problem::new(Kind::NotFound))?;
+    let kind = Kind::named(&slug).ok_or(Kind::NotFound)?;
     Ok(Json(KindShown { kind: kind.into(), sample: sample(kind) }))
 }
 

@@ -10,11 +10,11 @@ use crate::{
     auth::CurrentUser,
     db::Db,
     problem::Problem,
-    wire::{Created, Preconditions, Single, Valid},
+    wire::{Created, Preconditions, Valid, WithEtag},
 };
 
 /// `GET /me/profile`
-pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<Single<ProfileOut>, Problem> {
+pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<ProfileOut>, Problem> {
     let profile = db.read(move |conn| Profiles::of(me.id).show(conn)).await?;
     Ok(profile.into())
 }
@@ -25,7 +25,7 @@ pub async fn replace(
     only_if: Preconditions,
     body: Valid<ProfileIn>,
     db: Data<Db>,
-) -> Result<Either<HttpResponse, Single<ProfileOut>>, Problem> {
+) -> Result<Either<HttpResponse, WithEtag<ProfileOut>>, Problem> {
     let (profile, is_new) = db.write(move |conn| Profiles::of(me.id).replace(conn, &only_if, &body.0)).await?;
     if !is_new {
         return Ok(Either::Right(profile.into()));

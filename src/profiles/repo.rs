@@ -99,7 +99,7 @@ impl Profiles {
     /// # Errors
     /// `not-found`, `precondition-failed`.
     pub fn delete(&self, conn: &mut Connection, only_if: &Preconditions) -> Result<(), Problem> {
-        let row = self.publish(conn, false)?.ok_or_else(|| Problem::new(Kind::NotFound))?;
+        let row = self.publish(conn, false)?.ok_or(Kind::NotFound)?;
         only_if.check(Some(row.version))?;
         self.remove(conn)
     }
@@ -115,7 +115,7 @@ impl Profiles {
     fn publish(&self, conn: &mut Connection, is_public: bool) -> Result<Option<ProfileRow>, Problem> {
         let me = users::table.find(self.0.get()).filter(users::deleted_at.is_null());
         if diesel::update(me).set(users::is_public.eq(is_public)).execute(conn)? == 0 {
-            return Err(Problem::new(Kind::RevokedToken));
+            return Err(Kind::RevokedToken.into());
         }
         self.find(conn)
     }

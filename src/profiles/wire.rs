@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::repo::ProfileRow;
 use crate::{
     db::timestamp::Timestamp,
-    wire::{Fields, FromBody, Single, text::Rule},
+    wire::{Fields, FromBody, WithEtag, text::Rule},
 };
 
 const DESCRIPTION: Rule = Rule { least: 1, most: 2000 };
@@ -39,7 +39,7 @@ impl From<ProfileRow> for ProfileOut {
     }
 }
 
-impl From<ProfileRow> for Single<ProfileOut> {
+impl From<ProfileRow> for WithEtag<ProfileOut> {
     fn from(row: ProfileRow) -> Self {
         Self { version: row.version, body: row.into() }
     }

@@ -4,18 +4,18 @@ use actix_web::web::{Data, Json, Path};
 
 use super::{
     repo,
-    wire::{PageOut, PublicDogOut, PublicFilter},
+    wire::{PublicDogOut, PublicFilter, PublicProfileOut},
 };
 use crate::{
     db::Db,
     dogs::DogId,
     problem::{Kind, Problem},
     users::UsernameKey,
-    wire::{Listed, Page},
+    wire::{ListRequest, PageResponse},
 };
 
 /// `GET /users/{username}`
-pub async fn show_user(username: Path<String>, db: Data<Db>) -> Result<Json<PageOut>, Problem> {
+pub async fn show_user(username: Path<String>, db: Data<Db>) -> Result<Json<PublicProfileOut>, Problem> {
     let username = key(&username)?;
     let page = db.read(move |conn| repo::show_user(conn, &username)).await?;
     Ok(Json(page.into()))
@@ -24,16 +24,16 @@ pub async fn show_user(username: Path<String>, db: Data<Db>) -> Result<Json<Page
 /// `GET /users/{username}/dogs`
 pub async fn list_dogs_of_user(
     username: Path<String>,
-    page: Page<PublicFilter>,
+    list: ListRequest<PublicFilter>,
     db: Data<Db>,
-) -> Result<Listed<PublicDogOut>, Problem> {
+) -> Result<PageResponse<PublicDogOut>, Problem> {
     let username = key(&username)?;
-    page.read(&db, move |conn, asked| repo::list_dogs_of_user(conn, &username, asked)).await
+    list.read(&db, move |conn, asked| repo::list_dogs_of_user(conn, &username, asked)).await
 }
 
 /// `GET /dogs`
-pub async fn list_dogs(page: Page<PublicFilter>, db: Data<Db>) -> Result<Listed<PublicDogOut>, Problem> {
-    page.read(&db, repo::list_dogs).await
+pub async fn list_dogs(list: ListRequest<PublicFilter>, db: Data<Db>) -> Result<PageResponse<PublicDogOut>, Problem> {
+    list.read(&db, repo::list_dogs).await
 }
 
 /// `GET /dogs/{dog_id}`

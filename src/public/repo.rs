@@ -16,8 +16,8 @@ use crate::{
     co_owners::IdList,
     db::{
         Connection, columns,
-        expression::{OneOf, Table, Unindexed, expression},
-        keyset::{Found, Key, Sort},
+        expression::{AnyOf, Table, Unindexed, expression},
+        keyset::{Page, Sort, SortKey},
         natively, rows,
         schema::{dogs, profiles, users},
         timestamp::Timestamp,
@@ -26,11 +26,11 @@ use crate::{
     dogs::DogId,
     problem::{Kind, Problem},
     users::UsernameKey,
-    wire::Asked,
+    wire::ListQuery,
 };
 
 /// What a user's page is made of.
-pub struct PageRow {
+pub struct PublicProfileRow {
     pub username: String,
     pub description: String,
     pub dogs_count: i64,
@@ -50,7 +50,8 @@ pub struct PublicDogRow {
 }
 
 /// By id only.
-pub const SORTS: &[Sort<PublicDogRow>] = &[Sort { name: "id", sql: "dogs.id", key: |row| Key::Id(row.id), then: None }];
+pub const SORTS: &[Sort<PublicDogRow>] =
+    &[Sort { name: "id", sql: "dogs.id", key: |row| SortKey::Id(row.id), tie_breaker: None }];
 
 /// Every dog that is public, with its user.
 #[auto_type]
@@ -119,7 +120,7 @@ where
 ///
 /// # Errors
 /// `not-found`, when there is no such user or no profile.
-pub fn show_user(conn: &mut Connection, username: &UsernameKey) -> Result<PageRow, Problem> {
+pub fn show_user(conn: &mut Connection, username: &UsernameKey) -> Result<PublicProfileRow, Problem> {
     let count = dogs::table.filter(dogs::user_id.eq(users::id)).count().single_value();
     let found: Option<(String, String, Timestamp, Option<i64>)> = users::table
         .inner_join(profiles::table)
@@ -128,7 +129,7 @@ pub fn show_user(conn: &mut Connection, username: &UsernameKey) -> Result<PageRo
         .first(conn)
         .optional()?;
     let (username, description, created_at, dogs_count) = found.ok_or_else(not_found)?;
-    Ok(PageRow { username, description, dogs_count: dogs_count.unwrap_or(0), created_at })
+    Ok(PublicProfileRow { username, description, dogs_count: dogs_count.unwrap_or(0), created_at })
 }
 
 /// A page of one user's dogs.
@@ -138,8 +139,8 @@ pub fn show_user(conn: &mut Connection, username: &UsernameKey) -> Result<PageRo
 pub fn list_dogs_of_user(
     conn: &mut Connection,
     username: &UsernameKey,
-    asked: &Asked<PublicFilter>,
-) -> Result<Found<PublicDogRow>, Problem> {
+    asked: &ListQuery<PublicFilter>,
+) -> Result<Page<PublicDogRow>, Problem> {
     let user: Option<i64> = users::table
         .inner_join(profiles::table)
         .filter(users::username_key.eq(username.as_str()))
@@ -147,9 +148,9 @@ pub fn list_dogs_of_user(
         .first(conn)
         .optional()?;
     let user = user.ok_or_else(not_found)?;
-    asked.window.page(|step| {
+    asked.window.page(|seek| {
         let theirs = public_dogs().filter(dogs::user_id.eq(user)).filter(asked.filter.wanted.of(&Table::DOGS));
-        let page = theirs.filter(step.rows).order(step.order).limit(step.limit).select(columns::<PublicDogRow>());
+        let page = theirs.filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<PublicDogRow>());
         natively!(conn => page.load(conn))
     })
 }
@@ -161,7 +162,7 @@ pub fn list_dogs_of_user(
 ///
 /// # Errors
 /// [`torn`], when what was found in two queries does not fit together.
-pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<Found<PublicDogRow>, Problem> {
+pub fn list_dogs(conn: &mut Connection, asked: &ListQuery<PublicFilter>) -> Result<Page<PublicDogRow>, Problem> {
     let (after, wanted) = (asked.window.after_id(), asked.window.limit + 1);
     if asked.filter.wanted.ids().is_some() {
         let these = public_dogs_by_id().filter(asked.filter.wanted.of(&Table::DOGS)).filter(dogs::id.gt(after));
@@ -181,19 +182,19 @@ pub fn list_dogs(conn: &mut Connection, asked: &Asked<PublicFilter>) -> Result<F
     let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.window.found(found)) };
     if !asked.filter.wanted.is_everything() {
         // Of those that were made at some time a user's next may be any number of dogs away.
-        return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None, was_much_work: true });
+        return Ok(Page { rows: found, next: Some(vec![SortKey::Id(further - 1)]), total: None, was_much_work: true });
     }
     let Some(ids) = merge(conn, further - 1, wanted - found.len())? else {
-        return Ok(Found { rows: found, next: Some(vec![Key::Id(further - 1)]), total: None, was_much_work: true });
+        return Ok(Page { rows: found, next: Some(vec![SortKey::Id(further - 1)]), total: None, was_much_work: true });
     };
     let count = ids.len();
-    let merged = public_dogs_by_id().filter(OneOf::new("dogs.id", ids)).order(dogs::id);
+    let merged = public_dogs_by_id().filter(AnyOf::new("dogs.id", ids)).order(dogs::id);
     let mut merged: Vec<PublicDogRow> = merged.select(columns::<PublicDogRow>()).load(conn)?;
     if merged.len() < count {
         return Err(torn());
     }
     found.append(&mut merged);
-    Ok(Found { was_much_work: true, ..asked.window.found(found) })
+    Ok(Page { was_much_work: true, ..asked.window.found(found) })
 }
 
 /// The ids of the next public dogs, found by their users; none, if there are too many public users to look at each.

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::repo::{PageRow, PublicDogRow, SORTS};
+use super::repo::{PublicDogRow, PublicProfileRow, SORTS};
 use crate::{
     db::{keyset::Sort, timestamp::Timestamp},
     wire::{FromQuery, List, Query, Wanted},
@@ -28,16 +28,16 @@ impl List for PublicFilter {
 
 /// A user's page.
 #[derive(Serialize)]
-pub struct PageOut {
+pub struct PublicProfileOut {
     username: String,
     description: String,
     dogs_count: i64,
     created_at: Timestamp,
 }
 
-impl From<PageRow> for PageOut {
-    fn from(row: PageRow) -> Self {
-        let PageRow { username, description, dogs_count, created_at } = row;
+impl From<PublicProfileRow> for PublicProfileOut {
+    fn from(row: PublicProfileRow) -> Self {
+        let PublicProfileRow { username, description, dogs_count, created_at } = row;
         Self { username, description, dogs_count, created_at }
     }
 }

@@ -13,17 +13,21 @@ use crate::{
     auth::CurrentUser,
     db::Db,
     problem::{Kind, Problem},
-    wire::{Listed, Page},
+    wire::{ListRequest, PageResponse},
 };
 
 /// `GET /me/sessions`
-pub async fn list(me: CurrentUser, page: Page<SessionFilter>, db: Data<Db>) -> Result<Listed<LiveSessionOut>, Problem> {
-    let list = move |conn: &mut _, asked: &_| {
+pub async fn list(
+    me: CurrentUser,
+    list: ListRequest<SessionFilter>,
+    db: Data<Db>,
+) -> Result<PageResponse<LiveSessionOut>, Problem> {
+    let rows = move |conn: &mut _, asked: &_| {
         Sessions::of(me.id)
             .list(conn, asked)?
             .try_map(|rows| Ok(rows.into_iter().map(|row| (row, me.session)).collect()))
     };
-    page.read(&db, list).await
+    list.read(&db, rows).await
 }
 
 /// `DELETE /me/sessions`: all but the one that asks.
@@ -45,7 +49,7 @@ pub async fn delete(me: CurrentUser, session: Path<SessionId>, db: Data<Db>) -> 
         Sessions::of(me.id).end(conn, session)
     };
     if !db.write(end).await? {
-        return Err(Problem::new(Kind::NotFound));
+        return Err(Kind::NotFound.into());
     }
     tracing::info!(target: "kennel::security", user_id = me.id.get(), session_id = session.get(), "session_ended");
     Ok(HttpResponse::NoContent().finish())

@@ -9,7 +9,9 @@ mod wire;
 
 pub use asked::{PendingEmail, sweep};
 pub(crate) use repo::is_live;
-pub use repo::{LiveSession, Lives, Place, Sessions, current_user, find_live, has_begun_at, require_live};
+pub use repo::{
+    ClientInfo, LiveSession, SessionLifetimes, Sessions, current_user, find_live, has_begun_at, require_live,
+};
 pub use wire::SessionOut;
 
 /// Stands for the table of sessions.

@@ -10,18 +10,18 @@ use diesel::{
 
 use super::{SessionId, wire::SessionFilter};
 use crate::{
-    auth::{CurrentUser, token::Bearer},
+    auth::{CurrentUser, token::TokenSubject},
     db::{
         Broken, Connection, OnConstraint, columns,
-        expression::{Given, OneOf, Table},
-        keyset::{Found, Key, Sort},
+        expression::{AnyOf, Table, When},
+        keyset::{Page, Sort, SortKey},
         natively, rows,
         schema::{sessions, users},
         timestamp::Timestamp,
     },
     problem::{Kind, Problem},
     users::UserId,
-    wire::Asked,
+    wire::ListQuery,
 };
 
 /// How many sessions a user has at most, and of how many that are over it is remembered where they began.
@@ -29,14 +29,14 @@ const MOST: i64 = 50;
 
 /// How long a session lasts.
 #[derive(Clone, Copy, Debug)]
-pub struct Lives {
+pub struct SessionLifetimes {
     /// Without a refresh.
     pub idle: Duration,
     /// However often it is refreshed.
     pub absolute: Duration,
 }
 
-impl Lives {
+impl SessionLifetimes {
     /// The end of a session that began then and was refreshed just now.
     fn end(&self, began_at: Timestamp, now: Timestamp) -> Timestamp {
         now.plus(self.idle).min(began_at.plus(self.absolute))
@@ -44,7 +44,7 @@ impl Lives {
 }
 
 /// Where a session begins.
-pub struct Place {
+pub struct ClientInfo {
     /// What the client calls itself, so that people know their sessions apart; at most 255 characters.
     pub user_agent: Option<String>,
     /// What the network it comes from is known by.
@@ -86,10 +86,10 @@ impl LiveSession {
     ///
     /// # Errors
     /// `internal-error` when what is stored cannot be.
-    pub fn bearer(&self) -> Result<Bearer, Problem> {
+    pub fn bearer(&self) -> Result<TokenSubject, Problem> {
         let stored = UserId::new(self.user_id).zip(SessionId::new(self.id));
         let (user, session) = stored.ok_or_else(|| Problem::internal("a stored id is not positive"))?;
-        Ok(Bearer { user, session, auth_time: self.created_at.seconds() })
+        Ok(TokenSubject { user, session, auth_time: self.created_at.seconds() })
     }
 }
 
@@ -107,7 +107,7 @@ pub struct SessionRow {
 
 /// By id only.
 pub const SORTS: &[Sort<SessionRow>] =
-    &[Sort { name: "id", sql: "sessions.id", key: |row| Key::Id(row.id), then: None }];
+    &[Sort { name: "id", sql: "sessions.id", key: |row| SortKey::Id(row.id), tie_breaker: None }];
 
 /// The condition for a session that still stands.
 macro_rules! is_live {
@@ -139,7 +139,12 @@ impl Sessions {
     ///
     /// # Errors
     /// `invalid-credentials` when the user was deleted since the password was checked.
-    pub fn create(&self, conn: &mut Connection, lives: Lives, place: &Place) -> Result<LiveSession, Problem> {
+    pub fn create(
+        &self,
+        conn: &mut Connection,
+        lives: SessionLifetimes,
+        client: &ClientInfo,
+    ) -> Result<LiveSession, Problem> {
         let now = Timestamp::now();
         self.clear_away(conn, now)?;
         let mut refresh_salt = [0; 16];
@@ -147,11 +152,11 @@ impl Sessions {
         let new = NewSession {
             user_id: self.0.get(),
             refresh_salt: &refresh_salt,
-            user_agent: place.user_agent.as_deref(),
+            user_agent: client.user_agent.as_deref(),
             created_at: now,
             last_seen_at: now,
             expires_at: lives.end(now, now),
-            source: &place.source,
+            source: &client.source,
         };
         let columns = columns::<LiveSession>();
         let inserted = diesel::insert_into(sessions::table).values(new).returning(columns).get_result(conn);
@@ -176,16 +181,17 @@ impl Sessions {
     }
 
     /// A page of them, by id, those that ended among them.
-    pub fn list(&self, conn: &mut Connection, asked: &Asked<SessionFilter>) -> Result<Found<SessionRow>, Problem> {
+    pub fn list(&self, conn: &mut Connection, asked: &ListQuery<SessionFilter>) -> Result<Page<SessionRow>, Problem> {
         let live_at = asked.filter.live_only.then(Timestamp::now);
         let mine = || {
-            let live = Given(live_at.map(|now| is_live!(now)));
+            let live = When(live_at.map(|now| is_live!(now)));
             let wanted = asked.filter.wanted.of(&Table::SESSIONS);
             sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(live).filter(wanted)
         };
         let total = asked.count.then(|| natively!(conn => mine().count().get_result(conn))).transpose()?;
-        let found = asked.window.page(|step| {
-            let page = mine().filter(step.rows).order(step.order).limit(step.limit).select(columns::<SessionRow>());
+        let found = asked.window.page(|seek| {
+            let page =
+                mine().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<SessionRow>());
             natively!(conn => page.load(conn))
         })?;
         Ok(found.of(total))
@@ -226,13 +232,17 @@ impl Sessions {
     pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
         let mine = sessions::table.filter(sessions::user_id.eq(self.0.get())).order(sessions::id).limit(rows(most));
         let ids: Vec<i64> = mine.select(sessions::id).load(conn)?;
-        let some = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(OneOf::new("sessions.id", ids));
+        let some = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(AnyOf::new("sessions.id", ids));
         Ok(diesel::delete(some).execute(conn)?)
     }
 
     /// Moves a session on to its next refresh token, if it still stands where it was read: of many who try at once
     /// one succeeds.
-    pub fn rotate(conn: &mut Connection, session: &LiveSession, lives: Lives) -> Result<Option<LiveSession>, Problem> {
+    pub fn rotate(
+        conn: &mut Connection,
+        session: &LiveSession,
+        lives: SessionLifetimes,
+    ) -> Result<Option<LiveSession>, Problem> {
         let now = Timestamp::now();
         let unchanged = sessions::table
             .find(session.id)
@@ -249,7 +259,7 @@ impl Sessions {
     }
 }
 
-/// Whether one of a user's sessions began at a place that is known by one of these. Of nobody it is asked, too, and
+/// Whether one of a user's sessions began at a client that is known by one of these. Of nobody it is asked, too, and
 /// takes as long.
 pub fn has_begun_at(conn: &mut Connection, user: Option<UserId>, known_as: &[[u8; 16]]) -> Result<bool, Problem> {
     for source in known_as {
@@ -271,7 +281,7 @@ pub fn find_live(conn: &mut Connection, ids: &[SessionId]) -> Result<Vec<LiveSes
     Ok(match ids {
         [] => Vec::new(),
         [id] => live().filter(sessions::id.eq(id.get())).load(conn)?,
-        ids => live().filter(OneOf::new("sessions.id", ids.iter().map(|id| id.get()).collect())).load(conn)?,
+        ids => live().filter(AnyOf::new("sessions.id", ids.iter().map(|id| id.get()).collect())).load(conn)?,
     })
 }
 
@@ -282,17 +292,17 @@ pub fn find_live(conn: &mut Connection, ids: &[SessionId]) -> Result<Vec<LiveSes
 /// `revoked-token`.
 pub fn require_live(conn: &mut Connection, me: CurrentUser) -> Result<(), Problem> {
     let session = sessions::table.filter(sessions::id.eq(me.session.get())).filter(sessions::user_id.eq(me.id.get()));
-    // Written and not only read, so that on PostgreSQL whoever is about to end it comes wholly before or after this.
+    // MailMessage and not only read, so that on PostgreSQL whoever is about to end it comes wholly before or after this.
     let touched = diesel::update(session.filter(is_live!(Timestamp::now())));
     let touched = touched.set(sessions::last_seen_at.eq(sessions::last_seen_at)).execute(conn)?;
-    if touched == 0 { Err(Problem::new(Kind::RevokedToken)) } else { Ok(()) }
+    if touched == 0 { Err(Kind::RevokedToken.into()) } else { Ok(()) }
 }
 
 /// The user that a valid token speaks for, if its session still stands. The one query of the gate.
 ///
 /// # Errors
 /// `revoked-token`.
-pub fn current_user(conn: &mut Connection, bearer: Bearer) -> Result<CurrentUser, Problem> {
+pub fn current_user(conn: &mut Connection, bearer: TokenSubject) -> Result<CurrentUser, Problem> {
     let session = sessions::table
         .inner_join(users::table)
         .filter(sessions::id.eq(bearer.session.get()))
@@ -302,6 +312,6 @@ pub fn current_user(conn: &mut Connection, bearer: Bearer) -> Result<CurrentUser
         .select((users::id, sessions::created_at));
     let found: Option<(i64, Timestamp)> = natively!(conn => session.first(conn)).optional()?;
     let found = found.and_then(|(id, began_at)| Some((UserId::new(id)?, began_at)));
-    let (id, logged_in_at) = found.ok_or_else(|| Problem::new(Kind::RevokedToken))?;
+    let (id, logged_in_at) = found.ok_or(Kind::RevokedToken)?;
     Ok(CurrentUser { id, session: bearer.session, logged_in_at })
 }

@@ -13,20 +13,24 @@ use crate::{
     auth::CurrentUser,
     book::Book,
     db::{Atomic, Db},
-    idempotency::Retryable,
+    idempotency::Idempotent,
     problem::Problem,
-    wire::{Created, Listed, Page, Preconditions, Single, Valid},
+    wire::{Created, ListRequest, PageResponse, Preconditions, Valid, WithEtag},
 };
 
 /// `GET /dogowner/tasks`
-pub async fn list(me: CurrentUser, page: Page<TaskFilter>, db: Data<Db>) -> Result<Listed<TaskOut>, Problem> {
-    page.read(&db, move |conn, asked| Tasks::of(me.id).list(conn, asked)).await
+pub async fn list(
+    me: CurrentUser,
+    list: ListRequest<TaskFilter>,
+    db: Data<Db>,
+) -> Result<PageResponse<TaskOut>, Problem> {
+    list.read(&db, move |conn, asked| Tasks::of(me.id).list(conn, asked)).await
 }
 
 /// `POST /dogowner/tasks`
 pub async fn create(
     me: CurrentUser,
-    body: Retryable<TaskIn>,
+    body: Idempotent<TaskIn>,
     db: Data<Db>,
     book: Data<Book>,
 ) -> Result<HttpResponse, Problem> {
@@ -39,7 +43,7 @@ pub async fn create(
 }
 
 /// `GET /dogowner/tasks/{task_id}`
-pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<Single<TaskOut>, Problem> {
+pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<WithEtag<TaskOut>, Problem> {
     let task = db.read(move |conn| Tasks::of(me.id).show(conn, *id)).await?;
     Ok(task.into())
 }
@@ -51,7 +55,7 @@ pub async fn replace(
     only_if: Preconditions,
     body: Valid<TaskIn>,
     db: Data<Db>,
-) -> Result<Single<TaskOut>, Problem> {
+) -> Result<WithEtag<TaskOut>, Problem> {
     let patch = body.0.into();
     let task = db.write(move |conn| Tasks::of(me.id).update(conn, *id, &only_if, &patch)).await?;
     Ok(task.into())
@@ -64,7 +68,7 @@ pub async fn update(
     only_if: Preconditions,
     body: Valid<TaskPatch>,
     db: Data<Db>,
-) -> Result<Single<TaskOut>, Problem> {
+) -> Result<WithEtag<TaskOut>, Problem> {
     let task = db.write(move |conn| Tasks::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
     Ok(task.into())
 }

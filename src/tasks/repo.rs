@@ -13,8 +13,8 @@ use super::{
 use crate::{
     db::{
         Atomic, Broken, Connection, OnConstraint, columns,
-        expression::{Between, CountUpTo, Given, Narrowed, OneOf, Table},
-        keyset::{Found, Key, LAST_DAY, Sort},
+        expression::{AnyOf, Between, CountUpTo, Narrowed, Table, When},
+        keyset::{LAST_DAY, Page, Sort, SortKey},
         natively, rows,
         schema::tasks,
         timestamp::Timestamp,
@@ -22,7 +22,7 @@ use crate::{
     dogs::{DogId, NO_SUCH_DOG},
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Asked, Changes, Preconditions, Versions, text::search_key},
+    wire::{Changes, ListQuery, Preconditions, Versions, text::search_key},
 };
 
 /// A stored task.
@@ -72,10 +72,15 @@ const DUE: &str = "COALESCE(tasks.due_on, '9999-12-31')";
 
 /// What tasks are sorted by.
 pub const SORTS: &[Sort<TaskRow>] = &[
-    Sort { name: "id", sql: "tasks.id", key: |row| Key::Id(row.id), then: None },
-    Sort { name: "name", sql: "tasks.name_key", key: |row| Key::Name(row.name.clone().into()), then: None },
-    Sort { name: "due_on", sql: DUE, key: |row| Key::Day(row.due_on.unwrap_or(LAST_DAY)), then: Some("name") },
-    Sort { name: "created_at", sql: "tasks.created_at", key: |row| Key::Moment(row.created_at), then: None },
+    Sort { name: "id", sql: "tasks.id", key: |row| SortKey::Id(row.id), tie_breaker: None },
+    Sort { name: "name", sql: "tasks.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
+    Sort {
+        name: "due_on",
+        sql: DUE,
+        key: |row| SortKey::Day(row.due_on.unwrap_or(LAST_DAY)),
+        tie_breaker: Some("name"),
+    },
+    Sort { name: "created_at", sql: "tasks.created_at", key: |row| SortKey::Moment(row.created_at), tie_breaker: None },
 ];
 
 /// The tasks in one user's book.
@@ -90,8 +95,8 @@ fn one(user: i64, id: i64) -> _ {
 /// The tasks of one user that are filtered and wanted.
 #[auto_type]
 fn some(user: i64, filter: &TaskFilter) -> _ {
-    let completed: Given<Eq<tasks::completed, bool>> = Given(filter.completed.map(|is| tasks::completed.eq(is)));
-    let of_dog: Given<Eq<tasks::dog_id, i64>> = Given(filter.dog_id.map(|dog| tasks::dog_id.eq(dog.get())));
+    let completed: When<Eq<tasks::completed, bool>> = When(filter.completed.map(|is| tasks::completed.eq(is)));
+    let of_dog: When<Eq<tasks::dog_id, i64>> = When(filter.dog_id.map(|dog| tasks::dog_id.eq(dog.get())));
     let due: Between = Between { sql: DUE, column: "tasks.due_on", after: filter.due_after, before: filter.due_before };
     let wanted: Narrowed = filter.wanted.of(&Table::TASKS);
     let mine: Eq<tasks::user_id, i64> = tasks::user_id.eq(user);
@@ -105,11 +110,11 @@ impl Tasks {
     }
 
     /// A page of those that are asked for.
-    pub fn list(&self, conn: &mut Connection, asked: &Asked<TaskFilter>) -> Result<Found<TaskRow>, Problem> {
+    pub fn list(&self, conn: &mut Connection, asked: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
         let some = || some(self.0.get(), &asked.filter);
         let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
-        let found = asked.window.page(|step| {
-            let page = some().filter(step.rows).order(step.order).limit(step.limit).select(columns::<TaskRow>());
+        let found = asked.window.page(|seek| {
+            let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<TaskRow>());
             natively!(conn => page.load(conn))
         })?;
         Ok(found.of(total))
@@ -212,7 +217,7 @@ impl Tasks {
 
     /// Deletes tasks of these dogs, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some_of(&self, conn: &mut Connection, dogs: Vec<i64>, most: usize) -> Result<usize, Problem> {
-        let theirs = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(OneOf::new("tasks.dog_id", dogs));
+        let theirs = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(AnyOf::new("tasks.dog_id", dogs));
         let ids = theirs.limit(rows(most)).select(tasks::id).load(conn)?;
         self.delete_those(conn, ids)
     }
@@ -225,7 +230,7 @@ impl Tasks {
     }
 
     fn delete_those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<usize, Problem> {
-        let mine = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(OneOf::new("tasks.id", ids));
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(AnyOf::new("tasks.id", ids));
         Ok(diesel::delete(mine).execute(conn)?)
     }
 }

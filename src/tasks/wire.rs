@@ -11,17 +11,17 @@ use crate::{
     dogs::{DogId, Dogs, NO_SUCH_DOG},
     idempotency::New,
     wire::{
-        Changes, Fault, Fields, FromBody, FromQuery, List, Patch, Query, Reference, Single, Wanted, boolean, date, day,
-        text::Rule,
+        Changes, Fields, FromBody, FromQuery, Invalid, List, Patch, Query, Reference, Wanted, WithEtag, boolean, date,
+        day, text::Rule,
     },
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "completed_at", "created_at", "updated_at"];
 
 const REFERENCES: &[Reference] =
-    &[Reference { field: "dog_id", find: |conn, me, ids| Dogs::of(me).find_ids(conn, ids), absent: NO_SUCH_DOG }];
+    &[Reference { field: "dog_id", find: |conn, me, ids| Dogs::of(me).existing_ids(conn, ids), absent: NO_SUCH_DOG }];
 
-fn name(value: &Value) -> Result<String, Fault> {
+fn name(value: &Value) -> Result<String, Invalid> {
     Rule { least: 1, most: 120 }.read(value)
 }
 
@@ -136,7 +136,7 @@ impl From<TaskRow> for TaskOut {
     }
 }
 
-impl From<TaskRow> for Single<TaskOut> {
+impl From<TaskRow> for WithEtag<TaskOut> {
     fn from(row: TaskRow) -> Self {
         Self { version: row.version, body: row.into() }
     }

@@ -16,7 +16,7 @@ use crate::{
     auth::CurrentUser,
     db::{
         Connection, Db,
-        keyset::{Found, Key},
+        keyset::{Page, SortKey},
         timestamp::Timestamp,
     },
     dogs::{DogOut, Dogs},
@@ -25,7 +25,7 @@ use crate::{
     profiles::{ProfileOut, Profiles},
     sessions::{self, SessionOut, Sessions},
     tasks::{TaskOut, Tasks},
-    wire::{Asked, List},
+    wire::{List, ListQuery},
     workers::Flow,
 };
 
@@ -69,9 +69,9 @@ impl Section {
 }
 
 /// Where the export is: in a section, after the row with these keys.
-struct Place {
+struct ExportPosition {
     section: Section,
-    after: Option<Vec<Key>>,
+    after: Option<Vec<SortKey>>,
 }
 
 /// How long an export may take, with the time that its reader takes between two pieces.
@@ -101,7 +101,7 @@ pub async fn export(
     let _brace = head.pop();
     // The rest is read while it is sent, when the request has been answered.
     let flow = Flow::current();
-    let start = Place { section: Section::Owners, after: None };
+    let start = ExportPosition { section: Section::Owners, after: None };
     let rest = try_unfold(Some(start), move |place| {
         let export = export.clone();
         async move {
@@ -123,8 +123,8 @@ fn read_head(conn: &mut Connection, me: CurrentUser) -> Result<Head, Problem> {
 
 impl Export {
     /// The next rows as text, with what stands around them, and where to go on.
-    async fn read_piece(&self, place: Place) -> Result<(String, Option<Place>), Problem> {
-        let Place { section, after } = place;
+    async fn read_piece(&self, place: ExportPosition) -> Result<(String, Option<ExportPosition>), Problem> {
+        let ExportPosition { section, after } = place;
         let (me, is_first) = (self.me.id, after.is_none());
         let (rows, after) = match section {
             Section::Owners => {
@@ -145,18 +145,18 @@ impl Export {
     /// `revoked-token`, once the session has ended; `request-timeout`, once the time is over.
     async fn rows<L, R, T>(
         &self,
-        after: Option<Vec<Key>>,
-        list: impl Fn(&mut Connection, &Asked<L>) -> Result<Found<R>, Problem> + Send + 'static,
-    ) -> Result<(String, Option<Vec<Key>>), Problem>
+        after: Option<Vec<SortKey>>,
+        list: impl Fn(&mut Connection, &ListQuery<L>) -> Result<Page<R>, Problem> + Send + 'static,
+    ) -> Result<(String, Option<Vec<SortKey>>), Problem>
     where
         L: List + Default,
         R: Send + 'static,
         T: From<R> + Serialize,
     {
         if Instant::now() >= self.deadline {
-            return Err(Problem::new(Kind::RequestTimeout));
+            return Err(Kind::RequestTimeout.into());
         }
-        let (asked, bearer) = (Asked::all_after(after), self.me.bearer());
+        let (asked, bearer) = (ListQuery::all_after(after), self.me.bearer());
         let read = move |conn: &mut Connection| {
             let _me = sessions::current_user(conn, bearer)?;
             list(conn, &asked)
@@ -175,7 +175,12 @@ impl Export {
 }
 
 /// Rows with what stands around them, and where to go on.
-fn piece(section: Section, is_first: bool, rows: &str, after: Option<Vec<Key>>) -> (String, Option<Place>) {
+fn piece(
+    section: Section,
+    is_first: bool,
+    rows: &str,
+    after: Option<Vec<SortKey>>,
+) -> (String, Option<ExportPosition>) {
     let mut text = if is_first { format!(",\"{}\":[", section.name()) } else { String::new() };
     // What was to come may have been deleted meanwhile.
     if !is_first && !rows.is_empty() {
@@ -183,10 +188,10 @@ fn piece(section: Section, is_first: bool, rows: &str, after: Option<Vec<Key>>) 
     }
     text.push_str(rows);
     if after.is_some() {
-        return (text, Some(Place { section, after }));
+        return (text, Some(ExportPosition { section, after }));
     }
     text.push(']');
-    let next = section.next().map(|section| Place { section, after: None });
+    let next = section.next().map(|section| ExportPosition { section, after: None });
     if next.is_none() {
         text.push('}');
     }

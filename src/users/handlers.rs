@@ -21,13 +21,13 @@ use crate::{
     auth::{CurrentUser, keys::Keys},
     db::Db,
     limits::Limits,
-    mail::Post,
+    mail::MailSignal,
     problem::Problem,
-    wire::{Preconditions, Single, Valid},
+    wire::{Preconditions, Valid, WithEtag},
 };
 
 /// `GET /me`
-pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<Single<UserOut>, Problem> {
+pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Problem> {
     let user = db.read(move |conn| Users::of(me.id).show(conn)).await?;
     Ok(user.into())
 }
@@ -40,8 +40,8 @@ pub async fn update(
     body: Valid<UserPatch>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<Post>,
-) -> Result<Single<UserOut>, Problem> {
+    post: Data<MailSignal>,
+) -> Result<WithEtag<UserOut>, Problem> {
     let (patch, present) = (body.0, db.read(move |conn| Users::of(me.id).show(conn)).await?);
     if patch.other_email(&present).is_some() {
         me.require_fresh_login()?;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     auth::{CurrentUser, password::PasswordHash, signer::Signer},
     db::{Broken, Connection, OnConstraint, columns, natively, schema::users, timestamp::Timestamp},
-    mail::{Letter, Mails},
+    mail::{MailKind, Mails},
     problem::{Kind, Problem},
     profiles::Profiles,
     sessions::{self, Sessions},
@@ -207,17 +207,17 @@ impl Users {
             .optional()?;
         let present = present.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))?;
         if !Sessions::of(self.0).ask_for_email(conn, asking.me.session, email)? {
-            return Err(Problem::new(Kind::RevokedToken));
+            return Err(Kind::RevokedToken.into());
         }
         // Neither without the other: the old address can call off what the new one confirms.
-        Mails::of(self.0).require(conn, asking.signer, Letter::Confirm, email)?;
-        Mails::of(self.0).require(conn, asking.signer, Letter::EmailChanging, &Email::stored(present))?;
+        Mails::of(self.0).require(conn, asking.signer, MailKind::Confirm, email)?;
+        Mails::of(self.0).require(conn, asking.signer, MailKind::EmailChanging, &Email::stored(present))?;
         Ok(EmailChange::Asked)
     }
 
     /// Asks whether the present address is theirs, as after the sign-up.
     fn ask_again(&self, conn: &mut Connection, present: &UserRow, asking: &Asking<'_>) -> Result<EmailChange, Problem> {
-        Mails::of(self.0).require(conn, asking.signer, Letter::Verify, &Email::stored(present.email.clone()))?;
+        Mails::of(self.0).require(conn, asking.signer, MailKind::Verify, &Email::stored(present.email.clone()))?;
         Ok(EmailChange::AskedAgain)
     }
 

@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::repo::UserRow;
 use crate::{
     db::timestamp::Timestamp,
-    wire::{Changes, Fault, Fields, FromBody, Single, text::Rule},
+    wire::{Changes, Fields, FromBody, Invalid, WithEtag, text::Rule},
 };
 
 /// Who may make an account.
@@ -100,13 +100,13 @@ pub struct Username(String);
 impl Username {
     /// # Errors
     /// It is too short or long, has another character, or is reserved.
-    pub fn read(value: &Value) -> Result<Self, Fault> {
+    pub fn read(value: &Value) -> Result<Self, Invalid> {
         let text = Rule { least: 3, most: 30 }.read(value)?;
         if !text.bytes().all(is_in_username) {
-            return Err(Fault::new("format", "A username has the letters A to Z, digits, `_` and `-` only."));
+            return Err(Invalid::new("format", "A username has the letters A to Z, digits, `_` and `-` only."));
         }
         if RESERVED.contains(&key(&text).as_str()) {
-            return Err(Fault::new("reserved", "This username is reserved. Choose another one."));
+            return Err(Invalid::new("reserved", "This username is reserved. Choose another one."));
         }
         Ok(Self(text))
     }
@@ -132,12 +132,12 @@ pub struct Email(String);
 impl Email {
     /// # Errors
     /// It is too long, or not what HTML's `<input type=email>` accepts once the domain is in ASCII.
-    pub fn read(value: &Value) -> Result<Self, Fault> {
+    pub fn read(value: &Value) -> Result<Self, Invalid> {
         let text = with_ascii_domain(Rule { least: 3, most: LONGEST_EMAIL }.read(value)?);
         if is_plausible(&text) && text.len() <= LONGEST_EMAIL {
             Ok(Self(text))
         } else {
-            Err(Fault::new("format", "This is not an e-mail address such as ann@example.com."))
+            Err(Invalid::new("format", "This is not an e-mail address such as ann@example.com."))
         }
     }
 
@@ -244,7 +244,7 @@ impl From<UserRow> for UserOut {
     }
 }
 
-impl From<UserRow> for Single<UserOut> {
+impl From<UserRow> for WithEtag<UserOut> {
     fn from(row: UserRow) -> Self {
         Self { version: row.version, body: row.into() }
     }

@@ -180,12 +180,12 @@ fn unmet() -> Problem {
 }
 
 /// A single row on its way out, with its version as `ETag`.
-pub struct Single<T> {
+pub struct WithEtag<T> {
     pub version: i64,
     pub body: T,
 }
 
-impl<T: Serialize> Responder for Single<T> {
+impl<T: Serialize> Responder for WithEtag<T> {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
@@ -209,7 +209,7 @@ pub fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
 ///
 /// # Errors
 /// Those of the handler.
-pub async fn tagged(
+pub async fn etag_from_body(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {

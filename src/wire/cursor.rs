@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::query::Refusal;
 use crate::{
     auth::signer::{SIGNATURE, Signer},
-    db::keyset::Key,
+    db::keyset::SortKey,
 };
 
 /// A cursor: where to go on, and what is too long to stand in a link, which is a header and has to stay short.
@@ -15,7 +15,7 @@ use crate::{
 pub struct Cursor {
     /// The keys of the last row seen.
     #[serde(rename = "k")]
-    pub keys: Vec<Key>,
+    pub keys: Vec<SortKey>,
     /// Parameters of the request, with their values.
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<(String, String)>,
@@ -50,7 +50,7 @@ pub fn foreign_cursor() -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, Key, Signer};
+    use super::{Cursor, Signer, SortKey};
 
     fn read(signer: &Signer, bound_to: &str, text: &str) -> Option<Cursor> {
         Cursor::read(signer, |_| bound_to.to_owned(), text).ok()
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_cursor_is_good_for_its_own_list_only_and_cannot_be_made_up() {
         let key = Signer::new(&[7; 32], &[]);
-        let keys = vec![Key::Name("Rex".to_owned().into()), Key::Id(42)];
+        let keys = vec![SortKey::Name("Rex".to_owned().into()), SortKey::Id(42)];
         let cursor = Cursor { keys, carried: vec![("q".to_owned(), "re".to_owned())] };
         let text = cursor.write(&key, "/dogowner/dogs?sort=name").expect("a cursor");
         assert_eq!(read(&key, "/dogowner/dogs?sort=name", &text), Some(cursor));

@@ -4,15 +4,15 @@ use chrono::NaiveDate;
 use serde::Serializer;
 use serde_json::Value;
 
-use super::fields::Fault;
+use super::fields::Invalid;
 
 /// Reads a date of the years 1 to 9999.
 ///
 /// # Errors
 /// It is not written so, or there is no such day.
-pub fn date(value: &Value) -> Result<NaiveDate, Fault> {
-    let text = value.as_str().ok_or(Fault::new("type", "A date is text: YYYY-MM-DD."))?;
-    parse(text).ok_or(Fault::new("format", "A date is YYYY-MM-DD, and a day that exists."))
+pub fn date(value: &Value) -> Result<NaiveDate, Invalid> {
+    let text = value.as_str().ok_or(Invalid::new("type", "A date is text: YYYY-MM-DD."))?;
+    parse(text).ok_or(Invalid::new("format", "A date is YYYY-MM-DD, and a day that exists."))
 }
 
 /// The same as text.

@@ -10,12 +10,12 @@ use crate::problem::{FieldError, Problem};
 
 /// Why a value is not acceptable.
 #[derive(Debug)]
-pub struct Fault {
+pub struct Invalid {
     code: &'static str,
     detail: Cow<'static, str>,
 }
 
-impl Fault {
+impl Invalid {
     pub fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into() }
     }
@@ -49,8 +49,8 @@ impl Fault {
 ///
 /// # Errors
 /// It is neither.
-pub fn boolean(value: &Value) -> Result<bool, Fault> {
-    value.as_bool().ok_or(Fault::new("type", "This is true or false, not in quotes."))
+pub fn boolean(value: &Value) -> Result<bool, Invalid> {
+    value.as_bool().ok_or(Invalid::new("type", "This is true or false, not in quotes."))
 }
 
 /// A type that arrives as a body.
@@ -86,7 +86,7 @@ impl Fields {
         for name in std::mem::take(&mut fields.object).keys() {
             if !T::READ_ONLY.contains(&name.as_str()) {
                 let detail = format!("There is no such field here. {}", fields.known.told());
-                fields.fault(name, Fault::new("unknown_field", detail));
+                fields.fault(name, Invalid::new("unknown_field", detail));
             }
         }
         match read {
@@ -96,10 +96,10 @@ impl Fields {
     }
 
     /// A field that must be there.
-    pub fn required<T>(&mut self, name: &'static str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<T> {
+    pub fn required<T>(&mut self, name: &'static str, read: impl FnOnce(&Value) -> Result<T, Invalid>) -> Option<T> {
         match self.remove(name) {
             Some(value) => self.check(name, read(&value)),
-            None => self.check(name, Err(Fault::new("required", "This field is needed."))),
+            None => self.check(name, Err(Invalid::new("required", "This field is needed."))),
         }
     }
 
@@ -107,7 +107,7 @@ impl Fields {
     pub fn optional<T>(
         &mut self,
         name: &'static str,
-        read: impl FnOnce(&Value) -> Result<T, Fault>,
+        read: impl FnOnce(&Value) -> Result<T, Invalid>,
     ) -> Option<Option<T>> {
         match self.remove(name) {
             None | Some(Value::Null) => Some(None),
@@ -120,7 +120,7 @@ impl Fields {
         &mut self,
         name: &'static str,
         usual: T,
-        read: impl FnOnce(&Value) -> Result<T, Fault>,
+        read: impl FnOnce(&Value) -> Result<T, Invalid>,
     ) -> Option<T> {
         match self.remove(name) {
             None => Some(usual),
@@ -132,17 +132,21 @@ impl Fields {
     pub fn change<T>(
         &mut self,
         name: &'static str,
-        read: impl FnOnce(&Value) -> Result<T, Fault>,
+        read: impl FnOnce(&Value) -> Result<T, Invalid>,
     ) -> Option<Option<T>> {
         match self.remove(name) {
             None => Some(None),
-            Some(Value::Null) => self.check(name, Err(Fault::new("not_nullable", "This field cannot be cleared."))),
+            Some(Value::Null) => self.check(name, Err(Invalid::new("not_nullable", "This field cannot be cleared."))),
             Some(value) => self.check(name, read(&value)).map(Some),
         }
     }
 
     /// A field of a PATCH that null clears.
-    pub fn patch<T>(&mut self, name: &'static str, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Option<Patch<T>> {
+    pub fn patch<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&Value) -> Result<T, Invalid>,
+    ) -> Option<Patch<T>> {
         match self.remove(name) {
             None => Some(Patch::Keep),
             Some(Value::Null) => Some(Patch::Clear),
@@ -156,16 +160,17 @@ impl Fields {
             None => return Some(Patch::Keep),
             Some(Value::Null) => return Some(Patch::Clear),
             Some(Value::Array(values)) => values,
-            Some(_) => return self.check(name, Err(Fault::new("type", "This is a list of ids: [1, 2]."))),
+            Some(_) => return self.check(name, Err(Invalid::new("type", "This is a list of ids: [1, 2]."))),
         };
         if values.len() > most {
-            return self.check(name, Err(Fault::new("too_long", format!("At most {most}."))));
+            return self.check(name, Err(Invalid::new("too_long", format!("At most {most}."))));
         }
         let before = self.errors.len();
         let mut ids = Vec::new();
         for (index, value) in values.iter().enumerate() {
-            let id = Id::from_json(value)
-                .and_then(|id| if ids.contains(&id) { Err(Fault::new("repeated", "Name each once.")) } else { Ok(id) });
+            let id = Id::from_json(value).and_then(|id| {
+                if ids.contains(&id) { Err(Invalid::new("repeated", "Name each once.")) } else { Ok(id) }
+            });
             match id {
                 Ok(id) => ids.push(id),
                 Err(fault) => self.errors.push(FieldError::body(&format!("/{name}/{index}"), fault.code, fault.detail)),
@@ -179,11 +184,11 @@ impl Fields {
         self.object.remove(name)
     }
 
-    fn check<T>(&mut self, name: &str, result: Result<T, Fault>) -> Option<T> {
+    fn check<T>(&mut self, name: &str, result: Result<T, Invalid>) -> Option<T> {
         result.map_err(|fault| self.fault(name, fault)).ok()
     }
 
-    fn fault(&mut self, name: &str, fault: Fault) {
+    fn fault(&mut self, name: &str, fault: Invalid) {
         self.errors.push(fault.of(name));
     }
 }

@@ -6,7 +6,7 @@ use std::{fmt, marker::PhantomData};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::fields::Fault;
+use super::fields::Invalid;
 
 /// The id of a row of the table that `T` stands for.
 pub struct Id<T>(i64, PhantomData<fn() -> T>);
@@ -63,15 +63,15 @@ impl<T> Id<T> {
     ///
     /// # Errors
     /// It is not a whole number from 1.
-    pub fn from_json(value: &Value) -> Result<Self, Fault> {
+    pub fn from_json(value: &Value) -> Result<Self, Invalid> {
         // JSON does not tell 1 from 1.0.
         let whole = value.as_f64().filter(|number| number.fract() == 0.0);
         #[expect(clippy::cast_possible_truncation, reason = "it is whole and below 2^53")]
         let exact = whole.filter(|number| number.abs() < 2_f64.powi(53)).map(|number| number as i64);
         match value.as_i64().or(exact) {
-            Some(number) => Self::new(number).ok_or(Fault::new("too_small", "An id is a whole number from 1.")),
-            None if whole.is_some() => Err(Fault::new("out_of_range", "An id is a whole number below 2^63.")),
-            None => Err(Fault::new("type", "An id is a whole number, not in quotes.")),
+            Some(number) => Self::new(number).ok_or(Invalid::new("too_small", "An id is a whole number from 1.")),
+            None if whole.is_some() => Err(Invalid::new("out_of_range", "An id is a whole number below 2^63.")),
+            None => Err(Invalid::new("type", "An id is a whole number, not in quotes.")),
         }
     }
 }

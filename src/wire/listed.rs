@@ -15,7 +15,7 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 const USUAL_ROW: usize = 256;
 
 /// A page of a list, on its way out.
-pub struct Listed<T> {
+pub struct PageResponse<T> {
     pub rows: Vec<T>,
     /// The value of `Link`, if there is a next page.
     pub next: Option<HeaderValue>,
@@ -23,7 +23,7 @@ pub struct Listed<T> {
     pub total: Option<i64>,
 }
 
-impl<T: Serialize> Responder for Listed<T> {
+impl<T: Serialize> Responder for PageResponse<T> {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {

@@ -1,6 +1,6 @@
 //! What all bodies share: how they are read ([`Valid`], [`Fields`], [`Patch`]), what their fields may hold
-//! (`text`, `id`), how queries are read ([`Query`]) and lists paged ([`Page`], [`Listed`]), and on which
-//! conditions a row is sent or changed ([`Single`], [`Preconditions`]). What a body is made of, each room's own
+//! (`text`, `id`), how queries are read ([`Query`]) and lists paged ([`ListRequest`], [`PageResponse`]), and on which
+//! conditions a row is sent or changed ([`WithEtag`], [`Preconditions`]). What a body is made of, each room's own
 //! `wire.rs` says.
 
 mod conditional;
@@ -22,17 +22,17 @@ pub mod text;
 mod valid;
 mod wanted;
 
-pub use conditional::{Preconditions, Single, Versions, is_known, tag_of_bytes, tagged};
+pub use conditional::{Preconditions, Versions, WithEtag, etag_from_body, is_known, tag_of_bytes};
 pub use created::Created;
 pub use date::{date, day};
 pub use encoding::accepts_gzip;
-pub use fields::{Fault, Fields, FromBody, boolean};
+pub use fields::{Fields, FromBody, Invalid, boolean};
 pub use id::Id;
-pub use listed::Listed;
+pub use listed::PageResponse;
 pub use names::Names;
-pub use page::{Asked, CanonicalPath, List, MOST as MOST_ROWS, Page};
+pub use page::{CanonicalPath, List, ListQuery, ListRequest, MOST as MOST_ROWS};
 pub use patch::{Changes, Patch};
-pub use query::{FromQuery, MANY_ROWS, Queried, Query, Search, unknown_parameter};
+pub use query::{FromQuery, MANY_ROWS, Query, Search, ValidQuery, unknown_parameter};
 pub use reference::{Reference, read_fields};
 pub use valid::{ACCEPT_PATCH, BODY_LIMIT, Optional, PATCH_TYPES, Valid, read_json};
 pub use wanted::Wanted;

@@ -11,14 +11,14 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderValu
 
 use super::{
     cursor::{Cursor, foreign_cursor},
-    listed::Listed,
+    listed::PageResponse,
     query::{FromQuery, MANY_ROWS, MOST_IDS, Query, Refusal, listed},
 };
 use crate::{
     auth::{keys::Keys, signer::Signer},
     db::{
         Connection, Db,
-        keyset::{Direction, Found, Key, Sort, Term, Window},
+        keyset::{Direction, Page, PageRequest, Sort, SortKey, SortTerm},
     },
     limits::Limits,
     problem::Problem,
@@ -49,22 +49,22 @@ pub trait List: FromQuery + Send + Sync + 'static {
 }
 
 /// What a request asks of a list.
-pub struct Asked<L: List> {
+pub struct ListQuery<L: List> {
     pub filter: L,
-    pub window: Window<L::Row>,
+    pub window: PageRequest<L::Row>,
     /// Whether all rows are to be counted.
     pub count: bool,
 }
 
-impl<L: List> Asked<L> {
+impl<L: List> ListQuery<L> {
     /// A full page of all rows, by id, after those with these keys.
     #[must_use]
-    pub fn all_after(after: Option<Vec<Key>>) -> Self
+    pub fn all_after(after: Option<Vec<SortKey>>) -> Self
     where
         L: Default,
     {
         let (order, by_index) = usual_order::<L>();
-        let window = Window { order, by_index, compares_rows: false, after, limit: MOST };
+        let window = PageRequest { order, by_index, compares_rows: false, after, limit: MOST };
         Self { filter: L::default(), window, count: false }
     }
 
@@ -87,8 +87,8 @@ impl CanonicalPath {
 }
 
 /// The page that a request asks for. The only reader of a list's query; what it does not know is refused.
-pub struct Page<L: List> {
-    asked: Arc<Asked<L>>,
+pub struct ListRequest<L: List> {
+    asked: Arc<ListQuery<L>>,
     request: HttpRequest,
     /// Parameters that came in the cursor.
     carried: Vec<(String, String)>,
@@ -96,7 +96,7 @@ pub struct Page<L: List> {
     names_rows: bool,
 }
 
-impl<L: List> FromRequest for Page<L> {
+impl<L: List> FromRequest for ListRequest<L> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
@@ -105,7 +105,7 @@ impl<L: List> FromRequest for Page<L> {
     }
 }
 
-impl<L: List> Page<L> {
+impl<L: List> ListRequest<L> {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let mut query = Query::of(request);
         let cursor = query.take("cursor", |text| {
@@ -134,19 +134,19 @@ impl<L: List> Page<L> {
         query.end()?;
         let limit = limit.unwrap_or(if names_rows { MOST_IDS } else { DEFAULT_LIMIT }).min(filter.most());
         let compares_rows = request.app_data::<Data<Db>>().is_some_and(|db| db.compares_rows());
-        let window = Window { order, by_index, compares_rows, after, limit };
-        Ok(Self { asked: Arc::new(Asked { filter, window, count }), request: request.clone(), carried, names_rows })
+        let window = PageRequest { order, by_index, compares_rows, after, limit };
+        Ok(Self { asked: Arc::new(ListQuery { filter, window, count }), request: request.clone(), carried, names_rows })
     }
 
     /// Reads the page, and turns each row into what leaves the house.
     ///
     /// # Errors
     /// Those of `job`.
-    pub async fn read<R, T, F>(self, db: &Db, job: F) -> Result<Listed<T>, Problem>
+    pub async fn read<R, T, F>(self, db: &Db, job: F) -> Result<PageResponse<T>, Problem>
     where
         R: Send + 'static,
         T: From<R>,
-        F: Fn(&mut Connection, &Asked<L>) -> Result<Found<R>, Problem> + Send + Sync + 'static,
+        F: Fn(&mut Connection, &ListQuery<L>) -> Result<Page<R>, Problem> + Send + Sync + 'static,
     {
         let asked = Arc::clone(&self.asked);
         let job = move |conn: &mut Connection| job(conn, &asked);
@@ -156,11 +156,11 @@ impl<L: List> Page<L> {
             drop(Limits::of(&self.request)?.weigh(&self.request, MANY_ROWS));
         }
         let next = found.next.map(|keys| self.next(keys)).transpose()?;
-        Ok(Listed { rows: found.rows.into_iter().map(T::from).collect(), next, total: found.total })
+        Ok(PageResponse { rows: found.rows.into_iter().map(T::from).collect(), next, total: found.total })
     }
 
     /// The `Link` to the page after the row with these keys: the request's own parameters, and a cursor.
-    fn next(&self, keys: Vec<Key>) -> Result<HeaderValue, Problem> {
+    fn next(&self, keys: Vec<SortKey>) -> Result<HeaderValue, Problem> {
         let mut link = format!("<{}?", CanonicalPath::of(&self.request));
         let (mut query, mut carried) = (String::new(), Vec::new());
         for (name, value) in parameters(&self.request, &self.carried) {
@@ -239,8 +239,8 @@ fn limit(text: &str) -> Result<usize, Refusal> {
 
 /// `-created_at,name`: keys in the order of their weight, `-` for descending; nothing is by id. What was not asked
 /// for goes on in the direction of the key before it. Tells whether an index has that order.
-fn order<Row>(sorts: &'static [Sort<Row>], text: Option<&str>) -> Result<(Vec<Term<Row>>, bool), Refusal> {
-    let mut order: Vec<Term<Row>> = Vec::new();
+fn order<Row>(sorts: &'static [Sort<Row>], text: Option<&str>) -> Result<(Vec<SortTerm<Row>>, bool), Refusal> {
+    let mut order: Vec<SortTerm<Row>> = Vec::new();
     for word in text.into_iter().flat_map(|text| text.split(',')) {
         let (name, direction) = match word.strip_prefix('-') {
             Some(name) => (name, Direction::Descending),
@@ -249,7 +249,7 @@ fn order<Row>(sorts: &'static [Sort<Row>], text: Option<&str>) -> Result<(Vec<Te
         if order.iter().any(|term| term.sort.name == name) {
             return Err(("repeated", "Name each key once.".into()));
         }
-        order.push(Term { sort: find(sorts, name).ok_or_else(|| unknown_sort(sorts))?, direction });
+        order.push(SortTerm { sort: find(sorts, name).ok_or_else(|| unknown_sort(sorts))?, direction });
     }
     complete(sorts, &mut order);
     let mut by_index: Vec<_> = order.first().copied().into_iter().collect();
@@ -259,12 +259,12 @@ fn order<Row>(sorts: &'static [Sort<Row>], text: Option<&str>) -> Result<(Vec<Te
 }
 
 /// Goes on with what was not asked for, up to the id.
-fn complete<Row>(sorts: &'static [Sort<Row>], order: &mut Vec<Term<Row>>) {
+fn complete<Row>(sorts: &'static [Sort<Row>], order: &mut Vec<SortTerm<Row>>) {
     let last = order.last().copied();
     let direction = last.map_or(Direction::Ascending, |term| term.direction);
-    for name in last.and_then(|term| term.sort.then).into_iter().chain([ID]) {
+    for name in last.and_then(|term| term.sort.tie_breaker).into_iter().chain([ID]) {
         if order.iter().all(|term| term.sort.name != name) {
-            order.extend(find(sorts, name).map(|sort| Term { sort, direction }));
+            order.extend(find(sorts, name).map(|sort| SortTerm { sort, direction }));
         }
     }
     // Nothing is left to be sorted after the id.
@@ -274,7 +274,7 @@ fn complete<Row>(sorts: &'static [Sort<Row>], order: &mut Vec<Term<Row>>) {
 }
 
 /// By id.
-fn usual_order<L: List>() -> (Vec<Term<L::Row>>, bool) {
+fn usual_order<L: List>() -> (Vec<SortTerm<L::Row>>, bool) {
     order(L::SORTS, None).unwrap_or_default()
 }
 
@@ -289,7 +289,7 @@ fn unknown_sort<Row>(sorts: &[Sort<Row>]) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{Direction, Key, Sort, limit, order};
+    use super::{Direction, Sort, SortKey, limit, order};
 
     #[test]
     fn a_limit_is_at_least_one_and_at_most_a_full_page() {
@@ -306,8 +306,8 @@ mod tests {
 
     #[test]
     fn an_order_ends_with_the_id_in_the_direction_of_the_key_before() {
-        const fn sort(name: &'static str, then: Option<&'static str>) -> Sort<()> {
-            Sort { name, sql: name, key: |()| Key::Id(0), then }
+        const fn sort(name: &'static str, tie_breaker: Option<&'static str>) -> Sort<()> {
+            Sort { name, sql: name, key: |()| SortKey::Id(0), tie_breaker }
         }
         const SORTS: &[Sort<()>] = &[sort("id", None), sort("name", None), sort("age", Some("name"))];
         let read = |text| {

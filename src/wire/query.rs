@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{
     date,
-    fields::Fault,
+    fields::Invalid,
     id::Id,
     moment,
     names::Names,
@@ -216,7 +216,7 @@ impl<'a> Query<'a> {
     /// `q`: a part of a name.
     pub fn search(&mut self) -> Option<Search> {
         let search = self.take("q", |text| {
-            SEARCHED.check(text).map_err(Fault::into_refusal)?;
+            SEARCHED.check(text).map_err(Invalid::into_refusal)?;
             Ok(Search(folded(text.trim())))
         });
         self.add_weight(search.as_ref().map_or(0, |_| MANY_ROWS));
@@ -271,9 +271,9 @@ pub trait FromQuery: Sized {
 }
 
 /// The whole query of a request, read and found acceptable.
-pub struct Queried<T>(pub T);
+pub struct ValidQuery<T>(pub T);
 
-impl<T: FromQuery> FromRequest for Queried<T> {
+impl<T: FromQuery> FromRequest for ValidQuery<T> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 

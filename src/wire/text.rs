@@ -7,7 +7,7 @@ use icu_properties::{
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
-use super::fields::Fault;
+use super::fields::Invalid;
 
 /// What a name, of an owner or a dog, may be.
 const NAME: Rule = Rule { least: 1, most: 255 };
@@ -25,7 +25,7 @@ impl Rule {
     /// # Errors
     /// It is not text, too short or too long, has a control character (Unicode's Cc, NUL among them), or nothing of it can
     /// be seen.
-    pub fn read(self, value: &Value) -> Result<String, Fault> {
+    pub fn read(self, value: &Value) -> Result<String, Invalid> {
         let text = string(value)?;
         refuse_control_characters(text)?;
         let trimmed = text.trim();
@@ -38,7 +38,7 @@ impl Rule {
     ///
     /// # Errors
     /// It is too short or too long, or has a control character.
-    pub fn check(self, text: &str) -> Result<(), Fault> {
+    pub fn check(self, text: &str) -> Result<(), Invalid> {
         refuse_control_characters(text)?;
         self.check_length(text)
     }
@@ -47,21 +47,21 @@ impl Rule {
     ///
     /// # Errors
     /// It is one of them.
-    pub fn check_length(self, text: &str) -> Result<(), Fault> {
+    pub fn check_length(self, text: &str) -> Result<(), Invalid> {
         let length = text.chars().count();
         if length < self.least {
-            return Err(Fault::new("too_short", format!("At least {}.", characters(self.least))));
+            return Err(Invalid::new("too_short", format!("At least {}.", characters(self.least))));
         }
         if length > self.most {
-            return Err(Fault::new("too_long", format!("At most {}.", characters(self.most))));
+            return Err(Invalid::new("too_long", format!("At most {}.", characters(self.most))));
         }
         Ok(())
     }
 }
 
-fn refuse_control_characters(text: &str) -> Result<(), Fault> {
+fn refuse_control_characters(text: &str) -> Result<(), Invalid> {
     if text.chars().any(char::is_control) {
-        return Err(Fault::new("control_character", "Control characters, line breaks among them, are not allowed."));
+        return Err(Invalid::new("control_character", "Control characters, line breaks among them, are not allowed."));
     }
     Ok(())
 }
@@ -69,11 +69,11 @@ fn refuse_control_characters(text: &str) -> Result<(), Fault> {
 /// Refuses text of which nothing can be seen, though it has characters. Beside a character that can be seen all others
 /// are kept: joiners and marks of direction write languages and emoji, and a text that turns what stands around it is
 /// for the page to isolate that shows it (`<bdi>`).
-fn refuse_unseen(text: &str) -> Result<(), Fault> {
+fn refuse_unseen(text: &str) -> Result<(), Invalid> {
     if text.is_empty() || text.chars().any(is_seen) {
         return Ok(());
     }
-    Err(Fault::new("invisible", "Nothing of this can be seen. Write at least one character that can."))
+    Err(Invalid::new("invisible", "Nothing of this can be seen. Write at least one character that can."))
 }
 
 /// Whether a character leaves ink, alone or on another one: it is neither white space nor one that Unicode lets a
@@ -169,7 +169,7 @@ fn plain_letters(c: char) -> impl Iterator<Item = char> {
 ///
 /// # Errors
 /// As [`Rule::read`].
-pub fn name(value: &Value) -> Result<String, Fault> {
+pub fn name(value: &Value) -> Result<String, Invalid> {
     NAME.read(value)
 }
 
@@ -177,8 +177,8 @@ pub fn name(value: &Value) -> Result<String, Fault> {
 ///
 /// # Errors
 /// It is not text.
-pub fn string(value: &Value) -> Result<&str, Fault> {
-    value.as_str().ok_or(Fault::new("type", "This is text, in quotes."))
+pub fn string(value: &Value) -> Result<&str, Invalid> {
+    value.as_str().ok_or(Invalid::new("type", "This is text, in quotes."))
 }
 
 fn characters(count: usize) -> String {

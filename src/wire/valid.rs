@@ -26,7 +26,7 @@ use super::{
     reference::read_fields,
 };
 use crate::{
-    auth::gate::readmit,
+    auth::gate::reauthenticate,
     problem::{Kind, Problem},
 };
 
@@ -74,7 +74,7 @@ impl<T: FromBody> FromRequest for Optional<T> {
             if body.is_empty() {
                 return Ok(Self(None));
             }
-            admit(&request)?;
+            check_content_type(&request)?;
             let json = parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))?;
             read_fields(&request, json).await.map(|body| Self(Some(body)))
         })
@@ -86,7 +86,7 @@ impl<T: FromBody> FromRequest for Optional<T> {
 /// # Errors
 /// It is not sent as JSON, too large, too slow, or no JSON.
 pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Value, Problem>> + use<> {
-    let admitted = admit(request);
+    let admitted = check_content_type(request);
     let mut payload = payload.take();
     let request = request.clone();
     async move {
@@ -97,7 +97,7 @@ pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Ou
 }
 
 /// What the headers say already.
-fn admit(request: &HttpRequest) -> Result<(), Problem> {
+fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let is_patch = request.method() == Method::PATCH;
     let mut content_types = headers.get_all(header::CONTENT_TYPE);
@@ -111,7 +111,7 @@ fn admit(request: &HttpRequest) -> Result<(), Problem> {
     }
     let length = single(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if length.is_some_and(|length| length > BODY_LIMIT as u64) {
-        return Err(Problem::new(Kind::ContentTooLarge));
+        return Err(Kind::ContentTooLarge.into());
     }
     Ok(())
 }
@@ -148,7 +148,7 @@ async fn collect_in_time(request: &HttpRequest, payload: &mut Payload) -> Result
     let body = tokio::time::timeout(BODY_PATIENCE, collect(payload)).await;
     let body = body.map_err(|_| Problem::new(Kind::RequestTimeout))??;
     if began.elapsed() > BODY_PROMPTNESS {
-        readmit(request).await?;
+        reauthenticate(request).await?;
     }
     // RFC 8259 §8.1 lets readers ignore it.
     Ok(if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body })
@@ -159,7 +159,7 @@ async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {
     while let Some(chunk) = poll_fn(|cx| Pin::new(&mut *payload).poll_next(cx)).await {
         let chunk = chunk.map_err(|error| Problem::new(Kind::MalformedRequest).caused_by(error.to_string()))?;
         if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(Problem::new(Kind::ContentTooLarge));
+            return Err(Kind::ContentTooLarge.into());
         }
         body.extend_from_slice(&chunk);
     }

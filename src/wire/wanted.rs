@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::query::{Query, Search};
 use crate::db::{
-    expression::{Narrowed, OneOf, Table},
+    expression::{AnyOf, Narrowed, Table},
     timestamp::Timestamp,
 };
 
@@ -65,7 +65,7 @@ impl Wanted {
         let before = self.created_before.map(|moment| (table.created_at, " < ", moment));
         let since = self.updated_since.map(|moment| from(table.updated_at, moment));
         Narrowed {
-            ids: self.ids.as_ref().map(|ids| OneOf::new(table.id, ids.clone())),
+            ids: self.ids.as_ref().map(|ids| AnyOf::new(table.id, ids.clone())),
             moments: after.into_iter().chain(before).chain(since).collect(),
             part: self.search.as_ref().map(|search| search.in_column(table.name_key)),
         }

@@ -77,7 +77,7 @@ impl<T> FairQueue<T> {
     pub fn push(&mut self, flow: Flow, item: T) -> Result<(), Problem> {
         let free = self.capacity.saturating_sub(self.len);
         if free == 0 {
-            return Err(Problem::new(Kind::Overloaded));
+            return Err(Kind::Overloaded.into());
         }
         // No flow holds more than all of them together.
         if self.len >= free && flow != Flow::Service && self.waiting(flow) >= free {

@@ -1,5 +1,6 @@
 //! The house's own bookkeeping: walls between the rooms, and whatever is written down twice.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use kennel::config::VARIABLES;
@@ -12,6 +13,7 @@ pub fn sentences() -> Vec<Sentence> {
         repositories_know_nothing_of_http,
         a_users_rows_are_reached_through_of_alone,
         the_environment_is_read_only_by_config_and_main,
+        no_type_name_is_defined_twice,
         the_example_of_an_environment_has_every_variable_with_its_default,
         the_readme_lists_every_variable_with_its_default,
         the_two_migration_trees_have_the_same_folders,
@@ -70,6 +72,25 @@ fn variables() -> Vec<(String, String)> {
 }
 
 /// Lines such as `# PORT=8000`, each below a sentence about it.
+/// A reader who meets a name again has met the same thing. (What a trait asks for, as `Error` and `Future`, is defined
+/// inside of its implementation.)
+fn no_type_name_is_defined_twice(repository: &Repository) {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, text) in repository.sources() {
+        for line in text.lines() {
+            let line = line.strip_prefix("pub").map_or(line, |rest| rest.trim_start_matches("(crate)").trim_start());
+            let name =
+                ["struct ", "enum ", "trait ", "type ", "union "].iter().find_map(|kind| line.strip_prefix(kind));
+            let Some(name) = name else { continue };
+            let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+            places.entry(name.to_owned()).or_default().push(path.clone());
+        }
+    }
+    assert!(places.len() > 100, "the sources define types");
+    let twice: Vec<_> = places.iter().filter(|(_, places)| places.len() > 1).collect();
+    assert_eq!(twice, [], "one word for one idea");
+}
+
 fn the_example_of_an_environment_has_every_variable_with_its_default(repository: &Repository) {
     let example = repository.read(".env.example");
     let mut listed = Vec::new();

@@ -198,7 +198,8 @@ fn a_strangers_cursor_never_shows_a_strangers_rows(app: &App) {
 fn parameters_that_a_list_does_not_know_or_that_come_twice_are_refused(app: &App) {
     let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
     let bobs = bob.owner("Ben");
-    for unknown in ["user_id", "ids", "name", "completed", "role", "offset", "page", "Q", "Sort", "Limit", "limit[]", ""]
+    for unknown in
+        ["user_id", "ids", "name", "completed", "role", "offset", "page", "Q", "Sort", "Limit", "limit[]", ""]
     {
         for list in ["/dogowner/owners", "/dogowner/dogs", "/dogowner/owner", "/dogowner/dog"] {
             let answer = alice.get(&format!("{list}?{unknown}={bobs}"));

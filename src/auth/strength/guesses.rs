@@ -71,25 +71,25 @@ pub fn of_piece(piece: &str, expected: &[&str]) -> u128 {
     let length = piece.chars().count();
     match piece.chars().next().map(kind) {
         // A single sign is a space, a dot, an exclamation mark: one of the few that everybody takes.
-        Some(Kind::Sign) if length == 1 => 10,
-        Some(Kind::Letter) if length > 1 => random.min(of_letters(piece, expected)),
-        Some(Kind::Digit) if length > 2 => random.min(product(&zxcvbn(piece, expected))),
+        Some(CharKind::Sign) if length == 1 => 10,
+        Some(CharKind::MailKind) if length > 1 => random.min(of_letters(piece, expected)),
+        Some(CharKind::Digit) if length > 2 => random.min(product(&zxcvbn(piece, expected))),
         _ => random,
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Letter,
+enum CharKind {
+    MailKind,
     Digit,
     Sign,
 }
 
-fn kind(c: char) -> Kind {
+fn kind(c: char) -> CharKind {
     match c {
-        '0'..='9' => Kind::Digit,
-        c if c.is_alphanumeric() => Kind::Letter,
-        _ => Kind::Sign,
+        '0'..='9' => CharKind::Digit,
+        c if c.is_alphanumeric() => CharKind::MailKind,
+        _ => CharKind::Sign,
     }
 }
 
@@ -110,13 +110,13 @@ fn structured(text: &str, expected: &[&str]) -> u128 {
         if !seen.insert(piece.to_lowercase()) {
             continue;
         }
-        signs += usize::from(piece.chars().next().is_some_and(|c| kind(c) == Kind::Sign));
+        signs += usize::from(piece.chars().next().is_some_and(|c| kind(c) == CharKind::Sign));
         // Where there are many different signs they do not decorate.
         let is_random = signs > MOST_SIGNS && piece.chars().count() == 1;
         let of_piece = if is_random { at_random(&piece) } else { of_piece(&piece, expected) };
         let joint = if seen.len() > 1 { JOINT } else { 1 };
         guesses = guesses.saturating_mul(of_piece).saturating_mul(joint);
-        let is_letters = piece.chars().next().is_some_and(|c| kind(c) == Kind::Letter);
+        let is_letters = piece.chars().next().is_some_and(|c| kind(c) == CharKind::MailKind);
         // How much easier than its letters a word is, as far as it is one.
         let ease = if piece.chars().count() < 3 { 5 } else { 100 };
         only_words &= !is_letters || of_piece.saturating_mul(ease) < at_random(&piece);

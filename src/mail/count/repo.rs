@@ -9,7 +9,7 @@ use diesel::{
 use crate::{
     auth::signer::Signer,
     db::{Connection, natively, schema::mail_counts, timestamp::Timestamp},
-    mail::Letter,
+    mail::MailKind,
     problem::Problem,
     users::{Email, UserId},
 };
@@ -27,7 +27,7 @@ pub fn count(
     conn: &mut Connection,
     signer: &Signer,
     user: Option<UserId>,
-    letter: Letter,
+    letter: MailKind,
     address: &Email,
 ) -> Result<Result<(), Duration>, Problem> {
     let by_user = user.map(|user| Subject::of(signer, letter, b"by", &user.get().to_be_bytes()));
@@ -41,7 +41,7 @@ pub fn count(
 }
 
 impl Subject {
-    fn of(signer: &Signer, letter: Letter, role: &[u8], whose: &[u8]) -> Self {
+    fn of(signer: &Signer, letter: MailKind, role: &[u8], whose: &[u8]) -> Self {
         let signature = signer.sign(&[b"mails", letter.as_str().as_bytes(), role, whose]);
         // Half of HMAC-SHA256 is enough to tell addresses apart.
         Self(signature.first_chunk().copied().unwrap_or_default())

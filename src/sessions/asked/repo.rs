@@ -3,7 +3,7 @@
 use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
 use crate::{
-    db::{Connection, expression::OneOf, schema::sessions, timestamp::Timestamp},
+    db::{Connection, expression::AnyOf, schema::sessions, timestamp::Timestamp},
     problem::Problem,
     sessions::{
         SessionId, Sessions,
@@ -92,6 +92,6 @@ pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
     if ids.is_empty() {
         return Ok(false);
     }
-    let _rows = diesel::update(sessions::table.filter(OneOf::new("sessions.id", ids))).set(nothing!()).execute(conn)?;
+    let _rows = diesel::update(sessions::table.filter(AnyOf::new("sessions.id", ids))).set(nothing!()).execute(conn)?;
     Ok(true)
 }

@@ -1,7 +1,5 @@
 //! Which other origins' pages may call from a browser (the Fetch standard's CORS protocol). The headers go onto
-//! every answer in `answers`, and so onto errors, panics' among them.
-
-mod authority;
+//! every answer in `response`, and so onto errors, panics' among them.
 
 use std::{
     collections::BTreeSet,
@@ -17,8 +15,7 @@ use actix_web::{
     },
 };
 
-use self::authority::WebOrigin;
-pub use self::authority::is_loopback;
+use super::origin::WebOrigin;
 use crate::{
     config::PublicUrl,
     wire::header::{parts, single},
@@ -181,7 +178,7 @@ impl Cors {
     ///
     /// # Errors
     /// It may not.
-    pub fn admit_cookie(&self, request: &HeaderMap) -> Result<(), CookieRefusal> {
+    pub fn check_cookie(&self, request: &HeaderMap) -> Result<(), CookieRefusal> {
         if parts(request, &SEC_FETCH_SITE, b',').any(|site| site.eq_ignore_ascii_case("cross-site")) {
             return Err(CookieRefusal::CrossSite);
         }

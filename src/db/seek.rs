@@ -13,20 +13,20 @@ use diesel::{
 
 use super::{
     expression::expression,
-    keyset::{Direction, Key, Term, Window},
+    keyset::{Direction, PageRequest, SortKey, SortTerm},
     timestamp::{Timestamp, Timestamptz},
 };
 
 /// The rows that follow the one before the page, or some of them.
-pub struct Following<'a, Row: 'static> {
-    pub window: &'a Window<Row>,
+pub struct SeekPredicate<'a, Row: 'static> {
+    pub window: &'a PageRequest<Row>,
     /// How many keys they share with that row.
     pub shared: usize,
 }
 
-impl<Row, DB: Backend> QueryFragment<DB> for Following<'_, Row>
+impl<Row, DB: Backend> QueryFragment<DB> for SeekPredicate<'_, Row>
 where
-    Key: QueryFragment<DB>,
+    SortKey: QueryFragment<DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Some(after) = &self.window.after else {
@@ -44,12 +44,12 @@ where
         }
         let Some((term, key)) = keys.next() else { return Ok(()) };
         if self.window.by_index {
-            return compare(&mut out, term, term.direction.beyond(), key);
+            return compare(&mut out, term, term.direction.after(), key);
         }
         // `a >= ? AND (a > ? OR (b > ? OR (b = ? AND c > ?)))`, of which an index takes the first.
-        compare(&mut out, term, term.direction.from(), key)?;
+        compare(&mut out, term, term.direction.at_or_after(), key)?;
         out.push_sql(" AND (");
-        compare(&mut out, term, term.direction.beyond(), key)?;
+        compare(&mut out, term, term.direction.after(), key)?;
         let mut open = 1;
         let mut before = None;
         for (term, key) in keys {
@@ -60,7 +60,7 @@ where
                 out.push_sql(" AND (");
                 open += 1;
             }
-            compare(&mut out, term, term.direction.beyond(), key)?;
+            compare(&mut out, term, term.direction.after(), key)?;
         }
         out.push_sql(&")".repeat(open));
         Ok(())
@@ -70,11 +70,11 @@ where
 /// `(a, b) > (?, ?)`; in the order of an index all keys go the same way.
 fn compare_rows<'b, Row, DB: Backend>(
     out: &mut AstPass<'_, 'b, DB>,
-    order: &'b [Term<Row>],
-    after: &'b [Key],
+    order: &'b [SortTerm<Row>],
+    after: &'b [SortKey],
 ) -> QueryResult<()>
 where
-    Key: QueryFragment<DB>,
+    SortKey: QueryFragment<DB>,
 {
     let mut opening = "(";
     for term in order {
@@ -83,7 +83,7 @@ where
         opening = ", ";
     }
     out.push_sql(")");
-    out.push_sql(order.first().map_or(" > ", |term| term.direction.beyond()));
+    out.push_sql(order.first().map_or(" > ", |term| term.direction.after()));
     opening = "(";
     for key in after {
         out.push_sql(opening);
@@ -97,19 +97,19 @@ where
 /// `a > ?`
 fn compare<'b, Row, DB: Backend>(
     out: &mut AstPass<'_, 'b, DB>,
-    term: &'b Term<Row>,
+    term: &'b SortTerm<Row>,
     operator: &str,
-    key: &'b Key,
+    key: &'b SortKey,
 ) -> QueryResult<()>
 where
-    Key: QueryFragment<DB>,
+    SortKey: QueryFragment<DB>,
 {
     out.push_sql(term.sort.sql);
     out.push_sql(operator);
     key.walk_ast(out.reborrow())
 }
 
-impl<DB> QueryFragment<DB> for Key
+impl<DB> QueryFragment<DB> for SortKey
 where
     DB: Backend + HasSqlType<Timestamptz>,
     i64: ToSql<BigInt, DB>,
@@ -129,7 +129,7 @@ where
 
 /// `a DESC, b`, but for the keys that all rows of the step share: SQLite would sort by them all the same.
 pub struct OrderBy<'a, Row: 'static> {
-    pub window: &'a Window<Row>,
+    pub window: &'a PageRequest<Row>,
     pub shared: usize,
 }
 
@@ -160,5 +160,5 @@ impl<Row, DB: Backend> QueryFragment<DB> for OrderBy<'_, Row> {
     }
 }
 
-expression!(Following<'_, Row>, Bool, [Row: 'static]);
+expression!(SeekPredicate<'_, Row>, Bool, [Row: 'static]);
 expression!(OrderBy<'_, Row>, NotSelectable, [Row: 'static]);

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use super::token::{AccessTokens, Bearer};
+use super::token::{AccessTokens, TokenSubject};
 use crate::{
     db::timestamp::Timestamp,
     problem::{Kind, Problem},
@@ -15,33 +15,33 @@ const MOST: usize = 1_024;
 /// The tokens of one thread that serves requests, by their whole text. Only what verified gets in, so nobody fills it
 /// with what is none of ours, and the hash is keyed, so nobody finds one by trying.
 #[derive(Default)]
-pub struct KnownTokens(RefCell<HashMap<Box<str>, Known>>);
+pub struct VerifiedTokenCache(RefCell<HashMap<Box<str>, VerifiedToken>>);
 
-struct Known {
-    bearer: Bearer,
+struct VerifiedToken {
+    bearer: TokenSubject,
     /// Whether its session was found to have ended. None begins again.
     has_ended: bool,
     /// The last second in which it is valid, since 1970.
     until: i64,
 }
 
-impl KnownTokens {
+impl VerifiedTokenCache {
     /// Whom `token` speaks for.
     ///
     /// # Errors
     /// As [`AccessTokens::verify`]; `revoked-token` when its session is known to have ended.
-    pub fn verify(&self, tokens: &AccessTokens, token: &str) -> Result<Bearer, Problem> {
+    pub fn verify(&self, tokens: &AccessTokens, token: &str) -> Result<TokenSubject, Problem> {
         if let Some(known) = self.0.borrow().get(token)
             && Timestamp::now().seconds() <= known.until
         {
-            return if known.has_ended { Err(Problem::new(Kind::RevokedToken)) } else { Ok(known.bearer) };
+            return if known.has_ended { Err(Kind::RevokedToken.into()) } else { Ok(known.bearer) };
         }
         let (bearer, until) = tokens.verify(token)?;
         let mut known = self.0.borrow_mut();
         if known.len() >= MOST {
             known.clear();
         }
-        let _before = known.insert(token.into(), Known { bearer, has_ended: false, until });
+        let _before = known.insert(token.into(), VerifiedToken { bearer, has_ended: false, until });
         Ok(bearer)
     }
 

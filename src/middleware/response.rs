@@ -1,8 +1,6 @@
 //! What every answer has, whoever made it: a request id, the security headers, a caching rule, and, if it is
 //! an error, a problem document. This wraps everything else, so that nothing leaves the house without it.
 
-mod accept;
-
 use std::{
     any::Any,
     future::poll_fn,
@@ -33,10 +31,12 @@ use actix_web::{
 
 use tracing::Instrument;
 
-use self::accept::{accepts, is_accepted};
+use super::{
+    accept::{accepts, is_accepted},
+    cors::Cors,
+};
 use crate::{
     auth::CurrentUser,
-    cors::Cors,
     limits::{Counted, Limits, Source},
     problem::{Kind, Problem},
     routes::{APPLICATION_JSON, RouteInfo, route_info, success_type},
@@ -63,7 +63,7 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
 ];
 
 /// What is known of a request when its answer leaves.
-struct Asked {
+struct RequestContext {
     id: String,
     method: Method,
     /// As it was spelled.
@@ -82,17 +82,17 @@ struct Asked {
 /// # Errors
 /// A panic's answer travels as an error, since the request is gone with it; it is complete all the same.
 pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let asked = Asked::of(&request)?;
-    if let Some(preflight) = asked.cors.preflight(request.method(), request.headers()) {
-        return Ok(finish(request.into_response(preflight), &asked));
+    let context = RequestContext::of(&request)?;
+    if let Some(preflight) = context.cors.preflight(request.method(), request.headers()) {
+        return Ok(finish(request.into_response(preflight), &context));
     }
-    if let Err(problem) = admit(&request) {
-        return Ok(finish(request.error_response(problem), &asked));
+    if let Err(problem) = check_size(&request) {
+        return Ok(finish(request.error_response(problem), &context));
     }
     let is_safe = request.method().is_safe();
     // Until the gate knows the user, what a request has to wait for waits in its address's turn.
-    let flow = asked.source.flow();
-    let answered = flow.scope(answer(request, next, asked));
+    let flow = context.source.flow();
+    let answered = flow.scope(answer(request, next, context));
     if is_safe {
         return answered.await;
     }
@@ -101,23 +101,27 @@ pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
     rt::spawn(answered).await.unwrap_or_else(|lost| Err(Problem::internal(lost).into()))
 }
 
-async fn answer(request: ServiceRequest, next: Next<BoxBody>, asked: Asked) -> Result<ServiceResponse<BoxBody>, Error> {
+async fn answer(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+    context: RequestContext,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     // In each line that is written inside of it, and so in each security event, whose target it has for that: a filter
     // that lets them through lets it through.
     let span =
-        tracing::info_span!(target: "kennel::security", "request", request_id = asked.id, source = %asked.source);
+        tracing::info_span!(target: "kennel::security", "request", request_id = context.id, source = %context.source);
     match without_panic(next.call(request).instrument(span)).await {
-        Ok(Ok(response)) if is_accepted(&response) => Ok(finish(response, &asked)),
-        Ok(Ok(response)) => Ok(finish(response.error_response(Problem::new(Kind::NotAcceptable)), &asked)),
-        Ok(Err(error)) => Err(finish_without_request(HttpResponse::from_error(error), &asked)),
+        Ok(Ok(response)) if is_accepted(&response) => Ok(finish(response, &context)),
+        Ok(Ok(response)) => Ok(finish(response.error_response(Problem::new(Kind::NotAcceptable)), &context)),
+        Ok(Err(error)) => Err(finish_without_request(HttpResponse::from_error(error), &context)),
         Err(panic) => {
             let problem = Problem::internal(format!("a handler panicked: {}", said_by(&*panic)));
-            Err(finish_without_request(HttpResponse::from_error(problem), &asked))
+            Err(finish_without_request(HttpResponse::from_error(problem), &context))
         }
     }
 }
 
-impl Asked {
+impl RequestContext {
     fn of(request: &ServiceRequest) -> Result<Self, Problem> {
         let cors = request.app_data::<Data<Cors>>().ok_or_else(|| Problem::internal("no origins in the app"))?;
         let proxies = &Limits::of(request.request())?.proxies;
@@ -141,21 +145,21 @@ impl Asked {
 }
 
 /// What can be refused before anybody looks at the request.
-fn admit(request: &ServiceRequest) -> Result<(), Problem> {
+fn check_size(request: &ServiceRequest) -> Result<(), Problem> {
     if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > LONGEST_URI) {
-        return Err(Problem::new(Kind::UriTooLong));
+        return Err(Kind::UriTooLong.into());
     }
     let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     if headers.sum::<usize>() > LARGEST_HEADERS {
-        return Err(Problem::new(Kind::HeaderFieldsTooLarge));
+        return Err(Kind::HeaderFieldsTooLarge.into());
     }
     // A write is not done first and refused afterwards. Nearly all take what nearly all answer, so that the table need
-    // not be asked.
+    // not be context.
     if request.method().is_safe() || accepts(request.headers(), APPLICATION_JSON) {
         return Ok(());
     }
     match success_type(request.method(), request.match_info().as_str()) {
-        Some(made) if !accepts(request.headers(), made) => Err(Problem::new(Kind::NotAcceptable)),
+        Some(made) if !accepts(request.headers(), made) => Err(Kind::NotAcceptable.into()),
         _ => Ok(()),
     }
 }
@@ -177,11 +181,11 @@ fn said_by(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Completes an answer and writes its line into the log.
-fn finish(response: ServiceResponse, asked: &Asked) -> ServiceResponse {
+fn finish(response: ServiceResponse, context: &RequestContext) -> ServiceResponse {
     let user_id = response.request().extensions().get::<CurrentUser>().map(|me| me.id.get());
     let counted = response.request().extensions_mut().remove::<Counted>();
     let (request, response) = response.into_parts();
-    let mut response = complete_response(response, asked, user_id);
+    let mut response = complete_response(response, context, user_id);
     if let Some(counted) = counted {
         counted.put_into(response.headers_mut());
     }
@@ -189,29 +193,29 @@ fn finish(response: ServiceResponse, asked: &Asked) -> ServiceResponse {
 }
 
 /// The same for an answer whose request was lost.
-fn finish_without_request(response: HttpResponse, asked: &Asked) -> Error {
-    InternalError::from_response("the request was lost", complete_response(response, asked, None)).into()
+fn finish_without_request(response: HttpResponse, context: &RequestContext) -> Error {
+    InternalError::from_response("the request was lost", complete_response(response, context, None)).into()
 }
 
-fn complete_response(response: HttpResponse, asked: &Asked, user_id: Option<i64>) -> HttpResponse {
-    let mut response = if is_error(response.status()) { with_problem(response, asked) } else { response };
+fn complete_response(response: HttpResponse, context: &RequestContext, user_id: Option<i64>) -> HttpResponse {
+    let mut response = if is_error(response.status()) { with_problem(response, context) } else { response };
     let cache_control =
-        asked.route.cache_control.value(response.status(), response.headers().contains_key(header::ETAG));
+        context.route.cache_control.value(response.status(), response.headers().contains_key(header::ETAG));
     let headers = response.headers_mut();
-    put_usual_headers(headers, &asked.id, cache_control);
-    asked.cors.complete(asked.origin.as_ref(), headers);
-    if asked.is_https {
+    put_usual_headers(headers, &context.id, cache_control);
+    context.cors.complete(context.origin.as_ref(), headers);
+    if context.is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     tracing::info!(
         target: "kennel::access",
-        request_id = asked.id,
-        source = %asked.source,
+        request_id = context.id,
+        source = %context.source,
         user_id,
-        method = %asked.method,
-        route = asked.route.name,
+        method = %context.method,
+        route = context.route.name,
         status = response.status().as_u16(),
-        micros = u64::try_from(asked.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        micros = u64::try_from(context.began.elapsed().as_micros()).unwrap_or(u64::MAX),
     );
     response
 }
@@ -252,10 +256,10 @@ fn is_error(status: StatusCode) -> bool {
 }
 
 /// Gives an error its problem document; one that the framework made gets the problem of its status.
-fn with_problem(response: HttpResponse, asked: &Asked) -> HttpResponse {
+fn with_problem(response: HttpResponse, context: &RequestContext) -> HttpResponse {
     let describe = |problem: &Problem| {
-        log_failure(problem, asked);
-        problem.body(Some(&asked.path), &asked.id)
+        log_failure(problem, context);
+        problem.body(Some(&context.path), &context.id)
     };
     let ours = response.error().and_then(|error| error.as_error::<Problem>()).map(describe);
     let body = ours.unwrap_or_else(|| describe(&made_by_the_framework(&response)));
@@ -271,13 +275,13 @@ fn made_by_the_framework(response: &HttpResponse) -> Problem {
 }
 
 /// A failure of ours is logged once, here, where the request is known; a caller's own is no event.
-fn log_failure(problem: &Problem, asked: &Asked) {
+fn log_failure(problem: &Problem, context: &RequestContext) {
     if !problem.kind().status().is_server_error() {
         return;
     }
     let cause = problem.cause().map(ToString::to_string);
-    let (request_id, method, route) = (&asked.id, &asked.method, asked.route.name);
-    let source = asked.source;
+    let (request_id, method, route) = (&context.id, &context.method, context.route.name);
+    let source = context.source;
     // What passes by itself is no fault of ours.
     if problem.kind().status() == StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(request_id, %source, %method, route, cause, "{problem}");
