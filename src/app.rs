@@ -26,7 +26,7 @@ use crate::{
     mail::{Destination, MailSignal, Transport, Worker},
     middleware::{cors::Cors, response},
     problem::{Kind, Problem},
-    routes,
+    routes, routing,
     sessions::SessionLifetimes,
     sweeper,
     system::{Draining, Pulse},
@@ -249,7 +249,7 @@ impl Server {
                 .configure(|config| shared.put_into(config))
                 .configure(routes::mount)
                 .configure(extra)
-                .default_service(web::to(routes::not_found))
+                .default_service(web::to(routing::not_found))
                 .wrap(from_fn(response::complete))
         };
         let proxies = Proxies::new(config.trusted_proxies.clone());

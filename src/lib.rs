@@ -6,6 +6,7 @@
 //! read `owners` first, it is the shortest.
 
 pub mod routes;
+pub mod routing;
 
 pub mod auth;
 pub mod limits;

@@ -12,7 +12,7 @@ pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 pub fn request(method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> Vec<u8> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: kennel.example\r\n");
     if let Some(token) = token {
-        head.push_str(&format!("Authorization: TokenSubject {token}\r\n"));
+        head.push_str(&format!("Authorization: Bearer {token}\r\n"));
     }
     let body = body.map(Value::to_string).unwrap_or_default();
     if !body.is_empty() {

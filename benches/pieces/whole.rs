@@ -44,7 +44,7 @@ impl Whole {
 
     pub fn get(&self, uri: &str) -> HttpResponse {
         let request = TestRequest::with_uri(uri).peer_addr(([127, 0, 0, 1], 4000).into());
-        let request = request.insert_header((AUTHORIZATION, format!("TokenSubject {}", self.token)));
+        let request = request.insert_header((AUTHORIZATION, format!("Bearer {}", self.token)));
         self.system.block_on((self.serve)(request))
     }
 

@@ -39,7 +39,8 @@ use crate::{
     auth::CurrentUser,
     limits::{Counted, Limits, Source},
     problem::{Kind, Problem},
-    routes::{APPLICATION_JSON, RouteInfo, route_info, success_type},
+    routes::{route_info, success_type},
+    routing::{APPLICATION_JSON, RouteInfo},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

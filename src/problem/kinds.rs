@@ -47,9 +47,9 @@ kinds! {
         "The body is no JSON text: it was cut off, has a key twice, is not in UTF-8, or is empty."
         "Make the body with a JSON library, and send one object.";
     MissingToken UNAUTHORIZED "missing-token" "An access token is needed"
-        "Log in at /auth/login and send the access token as `Authorization: TokenSubject <token>`."
+        "Log in at /auth/login and send the access token as `Authorization: Bearer <token>`."
         "The address is for somebody who is logged in, and no bearer token came."
-        "Log in with `POST /auth/login`, and send `Authorization: TokenSubject <access_token>` with every request below /me \
+        "Log in with `POST /auth/login`, and send `Authorization: Bearer <access_token>` with every request below /me \
          and /dogowner.";
     InvalidToken UNAUTHORIZED "invalid-token" "The access token is not valid"
         "This is not an access token of this server. Log in at /auth/login for a new one."

@@ -21,7 +21,7 @@ pub fn sentences() -> Vec<Sentence> {
 
 fn head(token: &str, more: &str) -> String {
     format!(
-        "POST /dogowner/owners HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\nAuthorization: TokenSubject {token}\r\n\
+        "POST /dogowner/owners HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\n{more}\r\n"
     )
 }

@@ -107,7 +107,7 @@ fn a_client_that_reads_slowly_gets_all_of_it(app: &App) {
     }
     let mut wire = Wire::open(app);
     let token = alice.token();
-    let request = format!("GET /me/export HTTP/1.1\r\nHost: kennel\r\nAuthorization: TokenSubject {token}\r\n\r\n");
+    let request = format!("GET /me/export HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {token}\r\n\r\n");
     wire.send(request.as_bytes());
     for _ in 0..20 {
         app.anon().get("/health/live").expect(200);

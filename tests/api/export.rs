@@ -149,7 +149,7 @@ fn double(app: &App, times: usize) {
 fn begin<'a>(app: &'a App, actor: &Actor<'_>) -> Wire<'a> {
     let mut wire = Wire::open(app);
     let head =
-        format!("GET {EXPORT} HTTP/1.1\r\nHost: kennel\r\nAuthorization: TokenSubject {}\r\n\r\n", actor.token());
+        format!("GET {EXPORT} HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {}\r\n\r\n", actor.token());
     wire.send(head.as_bytes());
     wire
 }

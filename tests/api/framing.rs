@@ -49,7 +49,7 @@ fn an_offer_of_another_protocol_changes_nothing(database: &Database) {
             // On the third there is still a third.
             for _ in 0..3 {
                 let head = format!(
-                    "GET {path} HTTP/1.1\r\nHost: kennel\r\nAuthorization: TokenSubject {token}\r\n{offer}\r\n"
+                    "GET {path} HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {token}\r\n{offer}\r\n"
                 );
                 wire.send(head.as_bytes());
                 let answer = wire.answer();
@@ -63,7 +63,7 @@ fn an_offer_of_another_protocol_changes_nothing(database: &Database) {
 
 fn create(alice: &Actor<'_>, headers: &str, body: &str) -> String {
     format!(
-        "POST /dogowner/owners HTTP/1.1\r\nHost: kennel\r\nAuthorization: TokenSubject {}\r\n\
+        "POST /dogowner/owners HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\n{headers}\r\n{body}",
         alice.token()
     )
@@ -113,7 +113,7 @@ fn an_export_is_framed_as_its_headers_say(database: &Database) {
             for offer in &offers {
                 let mut wire = Wire::open(app);
                 wire.send(
-                    format!("{method} /me/export HTTP/{version}\r\nHost: kennel\r\nAuthorization: TokenSubject {token}\r\n{offer}\r\n")
+                    format!("{method} /me/export HTTP/{version}\r\nHost: kennel\r\nAuthorization: Bearer {token}\r\n{offer}\r\n")
                         .as_bytes(),
                 );
                 let answer = wire.answer().expect(200);
@@ -141,7 +141,7 @@ fn each_of_many_requests_is_answered_by_itself(database: &Database) {
     let alice = app.sign_in("alice");
     let token = alice.token();
     let with =
-        |line: &str, more: &str| format!("{line}\r\nHost: kennel\r\nAuthorization: TokenSubject {token}\r\n{more}\r\n");
+        |line: &str, more: &str| format!("{line}\r\nHost: kennel\r\nAuthorization: Bearer {token}\r\n{more}\r\n");
     let requests = [
         with("GET /me HTTP/1.1", ""),
         with("HEAD /me HTTP/1.1", ""),
@@ -180,7 +180,7 @@ fn after_the_last_request_nothing_more_is_executed(database: &Database) {
         let next = create(&alice, "Content-Length: 14\r\n", r#"{"name":"Ann"}"#);
         let mut wire = Wire::open(app);
         wire.send(
-            format!("{last}Host: kennel\r\nAuthorization: TokenSubject {}\r\n\r\n{next}", alice.token()).as_bytes(),
+            format!("{last}Host: kennel\r\nAuthorization: Bearer {}\r\n\r\n{next}", alice.token()).as_bytes(),
         );
         let answer = wire.answer();
         assert_eq!(answer.header("connection"), "close", "{answer}");
@@ -240,7 +240,7 @@ fn an_endless_body_is_not_read_on_after_the_answer(database: &Database) {
     let endless = |line: &str, headers: &str| {
         format!("{line} HTTP/1.1\r\nHost: kennel\r\nContent-Type: application/json\r\n{headers}\r\n")
     };
-    let token = format!("Authorization: TokenSubject {}\r\n", alice.token());
+    let token = format!("Authorization: Bearer {}\r\n", alice.token());
     for (line, headers, status) in [
         ("POST /dogowner/owners", "Transfer-Encoding: chunked\r\n".to_owned(), 401),
         ("POST /dogowner/owners", format!("{token}Transfer-Encoding: chunked\r\n"), 413),

@@ -38,7 +38,7 @@ fn ask(app: &App, request: &str, headers: &[&[u8]], body: &str) -> Answer {
 }
 
 fn bearer(actor: &Actor<'_>) -> Vec<u8> {
-    format!("Authorization: TokenSubject {}", actor.token()).into_bytes()
+    format!("Authorization: Bearer {}", actor.token()).into_bytes()
 }
 
 const JSON: &[u8] = b"Content-Type: application/json";

@@ -26,7 +26,7 @@ fn hold_back<'a>(app: &'a App, actor: &Actor<'_>, request: &str, body: &str) -> 
     let token = actor.token();
     wire.send(
         format!(
-            "{request} HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\nAuthorization: TokenSubject {token}\r\n\
+            "{request} HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         )

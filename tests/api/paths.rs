@@ -87,7 +87,7 @@ fn no_spelling_of_a_path_gets_past_the_gate(app: &App) {
 fn no_spelling_of_a_path_shows_a_strangers_row(app: &App) {
     let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
     let path = format!("/dogowner/owners/{}", alice.owner("Ann, whom bob never sees"));
-    let token = format!("Authorization: TokenSubject {}\r\n", bob.token());
+    let token = format!("Authorization: Bearer {}\r\n", bob.token());
     for spelling in spellings(&path) {
         let answer = raw(app, &spelling, &token);
         assert!([400, 404].contains(&answer.status), "{answer}");
@@ -173,7 +173,7 @@ fn only_a_number_in_plain_digits_is_an_id(app: &App) {
             for method in of_rows.map(|operation| &operation.method).filter(|method| *method != "PUT") {
                 let request = format!(
                     "{method} {room}/{no_id} HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\n\
-                     Authorization: TokenSubject {}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}",
+                     Authorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}",
                     alice.token()
                 );
                 let answer = app.wire(request);
@@ -187,7 +187,7 @@ fn only_a_number_in_plain_digits_is_an_id(app: &App) {
             ("PUT", format!("/dogowner/dogs/{dog}/co-owners/{no_id}")),
             ("DELETE", format!("/dogowner/dogs/{no_id}/co-owners/{owner}")),
         ] {
-            let token = format!("Authorization: TokenSubject {}\r\n", alice.token());
+            let token = format!("Authorization: Bearer {}\r\n", alice.token());
             let answer =
                 app.wire(format!("{method} {path} HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\n{token}\r\n"));
             assert!([400, 404].contains(&answer.status), "{answer}");
@@ -211,7 +211,7 @@ fn an_address_that_is_too_long_is_414(app: &App) {
 /// RFC 9112 §3.2.2: a server must accept the absolute form.
 fn an_absolute_address_is_read_as_its_path(app: &App) {
     let alice = app.sign_in("alice");
-    let token = format!("Authorization: TokenSubject {}\r\n", alice.token());
+    let token = format!("Authorization: Bearer {}\r\n", alice.token());
     let answer = raw(app, &format!("http://{}/me", app.address), &token);
     assert_eq!(answer.expect(200).text("username"), "alice");
     raw(app, &format!("http://{}/me", app.address), "").expect(401);
@@ -222,7 +222,7 @@ fn a_path_in_another_spelling_has_the_headers_of_its_own(app: &App) {
     for name in ["Ann", "Bea"] {
         alice.owner(name);
     }
-    let token = format!("Authorization: TokenSubject {}\r\n", alice.token());
+    let token = format!("Authorization: Bearer {}\r\n", alice.token());
     assert_eq!(raw(app, "/%6d%65", &token).expect(200).header("cache-control"), "no-store, no-transform");
     let page = raw(app, "/%64ogowner/%6fwner?limit=1", &token).expect(200);
     assert_eq!(page.header("cache-control"), "private, no-cache");

@@ -108,7 +108,7 @@ fn an_access_token_that_expired_does_not_hinder_a_refresh(app: &App) {
     let mut alice = app.sign_in("alice");
     let expired = Forge::of(alice.token()).aged(1000).signed();
     alice.with_token(&expired).get("/me").expect(401).problem("expired-token");
-    for header in [format!("TokenSubject {expired}"), "Bearer nonsense".to_owned(), "Basic YTpi".to_owned()] {
+    for header in [format!("Bearer {expired}"), "Bearer nonsense".to_owned(), "Basic YTpi".to_owned()] {
         let body = json!({"refresh_token": alice.refresh_token()});
         let answer = app.anon().ask("POST", "/auth/refresh", &[("Authorization", &header)], Some(&body));
         alice = Actor::logged_in(app, &answer.expect(200));

@@ -227,7 +227,7 @@ fn a_key_is_1_to_255_visible_characters(app: &App) {
     }
     let raw = |keys: &str| {
         app.wire(format!(
-            "POST /dogowner/owners HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\nAuthorization: TokenSubject {}\r\n\
+            "POST /dogowner/owners HTTP/1.1\r\nHost: kennel\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
              Content-Type: application/json\r\nContent-Length: 14\r\n{keys}\r\n{{\"name\":\"Ann\"}}",
             alice.token()
         ))

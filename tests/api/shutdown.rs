@@ -73,7 +73,7 @@ fn a_database_that_hangs_does_not_keep_the_process(database: &Database) {
     drop(alice);
     let body = r#"{"name":"Cleo"}"#;
     let request = format!(
-        "PATCH /dogowner/owners/{owner} HTTP/1.1\r\nHost: kennel\r\nAuthorization: TokenSubject {token}\r\n\
+        "PATCH /dogowner/owners/{owner} HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );

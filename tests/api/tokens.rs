@@ -189,7 +189,7 @@ fn an_expired_token_says_so(app: &App) {
 
 fn a_token_of_a_megabyte_is_turned_away(app: &App) {
     let answer = app.wire(format!(
-        "GET /me HTTP/1.1\r\nHost: kennel\r\nAuthorization: TokenSubject {}\r\n\r\n",
+        "GET /me HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {}\r\n\r\n",
         "x".repeat(1 << 20)
     ));
     answer.expect(431).problem("header-fields-too-large");
@@ -216,7 +216,7 @@ fn no_token_and_other_schemes_are_asked_for_a_token(app: &App) {
 fn two_tokens_are_one_too_many(app: &App) {
     let alice = app.sign_in("alice");
     let token = alice.token();
-    let header = format!("Authorization: TokenSubject {token}\r\n");
+    let header = format!("Authorization: Bearer {token}\r\n");
     for other in [header.as_str(), "Authorization: Basic YTpi\r\n", "authorization: Bearer x\r\n"] {
         let request = format!("GET /me HTTP/1.1\r\nHost: kennel\r\n{header}{other}\r\n");
         app.wire(request).expect(400).problem("malformed-request");

@@ -129,7 +129,7 @@ impl<'a> Actor<'a> {
             request = request.header(*name, *value);
         }
         if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("TokenSubject {token}"));
+            request = request.header("Authorization", format!("Bearer {token}"));
         }
         let agent = &self.client.agent;
         let answered = match body {

@@ -1,11 +1,9 @@
 //! The route table as it is known before actix has found the route, and when there is none: who may keep an answer,
 //! and by which name a path is logged.
 
-use std::sync::LazyLock;
-
 use actix_web::http::{Method, StatusCode};
 
-use super::{Verb, table};
+use super::{Area, Verb};
 
 /// Who may keep an answer (`Cache-Control`, RFC 9111).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,46 +59,52 @@ struct KnownPattern {
     methods: Vec<(Method, Option<&'static str>)>,
 }
 
-/// Kept for as long as the process lives.
-static AREAS: LazyLock<Vec<KnownArea>> = LazyLock::new(|| {
-    let known = |area: super::Area| {
-        let method = |verb: &Verb| (verb.method.clone(), verb.answers);
-        let mut patterns = Vec::new();
-        for resource in &area.resources {
-            for pattern in resource.patterns {
-                let whole = format!("{}{pattern}", area.prefix).leak();
-                patterns.push(KnownPattern { whole, methods: resource.verbs.iter().map(method).collect() });
+/// A table, looked up by path.
+pub struct KnownRoutes(Vec<KnownArea>);
+
+impl KnownRoutes {
+    /// The table's areas and patterns. Their names live for as long as the process.
+    #[must_use]
+    pub fn of(table: Vec<Area>) -> Self {
+        let known = |area: Area| {
+            let method = |verb: &Verb| (verb.method.clone(), verb.answers);
+            let mut patterns = Vec::new();
+            for resource in &area.resources {
+                for pattern in resource.patterns {
+                    let whole = format!("{}{pattern}", area.prefix).leak();
+                    patterns.push(KnownPattern { whole, methods: resource.verbs.iter().map(method).collect() });
+                }
             }
-        }
-        KnownArea { prefix: area.prefix, cache_control: area.cache_control, patterns }
-    };
-    table().into_iter().map(known).collect()
-});
+            KnownArea { prefix: area.prefix, cache_control: area.cache_control, patterns }
+        };
+        Self(table.into_iter().map(known).collect())
+    }
 
-/// The areas that a path may be in, and the first pattern in each that fits. Routes are found as actix finds them: the
-/// first that fits in the first area that its prefix fits. An area without a prefix has its resources and nothing
-/// around them.
-fn find(path: &str) -> Option<(&'static KnownArea, Option<&'static KnownPattern>)> {
-    let areas = AREAS.iter().filter(|area| has_prefix(path, area.prefix));
-    let mut found = areas.map(|area| (area, area.patterns.iter().find(|pattern| fits(pattern.whole, path))));
-    found.find(|(area, pattern)| pattern.is_some() || !area.prefix.is_empty())
-}
+    /// What the table says of a decoded path.
+    #[must_use]
+    pub fn info(&self, path: &str) -> RouteInfo {
+        self.find(path).map_or_else(RouteInfo::default, |(area, pattern)| RouteInfo {
+            name: pattern.map_or(area.prefix, |pattern| pattern.whole),
+            cache_control: area.cache_control,
+        })
+    }
 
-/// What the table says of a decoded path.
-#[must_use]
-pub fn route_info(path: &str) -> RouteInfo {
-    find(path).map_or_else(RouteInfo::default, |(area, pattern)| RouteInfo {
-        name: pattern.map_or(area.prefix, |pattern| pattern.whole),
-        cache_control: area.cache_control,
-    })
-}
+    /// The media type that this method answers at a decoded path if it succeeds; none, where it has no body then, or
+    /// where there is no such method.
+    #[must_use]
+    pub fn success_type(&self, method: &Method, path: &str) -> Option<&'static str> {
+        let (_, pattern) = self.find(path)?;
+        pattern?.methods.iter().find(|(known, _)| known == method)?.1
+    }
 
-/// The media type that this method answers at a decoded path if it succeeds; none, where it has no body then, or where
-/// there is no such method.
-#[must_use]
-pub fn success_type(method: &Method, path: &str) -> Option<&'static str> {
-    let (_, pattern) = find(path)?;
-    pattern?.methods.iter().find(|(known, _)| known == method)?.1
+    /// The area that a path is in, and the first pattern in it that fits. Routes are found as actix finds them: the
+    /// first that fits in the first area that its prefix fits. An area without a prefix has its resources and nothing
+    /// around them.
+    fn find(&self, path: &str) -> Option<(&KnownArea, Option<&KnownPattern>)> {
+        let areas = self.0.iter().filter(|area| has_prefix(path, area.prefix));
+        let mut found = areas.map(|area| (area, area.patterns.iter().find(|pattern| fits(pattern.whole, path))));
+        found.find(|(area, pattern)| pattern.is_some() || !area.prefix.is_empty())
+    }
 }
 
 /// Whether a path is that of an area or below it.
@@ -123,8 +127,11 @@ fn fits(pattern: &str, path: &str) -> bool {
 mod tests {
     use actix_web::http::Method;
 
-    use super::{CacheControl, RouteInfo, route_info, success_type};
-    use crate::routes::{Access, Area};
+    use super::{CacheControl, RouteInfo};
+    use crate::{
+        routes::{route_info, success_type},
+        routing::{Access, Area},
+    };
 
     #[test]
     fn a_path_is_known_by_its_pattern_or_by_its_area() {
