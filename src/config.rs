@@ -1,5 +1,5 @@
 //! The configuration: environment variables, read once at start. This is the only place that knows their
-//! names, defaults and limits; `.env.example` and the README list them, and a test compares.
+//! names, defaults and limits; `.env.example` and `docs/configuration.md` list them, and a test compares.
 
 mod app_url;
 mod dev;

@@ -1,4 +1,4 @@
-//! The table of variables, as `.env.example`, the README and `--help` have it.
+//! The table of variables, as `.env.example`, `docs/configuration.md` and `--help` have it.
 
 /// A variable that is read, as it is documented.
 pub struct Variable {

@@ -1,6 +1,6 @@
 //! The write-ahead log beside a SQLite file (`-wal`) belongs to it by nothing but its name: beside another file, or an
 //! earlier copy of the same one, SQLite mixes both, or deletes the log. Where that can be seen for sure it is refused;
-//! how to restore a backup so that it cannot happen, the README says.
+//! how to restore a backup so that it cannot happen, `docs/operating.md` says.
 
 use std::{
     fs::{self, File},

@@ -15,7 +15,7 @@ pub fn sentences() -> Vec<Sentence> {
         the_environment_is_read_only_by_config_and_main,
         no_type_name_is_defined_twice,
         the_example_of_an_environment_has_every_variable_with_its_default,
-        the_readme_lists_every_variable_with_its_default,
+        the_configuration_lists_every_variable_with_its_default,
         the_two_migration_trees_have_the_same_folders,
         diesel_toml_names_the_schema_file,
         the_lock_file_holds_no_crate_that_is_ruled_out,
@@ -107,9 +107,9 @@ fn the_example_of_an_environment_has_every_variable_with_its_default(repository:
 }
 
 /// Rows such as ``| `PORT` | `8000` | … |``.
-fn the_readme_lists_every_variable_with_its_default(repository: &Repository) {
-    let readme = repository.read("README.md");
-    let rows = readme.lines().filter_map(|line| {
+fn the_configuration_lists_every_variable_with_its_default(repository: &Repository) {
+    let page = repository.read("docs/configuration.md");
+    let rows = page.lines().filter_map(|line| {
         let mut cells = line.trim().strip_prefix('|')?.split('|').map(str::trim);
         let name = cells.next()?.strip_prefix('`')?.strip_suffix('`').filter(|name| is_name(name))?;
         let default = cells.next()?;
