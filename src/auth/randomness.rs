@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use aws_lc_rs::digest;
+
 use super::strength::{of_piece, pieces};
 
 /// Bits that a secret's beginning must have if it is read as words, keys and sequences. 32 random bytes have about 200
@@ -13,6 +15,34 @@ const JUDGED: usize = 48;
 /// Letters of either case that random base64 has at least: 32 bytes of it have fewer once in 10⁸ times.
 const OF_EACH_CASE: usize = 2;
 
+/// What people hash to have something that looks like a secret.
+const HASHED: [&str; 24] = [
+    "",
+    "0",
+    "1",
+    "123",
+    "1234",
+    "123456",
+    "12345678",
+    "a",
+    "abc",
+    "admin",
+    "changeme",
+    "dog",
+    "foo",
+    "hello",
+    "hello world",
+    "jwt",
+    "jwt_secret",
+    "kennel",
+    "key",
+    "password",
+    "root",
+    "secret",
+    "test",
+    "your-256-bit-secret",
+];
+
 /// Whether a secret may be random: `text` as it was given, which is base64url of `bytes`.
 pub fn is_random(text: &str, bytes: &[u8]) -> bool {
     let in_hex = of_hex(text);
@@ -20,14 +50,29 @@ pub fn is_random(text: &str, bytes: &[u8]) -> bool {
     let drawn = in_hex.as_deref().unwrap_or(bytes);
     let hidden = as_text(drawn);
     is_mixed
+        && !is_decimal(text)
+        && !is_known_hash(drawn)
         && is_varied(drawn)
         && !is_regular(drawn)
         && !is_regular(text.as_bytes())
         && bits(text) >= ENOUGH_BITS
         && hidden.is_none_or(|hidden| match of_hex(hidden) {
-            Some(drawn) => is_varied(&drawn) && !is_regular(&drawn),
+            Some(drawn) => !is_decimal(hidden) && !is_known_hash(&drawn) && is_varied(&drawn) && !is_regular(&drawn),
             None => !hidden.contains(' ') && is_in_both_cases(hidden) && bits(hidden) >= ENOUGH_BITS,
         })
+}
+
+/// Whether hexadecimal digits are decimal ones, as those of a number that anybody can look up are. (64 at random are so
+/// once in 10¹³ times.)
+fn is_decimal(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_digit())
+}
+
+/// Whether bytes are the hash of nothing, or of a word that is tried first, with or without the line break of `echo`.
+fn is_known_hash(bytes: &[u8]) -> bool {
+    let hashes = [&digest::SHA256, &digest::SHA384, &digest::SHA512];
+    let is_hash_of = |text: &[u8]| hashes.iter().any(|hash| digest::digest(hash, text).as_ref() == bytes);
+    HASHED.iter().any(|word| is_hash_of(word.as_bytes()) || is_hash_of(format!("{word}\n").as_bytes()))
 }
 
 /// Random bytes are nearly all different. (32 of them have 30 different values on average, and fewer than 20 once in
@@ -85,7 +130,7 @@ fn bits(text: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::rand;
+    use aws_lc_rs::{digest, rand};
     use base64::{
         Engine,
         engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -117,6 +162,7 @@ mod tests {
         let counted: Vec<u8> = (0..32).collect();
         let backwards: Vec<u8> = (100..180).rev().step_by(2).collect();
         let hex = in_hex(&counted);
+        let pi = "3141592653589793238462643383279502884197169399375105820974944592";
         for weak in [
             "to_be_or_not_to_be_that_is_the_question_whether",
             "tobeornottobethatisthequestionwhethertisnobler",
@@ -135,6 +181,9 @@ mod tests {
             "0000000000000000000000000000000000000000000000000000000000000001",
             &hex,
             &hex.to_uppercase(),
+            pi,
+            &encoded(pi.as_bytes()),
+            "8350914627750283916407258391620475830196427518306947250381649725",
             &encoded(&counted),
             &encoded(&backwards),
             &encoded(b"to be or not to be, that is the question"),
@@ -145,5 +194,24 @@ mod tests {
         ] {
             assert!(Secret::parse(weak).is_err(), "{weak}");
         }
+    }
+
+    #[test]
+    fn the_hash_of_nothing_or_of_a_word_is_no_secret() {
+        let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let of_password = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8";
+        for weak in [of_nothing, of_password, &of_password.to_uppercase(), &STANDARD.encode(of_password)] {
+            assert!(Secret::parse(weak).is_err(), "{weak}");
+        }
+        for word in ["", "\n", "password", "password\n", "secret", "123456\n"] {
+            for algorithm in [&digest::SHA256, &digest::SHA384, &digest::SHA512] {
+                let hash = digest::digest(algorithm, word.as_bytes());
+                for weak in [STANDARD.encode(hash), URL_SAFE_NO_PAD.encode(hash), in_hex(hash.as_ref())] {
+                    assert!(Secret::parse(&weak).is_err(), "{weak} of {word:?}");
+                }
+            }
+        }
+        let of_another = in_hex(digest::digest(&digest::SHA256, b"gherkin wombat").as_ref());
+        assert!(Secret::parse(&of_another).is_ok(), "nobody can tell");
     }
 }

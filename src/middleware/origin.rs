@@ -12,6 +12,7 @@ pub struct Authority {
 
 impl Authority {
     /// Reads `host` or `host:port`; `usual` is the port that goes without saying.
+    #[must_use]
     pub fn parse(text: &str, usual: u16) -> Option<Self> {
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
             let (address, port) = rest.split_once(']')?;
@@ -55,6 +56,7 @@ pub struct WebOrigin {
 
 impl WebOrigin {
     /// Reads the origin that a browser sends.
+    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let scheme = ["http", "https"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;
@@ -62,12 +64,14 @@ impl WebOrigin {
     }
 
     /// Whether its host is this machine: `localhost`, a name below it, or a loopback address (RFC 6761 §6.3).
+    #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.authority.host)
     }
 
     /// Whether `Host` names the same host and port. How a request reached a proxy it does not tell, so the scheme is
     /// the page's.
+    #[must_use]
     pub fn is_at(&self, host: &str) -> bool {
         Authority::parse(host, usual_port(self.scheme)).is_some_and(|here| here == self.authority)
     }

@@ -145,7 +145,7 @@ fn is_accent(c: char) -> bool {
 
 /// What stands for a character on a keyboard that lacks it: letters that Unicode does not take apart, and signs that
 /// programs put in the place of what was typed.
-fn plain_letters(c: char) -> impl Iterator<Item = char> {
+pub(crate) fn plain_letters(c: char) -> impl Iterator<Item = char> {
     let (first, second) = match c {
         'ø' => ('o', None),
         'ł' => ('l', None),

@@ -148,8 +148,7 @@ fn double(app: &App, times: usize) {
 /// Asks for an export of more than all buffers on the way hold, and does not read it.
 fn begin<'a>(app: &'a App, actor: &Actor<'_>) -> Wire<'a> {
     let mut wire = Wire::open(app);
-    let head =
-        format!("GET {EXPORT} HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {}\r\n\r\n", actor.token());
+    let head = format!("GET {EXPORT} HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {}\r\n\r\n", actor.token());
     wire.send(head.as_bytes());
     wire
 }

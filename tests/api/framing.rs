@@ -48,9 +48,8 @@ fn an_offer_of_another_protocol_changes_nothing(database: &Database) {
             let mut wire = Wire::open(app);
             // On the third there is still a third.
             for _ in 0..3 {
-                let head = format!(
-                    "GET {path} HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {token}\r\n{offer}\r\n"
-                );
+                let head =
+                    format!("GET {path} HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {token}\r\n{offer}\r\n");
                 wire.send(head.as_bytes());
                 let answer = wire.answer();
                 assert_eq!(answer.status, if path == "/nowhere" { 404 } else { 200 }, "{offer}: {answer}");
@@ -179,9 +178,7 @@ fn after_the_last_request_nothing_more_is_executed(database: &Database) {
     ] {
         let next = create(&alice, "Content-Length: 14\r\n", r#"{"name":"Ann"}"#);
         let mut wire = Wire::open(app);
-        wire.send(
-            format!("{last}Host: kennel\r\nAuthorization: Bearer {}\r\n\r\n{next}", alice.token()).as_bytes(),
-        );
+        wire.send(format!("{last}Host: kennel\r\nAuthorization: Bearer {}\r\n\r\n{next}", alice.token()).as_bytes());
         let answer = wire.answer();
         assert_eq!(answer.header("connection"), "close", "{answer}");
         assert!(wire.is_over(), "{last}");

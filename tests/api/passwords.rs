@@ -15,6 +15,7 @@ pub fn sentences() -> Vec<Sentence> {
         white_space_around_a_password_is_a_part_of_it,
         the_least_length_is_a_setting,
         a_weak_password_is_refused_with_a_reason,
+        a_weak_password_is_refused_in_any_alphabet_and_disguise,
         a_password_made_of_the_name_or_the_address_is_refused,
         the_list_of_weak_passwords_has_two_hundred,
     ]
@@ -101,6 +102,15 @@ fn a_weak_password_is_refused_with_a_reason(app: &App) {
         assert!(error["detail"].as_str().is_some_and(|reason| reason.len() > 20), "{password}: {answer}");
     }
     assert_eq!(app.database.count("users"), 0);
+}
+
+fn a_weak_password_is_refused_in_any_alphabet_and_disguise(app: &App) {
+    for password in weak_passwords::IN_DISGUISE.lines() {
+        sign_up(app, "alice", password).error("/password", "too_guessable");
+    }
+    for (nth, password) in weak_passwords::STRONG.lines().enumerate() {
+        sign_up(app, &format!("alice{nth}"), password).expect(201);
+    }
 }
 
 fn a_password_made_of_the_name_or_the_address_is_refused(app: &App) {

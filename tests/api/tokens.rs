@@ -188,10 +188,8 @@ fn an_expired_token_says_so(app: &App) {
 }
 
 fn a_token_of_a_megabyte_is_turned_away(app: &App) {
-    let answer = app.wire(format!(
-        "GET /me HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {}\r\n\r\n",
-        "x".repeat(1 << 20)
-    ));
+    let answer =
+        app.wire(format!("GET /me HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {}\r\n\r\n", "x".repeat(1 << 20)));
     answer.expect(431).problem("header-fields-too-large");
 }
 

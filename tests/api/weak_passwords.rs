@@ -1,6 +1,37 @@
-//! Two hundred passwords that somebody would guess: the common ones, words with the usual endings, walks over
-//! the keyboard, dates, repeats, and the words of this service. None has white space in it.
+//! Passwords that somebody would guess, and a few that nobody does.
 
+/// The same in other alphabets and in disguise, one a line: there is white space in some.
+pub const IN_DISGUISE: &str = "\
+пароль12345
+йцукен12345
+비밀번호1234
+パスワード123
+كلمةالسر123
+Contraseña1
+München1972!
+ｐａｓｓｗｏｒｄ１
+pаsswоrd123
+p.a.s.s.w.o.r.d
+q w e r t y u i o p
+https://google.com
+192.168.1.254
+3.14159265358979
+wangxiaoming1990
+Bella+Max2019
+";
+
+/// Hard ones in several alphabets, one a line.
+pub const STRONG: &str = "\
+берёза компас трамвай лимон
+창문오렌지기차우산
+窗户橙子火车雨伞
+fönster äpple järnväg paraply
+plinth.gherkin.wombat.sonnet
+qhtzvbnwakse
+";
+
+/// Two hundred: the common ones, words with the usual endings, walks over the keyboard, dates, repeats, and the words of
+/// this service. None has white space in it.
 pub const LIST: &str = "
 123456 password 12345678 qwerty 123456789 12345 1234567 111111 1234567890 123123 000000 abc123 password1 iloveyou
 1q2w3e4r qwertyuiop 123321 monkey dragon 654321 666666 letmein football baseball master michael shadow superman

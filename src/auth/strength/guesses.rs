@@ -4,8 +4,13 @@
 
 use std::collections::HashSet;
 
+use icu_properties::{CodePointMapData, props::Script};
 use zxcvbn::{Entropy, matching::patterns::MatchPattern, zxcvbn};
 
+use super::known;
+
+/// What makes a place of a number.
+const ORDINALS: [&str; 4] = ["st", "nd", "rd", "th"];
 /// The two-letter words that others are joined with; of all other pairs of letters there is some word.
 const SHORT_WORDS: &[&str] = &[
     "am", "an", "as", "at", "be", "by", "do", "go", "he", "hi", "if", "in", "is", "it", "me", "my", "no", "of", "oh",
@@ -27,6 +32,24 @@ const MOST_SIGNS: usize = 2;
 const WORDS_ALONE: u128 = 10;
 /// Which of the digits of a walk over the keyboard are typed with Shift.
 const SHIFTED: u128 = 32;
+/// What a word is worth that no list here ranks: all languages together have more, but one is tried at a time.
+const A_WORD: u128 = 20_000;
+/// Letters of the shortest run that is taken for such a word if it is Latin; of the shorter ones most are.
+const SHORTEST_WORD: usize = 5;
+/// So many consonants come one behind the other in most words.
+const MOST_CONSONANTS: usize = 3;
+/// What a word is worth that everybody takes who takes any, in whatever language.
+const AN_EVERYDAY_WORD: u128 = 200;
+/// What each syllable of a Chinese name is worth in Latin letters.
+const A_SYLLABLE: u128 = 40;
+/// What a number is worth that mathematics or physics knows, or a row that anybody can continue.
+const A_CONSTANT: u128 = 1_000;
+/// What `th` is worth behind a number.
+const AN_ORDINAL: u128 = 4;
+/// What is left of an address but for its names: which scheme, which top-level domain; and what a number of the
+/// Internet is worth, since there are few that people type.
+const AN_ADDRESS: u128 = 4;
+const A_HOST_NUMBER: u128 = 10_000;
 /// Up to this length a text may be a walk over the keyboard with Shift held now and then.
 const LONGEST_WALK: usize = 20;
 
@@ -34,10 +57,12 @@ const LONGEST_WALK: usize = 20;
 pub fn least(text: &str, expected: &[&str]) -> u128 {
     let plain = structured(text, expected);
     let undisguised = disguises(text).into_iter().map(|text| structured(&text, expected).saturating_mul(DISGUISE));
+    let address =
+        without_address(text).map_or(u128::MAX, |(rest, guesses)| structured(&rest, expected).saturating_mul(guesses));
     let walk = unshifted(text).map_or(u128::MAX, |text| {
         product(&zxcvbn(&text, expected)).min(structured(&text, expected)).saturating_mul(SHIFTED)
     });
-    undisguised.fold(plain.min(walk), u128::min)
+    undisguised.fold(plain.min(walk).min(address), u128::min)
 }
 
 /// The product of what zxcvbn found, with what it did not know counted by its alphabet.
@@ -49,7 +74,8 @@ pub fn product(estimate: &Entropy) -> u128 {
     parts.fold(1, u128::saturating_mul)
 }
 
-/// The runs of letters, of digits and of other characters; a capital begins a new run of letters.
+/// The runs of letters, of digits and of other characters; a capital begins a new run of letters, and so does a letter
+/// that no keyboard of ours has.
 pub fn pieces(text: &str) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     let mut before: Option<char> = None;
@@ -72,15 +98,17 @@ pub fn of_piece(piece: &str, expected: &[&str]) -> u128 {
     match piece.chars().next().map(kind) {
         // A single sign is a space, a dot, an exclamation mark: one of the few that everybody takes.
         Some(CharKind::Sign) if length == 1 => 10,
-        Some(CharKind::MailKind) if length > 1 => random.min(of_letters(piece, expected)),
-        Some(CharKind::Digit) if length > 2 => random.min(product(&zxcvbn(piece, expected))),
+        Some(CharKind::Letter | CharKind::Foreign) if length > 1 => random.min(of_letters(piece, expected)),
+        Some(CharKind::Digit) if length > 2 => random.min(product(&zxcvbn(piece, expected))).min(of_constant(piece)),
         _ => random,
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CharKind {
-    MailKind,
+    Letter,
+    /// A letter, or a number, that is not ASCII.
+    Foreign,
     Digit,
     Sign,
 }
@@ -88,7 +116,8 @@ enum CharKind {
 fn kind(c: char) -> CharKind {
     match c {
         '0'..='9' => CharKind::Digit,
-        c if c.is_alphanumeric() => CharKind::MailKind,
+        'a'..='z' | 'A'..='Z' => CharKind::Letter,
+        c if c.is_alphanumeric() => CharKind::Foreign,
         _ => CharKind::Sign,
     }
 }
@@ -100,26 +129,104 @@ fn at_random(text: &str) -> u128 {
         c if c.is_ascii() => 33,
         _ => 100,
     };
-    text.chars().map(alphabet).fold(1, u128::saturating_mul)
+    let is_foreign = |c: char| kind(c) == CharKind::Foreign;
+    let others = text.chars().filter(|c| !is_foreign(*c)).map(alphabet).fold(1, u128::saturating_mul);
+    let foreign = text.split(|c| !is_foreign(c)).map(of_unknown_word);
+    foreign.fold(others, u128::saturating_mul)
+}
+
+/// The guesses for a run of letters in which no list finds a word: up to some length it is one. Letters at random
+/// cannot be told from a word in most scripts, but no word is much longer.
+fn of_unknown_word(run: &str) -> u128 {
+    let longest = |c: char| match CodePointMapData::<Script>::new().get(c) {
+        // A sign for each syllable or word; then without blanks or vowels between words.
+        Script::Han | Script::Hangul => (4, 100_u128),
+        Script::Hiragana | Script::Katakana | Script::Thai | Script::Lao | Script::Khmer | Script::Myanmar => (6, 40),
+        _ => (10, 26),
+    };
+    let (letters, further) = run.chars().map(longest).min().unwrap_or((0, 1));
+    let random = run.chars().fold(1_u128, |guesses, _| guesses.saturating_mul(100));
+    let beyond = run.chars().skip(letters).fold(A_WORD, |guesses, _| guesses.saturating_mul(further));
+    random.min(beyond)
+}
+
+/// Whether Latin letters can be a word of some language: every pair of them is usual in one.
+fn may_be_word(lower: &str) -> bool {
+    /// For each letter those that follow it.
+    const FOLLOWERS: [&str; 26] = [
+        "bcdefghiklmnprstuvwyz",
+        "abeilorsuy",
+        "aehikloqrtuyz",
+        "adegiorsuwyz",
+        "abcdefghiklmnoprstuvwxyz",
+        "aefiloruty",
+        "aeghilnoruy",
+        "aeilmnortuyw",
+        "abcdefgklmnoprstvz",
+        "aeiou",
+        "aeiklnorstuyw",
+        "abcdefgiklmopstuvyz",
+        "abeimnoptuy",
+        "acdefgijknostuvyz",
+        "abcdefghiklmnoprstuvwxy",
+        "aefhiloprstuy",
+        "u",
+        "abcdefgiklmnoprstuvwyz",
+        "aceihklmnopqstuwyz",
+        "acehilorstuwyz",
+        "abcdefghiklmnprstvyz",
+        "aeiory",
+        "aehinoruy",
+        "aceioptuy",
+        "aceilmnoprst",
+        "aeiklouwyz",
+    ];
+    let usual = |first: char, second: char| {
+        let nth = usize::try_from(u32::from(first).wrapping_sub('a'.into())).unwrap_or(usize::MAX);
+        FOLLOWERS.get(nth).is_some_and(|followers| followers.contains(second))
+    };
+    let is_vowel = |c: char| "aeiouy".contains(c);
+    let longest_of_consonants = lower.split(is_vowel).map(str::len).max().unwrap_or(0);
+    lower.chars().count() >= SHORTEST_WORD
+        && longest_of_consonants <= MOST_CONSONANTS
+        && lower.chars().zip(lower.chars().skip(1)).all(|(a, b)| usual(a, b))
+}
+
+/// The guesses for digits if a part of them belongs to a number that everybody can look up.
+fn of_constant(digits: &str) -> u128 {
+    known::constant_in(digits).map_or(u128::MAX, |(before, behind)| {
+        [before, behind].into_iter().map(at_random).fold(A_CONSTANT, u128::saturating_mul)
+    })
 }
 
 /// The product of all different pieces: a repetition is hardly worth a guess.
 fn structured(text: &str, expected: &[&str]) -> u128 {
     let (mut seen, mut guesses, mut only_words, mut signs) = (HashSet::new(), 1_u128, true, 0);
+    let mut before = CharKind::Sign;
     for piece in pieces(text) {
+        let kind = piece.chars().next().map_or(CharKind::Sign, kind);
+        let is_ordinal = before == CharKind::Digit && ORDINALS.contains(&piece.as_str());
+        before = kind;
         if !seen.insert(piece.to_lowercase()) {
             continue;
         }
-        signs += usize::from(piece.chars().next().is_some_and(|c| kind(c) == CharKind::Sign));
+        signs += usize::from(kind == CharKind::Sign);
         // Where there are many different signs they do not decorate.
         let is_random = signs > MOST_SIGNS && piece.chars().count() == 1;
-        let of_piece = if is_random { at_random(&piece) } else { of_piece(&piece, expected) };
+        let of_piece = match is_random {
+            true => at_random(&piece),
+            false if is_ordinal => AN_ORDINAL,
+            false => of_piece(&piece, expected),
+        };
         let joint = if seen.len() > 1 { JOINT } else { 1 };
         guesses = guesses.saturating_mul(of_piece).saturating_mul(joint);
-        let is_letters = piece.chars().next().is_some_and(|c| kind(c) == CharKind::MailKind);
         // How much easier than its letters a word is, as far as it is one.
-        let ease = if piece.chars().count() < 3 { 5 } else { 100 };
-        only_words &= !is_letters || of_piece.saturating_mul(ease) < at_random(&piece);
+        let ease = match piece.chars().count() {
+            0..3 => 5,
+            3 => 20,
+            _ => 100,
+        };
+        only_words &= kind != CharKind::Letter || of_piece.saturating_mul(ease) < at_random(&piece);
     }
     if only_words { guesses / WORDS_ALONE } else { guesses }
 }
@@ -127,7 +234,11 @@ fn structured(text: &str, expected: &[&str]) -> u128 {
 /// The guesses for letters of one case, or with a capital: as one word, or cut into words where that takes the fewest.
 fn of_letters(piece: &str, expected: &[&str]) -> u128 {
     let lower = piece.to_lowercase();
-    let whole = product(&zxcvbn(&lower, expected)).max(2);
+    let is_of_one_case =
+        piece == lower || piece == lower.to_uppercase() || piece.chars().skip(1).eq(lower.chars().skip(1));
+    let unknown = if is_of_one_case && may_be_word(&lower) { of_unknown_word(&lower) } else { u128::MAX };
+    let name = known::syllables_of_name(&lower).map_or(u128::MAX, |syllables| A_SYLLABLE.saturating_pow(syllables));
+    let whole = product(&zxcvbn(&lower, expected)).max(2).min(unknown).min(name);
     let letters: Vec<char> = lower.chars().take(MOST_LETTERS).collect();
     // The fewest for the first so many letters.
     let mut fewest = vec![1];
@@ -151,6 +262,15 @@ fn of_letters(piece: &str, expected: &[&str]) -> u128 {
 
 /// The rank of a word; of what is none, its letters.
 fn of_word(word: &str, expected: &[&str]) -> u128 {
+    let everyday = if known::is_everyday_word(word) { AN_EVERYDAY_WORD } else { u128::MAX };
+    everyday.min(of_ranked_word(word, expected))
+}
+
+fn of_ranked_word(word: &str, expected: &[&str]) -> u128 {
+    // What zxcvbn does not know is one word, wherever it is cut.
+    if !word.is_ascii() {
+        return u128::MAX;
+    }
     let random = at_random(word);
     let length = word.chars().count();
     if length < 2 || length == 2 && !SHORT_WORDS.contains(&word) {
@@ -184,7 +304,9 @@ fn disguises(text: &str) -> Vec<String> {
             once.push(c);
         }
     }
-    let mut disguises = Vec::new();
+    let mut disguises: Vec<String> = known::without_number(text).into_iter().collect();
+    disguises.extend(without_points(text));
+    disguises.extend(known::name_in_capitals(text));
     if spelled != text {
         disguises.push(spelled);
     }
@@ -192,6 +314,60 @@ fn disguises(text: &str) -> Vec<String> {
         disguises.push(once);
     }
     disguises
+}
+
+/// A text without what divides a number's places.
+fn without_points(text: &str) -> Option<String> {
+    let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let (mut rest, mut before, mut behind) = (String::new(), None, text.chars().skip(1));
+    for c in text.chars() {
+        if !(matches!(c, '.' | ',') && is_digit(before) && is_digit(behind.clone().next())) {
+            rest.push(c);
+        }
+        before = Some(c);
+        let _mark = behind.next();
+    }
+    (rest != text).then_some(rest)
+}
+
+/// What is left of an address (of a page, a host, a mailbox) without what every other one has, too, and what that is
+/// worth.
+fn without_address(text: &str) -> Option<(String, u128)> {
+    let mut rest = text.to_lowercase();
+    let mut guesses = 1_u128;
+    for beginning in known::BEGINNINGS_OF_ADDRESSES {
+        if let Some(behind) = rest.strip_prefix(beginning) {
+            guesses = guesses.saturating_mul(AN_ADDRESS);
+            rest = behind.to_owned();
+        }
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    for part in rest.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-') {
+        let host = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let end = part.get(host.len()..).unwrap_or_default();
+        if is_host_number(host) {
+            guesses = guesses.saturating_mul(A_HOST_NUMBER);
+            kept.push(end);
+        } else if let Some((name, number)) = without_top_level(host) {
+            guesses = guesses.saturating_mul(AN_ADDRESS);
+            kept.extend([name, number, end]);
+        } else {
+            kept.push(part);
+        }
+    }
+    (guesses > 1).then(|| (kept.concat(), guesses))
+}
+
+/// The names before a top-level domain, and the number that stands behind it.
+fn without_top_level(host: &str) -> Option<(&str, &str)> {
+    let (names, last) = host.rsplit_once('.')?;
+    let top = last.trim_end_matches(|c: char| c.is_ascii_digit());
+    known::TOP_LEVEL_DOMAINS.contains(&top).then(|| (names, last.get(top.len()..).unwrap_or_default()))
+}
+
+/// Four numbers of a byte each, with a dot between them.
+fn is_host_number(host: &str) -> bool {
+    host.split('.').count() == 4 && host.split('.').all(|number| number.parse::<u8>().is_ok())
 }
 
 /// The keys of an American keyboard, if Shift was held for some of the digits.
