@@ -56,6 +56,8 @@ struct KnownArea {
 /// A pattern, and which methods it takes, each with the media type of its success.
 struct KnownPattern {
     whole: &'static str,
+    /// Whether it has parameters; one without is compared as it is, which is the most of what there is to compare.
+    has_parameters: bool,
     methods: Vec<(Method, Option<&'static str>)>,
 }
 
@@ -72,7 +74,8 @@ impl KnownRoutes {
             for resource in &area.resources {
                 for pattern in resource.patterns {
                     let whole = format!("{}{pattern}", area.prefix).leak();
-                    patterns.push(KnownPattern { whole, methods: resource.verbs.iter().map(method).collect() });
+                    let methods = resource.verbs.iter().map(method).collect();
+                    patterns.push(KnownPattern { whole, has_parameters: pattern.contains('{'), methods });
                 }
             }
             KnownArea { prefix: area.prefix, cache_control: area.cache_control, patterns }
@@ -102,7 +105,7 @@ impl KnownRoutes {
     /// around them.
     fn find(&self, path: &str) -> Option<(&KnownArea, Option<&KnownPattern>)> {
         let areas = self.0.iter().filter(|area| has_prefix(path, area.prefix));
-        let mut found = areas.map(|area| (area, area.patterns.iter().find(|pattern| fits(pattern.whole, path))));
+        let mut found = areas.map(|area| (area, area.patterns.iter().find(|pattern| pattern.fits(path))));
         found.find(|(area, pattern)| pattern.is_some() || !area.prefix.is_empty())
     }
 }
@@ -112,13 +115,18 @@ fn has_prefix(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('/'))
 }
 
-fn fits(pattern: &str, path: &str) -> bool {
-    let (mut parts, mut given) = (pattern.split('/'), path.split('/'));
-    loop {
-        match (parts.next(), given.next()) {
-            (None, None) => return true,
-            (Some(part), Some(given)) if part == given || part.starts_with('{') && !given.is_empty() => {}
-            _ => return false,
+impl KnownPattern {
+    fn fits(&self, path: &str) -> bool {
+        if !self.has_parameters {
+            return self.whole == path;
+        }
+        let (mut parts, mut given) = (self.whole.split('/'), path.split('/'));
+        loop {
+            match (parts.next(), given.next()) {
+                (None, None) => return true,
+                (Some(part), Some(given)) if part == given || part.starts_with('{') && !given.is_empty() => {}
+                _ => return false,
+            }
         }
     }
 }
