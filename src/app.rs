@@ -29,7 +29,7 @@ use crate::{
     routes, routing,
     sessions::SessionLifetimes,
     sweeper,
-    system::{Draining, Pulse},
+    system::{Contract, Draining, Pulse},
     users::{ExportTimeout, SignupPolicy},
 };
 
@@ -94,6 +94,7 @@ struct AppState {
     post: Data<MailSignal>,
     draining: Data<Draining>,
     pulse: Data<Pulse>,
+    contract: Data<Contract>,
 }
 
 impl AppState {
@@ -125,6 +126,7 @@ impl AppState {
             post: Data::default(),
             draining: Data::default(),
             pulse: Data::default(),
+            contract: Data::default(),
         })
     }
 
@@ -142,6 +144,7 @@ impl AppState {
             .app_data(Data::clone(&self.post))
             .app_data(Data::clone(&self.draining))
             .app_data(Data::clone(&self.pulse))
+            .app_data(Data::clone(&self.contract))
             // Of this thread alone.
             .app_data(VerifiedTokenCache::default())
             .app_data(Near::default())
@@ -157,12 +160,14 @@ impl AppState {
             post: Data::clone(&self.post),
             transport,
             from: config.mail_from.clone(),
-            destination: Destination {
-                server: config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string),
-                app: config.app_url.clone(),
-            },
+            destination: Destination { server: reached_at(config, addr), app: config.app_url.clone() },
         }
     }
+}
+
+/// Where people reach the server: as it is configured, or else at the address in use.
+fn reached_at(config: &Config, addr: SocketAddr) -> String {
+    config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string)
 }
 
 /// The keys that a server with this configuration and database has; no secret is made.
@@ -264,6 +269,7 @@ impl Server {
         let (http, addr) = connection::listen((&config.host, config.port), server, &connections, app)
             .map_err(|error| StartError::Listen(format!("{}:{}", config.host, config.port), error))?;
         tracing::info!(to = ?config.mail_url, "mail goes");
+        state.contract.is_at(&reached_at(&config, addr));
         let mail = state.mail_worker(&config, transport, addr);
         Ok(Self { http, addr, state, mail, connections })
     }

@@ -100,8 +100,8 @@ const MOST_ROWS: &str = "a number from 1 to 1000000000, or off";
 const MAIL_URLS: &str = "smtp://…, smtps://… or file:DIR; with a password, smtps://… or smtp://…?tls=required";
 const HEADERS: &str = "names of request headers: X-Tenant,X-Client-Version";
 const PUBLIC_URLS: &str = "an http:// or https:// URL of a host alone: links and the cookie are the whole host's, so give \
-    it a name of its own, and no path";
-const APP_URLS: &str = "the http:// or https:// URL of a page, without a #";
+    it a name of its own, in ASCII (xn--…), and no path";
+const APP_URLS: &str = "the http:// or https:// URL of a page, in ASCII (xn--…), without a #";
 const ORIGINS: &str = "exact origins, as a browser sends them: https://app.example.com,http://localhost:5173";
 
 impl Config {
@@ -168,7 +168,7 @@ impl Config {
                 write: source.duration("WRITE_TIMEOUT", 1..=600)?,
             },
             mail_url: source.parsed_or_in_file("MAIL_URL", "MAIL_URL_FILE", MAIL_URLS)?,
-            mail_from: source.parsed("MAIL_FROM", "an address: kennel@example.com, or Kennel <kennel@example.com>")?,
+            mail_from: source.mailbox("MAIL_FROM")?,
             public_url: source.optional("PUBLIC_URL", PUBLIC_URLS)?,
             app_url: source.optional("APP_URL", APP_URLS)?,
             log: source.log_filter("LOG")?,
@@ -179,7 +179,7 @@ impl Config {
             exposed_files: Vec::new(),
         };
         if dev {
-            dev::check(&config, lookup("PGHOST").as_deref())?;
+            dev::check(&config, &lookup)?;
         }
         Ok(Self { exposed_files: source.exposed_files(), ..config })
     }

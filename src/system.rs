@@ -1,8 +1,9 @@
 //! What tells about the service itself: what it is, whether it is well, and its contract.
 
 use std::{
+    io::{self, Write},
     sync::{
-        LazyLock,
+        OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -13,6 +14,7 @@ use actix_web::{
     http::header::{CONTENT_ENCODING, ETAG, EntityTag, HeaderValue, VARY},
     web::{Bytes, Data, Json},
 };
+use flate2::{Compression, write::GzEncoder};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -22,20 +24,18 @@ use crate::{
     wire::{accepts_gzip, is_known, tag_of_bytes},
 };
 
-/// The contract as it stands, and as `build.rs` has made JSON of it; both compressed by that, too.
-static YAML: LazyLock<Form> = LazyLock::new(|| Form {
-    media_type: HeaderValue::from_static("application/yaml"),
-    plain: Representation::of(include_bytes!("../openapi.yaml")),
-    packed: Representation::of(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.yaml.gz"))),
-});
-static JSON: LazyLock<Form> = LazyLock::new(|| Form {
-    media_type: HeaderValue::from_static("application/json"),
-    plain: Representation::of(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"))),
-    packed: Representation::of(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"))),
-});
-
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
+/// The first server of the contract as it is written: one that was just started.
+const USUAL_SERVER: &str = "http://127.0.0.1:8000";
+
+/// The contract as it is handed out: its first server is this one, so that what is made of it calls nobody else's.
+#[derive(Default)]
+pub struct Contract {
+    server: OnceLock<String>,
+    yaml: OnceLock<Form>,
+    json: OnceLock<Form>,
+}
 
 /// The contract in one of its formats.
 struct Form {
@@ -46,14 +46,52 @@ struct Form {
 
 /// Bytes that never change, and the entity tag made of them.
 struct Representation {
-    bytes: &'static [u8],
+    bytes: Bytes,
     tag: EntityTag,
 }
 
 impl Representation {
-    fn of(bytes: &'static [u8]) -> Self {
-        Self { bytes, tag: tag_of_bytes(&[bytes]) }
+    fn of(bytes: Bytes) -> Self {
+        Self { tag: tag_of_bytes(&[&bytes]), bytes }
     }
+}
+
+impl Contract {
+    /// Says where the server is reached; once.
+    pub fn is_at(&self, server: &str) {
+        if self.server.set(server.to_owned()).is_err() {
+            tracing::debug!("the contract says already where its server is");
+        }
+    }
+
+    fn yaml(&self) -> &Form {
+        let packed = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.yaml.gz"));
+        self.yaml.get_or_init(|| self.form("application/yaml", include_str!("../openapi.yaml"), packed))
+    }
+
+    fn json(&self) -> &Form {
+        let plain = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+        let packed = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
+        self.json.get_or_init(|| self.form("application/json", plain, packed))
+    }
+
+    /// As `build.rs` has compressed it; another server's is compressed when somebody asks for it first.
+    fn form(&self, media_type: &'static str, plain: &'static str, packed: &'static [u8]) -> Form {
+        let media_type = HeaderValue::from_static(media_type);
+        let server = self.server.get().map_or(USUAL_SERVER, String::as_str);
+        let other = (server != USUAL_SERVER).then(|| compressed(&plain.replacen(USUAL_SERVER, server, 1)));
+        let (plain, packed) = match other {
+            Some(Ok(both)) => both,
+            _ => (Bytes::from_static(plain.as_bytes()), Bytes::from_static(packed)),
+        };
+        Form { media_type, plain: Representation::of(plain), packed: Representation::of(packed) }
+    }
+}
+
+fn compressed(text: &str) -> io::Result<(Bytes, Bytes)> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(text.as_bytes())?;
+    Ok((text.to_owned().into(), packed.finish()?.into()))
 }
 
 #[derive(Serialize)]
@@ -161,13 +199,13 @@ pub async fn show_readiness(
 }
 
 /// `GET /openapi.yaml`
-pub async fn show_contract(request: HttpRequest) -> HttpResponse {
-    YAML.answer(&request)
+pub async fn show_contract(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
+    contract.yaml().answer(&request)
 }
 
 /// `GET /openapi.json`
-pub async fn show_contract_json(request: HttpRequest) -> HttpResponse {
-    JSON.answer(&request)
+pub async fn show_contract_json(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
+    contract.json().answer(&request)
 }
 
 impl Form {
@@ -184,7 +222,7 @@ impl Form {
         if is_packed {
             response.insert_header((CONTENT_ENCODING, GZIP));
         }
-        response.content_type(self.media_type.clone()).body(Bytes::from_static(contract.bytes))
+        response.content_type(self.media_type.clone()).body(contract.bytes.clone())
     }
 }
 

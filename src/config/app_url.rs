@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use actix_web::http::Uri;
 
+use super::public_url::has_right_port;
+
 /// An absolute http URL without a fragment. What is to be done there, and the token for it, come as the fragment, which
 /// no browser sends to a server or names to another page (RFC 3986 §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +28,8 @@ impl FromStr for AppUrl {
         let uri: Uri = text.parse().map_err(|_| ())?;
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
         let is_plain = text.is_ascii() && !text.contains(['#', ' ']);
-        let has_user = uri.authority().is_none_or(|authority| authority.as_str().contains('@'));
-        if is_http && is_plain && !has_user { Ok(Self(text.to_owned())) } else { Err(()) }
+        let has_host = uri.authority().is_some_and(|it| has_right_port(it) && !it.as_str().contains('@'));
+        if is_http && is_plain && has_host { Ok(Self(text.to_owned())) } else { Err(()) }
     }
 }
 

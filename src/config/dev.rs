@@ -1,6 +1,7 @@
 //! `DEV`: what makes work on one's own machine easy, and where it is out of place.
 
 use super::{Config, ConfigError};
+use crate::db::DatabaseUrl;
 use crate::middleware::origin::is_loopback;
 
 /// The rate that takes the place of a variable's default: nobody who works on a page runs into it, and the page still
@@ -16,16 +17,30 @@ pub fn rate(name: &str) -> Option<&'static str> {
 /// Refuses what others could reach: pages of their own `localhost` could call it, and nothing slows guesses down.
 ///
 /// # Errors
-/// It listens for other machines, or its database is on one. `pghost` is the variable `PGHOST`.
-pub fn check(config: &Config, pghost: Option<&str>) -> Result<(), ConfigError> {
+/// It listens for other machines, a proxy does for it, or its database is on one. `lookup` knows libpq's variables.
+pub fn check(config: &Config, lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
     let remedy = if !is_loopback(&config.host) {
         "other machines can reach this server; leave HOST at 127.0.0.1, or DEV away"
-    } else if !config.database_url.is_of_this_machine(pghost) {
-        "the database is on another machine; take one of this machine, or leave DEV away"
+    } else if config.public_url.as_ref().is_some_and(|url| !is_loopback(url.host())) {
+        "PUBLIC_URL says that others reach this server; leave it away, or DEV"
+    } else if !config.trusted_proxies.is_empty() {
+        "others reach this server through TRUSTED_PROXIES; leave them away, or DEV"
+    } else if is_elsewhere(config, lookup) {
+        "the database is on another machine, or may be; name one of this machine, or leave DEV away"
     } else {
         return Ok(());
     };
     Err(ConfigError { variable: "DEV", remedy: remedy.to_owned() })
+}
+
+/// Whether the database may be on another machine: by the URL, by the variables that libpq reads beside it, or by a
+/// service file, which may name any host.
+fn is_elsewhere(config: &Config, lookup: &dyn Fn(&str) -> Option<String>) -> bool {
+    let DatabaseUrl::Postgres(url) = &config.database_url else { return false };
+    let has_service = lookup("PGSERVICE").is_some() || url.contains("service=");
+    let address = lookup("PGHOSTADDR").unwrap_or_default();
+    let is_near = address.split(',').filter(|address| !address.is_empty()).all(is_loopback);
+    has_service || !is_near || !config.database_url.is_of_this_machine(lookup("PGHOST").as_deref())
 }
 
 #[cfg(test)]
@@ -75,6 +90,24 @@ mod tests {
         }
         assert!(dev(here, "postgres:///kennel", Some("db.example.com")).is_err());
         assert!(dev(here, "postgres://localhost/kennel", Some("db.example.com")).is_ok());
+        let with = |name: &'static str, value: &'static str| {
+            Config::from_lookup(move |asked| match asked {
+                "DEV" => Some("true".to_owned()),
+                "DATABASE_URL" => Some("postgres:///kennel".to_owned()),
+                _ => (asked == name).then(|| value.to_owned()),
+            })
+        };
+        for (name, value) in [
+            ("PGHOSTADDR", "10.0.0.7"),
+            ("PGSERVICE", "far"),
+            ("DATABASE_URL_FILE", ""),
+            ("PUBLIC_URL", "https://kennel.example.com"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8"),
+        ] {
+            assert_eq!(with(name, value).is_ok(), value.is_empty(), "{name}");
+        }
+        assert!(with("PGHOSTADDR", "127.0.0.1").is_ok() && with("PUBLIC_URL", "http://localhost:8000").is_ok());
+        assert!(dev(here, "postgres:///?service=far", None).is_err());
         let rates = dev(here, file, None).expect("a configuration");
         assert_eq!(Ok(rates.login_rate), "1000/1m".parse());
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use actix_web::http::Uri;
+use actix_web::http::{Uri, uri::Authority};
 
 /// An absolute http URL of a host, without a path: `Location`, `Link` and the problem types begin at its root, and the
 /// cookie is the whole host's.
@@ -37,9 +37,17 @@ impl FromStr for PublicUrl {
     fn from_str(text: &str) -> Result<Self, ()> {
         let uri: Uri = text.parse().map_err(|_| ())?;
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-        let is_plain = uri.query().is_none() && uri.path() == "/" && !text.contains(['#', '@']);
-        if is_http && is_plain { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(()) }
+        let is_plain = uri.query().is_none() && uri.path() == "/" && !text.contains(['#', '@', '*']);
+        let has_host = uri.authority().is_some_and(has_right_port);
+        if is_http && is_plain && has_host { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(()) }
     }
+}
+
+/// Whether a port is a number that there is, if one is given: `Uri` takes any.
+pub(super) fn has_right_port(authority: &Authority) -> bool {
+    let rest = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let after = if rest.starts_with('[') { rest.split_once(']').map_or("", |(_, after)| after) } else { rest };
+    !after.contains(':') || authority.port_u16().is_some()
 }
 
 impl fmt::Display for PublicUrl {
@@ -78,6 +86,9 @@ mod tests {
             "https://a@b.example",
             "https://example.com/kennel",
             "https://example.com//",
+            "https://example.com:99999",
+            "https://example.com:",
+            "http://*",
         ] {
             assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");
         }

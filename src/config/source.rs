@@ -16,6 +16,8 @@ use super::{ConfigError, LogFormat, VARIABLES, duration::seconds};
 use crate::{
     auth::keys::Secret,
     files::{self, Exposure, WRITABLE_BY_ALL},
+    mail::Mailbox,
+    users::with_ascii_domain,
 };
 
 /// Reads variables and says what they accept when they cannot be read.
@@ -72,6 +74,15 @@ impl<'a> EnvReader<'a> {
             Some(default) => default.parse().map_err(|_| refused(name, accepts)),
             None => self.parsed(name, accepts),
         }
+    }
+
+    /// Whom mail comes from. Its domain becomes ASCII, as those of accounts do: few servers take another.
+    pub fn mailbox(&self, name: &'static str) -> Result<Mailbox, ConfigError> {
+        let accepts = "an address: kennel@example.com, or Kennel <kennel@example.com>";
+        let mailbox: Mailbox = self.parsed(name, accepts)?;
+        let address = with_ascii_domain(mailbox.email.to_string());
+        let address = Some(address).filter(|address| address.is_ascii()).and_then(|address| address.parse().ok());
+        address.map(|address| Mailbox::new(mailbox.name, address)).ok_or_else(|| refused(name, accepts))
     }
 
     /// What is on or off.

@@ -19,6 +19,7 @@ use super::{
     pooler::{self, LOCK_TIMEOUT, STATEMENT_TIMEOUT},
     preflight,
     refusal::RefusedConnection,
+    url::DatabaseUrl,
 };
 use crate::{
     problem::{Kind, Problem},
@@ -265,6 +266,10 @@ fn connect(url: &str) -> ConnectionResult<PgSession> {
     Ok(PgSession { conn: Connection::Postgres(conn), through_pooler, last_used: Instant::now() })
 }
 
+fn names_this_machine(url: &str) -> bool {
+    DatabaseUrl::Postgres(url.to_owned()).is_of_this_machine(None)
+}
+
 /// Opens the first connection; a server that is not there yet is waited for.
 pub fn connect_patiently(url: &str) -> Result<Connection, OpenError> {
     const PAUSE: Duration = Duration::from_millis(250);
@@ -273,7 +278,7 @@ pub fn connect_patiently(url: &str) -> Result<Connection, OpenError> {
     loop {
         let refusal = match connect(url) {
             Ok(mut line) => {
-                preflight::check(&mut line.conn)?;
+                preflight::check(&mut line.conn, names_this_machine(url))?;
                 if line.through_pooler {
                     pooler::warn_of_no_timeout(&mut line.conn);
                 }

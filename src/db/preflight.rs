@@ -21,11 +21,12 @@ const QUERY: &str = "SELECT current_database()::text AS name, current_setting('s
     NOT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) \
     AND coalesce(host(inet_client_addr()) <> host(inet_server_addr()), false) AS is_exposed";
 
-/// Refuses a database that cannot hold every text, and warns of a connection that can be listened to.
+/// Refuses a database that cannot hold every text, and warns of a connection that can be listened to. `is_here` tells
+/// that the URL names this machine: a container with a published port has another address, and is here all the same.
 ///
 /// # Errors
 /// The encoding is not UTF-8, or the database does not say.
-pub fn check(conn: &mut Connection) -> Result<(), OpenError> {
+pub fn check(conn: &mut Connection, is_here: bool) -> Result<(), OpenError> {
     let Connection::Postgres(conn) = conn else { return Ok(()) };
     let answer: DatabaseFacts = sql_query(QUERY)
         .get_result(conn)
@@ -34,7 +35,7 @@ pub fn check(conn: &mut Connection) -> Result<(), OpenError> {
         let what = format_args!("the database {} is encoded in {}, not in UTF-8", answer.name, answer.encoding);
         return Err(OpenError::new(what, "Create it with ENCODING 'UTF8' TEMPLATE template0"));
     }
-    if answer.is_exposed {
+    if answer.is_exposed && !is_here {
         tracing::warn!(
             "PostgreSQL is on another machine and the connection has no TLS: passwords and data can be read on the \
              way; build with --features postgres-tls and add sslmode=require to DATABASE_URL"

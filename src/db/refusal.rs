@@ -40,9 +40,24 @@ const LASTING: &[&str] = &[
     "invalid",
     "not supported",
     "unsupported",
+    "channel binding required",
     "session is read-only",
     "server is not in hot standby mode",
 ];
+
+/// What libpq reads beside the URL and refuses in words that name a parameter.
+const VARIABLES: &[(&str, &str)] = &[
+    ("PGSSLMODE", "sslmode"),
+    ("PGSSLNEGOTIATION", "sslnegotiation"),
+    ("PGGSSENCMODE", "gssencmode"),
+    ("PGCHANNELBINDING", "channel_binding"),
+    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ("PGLOADBALANCEHOSTS", "load_balance_hosts"),
+    ("PGREQUIREAUTH", "require_auth"),
+];
+
+const NO_SERVICE: &str =
+    "Name a service that pg_service.conf has, or leave it out and write the host into DATABASE_URL";
 
 /// Parameters of other programs' URLs, and what stands for them here.
 const FOREIGN: &[(&str, &str)] = &[
@@ -55,6 +70,8 @@ const FOREIGN: &[(&str, &str)] = &[
     ("socket_timeout", "Leave it out"),
     ("statement_cache_size", "Leave it out"),
     ("ssl", "Write sslmode=require instead"),
+    ("currentSchema", "Write options=-csearch_path%3DNAME instead"),
+    ("statement_timeout", "Leave it out: each statement has 5 seconds"),
     ("sslaccept", "Write sslmode=verify-full or sslmode=require instead"),
 ];
 
@@ -66,6 +83,10 @@ impl RefusedConnection {
         };
         if let Some((name, remedy)) = parameter(&said, url) {
             let said = format!("DATABASE_URL has a parameter that cannot be used, {name}");
+            return Self { said, remedy, may_pass: false };
+        }
+        if let Some((name, remedy)) = variable(&said) {
+            let said = format!("the environment has a value for PostgreSQL that cannot be used, {name}");
             return Self { said, remedy, may_pass: false };
         }
         if !ABOUT_THE_SERVER.iter().any(|beginning| said.starts_with(beginning)) {
@@ -88,6 +109,13 @@ impl RefusedConnection {
 fn parameter<'a>(said: &str, url: &'a str) -> Option<(&'a str, String)> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let names = query.split('&').map(|parameter| parameter.split('=').next().unwrap_or_default());
+    // libpq reads `ssl=true` as another one.
+    if said.contains("sslmode") && query.split('&').any(|parameter| parameter == "ssl=true") {
+        return Some(("ssl", remedy(said, "sslmode")));
+    }
+    if said.contains("service") && query.split('&').any(|parameter| parameter.starts_with("service=")) {
+        return Some(("service", NO_SERVICE.to_owned()));
+    }
     let is_meant = |name: &&str| {
         !name.is_empty()
             && [format!("\"{name}\""), format!("invalid {name} value"), format!("{name} value \"")]
@@ -98,7 +126,21 @@ fn parameter<'a>(said: &str, url: &'a str) -> Option<(&'a str, String)> {
     Some((name, remedy(said, name)))
 }
 
+/// The variable of libpq's environment that it does not take as it is, and the remedy.
+fn variable(said: &str) -> Option<(&'static str, String)> {
+    if said.contains("service") && !ABOUT_THE_SERVER.iter().any(|beginning| said.starts_with(beginning)) {
+        return Some(("PGSERVICE", NO_SERVICE.to_owned()));
+    }
+    let (name, parameter) = VARIABLES.iter().find(|(_, parameter)| {
+        said.contains(&format!("invalid {parameter} value")) || said.contains(&format!("{parameter} value \""))
+    })?;
+    Some((name, remedy(said, parameter).replace(&format!("Give {parameter}"), &format!("Give {name}"))))
+}
+
 fn remedy(said: &str, name: &str) -> String {
+    if said.contains("not compiled in") && name == "gssencmode" {
+        return "This program was built without GSSAPI; leave it out, or give it the value disable".to_owned();
+    }
     if said.contains("not compiled in") {
         return "This program was built without TLS; build it with --features postgres-tls".to_owned();
     }
@@ -136,6 +178,8 @@ mod tests {
             ("target_session_attrs=foo", "target_session_attrs", "Give target_session_attrs"),
             ("connect_timeout=soon", "connect_timeout", "Give connect_timeout"),
             ("sslmode", "sslmode", ""),
+            ("service=nope", "service", "pg_service.conf"),
+            ("currentSchema=kennel", "currentSchema", "search_path"),
         ] {
             for url in [
                 format!("postgres://kennel:s3cret@127.0.0.1:1/kennel?{parameter}"),
@@ -153,10 +197,26 @@ mod tests {
     #[cfg(not(feature = "postgres-tls"))]
     #[test]
     fn tls_that_was_not_built_in_is_asked_for_by_name() {
-        for demand in ["sslmode=require", "sslmode=verify-full", "sslnegotiation=direct"] {
+        for demand in ["sslmode=require", "sslmode=verify-full", "sslnegotiation=direct", "ssl=true"] {
             let refusal = refusal(&format!("postgres://kennel:s3cret@127.0.0.1:1/kennel?{demand}"));
             assert!(!refusal.may_pass, "{demand}: {}", refusal.said);
             assert!(refusal.remedy.contains("--features postgres-tls"), "{demand}: {}", refusal.remedy);
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_environment_is_named_as_such() {
+        for (said, name, remedy) in [
+            ("invalid sslmode value: \"bogus\"", "PGSSLMODE", "Give PGSSLMODE"),
+            ("invalid target_session_attrs value: \"x\"", "PGTARGETSESSIONATTRS", "Give PGTARGETSESSIONATTRS"),
+            ("gssencmode value \"require\" invalid when GSSAPI support is not compiled in", "PGGSSENCMODE", "GSSAPI"),
+            ("sslmode value \"require\" invalid when SSL support is not compiled in", "PGSSLMODE", "postgres-tls"),
+            ("definition of service \"nope\" not found", "PGSERVICE", "pg_service.conf"),
+        ] {
+            let error = ConnectionError::BadConnection(said.to_owned());
+            let refusal = RefusedConnection::of(&error, "postgres://kennel@127.0.0.1/kennel");
+            assert!(refusal.said.ends_with(&format!(", {name}")), "{said}: {}", refusal.said);
+            assert!(refusal.remedy.contains(remedy) && !refusal.may_pass, "{said}: {}", refusal.remedy);
         }
     }
 

@@ -22,8 +22,10 @@ pub fn is_accepted(response: &ServiceResponse) -> bool {
 /// Whether `Accept` admits a media type: the most specific range decides. A part that cannot be read refuses nothing,
 /// since it may have meant this one.
 pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let Some(value) = headers.get(header::ACCEPT) else { return true };
-    if value == "*/*" || value.is_empty() || value.as_bytes() == media_type.as_bytes() {
+    let mut values = headers.get_all(header::ACCEPT);
+    let Some(value) = values.next() else { return true };
+    let is_usual = value == "*/*" || value.is_empty() || value.as_bytes() == media_type.as_bytes();
+    if is_usual && values.next().is_none() {
         return true;
     }
     let values = headers.get_all(header::ACCEPT);

@@ -23,7 +23,7 @@ use crate::{
 
 /// What pages may read of an answer, beside what they always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Request-Id, X-Total-Count, \
+    "Accept-Patch, Allow, ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Request-Id, X-Total-Count, \
      Idempotency-Replayed, Content-Disposition",
 );
 /// What pages may send: what we read, and what their libraries put onto every request, which one that is not allowed
@@ -110,7 +110,7 @@ pub struct Cors {
     allowed_headers: HeaderValue,
     /// The server's own, as people reach it.
     own: Option<WebOrigin>,
-    /// The origins that may not call, and that the log has told of.
+    /// The origins that may not call, and the headers that may not be sent, that the log has told of.
     told: Mutex<BTreeSet<Vec<u8>>>,
 }
 
@@ -158,11 +158,9 @@ impl Cors {
         if WebOrigin::parse(origin).is_some_and(|page| self.is_own(&page, request)) {
             return;
         }
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() >= MOST_TOLD || !told.insert(origin.into()) {
+        if !self.is_news(origin.as_bytes()) {
             return;
         }
-        drop(told);
         if origin.parse::<Origin>().is_ok() {
             tracing::warn!(origin, "a page of this origin calls, and may not read the answers; add it to CORS_ORIGINS");
         } else {
@@ -171,6 +169,26 @@ impl Cors {
                 "a page without an origin calls, and may not read the answers; open it from a server, not from a file"
             );
         }
+    }
+
+    /// Tells the log of a header that a page wants to send and may not: once, and not its value.
+    fn tell_of_headers(&self, origin: &HeaderValue, request: &HeaderMap) {
+        let allowed = self.allowed_headers.to_str().unwrap_or_default();
+        for name in parts(request, &header::ACCESS_CONTROL_REQUEST_HEADERS, b',') {
+            let is_allowed = allowed.split(", ").any(|allowed| allowed.eq_ignore_ascii_case(name));
+            if is_allowed || HeaderName::from_str(name).is_err() || name.len() > LONGEST_TOLD {
+                continue;
+            }
+            if self.is_news(name.to_ascii_lowercase().as_bytes()) {
+                tracing::warn!(header = name, ?origin, "a page may not send this header; add it to CORS_HEADERS");
+            }
+        }
+    }
+
+    /// Whether the log does not know of it yet, and may.
+    fn is_news(&self, what: &[u8]) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.len() < MOST_TOLD && told.insert(what.into())
     }
 
     /// Whether the page that sends a request may use the cookie with it: ours, or one that may call. What no browser
@@ -182,10 +200,15 @@ impl Cors {
         if parts(request, &SEC_FETCH_SITE, b',').any(|site| site.eq_ignore_ascii_case("cross-site")) {
             return Err(CookieRefusal::CrossSite);
         }
+        let page = single(request, &header::ORIGIN).and_then(WebOrigin::parse);
+        // Not every browser says so of plain http. `localhost` and `127.0.0.1` are one machine and two sites.
+        let host = single(request, &header::HOST);
+        if page.as_ref().zip(host).is_some_and(|(page, host)| page.is_other_name_of_loopback(host)) {
+            return Err(CookieRefusal::CrossSite);
+        }
         if !request.contains_key(header::ORIGIN) || self.allowed(request).is_some() {
             return Ok(());
         }
-        let page = single(request, &header::ORIGIN).and_then(WebOrigin::parse);
         if page.is_some_and(|page| self.is_own(&page, request)) { Ok(()) } else { Err(CookieRefusal::ForeignOrigin) }
     }
 
@@ -200,7 +223,8 @@ impl Cors {
         if method != Method::OPTIONS || !request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
         }
-        self.allowed(request)?;
+        let origin = self.allowed(request)?;
+        self.tell_of_headers(origin, request);
         Some(
             HttpResponse::NoContent()
                 .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS))

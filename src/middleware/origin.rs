@@ -69,6 +69,15 @@ impl WebOrigin {
         is_loopback(&self.authority.host)
     }
 
+    /// Whether it is this machine by another name than `Host` has: one machine, and two sites.
+    #[must_use]
+    pub fn is_other_name_of_loopback(&self, host: &str) -> bool {
+        let here = Authority::parse(host, usual_port(self.scheme));
+        here.is_some_and(|here| {
+            here.host != self.authority.host && is_loopback(&here.host) && is_loopback(&self.authority.host)
+        })
+    }
+
     /// Whether `Host` names the same host and port. How a request reached a proxy it does not tell, so the scheme is
     /// the page's.
     #[must_use]

@@ -12,7 +12,7 @@ pub use account::{AccountRow, ListedRow, LoginKey};
 pub use deletion::sweep;
 pub use export::ExportTimeout;
 pub use repo::{NewUser, UserRow, Users};
-pub use wire::{Email, SignupPolicy, UserOut, Username, UsernameKey};
+pub use wire::{Email, SignupPolicy, UserOut, Username, UsernameKey, with_ascii_domain};
 
 /// Stands for the table of users.
 pub enum User {}

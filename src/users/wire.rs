@@ -134,11 +134,12 @@ impl Email {
     /// It is too long, or not what HTML's `<input type=email>` accepts once the domain is in ASCII.
     pub fn read(value: &Value) -> Result<Self, Invalid> {
         let text = with_ascii_domain(Rule { least: 3, most: LONGEST_EMAIL }.read(value)?);
-        if is_plausible(&text) && text.len() <= LONGEST_EMAIL {
-            Ok(Self(text))
-        } else {
-            Err(Invalid::new("format", "This is not an e-mail address such as ann@example.com."))
+        if !is_plausible(&text) {
+            return Err(Invalid::new("format", "This is not an e-mail address such as ann@example.com."));
         }
+        // Its domain may have become longer.
+        Rule { least: 3, most: LONGEST_EMAIL }.check_length(&text)?;
+        Ok(Self(text))
     }
 
     /// One that was stored.
@@ -163,7 +164,7 @@ impl fmt::Display for Email {
 /// An address with its domain as SMTP writes it, and as browsers send it: `müller.example` is `xn--mller-kva.example`
 /// (UTS #46). What is no domain stays as it is.
 #[must_use]
-pub(super) fn with_ascii_domain(text: String) -> String {
+pub fn with_ascii_domain(text: String) -> String {
     if text.is_ascii() {
         return text;
     }

@@ -84,9 +84,16 @@ fn read_list(text: &str) -> Option<Vec<EntityTag>> {
     (!tags.is_empty()).then_some(tags)
 }
 
-/// Of a tag that differs from the row's in being weak. Only a strong one may decide about a write (RFC 9110 §13.1.1).
-const WEAKENED: &str = "If-Match has the row's version as a weak tag (W/), which never matches: a proxy on the way has \
-    compressed the answer, and changed its ETag. Send the tag without W/, or let the proxy heed `no-transform`.";
+/// Of a tag that is the row's but for what a proxy has made of it. Only a strong one that is the same to the letter may
+/// decide about a write (RFC 9110 §13.1.1).
+const WEAKENED: &str = "If-Match has the row's version as a proxy on the way has marked it when it compressed the \
+    answer (W/\"3\", \"3-gzip\"), and as such it never matches. Send it as \"3\", or let the proxy heed `no-transform`.";
+
+/// Whether a tag is the row's as a proxy marks what it has compressed: weak, or with a suffix.
+fn is_marked(given: &EntityTag, tag: &EntityTag) -> bool {
+    let mark = given.tag().strip_prefix(tag.tag());
+    mark.is_some_and(|mark| mark.is_empty() || mark.starts_with(['-', ';', ':']))
+}
 
 /// The tag of a row's version.
 pub(super) fn tag_of(version: i64) -> EntityTag {
@@ -130,7 +137,7 @@ impl Preconditions {
             return Err(unmet());
         }
         match &self.if_match {
-            Some(tags) if !matches(tags, EntityTag::strong_eq) && matches(tags, EntityTag::weak_eq) => {
+            Some(tags) if !matches(tags, EntityTag::strong_eq) && matches(tags, is_marked) => {
                 Err(unmet().with_detail(WEAKENED))
             }
             Some(tags) if !matches(tags, EntityTag::strong_eq) => Err(unmet()),

@@ -110,9 +110,11 @@ impl<L: List> ListRequest<L> {
         let mut query = Query::of(request);
         let cursor = query.take("cursor", |text| {
             let signer = cursor_key(request).ok_or_else(foreign_cursor)?;
-            Cursor::read(signer, |carried| bound_to(request, carried), text)
+            Cursor::read(signer, |carried| bound_to(request, &not_given(request, carried.to_vec())), text)
         });
         let (after, carried) = cursor.map_or((None, Vec::new()), |cursor| (Some(cursor.keys), cursor.carried));
+        // Who repeats what the cursor has already says nothing new.
+        let carried = not_given(request, carried);
         query.give(&carried);
         let limit = query.take("limit", limit);
         let sorted = if L::SORTS.len() > 1 { query.take("sort", |text| order(L::SORTS, Some(text))) } else { None };
@@ -193,6 +195,15 @@ impl<L: List> ListRequest<L> {
 fn parameters<'a>(request: &'a HttpRequest, carried: &'a [(String, String)]) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
     let given = form_urlencoded::parse(request.query_string().as_bytes());
     listed(given.chain(carried.iter().map(|(name, value)| (Cow::from(name), Cow::from(value)))))
+}
+
+/// What a cursor carries and the query does not say itself. A client may build its own query, and take the cursor only.
+fn not_given(request: &HttpRequest, mut carried: Vec<(String, String)>) -> Vec<(String, String)> {
+    if !carried.is_empty() {
+        let given = listed(form_urlencoded::parse(request.query_string().as_bytes()));
+        carried.retain(|(name, value)| !given.iter().any(|(known, text)| known == name && text == value));
+    }
+    carried
 }
 
 /// What a cursor is good for: this list, sorted and filtered so.

@@ -100,7 +100,7 @@ const SEPARATOR: char = '\u{1f}';
 /// Algorithm does (UTS #10): `zoe`, `zoë`, `zoea`.
 #[must_use]
 pub fn search_key(text: &str) -> String {
-    if text.is_ascii() {
+    if is_plain(text) {
         return text.to_ascii_lowercase();
     }
     let accented = without_case(text);
@@ -116,14 +116,28 @@ pub fn search_key(text: &str) -> String {
 /// and blanks are set.
 #[must_use]
 pub fn folded(text: &str) -> String {
-    if text.is_ascii() {
+    if is_plain(text) {
         return text.to_ascii_lowercase();
     }
     without_accents(&without_case(text))
 }
 
+/// Whether only its letter case can differ from how it is found: most names are so.
+fn is_plain(text: &str) -> bool {
+    text.is_ascii() && !text.contains('`') && !text.contains("  ")
+}
+
 fn without_accents(text: &str) -> String {
-    let plain: String = text.nfd().filter(|c| !is_accent(*c)).flat_map(plain_letters).collect();
+    // The signs first: Unicode takes some of them apart into a blank and an accent.
+    let signs = text.chars().flat_map(plain_letters);
+    let seen = signs.nfkd().filter(|c| !is_accent(*c) && !is_hidden(*c));
+    let mut plain = String::with_capacity(text.len());
+    for c in seen.flat_map(plain_letters) {
+        // Of several blanks one counts.
+        if c != ' ' || !plain.ends_with(' ') {
+            plain.push(c);
+        }
+    }
     // Most names are ASCII by now, which has nothing to compose.
     if plain.is_ascii() { plain } else { plain.nfc().collect() }
 }
@@ -140,7 +154,12 @@ fn without_case(text: &str) -> String {
 fn is_accent(c: char) -> bool {
     matches!(c,
         '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
-        | '\u{fe20}'..='\u{fe2f}' | '\u{591}'..='\u{5bd}' | '\u{64b}'..='\u{65f}' | '\u{670}')
+        | '\u{fe20}'..='\u{fe2f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}' | '\u{5c2}' | '\u{5c4}' | '\u{5c5}' | '\u{5c7}' | '\u{64b}'..='\u{65f}' | '\u{670}')
+}
+
+/// What is there and not seen, such as a soft hyphen or what was pasted along (Default_Ignorable_Code_Point).
+fn is_hidden(c: char) -> bool {
+    !c.is_ascii() && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 /// What stands for a character on a keyboard that lacks it: letters that Unicode does not take apart, and signs that
@@ -156,9 +175,9 @@ pub(crate) fn plain_letters(c: char) -> impl Iterator<Item = char> {
         'æ' => ('a', Some('e')),
         'œ' => ('o', Some('e')),
         'þ' => ('t', Some('h')),
-        '‘' | '’' | '‛' | 'ʼ' | 'ʻ' | '′' | '´' => ('\'', None),
+        '‘' | '’' | '‚' | '‛' | 'ʼ' | 'ʻ' | '′' | '´' | '`' | '‹' | '›' => ('\'', None),
         '“' | '”' | '„' | '‟' | '″' | '«' | '»' => ('"', None),
-        '‐' | '‑' | '‒' | '–' | '—' | '−' => ('-', None),
+        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' => ('-', None),
         blank if blank.is_whitespace() => (' ', None),
         other => (other, None),
     };
@@ -190,6 +209,28 @@ mod tests {
     use serde_json::json;
 
     use super::{Rule, folded, search_key};
+
+    #[test]
+    fn a_name_is_found_however_it_is_set() {
+        for (name, asked) in [
+            ("\u{201a}Rex\u{2018}", "'rex'"),
+            ("O`Neil", "o'neil"),
+            ("O\u{ff07}Neil", "o'neil"),
+            ("Rex\u{2015}Max", "rex-max"),
+            ("Rex\u{ff0d}Max", "rex-max"),
+            ("\u{5e9}\u{5c1}\u{5b8}\u{5dc}\u{5d5}\u{5b9}\u{5dd}", "\u{5e9}\u{5dc}\u{5d5}\u{5dd}"),
+            ("\u{ff32}\u{ff45}\u{ff58}", "rex"),
+            ("Rex  Two", "rex two"),
+            ("Rex\u{a0}\u{2003}Two", "rex two"),
+            ("Rex Two", "rex  two"),
+            ("Rex\u{ad}Max", "rexmax"),
+            ("Rex", "rex\u{200b}"),
+            ("\u{fb01}do", "fido"),
+        ] {
+            assert!(search_key(name).contains(&folded(asked)), "{asked} in {name}");
+        }
+        assert!(!search_key("Rex Two").contains(&folded("rextwo")));
+    }
 
     #[test]
     fn a_text_can_be_seen() {

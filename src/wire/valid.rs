@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 use super::{
     fields::FromBody,
-    header::{parts, single, split},
+    header::{parts, single, split_unquoted},
     reference::read_fields,
 };
 use crate::{
@@ -129,15 +129,15 @@ fn unsupported(is_patch: bool) -> Problem {
 
 /// `application/json` or, of a PATCH, the type of a patch; in UTF-8 if it says so at all, as some do without the hyphen.
 fn is_json(content_type: &[u8], is_patch: bool) -> bool {
-    let mut parts = split(content_type, b';');
-    let essence = parts.next().unwrap_or_default();
+    let mut parts = split_unquoted(content_type, b';').map(|part| std::str::from_utf8(part).unwrap_or_default());
+    let essence = parts.next().unwrap_or_default().trim();
     let is_right = essence.eq_ignore_ascii_case("application/json")
         || is_patch && essence.eq_ignore_ascii_case("application/merge-patch+json");
     is_right
-        && parts.all(|parameter| match parameter.split_once('=') {
+        && parts.all(|parameter| match parameter.trim().split_once('=') {
             Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
                 let charset = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-                charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+                ["utf-8", "utf8"].iter().any(|known| charset.eq_ignore_ascii_case(known))
             }
             _ => true,
         })

@@ -23,12 +23,15 @@ pub fn sentences() -> Vec<Sentence> {
         without_origins_nothing_varies_and_nothing_is_allowed,
         headers_that_are_configured_may_be_sent_too,
         an_origin_that_may_not_call_is_told_once_with_what_to_set,
+        a_header_that_may_not_be_sent_is_told_once_with_what_to_set,
     ]
 }
 
 const ALLOWED: &str = "https://app.example.com";
 const ORIGINS: &str = "https://app.example.com, http://localhost:5173,https://xn--hnd-5qa.example";
-const EXPOSED: [&str; 11] = [
+const EXPOSED: [&str; 13] = [
+    "accept-patch",
+    "allow",
     "content-disposition",
     "etag",
     "idempotency-replayed",
@@ -347,4 +350,21 @@ fn an_origin_that_may_not_call_is_told_once_with_what_to_set(database: &Database
     }
     let told = (0..150).filter(|number| !lines(&made_up(*number)).is_empty()).count();
     assert_eq!(told + strangers.len(), 100, "a log has an end, however many origins are made up");
+}
+
+fn a_header_that_may_not_be_sent_is_told_once_with_what_to_set(database: &Database) {
+    let program = Program::on(database).set("CORS_ORIGINS", ALLOWED).set("CORS_HEADERS", "X-Tenant");
+    let server = program.set("LOG", "warn").set("LOG_FORMAT", "json").serve();
+    for headers in ["x-colour", "authorization, X-Colour , x-tenant", "content-type,x-size", "a b, \u{e9}, *?!\"("] {
+        let preflight = [
+            ("Origin", ALLOWED),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", headers),
+        ];
+        server.anon().send("OPTIONS", "/dogs", &preflight, None).expect(204);
+    }
+    let ended = server.stop("TERM");
+    let told: Vec<_> = ended.stderr.lines().filter(|line| line.contains("CORS_HEADERS")).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("x-colour") && told[1].contains("x-size"), "{told:?}");
 }

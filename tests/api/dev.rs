@@ -37,11 +37,14 @@ fn pages_of_this_machine_may_call_whatever_their_port(scene: &Database) {
         let answer = app.anon().send("OPTIONS", "/auth/login", &preflight, None).expect(204);
         assert_eq!(answer.header("access-control-allow-origin"), origin, "{answer}");
         let body = json!({"username": "alice", "password": PASSWORD, "cookie": true});
-        let headers = [("Origin", origin), ("Sec-Fetch-Site", "same-site")];
+        // A page calls the server by the name that it has itself.
+        let page = origin.split_once("://").map_or("", |(_, page)| page.trim_end_matches(|c: char| c.is_ascii_digit()));
+        let host = format!("{}:{}", page.trim_end_matches(':'), app.address.port());
+        let headers = [("Origin", origin), ("Sec-Fetch-Site", "same-site"), ("Host", host.as_str())];
         let answer = app.anon().ask("POST", "/auth/login", &headers, Some(&body)).expect(200);
         assert_eq!(answer.header("access-control-allow-origin"), origin, "{answer}");
         let pair = cookie(&answer).0;
-        let again = [headers[0], headers[1], ("Cookie", pair.as_str())];
+        let again = [headers[0], headers[1], headers[2], ("Cookie", pair.as_str())];
         app.anon().send("POST", "/auth/refresh", &again, None).expect(200);
     }
     for origin in [

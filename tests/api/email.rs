@@ -157,5 +157,5 @@ fn a_domain_in_any_alphabet_is_written_to_in_ascii_and_is_one_address(scene: &Po
         sign_up("somebody", wrong).error("/email", "format");
     }
     // It is its ASCII that has to be short enough.
-    sign_up("somebody", &format!("a@{}example", "\u{fc}.".repeat(120))).error("/email", "format");
+    sign_up("somebody", &format!("a@{}example", "\u{fc}.".repeat(120))).error("/email", "too_long");
 }

@@ -22,6 +22,7 @@ pub fn sentences() -> Vec<Sentence> {
         every_mail_says_from_whom_and_to_whom_it_is_and_where_to_answer,
         mails_lead_to_the_applications_page_if_it_has_one,
         a_name_in_any_alphabet_stands_in_plain_ascii,
+        a_sender_in_any_alphabet_is_named_in_ascii,
         the_command_in_a_mail_does_what_the_mail_says,
         whoever_has_another_password_now_is_told,
         what_was_answered_is_mailed_even_if_the_server_is_killed_over_it,
@@ -106,6 +107,15 @@ fn a_name_in_any_alphabet_stands_in_plain_ascii(scene: &Database) {
     let from = letter.header("from");
     assert!(from.starts_with("=?utf-8?") && from.ends_with(" <kennel@dogs.example>"), "{letter}");
     assert_eq!(letter.envelope.sender, "kennel@dogs.example");
+}
+
+fn a_sender_in_any_alphabet_is_named_in_ascii(scene: &Database) {
+    let scene = Posted::with(scene.engine, &[("MAIL_FROM", "Kennel <hunde@m\u{fc}nchen.example>")]);
+    scene.sign_up("alice");
+    let letter = scene.post.next("alice@example.com", Purpose::Verify);
+    assert_eq!(letter.envelope.sender, "hunde@xn--mnchen-3ya.example");
+    assert!(letter.header("from").ends_with("<hunde@xn--mnchen-3ya.example>"), "{letter}");
+    assert!(letter.header("message-id").ends_with("@xn--mnchen-3ya.example>"), "{letter}");
 }
 
 /// Runs it and gives the status of the answer.

@@ -6,10 +6,12 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::searching::encoded;
 use crate::support::{Actor, App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
+        who_takes_the_cursor_only_may_repeat_the_query,
         a_page_has_fifty_rows_unless_asked_otherwise,
         a_page_has_two_hundred_rows_at_most,
         a_list_that_just_fits_has_one_page,
@@ -224,4 +226,38 @@ fn the_dogs_of_an_owner_come_in_pages_too(app: &App) {
     assert_eq!(pages.concat(), dogs);
     let next = alice.get(&format!("{list}?limit=2")).next_page().expect("there is more");
     assert!(next.starts_with(&format!("{list}?")), "{next}");
+}
+
+/// A part of a long query is in the cursor, to keep heads short; a client that builds its own pages says all of it again.
+fn who_takes_the_cursor_only_may_repeat_the_query(app: &App) {
+    let alice = app.sign_in("alice");
+    let name = "\u{1f415}".repeat(100);
+    for _ in 0..3 {
+        alice.owner(&name);
+    }
+    let ids: Vec<_> = alice.get("/dogowner/owners").expect(200).ids().iter().map(i64::to_string).collect();
+    let many =
+        format!("{},{}", ids.join(","), (1_000_000..1_000_060).map(|id| id.to_string()).collect::<Vec<_>>().join(","));
+    for query in [
+        format!("q={}&limit=1", encoded(&name)),
+        format!("id={many}&limit=1"),
+        format!("q={}&limit=1", encoded("\u{1f415}")),
+    ] {
+        let mut seen = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = alice.get(&format!("/dogowner/owners?{query}{cursor}")).expect(200);
+            seen.extend(page.ids());
+            let Some(next) = page.next_page() else { break };
+            let value =
+                next.split_once("cursor=").expect("a cursor").1.split('&').next().expect("its value").to_owned();
+            cursor = format!("&cursor={value}");
+        }
+        assert_eq!(seen.len(), 3, "{query}");
+    }
+    // Another one than it carries is another list.
+    let first = alice.get(&format!("/dogowner/owners?q={}&limit=1", encoded(&name))).expect(200);
+    let next = first.next_page().expect("there is more");
+    let cursor = next.split_once("cursor=").expect("a cursor").1;
+    alice.get(&format!("/dogowner/owners?q=x&limit=1&cursor={cursor}")).expect(422);
 }

@@ -64,11 +64,11 @@ fn a_part_of_a_name_finds_it_wherever_it_is(app: &App) {
     let rex = all_three(&alice, "Rex the First");
     let ivy = all_three(&alice, "Ivy");
     let both = |one: [i64; 3], other: [i64; 3]| [0, 1, 2].map(|list| vec![one[list], other[list]]);
-    for part in ["Rex the First", "Rex", "First", "ex the F", "x t", "R"] {
+    for part in ["Rex the First", "Rex", "First", "ex the F", "x t", "R", "Rex  the"] {
         assert_eq!(found(&alice, part), rex.map(|id| vec![id]), "{part}");
     }
     assert_eq!(found(&alice, "I"), both(rex, ivy));
-    for no_part in ["Rexy", "Rex  the", "tsriF", "RexFirst", "Rex*", "^Rex", "Rex|Ivy", "Rex Ivy"] {
+    for no_part in ["Rexy", "tsriF", "RexFirst", "Rex*", "^Rex", "Rex|Ivy", "Rex Ivy"] {
         assert_eq!(found(&alice, no_part), NOTHING, "{no_part}");
     }
 }

@@ -94,7 +94,17 @@ const BAD: [(&str, &[&str]); 17] = [
         "MAIL_URL",
         &["canary", "http://canary.example", "smtp://", "file:", "mailto:canary@example.com", "smtp://canary:x y@h"],
     ),
-    ("MAIL_FROM", &["canary", "@example.com", "canary@", "a@b, canary@d", "canary@example.com\r\nBcc: b@example.com"]),
+    (
+        "MAIL_FROM",
+        &[
+            "canary",
+            "k\u{e4}nary@example.com",
+            "@example.com",
+            "canary@",
+            "a@b, canary@d",
+            "canary@example.com\r\nBcc: b@example.com",
+        ],
+    ),
     (
         "PUBLIC_URL",
         &[
@@ -104,6 +114,7 @@ const BAD: [(&str, &[&str]); 17] = [
             "https://canary.example#x",
             "//canary",
             "https://example.com/canary",
+            "http://canary:99999",
         ],
     ),
     ("APP_URL", &["canary", "canary://app", "https://", "https://app.example/#canary", "https://canary@app.example"]),

@@ -17,6 +17,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_server_whose_file_was_moved_is_not_ready,
         the_contract_that_is_served_is_the_one_in_the_repository,
         the_contract_is_served_as_json_too,
+        the_contract_names_the_server_that_hands_it_out,
         the_contract_is_compressed_for_those_who_take_it_so,
         a_contract_that_is_known_is_304,
         the_contract_has_a_quota_and_health_has_none,
@@ -74,13 +75,28 @@ fn a_server_whose_file_was_moved_is_not_ready(app: &App) {
 fn the_contract_that_is_served_is_the_one_in_the_repository(app: &App) {
     let answer = app.anon().get("/openapi.yaml").expect(200);
     assert!(answer.header("content-type").starts_with("application/yaml"), "{}", answer.header("content-type"));
-    assert_eq!(String::from_utf8_lossy(&answer.body), Repository::here().read("openapi.yaml"));
+    // But for the first server, which is this one: what is made of it calls nobody else's.
+    let here = format!("http://{}", app.address);
+    let meant = Repository::here().read("openapi.yaml").replacen("http://127.0.0.1:8000", &here, 1);
+    assert_eq!(String::from_utf8_lossy(&answer.body), meant);
+}
+
+fn the_contract_names_the_server_that_hands_it_out(scene: &Database) {
+    let url = "https://kennel.example.com";
+    let app = App::with(Database::fresh(scene.engine), &[("PUBLIC_URL", url)], nothing_extra);
+    assert_eq!(app.anon().get("/openapi.json").expect(200).json["servers"][0]["url"], url);
+    let yaml = app.anon().get("/openapi.yaml").expect(200);
+    assert!(String::from_utf8_lossy(&yaml.body).contains(&format!("- url: {url}\n")), "{url}");
+    let usual = app.anon().send("GET", "/openapi.yaml", &[("Accept-Encoding", "gzip")], None).expect(200);
+    assert_ne!(usual.etag(), yaml.etag());
 }
 
 fn the_contract_is_served_as_json_too(app: &App) {
     let answer = app.anon().get("/openapi.json").expect(200);
     assert_eq!(answer.header("content-type"), "application/json");
-    assert!(answer.json == contract().document, "it says the same");
+    let mut meant = contract().document.clone();
+    meant["servers"][0]["url"] = format!("http://{}", app.address).into();
+    assert!(answer.json == meant, "it says the same");
     // Tools show the operations in the order of the document.
     let (json, yaml) = (String::from_utf8_lossy(&answer.body).into_owned(), Repository::here().read("openapi.yaml"));
     let ids = |text: &str, before: &str| -> Vec<String> {
