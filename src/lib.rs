@@ -24,6 +24,7 @@ pub mod public;
 
 pub mod book;
 pub mod idempotency;
+pub mod lists;
 pub mod mail;
 pub mod problem;
 pub mod wire;

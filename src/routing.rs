@@ -21,8 +21,9 @@ pub use self::known::{CacheControl, KnownRoutes, RouteInfo};
 use crate::{
     auth::gate::gate,
     limits::{count_by_ip, weigh},
+    lists::CanonicalPath,
     problem::{Kind, Problem},
-    wire::{ACCEPT_PATCH, CanonicalPath, Names, PATCH_TYPES, etag_from_body, unknown_parameter},
+    wire::{ACCEPT_PATCH, Names, PATCH_TYPES, etag_from_body, unknown_parameter},
 };
 
 /// The media type of nearly every body.

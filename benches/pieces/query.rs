@@ -3,14 +3,13 @@
 use diesel::Connection as _;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use kennel::db::keyset::Page;
 use kennel::db::{Atomic, Connection};
 use kennel::dogs::Dogs;
+use kennel::lists::{List, ListQuery, Page};
 use kennel::owners::Owners;
 use kennel::problem::Problem;
 use kennel::sessions::current_user;
 use kennel::tasks::Tasks;
-use kennel::wire::{List, ListQuery};
 use serde_json::json;
 
 use super::park::{Engine, Park, asked, body, engines};

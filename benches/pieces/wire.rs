@@ -10,8 +10,8 @@ use kennel::app;
 use kennel::auth::CurrentUser;
 use kennel::db::Db;
 use kennel::dogs::{self, DogOut, Dogs};
+use kennel::lists::{List, ListRequest};
 use kennel::problem::{FieldError, Problem};
-use kennel::wire::{List, ListRequest};
 
 use super::park::{Engine, Park, asked};
 use super::whole::Whole;

@@ -10,9 +10,9 @@ use crate::{
     auth::CurrentUser,
     db::Db,
     dogs::{DogId, Dogs},
+    lists::{ListRequest, PageResponse},
     owners::{OwnerId, OwnerOut},
     problem::Problem,
-    wire::{ListRequest, PageResponse},
 };
 
 /// `GET /dogowner/dogs/{dog_id}/co-owners`

@@ -15,15 +15,14 @@ use crate::{
     db::{
         Broken, Connection, OnConstraint,
         expression::{AnyOf, Table, expression},
-        keyset::Page,
         rows,
         schema::{dog_co_owners, owners},
     },
     dogs::{DogId, Dogs},
+    lists::{ListQuery, Page},
     owners::{NO_SUCH_OWNER, OwnerId, OwnerRow, Owners},
     problem::{FieldError, Kind, Problem},
     users::UserId,
-    wire::ListQuery,
 };
 
 /// The ids of a dog's co-owners, as a column of `dogs`.

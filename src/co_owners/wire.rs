@@ -1,9 +1,9 @@
 //! What the list of co-owners can be asked.
 
 use crate::{
-    db::keyset::Sort,
+    lists::{List, Sort},
     owners::{OwnerRow, SORTS},
-    wire::{FromQuery, List, Query, Wanted},
+    wire::{FromQuery, Query, Wanted},
 };
 
 /// Which co-owners of a dog are listed.

@@ -14,9 +14,10 @@ use crate::{
     book::Book,
     db::{Atomic, Db},
     idempotency::Idempotent,
+    lists::{ListRequest, PageResponse},
     owners::{OwnerId, Owners},
     problem::Problem,
-    wire::{Created, ListRequest, PageResponse, Preconditions, Valid, ValidQuery, WithEtag},
+    wire::{Created, Preconditions, Valid, ValidQuery, WithEtag},
 };
 
 /// `GET /dogowner/dogs`

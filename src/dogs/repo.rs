@@ -17,16 +17,16 @@ use crate::{
     db::{
         Atomic, Broken, Connection, OnConstraint, PIECE, columns,
         expression::{AnyOf, CountUpTo, InSubquery, Narrowed, Table, When},
-        keyset::{LAST_DAY, Page, Sort, SortKey},
         natively, rows,
         schema::{dog_co_owners, dogs},
         timestamp::Timestamp,
     },
+    lists::{LAST_DAY, ListQuery, Page, Sort, SortKey},
     owners::{NO_SUCH_OWNER, OwnerId},
     problem::{Kind, Problem},
     tasks::Tasks,
     users::UserId,
-    wire::{Changes, ListQuery, Preconditions, Versions, text::search_key},
+    wire::{Changes, Preconditions, Versions, text::search_key},
 };
 
 /// A stored dog, and who owns it too.

@@ -10,12 +10,13 @@ use super::{
 use crate::{
     book::Shelf,
     co_owners::MOST_CO_OWNERS,
-    db::{keyset::Sort, timestamp::Timestamp},
+    db::timestamp::Timestamp,
     idempotency::New,
+    lists::{List, MOST_ROWS, Sort},
     owners::{NO_SUCH_OWNER, OwnerId, OwnerOut, Owners},
     wire::{
-        Changes, Fields, FromBody, FromQuery, List, MANY_ROWS, MOST_ROWS, Patch, Query, Reference, Wanted, WithEtag,
-        date, day, text::name,
+        Changes, Fields, FromBody, FromQuery, MANY_ROWS, Patch, Query, Reference, Wanted, WithEtag, date, day,
+        text::name,
     },
 };
 

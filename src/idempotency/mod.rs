@@ -18,9 +18,10 @@ pub use self::repo::{Answers, sweep};
 use crate::{
     book::{Book, Full, Reservation, Shelf},
     db::{Atomic, Db},
+    lists::CanonicalPath,
     problem::{Kind, Problem},
     users::UserId,
-    wire::{CanonicalPath, Created, FromBody, read_fields, read_json},
+    wire::{Created, FromBody, read_fields, read_json},
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -15,15 +15,15 @@ use crate::{
     db::{
         Atomic, Broken, Connection, OnConstraint, PIECE, columns,
         expression::{AnyOf, CountUpTo, Narrowed, Table},
-        keyset::{Page, Sort, SortKey},
         natively, rows,
         schema::owners,
         timestamp::Timestamp,
     },
     dogs::Dogs,
+    lists::{ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Changes, ListQuery, Preconditions, Versions, text::search_key},
+    wire::{Changes, Preconditions, Versions, text::search_key},
 };
 
 /// A stored owner.

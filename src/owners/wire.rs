@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::repo::{OwnerRow, SORTS};
 use crate::{
     book::Shelf,
-    db::{keyset::Sort, timestamp::Timestamp},
+    db::timestamp::Timestamp,
     idempotency::New,
-    wire::{Changes, Fields, FromBody, FromQuery, List, Query, Wanted, WithEtag, text::name},
+    lists::{List, Sort},
+    wire::{Changes, Fields, FromBody, FromQuery, Query, Wanted, WithEtag, text::name},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];

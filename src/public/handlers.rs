@@ -9,9 +9,9 @@ use super::{
 use crate::{
     db::Db,
     dogs::DogId,
+    lists::{ListRequest, PageResponse},
     problem::{Kind, Problem},
     users::UsernameKey,
-    wire::{ListRequest, PageResponse},
 };
 
 /// `GET /users/{username}`

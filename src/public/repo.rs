@@ -17,16 +17,15 @@ use crate::{
     db::{
         Connection, columns,
         expression::{AnyOf, Table, Unindexed, expression},
-        keyset::{Page, Sort, SortKey},
         natively, rows,
         schema::{dogs, profiles, users},
         timestamp::Timestamp,
         torn,
     },
     dogs::DogId,
+    lists::{ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
     users::UsernameKey,
-    wire::ListQuery,
 };
 
 /// What a user's page is made of.

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::repo::{PublicDogRow, PublicProfileRow, SORTS};
 use crate::{
-    db::{keyset::Sort, timestamp::Timestamp},
-    wire::{FromQuery, List, Query, Wanted},
+    db::timestamp::Timestamp,
+    lists::{List, Sort},
+    wire::{FromQuery, Query, Wanted},
 };
 
 /// Which public dogs are listed.

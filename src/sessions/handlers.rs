@@ -12,8 +12,8 @@ use super::{
 use crate::{
     auth::CurrentUser,
     db::Db,
+    lists::{ListRequest, PageResponse},
     problem::{Kind, Problem},
-    wire::{ListRequest, PageResponse},
 };
 
 /// `GET /me/sessions`

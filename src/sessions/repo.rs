@@ -14,14 +14,13 @@ use crate::{
     db::{
         Broken, Connection, OnConstraint, columns,
         expression::{AnyOf, Table, When},
-        keyset::{Page, Sort, SortKey},
         natively, rows,
         schema::{sessions, users},
         timestamp::Timestamp,
     },
+    lists::{ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
     users::UserId,
-    wire::ListQuery,
 };
 
 /// How many sessions a user has at most, and of how many that are over it is remembered where they began.

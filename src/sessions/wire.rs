@@ -7,8 +7,9 @@ use super::{
     repo::{SORTS, SessionRow},
 };
 use crate::{
-    db::{keyset::Sort, timestamp::Timestamp},
-    wire::{FromQuery, List, Query, Wanted},
+    db::timestamp::Timestamp,
+    lists::{List, Sort},
+    wire::{FromQuery, Query, Wanted},
 };
 
 /// Which sessions; all of them, unless a query asks.

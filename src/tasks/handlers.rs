@@ -14,8 +14,9 @@ use crate::{
     book::Book,
     db::{Atomic, Db},
     idempotency::Idempotent,
+    lists::{ListRequest, PageResponse},
     problem::Problem,
-    wire::{Created, ListRequest, PageResponse, Preconditions, Valid, WithEtag},
+    wire::{Created, Preconditions, Valid, WithEtag},
 };
 
 /// `GET /dogowner/tasks`

@@ -14,15 +14,15 @@ use crate::{
     db::{
         Atomic, Broken, Connection, OnConstraint, columns,
         expression::{AnyOf, Between, CountUpTo, Narrowed, Table, When},
-        keyset::{LAST_DAY, Page, Sort, SortKey},
         natively, rows,
         schema::tasks,
         timestamp::Timestamp,
     },
     dogs::{DogId, NO_SUCH_DOG},
+    lists::{LAST_DAY, ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
     users::UserId,
-    wire::{Changes, ListQuery, Preconditions, Versions, text::search_key},
+    wire::{Changes, Preconditions, Versions, text::search_key},
 };
 
 /// A stored task.

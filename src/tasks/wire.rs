@@ -7,12 +7,13 @@ use serde_json::Value;
 use super::repo::{SORTS, TaskRow};
 use crate::{
     book::Shelf,
-    db::{keyset::Sort, timestamp::Timestamp},
+    db::timestamp::Timestamp,
     dogs::{DogId, Dogs, NO_SUCH_DOG},
     idempotency::New,
+    lists::{List, Sort},
     wire::{
-        Changes, Fields, FromBody, FromQuery, Invalid, List, Patch, Query, Reference, Wanted, WithEtag, boolean, date,
-        day, text::Rule,
+        Changes, Fields, FromBody, FromQuery, Invalid, Patch, Query, Reference, Wanted, WithEtag, boolean, date, day,
+        text::Rule,
     },
 };
 

@@ -14,18 +14,14 @@ use serde::Serialize;
 use super::{UserOut, Users};
 use crate::{
     auth::CurrentUser,
-    db::{
-        Connection, Db,
-        keyset::{Page, SortKey},
-        timestamp::Timestamp,
-    },
+    db::{Connection, Db, timestamp::Timestamp},
     dogs::{DogOut, Dogs},
+    lists::{List, ListQuery, Page, SortKey},
     owners::{OwnerOut, Owners},
     problem::{Kind, Problem},
     profiles::{ProfileOut, Profiles},
     sessions::{self, SessionOut, Sessions},
     tasks::{TaskOut, Tasks},
-    wire::{List, ListQuery},
     workers::Flow,
 };
 

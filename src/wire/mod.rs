@@ -1,22 +1,19 @@
 //! What all bodies share: how they are read ([`Valid`], [`Fields`], [`Patch`]), what their fields may hold
-//! (`text`, `id`), how queries are read ([`Query`]) and lists paged ([`ListRequest`], [`PageResponse`]), and on which
+//! (`text`, `id`), how queries are read ([`Query`]), and on which
 //! conditions a row is sent or changed ([`WithEtag`], [`Preconditions`]). What a body is made of, each room's own
 //! `wire.rs` says.
 
 mod conditional;
 mod created;
-mod cursor;
 mod date;
 mod encoding;
 mod fields;
 pub mod header;
 pub mod id;
-mod listed;
 mod moment;
 mod names;
-mod page;
 mod patch;
-mod query;
+pub mod query;
 mod reference;
 pub mod text;
 mod valid;
@@ -28,9 +25,7 @@ pub use date::{date, day};
 pub use encoding::accepts_gzip;
 pub use fields::{Fields, FromBody, Invalid, boolean};
 pub use id::Id;
-pub use listed::PageResponse;
 pub use names::Names;
-pub use page::{CanonicalPath, List, ListQuery, ListRequest, MOST as MOST_ROWS};
 pub use patch::{Changes, Patch};
 pub use query::{FromQuery, MANY_ROWS, Query, Search, ValidQuery, unknown_parameter};
 pub use reference::{Reference, read_fields};

@@ -1,5 +1,5 @@
 //! Lists, a page at a time: `sort`, `limit`, `cursor` and `count` in, a bare array with `Link` (RFC 8288) and
-//! `X-Total-Count` out. What else a list can be asked, its [`List`] says; how rows are found, `db::keyset`.
+//! `X-Total-Count` out. What else a list can be asked, its [`List`] says; how rows are found, `keyset`.
 
 use std::{
     borrow::Cow,
@@ -11,17 +11,15 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderValu
 
 use super::{
     cursor::{Cursor, foreign_cursor},
-    listed::PageResponse,
-    query::{FromQuery, MANY_ROWS, MOST_IDS, Query, Refusal, listed},
+    keyset::{Direction, Page, PageRequest, Sort, SortKey, SortTerm},
+    response::PageResponse,
 };
 use crate::{
     auth::{keys::Keys, signer::Signer},
-    db::{
-        Connection, Db,
-        keyset::{Direction, Page, PageRequest, Sort, SortKey, SortTerm},
-    },
+    db::{Connection, Db},
     limits::Limits,
     problem::Problem,
+    wire::query::{FromQuery, MANY_ROWS, MOST_IDS, Query, Refusal, listed},
 };
 
 const DEFAULT_LIMIT: usize = 50;

@@ -6,9 +6,8 @@ use chrono::NaiveDate;
 use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 
-pub use super::seek::{OrderBy, SeekPredicate};
-use super::timestamp::Timestamp;
-use crate::{problem::Problem, wire::text::search_key};
+use super::seek::{OrderBy, SeekPredicate};
+use crate::{db::timestamp::Timestamp, problem::Problem, wire::text::search_key};
 
 /// A value that rows are sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,23 +15,23 @@ pub enum SortKey {
     #[serde(rename = "i")]
     Id(i64),
     #[serde(rename = "n")]
-    Name(Name),
+    Name(NameKey),
     #[serde(rename = "d")]
     Day(NaiveDate),
     #[serde(rename = "m")]
-    Moment(#[serde(with = "super::timestamp::micros")] Timestamp),
+    Moment(#[serde(with = "crate::db::timestamp::micros")] Timestamp),
 }
 
 /// A name and its search key, by which it is sorted. The name says both, and has an end: 255 characters. A key has up to
 /// three for each of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-pub struct Name {
+pub struct NameKey {
     name: String,
     key: String,
 }
 
-impl Name {
+impl NameKey {
     /// What it is sorted by.
     #[must_use]
     pub fn key(&self) -> &String {
@@ -40,15 +39,15 @@ impl Name {
     }
 }
 
-impl From<String> for Name {
+impl From<String> for NameKey {
     fn from(name: String) -> Self {
         let key = search_key(&name);
         Self { name, key }
     }
 }
 
-impl From<Name> for String {
-    fn from(name: Name) -> Self {
+impl From<NameKey> for String {
+    fn from(name: NameKey) -> Self {
         name.name
     }
 }

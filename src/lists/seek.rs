@@ -11,9 +11,9 @@ use diesel::{
     sql_types::{BigInt, Bool, Date, HasSqlType, Text},
 };
 
-use super::{
+use super::keyset::{Direction, PageRequest, SortKey, SortTerm};
+use crate::db::{
     expression::expression,
-    keyset::{Direction, PageRequest, SortKey, SortTerm},
     timestamp::{Timestamp, Timestamptz},
 };
 

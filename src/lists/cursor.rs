@@ -4,10 +4,10 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use super::query::Refusal;
+use super::SortKey;
 use crate::{
     auth::signer::{SIGNATURE, Signer},
-    db::keyset::SortKey,
+    wire::query::Refusal,
 };
 
 /// A cursor: where to go on, and what is too long to stand in a link, which is a header and has to stay short.
