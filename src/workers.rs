@@ -1,6 +1,19 @@
 //! Workers: threads that each own their state (a database connection, the memory of a hash) and take
 //! jobs from one bounded queue, in which the callers take turns (`queue`). What the state is and how a group of jobs is
 //! run, `db` and `auth::password` say.
+//!
+//! # Why threads of our own, and not `web::block`
+//!
+//! SQLite and libpq block the thread that calls them, and so does a hash. actix offers `web::block`: a closure runs on a
+//! pool of up to 512 threads per worker and is waited for. That is right for work that is rare. For what nearly every
+//! request does it lacks three things that decide how a server behaves when it has too much to do. A job there brings no
+//! state, so each would have to take a connection out of a pool and give it back. Its queue has no end, so a server that is
+//! behind answers everything too late instead of refusing some of it at once. And it runs jobs one by one, so that writes
+//! which arrive together could not share one commit.
+//!
+//! Here a thread owns what it works with, its queue is bounded, who waits longer than a moment is told (503), and a thread
+//! may take all that waits as one batch. What it costs is one channel and two context switches a job, which is why a single
+//! row by key is read on the serving thread instead ([`Db::glance`](crate::db::Db::glance)).
 
 mod queue;
 

@@ -1,4 +1,14 @@
 //! One connection, to either database: every query is written once and runs on both.
+//!
+//! # Why one connection type for two databases
+//!
+//! Diesel checks queries against a backend at compile time. To serve two, one can be generic over the backend, and then
+//! every repository function drags a dozen trait bounds along; or write each query twice; or build SQL as text. Diesel's
+//! `#[derive(MultiConnection)]` gives an enum of connections that is a backend itself: a query is written once, checked
+//! once, and made into each dialect's SQL when it runs. It costs an extra walk over the query and one boxed value for each
+//! bind, which the counts of hot requests show; for those `natively!` names the variant, so that the query is compiled for
+//! each database and none of that is left. What only one of them has (`ANY(array)`, `json_each`) is an expression of our
+//! own with a form for each, in `expression`.
 
 use diesel::{PgConnection, Selectable, SqliteConnection};
 

@@ -1,4 +1,13 @@
 //! Group commit, the way SQLite's one writer runs what waits: one transaction, and so one fsync, for many jobs.
+//!
+//! # Why writes share a commit
+//!
+//! A commit is durable once the disk says so, and that takes the same time for one row as for a hundred: it is what limits
+//! writes. So the writer takes all jobs that wait, runs them in one transaction, and answers their callers when that is on
+//! the disk (group commit: DeWitt et al., *Implementation Techniques for Main Memory Database Systems*, 1984). Nobody waits
+//! on purpose for others to come; while one group is synced, the next one gathers. A job that fails must not take the
+//! others down with it: the group is rolled back and its jobs run again, each in a savepoint of its own, where only the
+//! failed one is undone.
 
 use diesel::{
     QueryResult,

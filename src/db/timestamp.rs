@@ -1,5 +1,11 @@
 //! A moment in time: `TIMESTAMPTZ` in PostgreSQL, microseconds since 1970 in SQLite, RFC 3339 in JSON.
 //! One Diesel SQL type serves both databases; nothing else in Kennel knows how times are stored.
+//!
+//! # How one type serves two databases
+//!
+//! [`Timestamptz`] is a SQL type of our own, with `HasSqlType` for both backends and for the one over both. `schema.rs` names
+//! it, so the columns of both schemas have it; [`Timestamp`] is its Rust type, with `ToSql` and `FromSql` for each. The same
+//! way any column can differ between databases without its queries knowing: a UUID, a list, money.
 
 use std::{
     io::Write,

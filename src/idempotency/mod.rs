@@ -1,6 +1,13 @@
 //! Creating once, however often it is tried: with an `Idempotency-Key` the answer is stored in the very
 //! transaction that makes the row, and a retry gets the same bytes (after the IETF draft
 //! draft-ietf-httpapi-idempotency-key-header). Keys are kept for a day.
+//!
+//! # Why the answer is stored in the row's own transaction
+//!
+//! A client that got no answer cannot tell whether the row was made. If the key were written before the row, a crash
+//! between them would leave a key without a row, and every retry would be told of something that never happened; if after,
+//! a row without a key, and the retry would make it twice. In one transaction either both are there or neither is. The
+//! unique key also decides between two retries at the same moment: the loser finds the winner's answer and sends that.
 
 mod repo;
 

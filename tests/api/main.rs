@@ -6,6 +6,14 @@
 //! `owners` in their names. Where PostgreSQL is not installed its half is left out, loudly; with
 //! `KENNEL_TEST_REQUIRE_POSTGRES=1` that fails the run. So it is with the mail server (aiosmtpd) and
 //! `KENNEL_TEST_REQUIRE_SMTP=1`, and with PgBouncer and `KENNEL_TEST_REQUIRE_PGBOUNCER=1`.
+//!
+//! # Laws over a contract
+//!
+//! Most of what a service promises, it promises of every operation: nobody gets in without a token, a neighbour's row is
+//! the same 404 as none, every error is a problem document, a refused write changes nothing. Written once for each resource
+//! such tests are forgotten for the tenth. Here they walk `openapi.yaml`: it lists the operations, examples of their bodies
+//! and the shapes of their answers, so a law holds for a resource from the moment that the contract has it; and every answer
+//! that any test gets is validated against it on the way. What the contract cannot say (how to make a cat) is one line.
 
 #![allow(
     clippy::expect_used,
