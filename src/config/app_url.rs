@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use actix_web::http::Uri;
 
-use super::public_url::has_right_port;
+use crate::middleware::origin::has_right_port;
 
 /// An absolute http URL without a fragment. What is to be done there, and the token for it, come as the fragment, which
 /// no browser sends to a server or names to another page (RFC 3986 §3.5).

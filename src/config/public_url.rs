@@ -2,7 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-use actix_web::http::{Uri, uri::Authority};
+use actix_web::http::Uri;
+
+use crate::middleware::origin::has_right_port;
 
 /// An absolute http URL of a host, without a path: `Location`, `Link` and the problem types begin at its root, and the
 /// cookie is the whole host's.
@@ -41,13 +43,6 @@ impl FromStr for PublicUrl {
         let has_host = uri.authority().is_some_and(has_right_port);
         if is_http && is_plain && has_host { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(()) }
     }
-}
-
-/// Whether a port is a number that there is, if one is given: `Uri` takes any.
-pub(super) fn has_right_port(authority: &Authority) -> bool {
-    let rest = authority.as_str().rsplit('@').next().unwrap_or_default();
-    let after = if rest.starts_with('[') { rest.split_once(']').map_or("", |(_, after)| after) } else { rest };
-    !after.contains(':') || authority.port_u16().is_some()
 }
 
 impl fmt::Display for PublicUrl {

@@ -15,7 +15,7 @@ use actix_web::{
     },
 };
 
-use super::origin::WebOrigin;
+use super::origin::{WebOrigin, has_right_port};
 use crate::{
     config::PublicUrl,
     wire::header::{parts, single},
@@ -66,11 +66,15 @@ impl FromStr for Origin {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(()) };
         // A browser leaves a port away that goes without saying, and so it would never be equal.
         let has_usual_port = matches!((scheme, authority.port_u16()), ("http", Some(80)) | ("https", Some(443)));
-        let has_wrong_port = authority.port().is_none() && authority.as_str() != authority.host();
         let is_exact = text == format!("{scheme}://{authority}") && text == text.to_ascii_lowercase();
         // Apps have schemes of their own (`capacitor://localhost`); of these no page ever calls.
         let is_no_pages = matches!(scheme, "ftp" | "file" | "ws" | "wss");
-        if is_no_pages || has_usual_port || has_wrong_port || !is_exact || authority.as_str().contains(['@', '*']) {
+        if is_no_pages
+            || has_usual_port
+            || !has_right_port(authority)
+            || !is_exact
+            || authority.as_str().contains(['@', '*'])
+        {
             return Err(());
         }
         HeaderValue::from_str(text).map(Self).map_err(|_| ())

@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use actix_web::http::uri;
+
 /// A host and a port (RFC 3986 §3.2), in the one spelling that counts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Authority {
@@ -36,6 +38,12 @@ impl Authority {
         };
         Some(Self { host, port })
     }
+}
+
+/// Whether the port of a URL without a user is a number that there is, if one is given: `Uri` takes any.
+#[must_use]
+pub fn has_right_port(authority: &uri::Authority) -> bool {
+    authority.port().is_some() || authority.as_str() == authority.host()
 }
 
 /// Whether a host is this machine: `localhost`, a name below it, or a loopback address, of IPv6 with or without

@@ -179,11 +179,10 @@ pub fn list_dogs(conn: &mut Connection, asked: &ListQuery<PublicFilter>) -> Resu
     };
     let mut found: Vec<_> = walked.into_iter().map(|(row, _)| row).collect();
     let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.window.found(found)) };
-    if !asked.filter.wanted.is_everything() {
-        // Of those that were made at some time a user's next may be any number of dogs away.
-        return Ok(Page { rows: found, next: Some(vec![SortKey::Id(further - 1)]), total: None, was_much_work: true });
-    }
-    let Some(ids) = merge(conn, further - 1, wanted - found.len())? else {
+    // Of those that were made at some time a user's next may be any number of dogs away.
+    let may_merge = asked.filter.wanted.is_everything();
+    let ids = if may_merge { merge(conn, further - 1, wanted - found.len())? } else { None };
+    let Some(ids) = ids else {
         return Ok(Page { rows: found, next: Some(vec![SortKey::Id(further - 1)]), total: None, was_much_work: true });
     };
     let count = ids.len();

@@ -12,7 +12,7 @@ pub fn parts<'a>(headers: &'a HeaderMap, name: &HeaderName, separator: u8) -> im
 }
 
 /// The parts of one value, likewise.
-pub fn split(value: &[u8], separator: u8) -> impl Iterator<Item = &str> {
+fn split(value: &[u8], separator: u8) -> impl Iterator<Item = &str> {
     value
         .split(move |byte| *byte == separator)
         .map(|part| std::str::from_utf8(part).unwrap_or_default().trim_matches(WHITE))
