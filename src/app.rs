@@ -12,16 +12,15 @@ use actix_web::{
 
 use crate::{
     auth::{
-        hasher::Hasher,
-        issuer::Issuer,
-        keys::{Keys, Secret},
-        token::AccessTokens,
-        verified::VerifiedTokenCache,
+        passwords::hasher::Hasher,
+        tokens::{access::AccessTokens, issuer::Issuer, verified::VerifiedTokenCache},
     },
     book::Book,
     config::{Config, ConfigError},
     connection::{self, Admission, Shared},
+    crypto::keys::{Keys, Secret},
     db::{DatabaseId, DatabaseUrl, Db, Near, OpenError},
+    export::ExportTimeout,
     limits::{Limits, Proxies},
     mail::{Destination, MailSignal, Transport, Worker},
     middleware::{cors::Cors, response},
@@ -30,7 +29,7 @@ use crate::{
     sessions::SessionLifetimes,
     sweeper,
     system::{Contract, Draining, Pulse},
-    users::{ExportTimeout, SignupPolicy},
+    users::SignupPolicy,
 };
 
 /// Connections at a time, if there may be as many open files.

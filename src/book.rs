@@ -19,10 +19,10 @@ use crate::{
     db::{Connection, Db},
     dogs::Dogs,
     idempotency::Answers,
+    ids::UserId,
     owners::Owners,
     problem::{Kind, Problem},
     tasks::Tasks,
-    users::UserId,
 };
 
 /// How long a count is good for: others may write into the same book elsewhere.

@@ -21,19 +21,22 @@ pub mod tasks;
 
 pub mod public;
 
-// Who is asking: accounts, what a login leaves behind, and everything about tokens and passwords.
+// What concerns a whole account, and so knows every room: it is shown and changed, deleted, exported.
+pub mod export;
+pub mod me;
+
+// Who is asking: users, what a login leaves behind, what a login is checked against, and all about tokens and passwords.
+pub mod accounts;
 pub mod auth;
 pub mod sessions;
 pub mod users;
 
 // What the rooms share: lists a page at a time, bodies and their faults, creating once, how many rows a book may have.
+pub mod body;
 pub mod book;
 pub mod idempotency;
 pub mod lists;
 pub mod wire;
-
-// What can go wrong, and the one way to say so.
-pub mod problem;
 
 // What goes out by mail, and the queue that it waits in.
 pub mod mail;
@@ -48,10 +51,20 @@ pub mod connection;
 pub mod limits;
 pub mod middleware;
 
-// The program: its configuration and command line, the app put together, its log and its files, whether it is well.
+// The program: its configuration and command line, the app put together, its log, whether it is well.
 pub mod app;
 pub mod cli;
 pub mod config;
-pub mod files;
 pub mod log;
 pub mod system;
+
+// The ground, which everything stands on and which knows nothing above it: what can go wrong and the one way to say so,
+// the ids of rows, keys and signatures, files, and small things that are read.
+pub mod crypto;
+pub mod duration;
+pub mod files;
+pub mod headers;
+pub mod ids;
+pub mod letters;
+pub mod problem;
+pub mod urls;

@@ -9,16 +9,16 @@ use std::sync::LazyLock;
 use actix_web::{http::Method, web::ServiceConfig};
 
 use crate::{
-    auth, co_owners, dogs,
+    auth, co_owners, dogs, export,
     limits::NEW_PASSWORD,
-    owners,
+    me, owners,
     problem::handlers as problems,
     profiles, public,
     routing::{
         self, APPLICATION_YAML, Area, CacheControl, KnownRoutes, RouteInfo, at, delete, gated, get, open, patch, post,
         public as open_to_caches, put,
     },
-    sessions, system, tasks, users,
+    sessions, system, tasks,
 };
 
 /// The whole surface. A plural path and the tutorial's singular one are one resource; the first is canonical.
@@ -37,24 +37,24 @@ fn table() -> Vec<Area> {
             at(&["/{problem}"], vec![get(problems::show)]),
         ]).kept(CacheControl::Public),
         open("/auth", vec![
-            at(&["/signup"], vec![post(auth::handlers::signup)]),
-            at(&["/login"], vec![post(auth::login::login)]),
-            at(&["/logout"], vec![post(auth::renewal::logout)]),
+            at(&["/signup"], vec![post(auth::handlers::signup::signup)]),
+            at(&["/login"], vec![post(auth::handlers::login::login)]),
+            at(&["/logout"], vec![post(auth::handlers::refresh::logout)]),
             // Counts by itself: by user, if the token is right.
-            at(&["/refresh"], vec![post(auth::renewal::refresh).unlimited()]),
-            at(&["/password/forgot"], vec![post(auth::recovery::forgot_password).without_a_body()]),
-            at(&["/password/reset"], vec![post(auth::recovery::reset_password).without_a_body()]),
-            at(&["/email/verify"], vec![post(auth::recovery::verify_email).without_a_body()]),
-            at(&["/email/cancel"], vec![post(auth::recovery::cancel_email).without_a_body()]),
+            at(&["/refresh"], vec![post(auth::handlers::refresh::refresh).unlimited()]),
+            at(&["/password/forgot"], vec![post(auth::handlers::recovery::forgot_password).without_a_body()]),
+            at(&["/password/reset"], vec![post(auth::handlers::recovery::reset_password).without_a_body()]),
+            at(&["/email/verify"], vec![post(auth::handlers::recovery::verify_email).without_a_body()]),
+            at(&["/email/cancel"], vec![post(auth::handlers::recovery::cancel_email).without_a_body()]),
         ]),
         gated("/me", vec![
             at(&[""], vec![
-                get(users::handlers::show),
-                patch(users::handlers::update),
-                delete(users::handlers::delete).weighing(50),
+                get(me::handlers::show),
+                patch(me::handlers::update),
+                delete(me::handlers::delete).weighing(50),
             ]),
-            at(&["/export"], vec![get(users::handlers::show_export).weighing(50)]),
-            at(&["/password"], vec![put(auth::handlers::replace_password).without_a_body().weighing(NEW_PASSWORD)]),
+            at(&["/export"], vec![get(export::show_export).weighing(50)]),
+            at(&["/password"], vec![put(auth::handlers::password::replace_password).without_a_body().weighing(NEW_PASSWORD)]),
             at(&["/profile"], vec![
                 get(profiles::handlers::show),
                 put(profiles::handlers::replace),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::{
     auth,
     db::{Connection, Db},
-    idempotency, mail,
+    idempotency, mail, me,
     problem::Problem,
-    sessions, users,
+    sessions,
 };
 
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(60 * 60);
 type Sweep = fn(&mut Connection) -> Result<bool, Problem>;
 
 const SWEEPS: &[(&str, Sweep)] = &[
-    ("deleted accounts", users::sweep),
+    ("deleted accounts", me::sweep),
     ("idempotency keys", idempotency::sweep),
     ("login failures", auth::sweep),
     ("mails", mail::sweep),

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use kennel::app;
-use kennel::auth::token::{AccessTokens, TokenSubject};
+use kennel::auth::tokens::access::AccessTokens;
 use kennel::config::Config;
 use kennel::db::{self, DatabaseId, DatabaseUrl};
-use kennel::sessions::SessionId;
-use kennel::users::UserId;
+use kennel::ids::SessionId;
+use kennel::ids::UserId;
+use kennel::sessions::TokenSubject;
 use serde_json::{Value, json};
 
 use super::client::{Connection, Result, request};

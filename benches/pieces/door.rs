@@ -7,7 +7,7 @@ use divan::{Bencher, black_box};
 use kennel::db::Atomic;
 use kennel::dogs::Dogs;
 use kennel::owners::Owners;
-use kennel::sessions::current_user;
+use kennel::sessions::find_current_user;
 use serde_json::json;
 
 use super::park::{Engine, Park, body, engines};
@@ -17,7 +17,7 @@ fn gate(bencher: Bencher<'_, '_>, engine: Engine) {
     let park = Park::on(engine);
     let (system, db, bearer) = (System::new(), park.db(), park.bearer);
     bencher.bench_local(|| {
-        let reading = db.read(move |conn| current_user(conn, black_box(bearer)));
+        let reading = db.read(move |conn| find_current_user(conn, black_box(bearer)));
         system.block_on(reading).expect("a user")
     });
 }

@@ -11,22 +11,25 @@ use actix_web::test::TestRequest;
 use actix_web::web::{Data, ServiceConfig};
 use diesel::Connection as _;
 use kennel::app;
-use kennel::auth::issuer::Issuer;
-use kennel::auth::password::PasswordHash;
-use kennel::auth::token::{AccessTokens, TokenSubject};
-use kennel::auth::verified::VerifiedTokenCache;
+use kennel::auth::tokens::access::AccessTokens;
+use kennel::auth::tokens::issuer::Issuer;
+use kennel::auth::tokens::verified::VerifiedTokenCache;
 use kennel::config::Config;
+use kennel::crypto::PasswordHash;
 use kennel::db::{self, Atomic, Connection, DatabaseId, Db, Near, migrate};
 use kennel::dogs::Dogs;
 use kennel::limits::Limits;
 use kennel::lists::{Direction, List, ListQuery, PageRequest, SortTerm};
 use kennel::middleware::cors::{Cors, CorsSettings};
-use kennel::owners::{OwnerId, Owners};
 use kennel::profiles::Profiles;
-use kennel::sessions::{ClientInfo, SessionLifetimes, Sessions};
+use kennel::sessions::{ClientInfo, SessionLifetimes, Sessions, TokenSubject};
 use kennel::tasks::Tasks;
-use kennel::users::{Email, NewUser, UserId, Username, Users};
 use kennel::wire::{Fields, FromBody, Preconditions, Query};
+use kennel::{ids::OwnerId, owners::Owners};
+use kennel::{
+    ids::UserId,
+    users::{Email, NewUser, Username, Users},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

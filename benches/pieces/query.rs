@@ -8,7 +8,7 @@ use kennel::dogs::Dogs;
 use kennel::lists::{List, ListQuery, Page};
 use kennel::owners::Owners;
 use kennel::problem::Problem;
-use kennel::sessions::current_user;
+use kennel::sessions::find_current_user;
 use kennel::tasks::Tasks;
 use serde_json::json;
 
@@ -29,7 +29,7 @@ fn bench_list<L: List, R>(
 fn gate(bencher: Bencher<'_, '_>, engine: Engine) {
     let mut park = Park::on(engine);
     let bearer = park.bearer;
-    bencher.bench_local(|| current_user(&mut park.conn, black_box(bearer)).expect("a user"));
+    bencher.bench_local(|| find_current_user(&mut park.conn, black_box(bearer)).expect("a user"));
 }
 
 #[divan::bench(args = engines())]

@@ -7,11 +7,11 @@ use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use divan::{Bencher, black_box};
 use kennel::app;
-use kennel::auth::CurrentUser;
 use kennel::db::Db;
 use kennel::dogs::{self, DogOut, Dogs};
 use kennel::lists::{List, ListRequest};
 use kennel::problem::{FieldError, Problem};
+use kennel::sessions::CurrentUser;
 
 use super::park::{Engine, Park, asked};
 use super::whole::Whole;

@@ -9,73 +9,22 @@
 //! sees whether that still stands; on every instance the next request after a logout is refused. The signature is what
 //! spares the query for what was never ours.
 
-use std::{
-    future::{Ready, ready},
-    time::Duration,
-};
-
 use actix_web::{
-    Error, FromRequest, HttpMessage, HttpRequest,
+    Error, HttpMessage, HttpRequest,
     body::BoxBody,
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    dev::{ServiceRequest, ServiceResponse},
     http::{Method, header},
     middleware::Next,
     web::Data,
 };
 
-use super::{issuer::Issuer, token::TokenSubject, verified::VerifiedTokenCache};
+use super::tokens::{issuer::Issuer, verified::VerifiedTokenCache};
 use crate::{
-    db::{Db, Near, timestamp::Timestamp},
+    db::{Db, Near},
     limits::Limits,
     problem::{Kind, Problem},
-    sessions::{self, SessionId},
-    users::UserId,
-    workers::Flow,
+    sessions::{self, CurrentUser},
 };
-
-/// How long after a login one may do what a stolen token must not: change the address, delete the account.
-const FRESH: Duration = Duration::from_secs(5 * 60);
-
-/// Who is asking. A handler that takes it needs a login, and only the gate can make one.
-#[derive(Clone, Copy, Debug)]
-pub struct CurrentUser {
-    pub id: UserId,
-    pub session: SessionId,
-    /// With a password; refreshing does not make it newer.
-    pub logged_in_at: Timestamp,
-}
-
-impl CurrentUser {
-    /// The token's claims, to ask again whether its session still stands.
-    #[must_use]
-    pub fn bearer(&self) -> TokenSubject {
-        TokenSubject { user: self.id, session: self.session, auth_time: self.logged_in_at.seconds() }
-    }
-
-    /// Whether the password was given a moment ago.
-    #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        Timestamp::now().since(self.logged_in_at) <= FRESH
-    }
-
-    /// Wants the password to have been given a moment ago (RFC 9470).
-    ///
-    /// # Errors
-    /// `fresh-login-required`.
-    pub fn require_fresh_login(&self) -> Result<(), Problem> {
-        if self.is_fresh() { Ok(()) } else { Err(Kind::FreshLoginRequired.into()) }
-    }
-}
-
-impl FromRequest for CurrentUser {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let me = request.extensions().get::<Self>().copied();
-        ready(me.ok_or_else(|| Problem::internal("a handler behind no gate asks for the current user")))
-    }
-}
 
 /// Lets a request through with its [`CurrentUser`], or answers it.
 ///
@@ -89,7 +38,7 @@ pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
     match authenticate(request.request()).await {
         Ok(me) => {
             let _nobody = request.extensions_mut().insert(me);
-            flow(me.id).scope(next.call(request)).await
+            sessions::flow(me.id).scope(next.call(request)).await
         }
         Err(problem) => Ok(request.error_response(problem)),
     }
@@ -104,7 +53,8 @@ async fn authenticate(request: &HttpRequest) -> Result<CurrentUser, Problem> {
     let db = request.app_data::<Data<Db>>().ok_or_else(|| Problem::internal("no database in the app"))?;
     let near = request.app_data::<Near>().ok_or_else(|| Problem::internal("no connection in the app"))?;
     // The token is genuine, so its user waits for this, and not everybody behind one address.
-    let me = flow(bearer.user).scope(db.glance(near, move |conn| sessions::current_user(conn, bearer))).await;
+    let me =
+        sessions::flow(bearer.user).scope(db.glance(near, move |conn| sessions::find_current_user(conn, bearer))).await;
     let me = me.inspect_err(|problem| {
         if problem.kind() == Kind::RevokedToken {
             known.end(token);
@@ -112,23 +62,6 @@ async fn authenticate(request: &HttpRequest) -> Result<CurrentUser, Problem> {
     })?;
     Limits::of(request)?.user.count(request, me.id.get())?;
     Ok(me)
-}
-
-/// The flow of a user's jobs.
-#[must_use]
-pub fn flow(user: UserId) -> Flow {
-    Flow::User(user.get())
-}
-
-/// Looks again, for a request that was let in some time ago: its session may have ended while its body was on its
-/// way, and nobody keeps a door open by holding a body back. Without a gate there is nothing to look at.
-///
-/// # Errors
-/// `revoked-token`.
-pub async fn reauthenticate(request: &HttpRequest) -> Result<(), Problem> {
-    let me = request.extensions().get::<CurrentUser>().copied();
-    let (Some(me), Some(db)) = (me, request.app_data::<Data<Db>>()) else { return Ok(()) };
-    db.read(move |conn| sessions::current_user(conn, me.bearer())).await.map(drop)
 }
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1, the only way that is read).

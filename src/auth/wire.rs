@@ -3,11 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{cookie::Delivery, password::Password};
+use super::{passwords::password::Password, tokens::cookie::Delivery};
 use crate::{
+    body::Body,
+    problem::Invalid,
     users::{Email, UserOut, Username},
     wire::{
-        Fields, FromBody, Invalid, boolean,
+        Fields, FromBody, boolean,
         text::{self, Rule},
     },
 };
@@ -23,6 +25,8 @@ pub struct SignupIn {
     pub email: Email,
     pub password: Password,
 }
+
+impl Body for SignupIn {}
 
 impl FromBody for SignupIn {
     const READ_ONLY: &'static [&'static str] = UserOut::READ_ONLY;
@@ -43,6 +47,8 @@ pub struct LoginIn {
     pub delivery: Delivery,
 }
 
+impl Body for LoginIn {}
+
 impl FromBody for LoginIn {
     const READ_ONLY: &'static [&'static str] = &[];
 
@@ -59,6 +65,8 @@ impl FromBody for LoginIn {
 pub struct RefreshIn {
     pub refresh_token: Option<String>,
 }
+
+impl Body for RefreshIn {}
 
 impl FromBody for RefreshIn {
     const READ_ONLY: &'static [&'static str] = &[];
@@ -85,6 +93,8 @@ pub struct PasswordIn {
     pub new: Password,
 }
 
+impl Body for PasswordIn {}
+
 impl FromBody for PasswordIn {
     const READ_ONLY: &'static [&'static str] = &[];
 
@@ -100,6 +110,8 @@ pub struct ForgotIn {
     pub email: Email,
 }
 
+impl Body for ForgotIn {}
+
 impl FromBody for ForgotIn {
     const READ_ONLY: &'static [&'static str] = &[];
 
@@ -113,6 +125,8 @@ pub struct ResetIn {
     pub token: String,
     pub password: Password,
 }
+
+impl Body for ResetIn {}
 
 impl FromBody for ResetIn {
     const READ_ONLY: &'static [&'static str] = &[];
@@ -128,6 +142,8 @@ impl FromBody for ResetIn {
 pub struct VerifyIn {
     pub token: String,
 }
+
+impl Body for VerifyIn {}
 
 impl FromBody for VerifyIn {
     const READ_ONLY: &'static [&'static str] = &[];

@@ -10,18 +10,20 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use crate::{
+    accounts::{ListedRow, LoginKey},
     app::{self, StartError},
     auth::{
         forgive,
-        hasher::Hasher,
-        password::{Password, PasswordHash},
+        passwords::{hasher::Hasher, password::Password},
     },
     config::Config,
+    crypto::PasswordHash,
     db::{Db, timestamp::Timestamp},
+    ids::UserId,
     mail::{MailKind, Mails},
     problem::{ErrorLocation, Problem},
     sessions::Sessions,
-    users::{Email, ListedRow, LoginKey, NewUser, UserId, Username, Users},
+    users::{Email, NewUser, Username, Users},
 };
 
 const PASSWORD_STDIN: &str = "password-stdin";

@@ -7,12 +7,13 @@ use actix_web::{
 
 use super::{CoOwners, wire::CoOwnerFilter};
 use crate::{
-    auth::CurrentUser,
     db::Db,
-    dogs::{DogId, Dogs},
+    dogs::Dogs,
+    ids::{DogId, OwnerId},
     lists::{ListRequest, PageResponse},
-    owners::{OwnerId, OwnerOut},
+    owners::OwnerOut,
     problem::Problem,
+    sessions::CurrentUser,
 };
 
 /// `GET /dogowner/dogs/{dog_id}/co-owners`

@@ -18,11 +18,11 @@ use crate::{
         rows,
         schema::{dog_co_owners, owners},
     },
-    dogs::{DogId, Dogs},
+    dogs::Dogs,
+    ids::{DogId, OwnerId, UserId},
     lists::{ListQuery, Page},
-    owners::{NO_SUCH_OWNER, OwnerId, OwnerRow, Owners},
+    owners::{NO_SUCH_OWNER, OwnerRow, Owners},
     problem::{FieldError, Kind, Problem},
-    users::UserId,
 };
 
 /// The ids of a dog's co-owners, as a column of `dogs`.

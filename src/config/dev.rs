@@ -1,7 +1,7 @@
 //! `DEV`: what makes work on one's own machine easy, and where it is out of place.
 
 use super::{Config, ConfigError};
-use crate::{db::DatabaseUrl, middleware::origin::is_loopback};
+use crate::{db::DatabaseUrl, urls::origin::is_loopback};
 
 /// The rate that takes the place of a variable's default: nobody who works on a page runs into it, and the page still
 /// sees what is left of a quota.

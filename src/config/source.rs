@@ -12,9 +12,10 @@ use std::{
 
 use tracing::level_filters::LevelFilter;
 
-use super::{ConfigError, LogFormat, VARIABLES, duration::seconds};
+use super::{ConfigError, LogFormat, VARIABLES};
 use crate::{
-    auth::keys::Secret,
+    crypto::keys::Secret,
+    duration::seconds,
     files::{self, Exposure, WRITABLE_BY_ALL},
     mail::Mailbox,
     users::with_ascii_domain,

@@ -15,6 +15,7 @@ mod postgres;
 mod preflight;
 mod refusal;
 pub mod schema;
+mod search_key;
 mod sqlite;
 pub mod timestamp;
 mod url;
@@ -33,6 +34,7 @@ pub use self::{
     connection::{AnyConnection as Connection, MultiBackend, MultiRawValue, columns},
     constraint::{Broken, OnConstraint},
     identity::DatabaseId,
+    search_key::{folded, search_key},
     sqlite::Near,
     url::DatabaseUrl,
 };

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use percent_encoding::percent_decode_str;
 
-use crate::middleware::origin::is_loopback;
+use crate::urls::origin::is_loopback;
 
 /// Which database, as `DATABASE_URL` names it.
 #[derive(Clone, PartialEq, Eq)]

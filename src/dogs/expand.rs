@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::{repo::DogRow, wire::Expand};
 use crate::{
     db::{Connection, torn},
+    ids::UserId,
     owners::{OwnerRow, Owners},
     problem::Problem,
-    users::UserId,
 };
 
 /// A dog, and those of its owners that were asked for.

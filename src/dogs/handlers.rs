@@ -6,18 +6,20 @@ use actix_web::{
 };
 
 use super::{
-    DogId, Dogs,
+    Dogs,
     wire::{DogFilter, DogIn, DogOut, DogPatch, Expand, RoleFilter},
 };
 use crate::{
-    auth::CurrentUser,
+    body::Valid,
     book::Book,
     db::{Atomic, Db},
     idempotency::Idempotent,
+    ids::{DogId, OwnerId},
     lists::{ListRequest, PageResponse},
-    owners::{OwnerId, Owners},
+    owners::Owners,
     problem::Problem,
-    wire::{Created, Preconditions, Valid, ValidQuery, WithEtag},
+    sessions::CurrentUser,
+    wire::{Created, Preconditions, ValidQuery, WithEtag},
 };
 
 /// `GET /dogowner/dogs`

@@ -8,7 +8,6 @@ use diesel::{
 };
 
 use super::{
-    DogId,
     expand::{ExpandedDog, expand},
     wire::{DogFilter, DogIn, DogPatch, Expand, Role, RoleFilter},
 };
@@ -19,14 +18,15 @@ use crate::{
         expression::{AnyOf, CountUpTo, InSubquery, Narrowed, Table, When},
         natively, rows,
         schema::{dog_co_owners, dogs},
+        search_key,
         timestamp::Timestamp,
     },
+    ids::{DogId, OwnerId, UserId},
     lists::{LAST_DAY, ListQuery, Page, Sort, SortKey},
-    owners::{NO_SUCH_OWNER, OwnerId},
+    owners::NO_SUCH_OWNER,
     problem::{Kind, Problem},
     tasks::Tasks,
-    users::UserId,
-    wire::{Changes, Preconditions, Versions, text::search_key},
+    wire::{Changes, Preconditions, Versions},
 };
 
 /// A stored dog, and who owns it too.

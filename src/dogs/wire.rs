@@ -8,16 +8,15 @@ use super::{
     repo::{DogRow, SORTS},
 };
 use crate::{
+    body::{Body, Reference},
     book::Shelf,
     co_owners::MOST_CO_OWNERS,
     db::timestamp::Timestamp,
     idempotency::New,
+    ids::OwnerId,
     lists::{List, MOST_ROWS, Sort},
-    owners::{NO_SUCH_OWNER, OwnerId, OwnerOut, Owners},
-    wire::{
-        Changes, Fields, FromBody, FromQuery, MANY_ROWS, Patch, Query, Reference, Wanted, WithEtag, date, day,
-        text::name,
-    },
+    owners::{NO_SUCH_OWNER, OwnerOut, Owners},
+    wire::{Changes, Fields, FromBody, FromQuery, MANY_ROWS, Patch, Query, Wanted, WithEtag, date, day, text::name},
 };
 
 /// The most dogs of a page that are expanded.
@@ -50,9 +49,12 @@ impl New for DogIn {
     const SHELF: Shelf = Shelf::Dogs;
 }
 
+impl Body for DogIn {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
 impl FromBody for DogIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
-    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", name);
@@ -75,9 +77,12 @@ pub struct DogPatch {
 
 impl Changes for DogPatch {}
 
+impl Body for DogPatch {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
 impl FromBody for DogPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
-    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.change("name", name);

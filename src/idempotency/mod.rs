@@ -23,12 +23,13 @@ use serde_json::Value;
 
 pub use self::repo::{Answers, sweep};
 use crate::{
+    body::{Body, read_fields, read_json},
     book::{Book, Full, Reservation, Shelf},
     db::{Atomic, Db},
+    ids::UserId,
     lists::CanonicalPath,
     problem::{Kind, Problem},
-    users::UserId,
-    wire::{Created, FromBody, read_fields, read_json},
+    wire::Created,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -51,7 +52,7 @@ pub struct Idempotent<T> {
     key: Option<RequestKey>,
 }
 
-impl<T: FromBody> FromRequest for Idempotent<T> {
+impl<T: Body> FromRequest for Idempotent<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 

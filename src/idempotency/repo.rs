@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{KEPT, RequestKey};
 use crate::{
     db::{Atomic, Connection, expression::CountUpTo, rows, schema::idempotency_keys, timestamp::Timestamp},
+    ids::UserId,
     problem::{Kind, Problem},
-    users::UserId,
     wire::Created,
 };
 

@@ -1,5 +1,5 @@
 //! Quotas: how much one caller may ask for in a while. They live in this process and its memory only; what must
-//! outlast a restart, failed logins, is in `auth::lock`. Start with `bucket`; who a caller is, `source` says.
+//! outlast a restart, failed logins, is in `auth::throttle`. Start with `bucket`; who a caller is, `source` says.
 
 mod bucket;
 mod rate;

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, str::FromStr, time::Duration};
 
-use crate::config::seconds;
+use crate::duration::seconds;
 
 /// The longest time in which a burst comes back, in seconds.
 const LONGEST_PERIOD: u64 = 24 * 60 * 60;

@@ -12,7 +12,7 @@ use actix_web::{
 };
 use ipnet::IpNet;
 
-use crate::{wire::header::parts, workers::Flow};
+use crate::{headers::parts, workers::Flow};
 
 /// An IPv4 address, or an IPv6 network of 64 bits: what one customer of a provider has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

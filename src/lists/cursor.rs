@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SortKey;
 use crate::{
-    auth::signer::{SIGNATURE, Signer},
+    crypto::signer::{SIGNATURE, Signer},
     wire::query::Refusal,
 };
 

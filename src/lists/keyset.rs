@@ -7,7 +7,10 @@ use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 
 use super::seek::{OrderBy, SeekPredicate};
-use crate::{db::timestamp::Timestamp, problem::Problem, wire::text::search_key};
+use crate::{
+    db::{search_key, timestamp::Timestamp},
+    problem::Problem,
+};
 
 /// A value that rows are sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

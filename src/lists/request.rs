@@ -15,7 +15,7 @@ use super::{
     response::PageResponse,
 };
 use crate::{
-    auth::{keys::Keys, signer::Signer},
+    crypto::{keys::Keys, signer::Signer},
     db::{Connection, Db},
     limits::Limits,
     problem::Problem,

@@ -2,11 +2,8 @@
 //! reason is gone meanwhile is not written. Plain ASCII, and a token on a line of its own, so that nothing on the way
 //! has a reason to change it.
 
-use crate::{
-    auth::{keys::Keys, proof::Purpose},
-    config::AppUrl,
-    users::AccountRow,
-};
+use super::token::Purpose;
+use crate::{accounts::AccountRow, crypto::keys::Keys, urls::AppUrl};
 
 /// A reason to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,10 +278,9 @@ If it was not you, choose a new one. This sends you a {} for it:
 mod tests {
     use super::{Destination, MailKind, MailMessage};
     use crate::{
-        auth::keys::{Keys, Secret},
-        db::DatabaseId,
+        accounts::AccountRow,
+        crypto::keys::{Keys, Secret},
         sessions::PendingEmail,
-        users::AccountRow,
     };
 
     fn write(letter: MailKind, address: &str, account: &AccountRow) -> Option<MailMessage> {
@@ -295,12 +291,7 @@ mod tests {
         let app = app.map(|url| url.parse().expect("a page"));
         let to = Destination { server: "https://kennel.example.com".to_owned(), app };
         let secret = Secret::parse("s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o").expect("a secret");
-        letter.write(
-            address,
-            account,
-            &Keys::derive(&secret, &[], &DatabaseId::stored("a".to_owned())).expect("keys"),
-            &to,
-        )
+        letter.write(address, account, &Keys::derive(&secret, &[], "a").expect("keys"), &to)
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod count;
 mod letter;
 mod outbox;
 mod repo;
+pub mod token;
 mod transport;
 mod url;
 mod worker;

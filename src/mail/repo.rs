@@ -7,10 +7,11 @@ use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryab
 
 use super::{count::count, letter::MailKind};
 use crate::{
-    auth::signer::Signer,
+    crypto::signer::Signer,
     db::{Connection, PIECE, columns, expression::AnyOf, rows, schema::mails, timestamp::Timestamp},
+    ids::UserId,
     problem::Problem,
-    users::{Email, UserId},
+    users::Email,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

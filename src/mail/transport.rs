@@ -19,7 +19,7 @@ use lettre::{
 };
 
 use super::{letter::MailMessage, outbox::Outbox, repo::MailRow, url::MailUrl};
-use crate::{config::PublicUrl, problem::Problem};
+use crate::{problem::Problem, urls::PublicUrl};
 
 /// How long it may take to send one mail, from the connection to the server's last word.
 const PATIENCE: Duration = Duration::from_secs(20);

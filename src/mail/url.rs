@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use super::transport;
-use crate::middleware::origin::is_loopback;
+use crate::urls::origin::is_loopback;
 
 /// Where mail goes.
 #[derive(Clone, PartialEq, Eq)]

@@ -11,16 +11,17 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::{
+    Mailbox,
     letter::{Destination, MailKind, MailMessage},
     repo::{self, Claim, MailRow},
     transport::Transport,
 };
 use crate::{
-    auth::keys::Keys,
+    crypto::keys::Keys,
     db::{Connection, Db, timestamp::Timestamp},
-    mail::Mailbox,
+    ids::UserId,
     problem::Problem,
-    users::{Email, UserId, Users},
+    users::{Email, Users},
 };
 
 /// Mails on their way at the same time.

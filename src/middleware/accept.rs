@@ -8,7 +8,7 @@ use actix_web::{
     },
 };
 
-use crate::wire::header::split_unquoted;
+use crate::headers::split_unquoted;
 
 /// Whether the caller takes what was made for it. Errors are problem documents whatever is asked for.
 pub fn is_accepted(response: &ServiceResponse) -> bool {

@@ -15,10 +15,12 @@ use actix_web::{
     },
 };
 
-use super::origin::{WebOrigin, has_right_port};
 use crate::{
-    config::PublicUrl,
-    wire::header::{parts, single},
+    headers::{parts, single},
+    urls::{
+        PublicUrl,
+        origin::{WebOrigin, has_right_port},
+    },
 };
 
 /// What pages may read of an answer, beside what they always may.

@@ -3,5 +3,4 @@
 
 mod accept;
 pub mod cors;
-pub mod origin;
 pub mod response;

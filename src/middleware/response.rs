@@ -36,11 +36,11 @@ use super::{
     cors::Cors,
 };
 use crate::{
-    auth::CurrentUser,
     limits::{Counted, Limits, Source},
     problem::{Kind, Problem},
     routes::{route_info, success_type},
     routing::{APPLICATION_JSON, RouteInfo},
+    sessions::CurrentUser,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

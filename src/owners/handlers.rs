@@ -6,18 +6,19 @@ use actix_web::{
 };
 
 use super::{
-    OwnerId, Owners,
+    Owners,
     wire::{Deletion, OwnerFilter, OwnerIn, OwnerOut, OwnerPatch},
 };
 use crate::{
-    auth::CurrentUser,
+    body::Valid,
     book::Book,
     db::{Atomic, Db},
     idempotency::Idempotent,
+    ids::OwnerId,
     lists::{ListRequest, PageResponse},
     problem::Problem,
-    sessions::require_live,
-    wire::{Created, Preconditions, Valid, ValidQuery, WithEtag},
+    sessions::{CurrentUser, require_live},
+    wire::{Created, Preconditions, ValidQuery, WithEtag},
 };
 
 /// `GET /dogowner/owners`

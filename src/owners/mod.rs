@@ -7,11 +7,5 @@ mod wire;
 pub use repo::{OwnerRow, Owners, SORTS};
 pub use wire::OwnerOut;
 
-/// Stands for the table of owners.
-pub enum Owner {}
-
 /// What is said of an owner whom the user does not have.
 pub const NO_SUCH_OWNER: &str = "You have no owner with this id.";
-
-/// The id of an owner.
-pub type OwnerId = crate::wire::Id<Owner>;

@@ -6,10 +6,7 @@ use diesel::{
     Selectable, SelectableHelper, dsl::auto_type,
 };
 
-use super::{
-    OwnerId,
-    wire::{OwnerFilter, OwnerIn, OwnerPatch},
-};
+use super::wire::{OwnerFilter, OwnerIn, OwnerPatch};
 use crate::{
     co_owners::CoOwners,
     db::{
@@ -17,13 +14,14 @@ use crate::{
         expression::{AnyOf, CountUpTo, Narrowed, Table},
         natively, rows,
         schema::owners,
+        search_key,
         timestamp::Timestamp,
     },
     dogs::Dogs,
+    ids::{OwnerId, UserId},
     lists::{ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
-    users::UserId,
-    wire::{Changes, Preconditions, Versions, text::search_key},
+    wire::{Changes, Preconditions, Versions},
 };
 
 /// A stored owner.

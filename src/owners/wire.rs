@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::repo::{OwnerRow, SORTS};
 use crate::{
+    body::Body,
     book::Shelf,
     db::timestamp::Timestamp,
     idempotency::New,
@@ -22,6 +23,8 @@ impl New for OwnerIn {
     const SHELF: Shelf = Shelf::Owners;
 }
 
+impl Body for OwnerIn {}
+
 impl FromBody for OwnerIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
 
@@ -38,6 +41,8 @@ pub struct OwnerPatch {
 }
 
 impl Changes for OwnerPatch {}
+
+impl Body for OwnerPatch {}
 
 impl FromBody for OwnerPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;

@@ -7,10 +7,11 @@ use super::{
     wire::{ProfileIn, ProfileOut},
 };
 use crate::{
-    auth::CurrentUser,
+    body::Valid,
     db::Db,
     problem::Problem,
-    wire::{Created, Preconditions, Valid, WithEtag},
+    sessions::CurrentUser,
+    wire::{Created, Preconditions, WithEtag},
 };
 
 /// `GET /me/profile`

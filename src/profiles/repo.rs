@@ -12,8 +12,8 @@ use crate::{
         schema::{profiles, users},
         timestamp::Timestamp,
     },
+    ids::UserId,
     problem::{Kind, Problem},
-    users::UserId,
     wire::Preconditions,
 };
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::repo::ProfileRow;
 use crate::{
+    body::Body,
     db::timestamp::Timestamp,
     wire::{Fields, FromBody, WithEtag, text::Rule},
 };
@@ -14,6 +15,8 @@ const DESCRIPTION: Rule = Rule { least: 1, most: 2000 };
 pub struct ProfileIn {
     pub description: String,
 }
+
+impl Body for ProfileIn {}
 
 impl FromBody for ProfileIn {
     const READ_ONLY: &'static [&'static str] = &["created_at", "updated_at"];

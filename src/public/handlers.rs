@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     db::Db,
-    dogs::DogId,
+    ids::DogId,
     lists::{ListRequest, PageResponse},
     problem::{Kind, Problem},
     users::UsernameKey,

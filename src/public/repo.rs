@@ -22,7 +22,7 @@ use crate::{
         timestamp::Timestamp,
         torn,
     },
-    dogs::DogId,
+    ids::DogId,
     lists::{ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
     users::UsernameKey,

@@ -6,12 +6,12 @@ use actix_web::{
 };
 
 use super::{
-    SessionId, Sessions, require_live,
+    CurrentUser, Sessions, require_live,
     wire::{LiveSessionOut, SessionFilter},
 };
 use crate::{
-    auth::CurrentUser,
     db::Db,
+    ids::SessionId,
     lists::{ListRequest, PageResponse},
     problem::{Kind, Problem},
 };

@@ -3,19 +3,15 @@
 //! `auth` says.
 
 mod asked;
+mod current_user;
 pub mod handlers;
 mod repo;
 mod wire;
 
 pub use asked::{PendingEmail, sweep};
+pub use current_user::{CurrentUser, TokenSubject, flow, reauthenticate};
 pub(crate) use repo::is_live;
 pub use repo::{
-    ClientInfo, LiveSession, SessionLifetimes, Sessions, current_user, find_live, has_begun_at, require_live,
+    ClientInfo, LiveSession, SessionLifetimes, Sessions, find_current_user, find_live, has_begun_at, require_live,
 };
 pub use wire::SessionOut;
-
-/// Stands for the table of sessions.
-pub enum Session {}
-
-/// The id of a session: a token's `sid`.
-pub type SessionId = crate::wire::Id<Session>;

@@ -8,9 +8,8 @@ use diesel::{
     Selectable, SelectableHelper,
 };
 
-use super::{SessionId, wire::SessionFilter};
+use super::{CurrentUser, TokenSubject, wire::SessionFilter};
 use crate::{
-    auth::{CurrentUser, token::TokenSubject},
     db::{
         Broken, Connection, OnConstraint, columns,
         expression::{AnyOf, Table, When},
@@ -18,9 +17,9 @@ use crate::{
         schema::{sessions, users},
         timestamp::Timestamp,
     },
+    ids::{SessionId, UserId},
     lists::{ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
-    users::UserId,
 };
 
 /// How many sessions a user has at most, and of how many that are over it is remembered where they began.
@@ -301,7 +300,7 @@ pub fn require_live(conn: &mut Connection, me: CurrentUser) -> Result<(), Proble
 ///
 /// # Errors
 /// `revoked-token`.
-pub fn current_user(conn: &mut Connection, bearer: TokenSubject) -> Result<CurrentUser, Problem> {
+pub fn find_current_user(conn: &mut Connection, bearer: TokenSubject) -> Result<CurrentUser, Problem> {
     let session = sessions::table
         .inner_join(users::table)
         .filter(sessions::id.eq(bearer.session.get()))

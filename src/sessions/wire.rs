@@ -2,12 +2,10 @@
 
 use serde::Serialize;
 
-use super::{
-    SessionId,
-    repo::{SORTS, SessionRow},
-};
+use super::repo::{SORTS, SessionRow};
 use crate::{
     db::timestamp::Timestamp,
+    ids::SessionId,
     lists::{List, Sort},
     wire::{FromQuery, Query, Wanted},
 };

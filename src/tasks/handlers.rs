@@ -6,17 +6,19 @@ use actix_web::{
 };
 
 use super::{
-    TaskId, Tasks,
+    Tasks,
     wire::{TaskFilter, TaskIn, TaskOut, TaskPatch},
 };
 use crate::{
-    auth::CurrentUser,
+    body::Valid,
     book::Book,
     db::{Atomic, Db},
     idempotency::Idempotent,
+    ids::TaskId,
     lists::{ListRequest, PageResponse},
     problem::Problem,
-    wire::{Created, Preconditions, Valid, WithEtag},
+    sessions::CurrentUser,
+    wire::{Created, Preconditions, WithEtag},
 };
 
 /// `GET /dogowner/tasks`

@@ -6,9 +6,3 @@ mod wire;
 
 pub use repo::Tasks;
 pub use wire::TaskOut;
-
-/// Stands for the table of tasks.
-pub enum Task {}
-
-/// The id of a task.
-pub type TaskId = crate::wire::Id<Task>;

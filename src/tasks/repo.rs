@@ -6,23 +6,21 @@ use diesel::{
     dsl::{Eq, auto_type, case_when},
 };
 
-use super::{
-    TaskId,
-    wire::{TaskFilter, TaskIn, TaskPatch},
-};
+use super::wire::{TaskFilter, TaskIn, TaskPatch};
 use crate::{
     db::{
         Atomic, Broken, Connection, OnConstraint, columns,
         expression::{AnyOf, Between, CountUpTo, Narrowed, Table, When},
         natively, rows,
         schema::tasks,
+        search_key,
         timestamp::Timestamp,
     },
-    dogs::{DogId, NO_SUCH_DOG},
+    dogs::NO_SUCH_DOG,
+    ids::{DogId, TaskId, UserId},
     lists::{LAST_DAY, ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
-    users::UserId,
-    wire::{Changes, Preconditions, Versions, text::search_key},
+    wire::{Changes, Preconditions, Versions},
 };
 
 /// A stored task.

@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::repo::{SORTS, TaskRow};
 use crate::{
+    body::{Body, Reference},
     book::Shelf,
     db::timestamp::Timestamp,
-    dogs::{DogId, Dogs, NO_SUCH_DOG},
+    dogs::{Dogs, NO_SUCH_DOG},
     idempotency::New,
+    ids::DogId,
     lists::{List, Sort},
-    wire::{
-        Changes, Fields, FromBody, FromQuery, Invalid, Patch, Query, Reference, Wanted, WithEtag, boolean, date, day,
-        text::Rule,
-    },
+    problem::Invalid,
+    wire::{Changes, Fields, FromBody, FromQuery, Patch, Query, Wanted, WithEtag, boolean, date, day, text::Rule},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "completed_at", "created_at", "updated_at"];
@@ -38,9 +38,12 @@ impl New for TaskIn {
     const SHELF: Shelf = Shelf::Tasks;
 }
 
+impl Body for TaskIn {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
 impl FromBody for TaskIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
-    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", name);
@@ -62,9 +65,12 @@ pub struct TaskPatch {
 
 impl Changes for TaskPatch {}
 
+impl Body for TaskPatch {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
 impl FromBody for TaskPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
-    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.change("name", name);

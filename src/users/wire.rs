@@ -9,7 +9,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::repo::UserRow;
 use crate::{
     db::timestamp::Timestamp,
-    wire::{Changes, Fields, FromBody, Invalid, WithEtag, text::Rule},
+    problem::Invalid,
+    wire::{WithEtag, text::Rule},
 };
 
 /// Who may make an account.
@@ -68,7 +69,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// The one spelling of a username or e-mail address that counts: trimmed, NFKC, lower case.
-pub(super) fn key(text: &str) -> String {
+pub(crate) fn key(text: &str) -> String {
     text.trim().nfkc().collect::<String>().to_lowercase()
 }
 
@@ -111,7 +112,7 @@ impl Username {
         Ok(Self(text))
     }
 
-    pub(super) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         key(&self.0)
     }
 }
@@ -186,40 +187,6 @@ fn is_plausible(text: &str) -> bool {
             && !label.ends_with('-')
     };
     !local.is_empty() && local.bytes().all(in_local) && domain.split('.').all(is_label)
-}
-
-/// What changes about an account.
-#[derive(Default, PartialEq)]
-pub struct UserPatch {
-    pub username: Option<Username>,
-    pub email: Option<Email>,
-}
-
-impl Changes for UserPatch {}
-
-impl UserPatch {
-    /// The address in the patch, if it is another one than the present.
-    #[must_use]
-    pub fn other_email(&self, present: &UserRow) -> Option<&Email> {
-        self.email.as_ref().filter(|email| email.key() != key(&present.email))
-    }
-
-    /// Whether the answer tells about other accounts: that one has this username, or this address.
-    #[must_use]
-    pub fn asks_about_others(&self, present: &UserRow) -> bool {
-        let is_other_name = |username: &Username| username.key() != key(&present.username);
-        self.username.as_ref().is_some_and(is_other_name) || self.other_email(present).is_some()
-    }
-}
-
-impl FromBody for UserPatch {
-    const READ_ONLY: &'static [&'static str] = UserOut::READ_ONLY;
-
-    fn from_body(fields: &mut Fields) -> Option<Self> {
-        let username = fields.change("username", Username::read);
-        let email = fields.change("email", Email::read);
-        Some(Self { username: username?, email: email? })
-    }
 }
 
 /// The user, for the user's own eyes.

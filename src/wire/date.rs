@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde::Serializer;
 use serde_json::Value;
 
-use super::fields::Invalid;
+use crate::problem::Invalid;
 
 /// Reads a date of the years 1 to 9999.
 ///

@@ -1,49 +1,13 @@
 //! A JSON object on its way into a type: every field is looked at, every fault is kept, and what nobody
 //! asked for is a fault too.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
-use super::{Id, Patch, names::Names, query::Refusal, reference::Reference};
-use crate::problem::{FieldError, Problem};
-
-/// Why a value is not acceptable.
-#[derive(Debug)]
-pub struct Invalid {
-    code: &'static str,
-    detail: Cow<'static, str>,
-}
-
-impl Invalid {
-    pub fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into() }
-    }
-
-    #[cfg(test)]
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-
-    /// The fault of one field that was found after the body was read.
-    #[must_use]
-    pub fn at(self, field: &str) -> Problem {
-        Problem::validation(vec![self.of(field)])
-    }
-
-    /// The same about a query parameter.
-    #[must_use]
-    pub fn into_refusal(self) -> Refusal {
-        (self.code, self.detail)
-    }
-
-    fn of(self, field: &str) -> FieldError {
-        // RFC 6901 §3.
-        let pointer = format!("/{}", field.replace('~', "~0").replace('/', "~1"));
-        FieldError::body(&pointer, self.code, self.detail)
-    }
-}
+use super::{Patch, names::Names};
+use crate::{
+    ids::Id,
+    problem::{FieldError, Invalid},
+};
 
 /// Reads `true` or `false`.
 ///
@@ -57,8 +21,6 @@ pub fn boolean(value: &Value) -> Result<bool, Invalid> {
 pub trait FromBody: Sized {
     /// Fields that we send and nobody can set: accepted, so that one can send back what one got, and ignored.
     const READ_ONLY: &'static [&'static str];
-    /// Fields that name other rows of the user's.
-    const REFERENCES: &'static [Reference] = &[];
 
     /// Takes the fields; none if one of them was not acceptable (`fields` has kept why).
     fn from_body(fields: &mut Fields) -> Option<Self>;
@@ -173,7 +135,10 @@ impl Fields {
             });
             match id {
                 Ok(id) => ids.push(id),
-                Err(fault) => self.errors.push(FieldError::body(&format!("/{name}/{index}"), fault.code, fault.detail)),
+                Err(fault) => {
+                    let (code, detail) = fault.into_parts();
+                    self.errors.push(FieldError::body(&format!("/{name}/{index}"), code, detail));
+                }
             }
         }
         (self.errors.len() == before).then_some(Patch::Set(ids))

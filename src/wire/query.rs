@@ -10,18 +10,12 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use chrono::NaiveDate;
 use percent_encoding::percent_decode_str;
 
-use super::{
-    date,
-    fields::Invalid,
-    id::Id,
-    moment,
-    names::Names,
-    text::{Rule, folded},
-};
+use super::{date, moment, names::Names, text::Rule};
 use crate::{
-    db::{expression::Contains, timestamp::Timestamp},
+    db::{expression::Contains, folded, timestamp::Timestamp},
+    ids::Id,
     limits::Limits,
-    problem::{FieldError, Problem},
+    problem::{FieldError, Invalid, Problem},
 };
 
 /// Why a parameter is not acceptable: code and detail.
@@ -216,7 +210,7 @@ impl<'a> Query<'a> {
     /// `q`: a part of a name.
     pub fn search(&mut self) -> Option<Search> {
         let search = self.take("q", |text| {
-            SEARCHED.check(text).map_err(Invalid::into_refusal)?;
+            SEARCHED.check(text).map_err(Invalid::into_parts)?;
             Ok(Search(folded(text.trim())))
         });
         self.add_weight(search.as_ref().map_or(0, |_| MANY_ROWS));

@@ -1,6 +1,6 @@
 //! The tokens of mails: each is for one purpose and one account, for a while, and forging one takes the secret.
 
-use kennel::auth::keys::{Keys, Secret};
+use kennel::crypto::keys::{Keys, Secret};
 use serde_json::{Value, json};
 
 use crate::email::{cancel, verify};

@@ -5,7 +5,7 @@ use std::thread;
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data, Path, ServiceConfig};
-use kennel::auth::hasher::Hasher;
+use kennel::auth::passwords::hasher::Hasher;
 use serde_json::json;
 
 use crate::refresh::{dead, now};

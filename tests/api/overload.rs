@@ -8,7 +8,7 @@ use std::thread;
 
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpResponse, rt};
-use kennel::auth::hasher::Hasher;
+use kennel::auth::passwords::hasher::Hasher;
 use kennel::db::Db;
 use kennel::workers::Flow;
 use serde_json::json;

@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, Data, ServiceConfig};
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
-use kennel::auth::hasher::Hasher;
+use kennel::auth::passwords::hasher::Hasher;
 use kennel::db::Db;
 use kennel::problem::Problem;
 use serde_json::json;

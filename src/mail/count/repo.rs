@@ -7,11 +7,12 @@ use diesel::{
 };
 
 use crate::{
-    auth::signer::Signer,
+    crypto::signer::Signer,
     db::{Connection, natively, schema::mail_counts, timestamp::Timestamp},
+    ids::UserId,
     mail::MailKind,
     problem::Problem,
-    users::{Email, UserId},
+    users::Email,
 };
 
 /// The time in which there may be five mails of a kind.

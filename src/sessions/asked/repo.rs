@@ -4,9 +4,10 @@ use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryD
 
 use crate::{
     db::{Connection, expression::AnyOf, schema::sessions, timestamp::Timestamp},
+    ids::SessionId,
     problem::Problem,
     sessions::{
-        SessionId, Sessions,
+        Sessions,
         repo::{ended, is_live},
     },
     users::Email,

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
-use kennel::auth::keys::{Keys, Secret};
+use kennel::crypto::keys::{Keys, Secret};
 use kennel::db::DatabaseId;
 use serde_json::Value;
 

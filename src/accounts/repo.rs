@@ -1,0 +1,280 @@
+//! Queries about accounts, beside those of the user's own. A disabled account is not there for whoever holds a mail.
+
+use std::collections::HashMap;
+
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
+    RunQueryDsl, dsl::count_star,
+};
+
+use crate::{
+    crypto::PasswordHash,
+    db::{
+        Broken, Connection, OnConstraint,
+        schema::{sessions, users},
+        timestamp::Timestamp,
+    },
+    ids::UserId,
+    problem::{Kind, Problem},
+    sessions::{PendingEmail, Sessions, is_live},
+    users::{Email, Users, key, one, with_ascii_domain},
+};
+
+/// What mails are made of, and what their tokens are bound to.
+#[derive(Clone)]
+pub struct AccountRow {
+    pub id: i64,
+    pub username: String,
+    pub email: String,
+    /// An address that a session asked for which still stands.
+    pub pending: Option<PendingEmail>,
+    pub verified_at: Option<Timestamp>,
+    pub password_hash: String,
+    pub created_at: Timestamp,
+}
+
+impl AccountRow {
+    /// Whose it is.
+    ///
+    /// # Errors
+    /// `internal-error` when what is stored cannot be.
+    pub fn user(&self) -> Result<UserId, Problem> {
+        UserId::new(self.id).ok_or_else(|| Problem::internal("a user's id is not positive"))
+    }
+}
+
+/// An account as it is read, and after it what a session of it asked for.
+type StoredAccount =
+    ((i64, String, String, Option<Timestamp>, String, Timestamp), (Option<i64>, Option<String>, Option<Timestamp>));
+
+/// The accounts that may be used, each with the address that a session of it asked for which still stands: at most
+/// one does.
+macro_rules! accounts {
+    () => {
+        users::table
+            .left_join(sessions::table.on(
+                sessions::user_id.eq(users::id).and(sessions::new_email.is_not_null()).and(is_live!(Timestamp::now())),
+            ))
+            .filter(users::disabled_at.is_null())
+            .select((
+                (users::id, users::username, users::email, users::verified_at, users::password_hash, users::created_at),
+                (sessions::id.nullable(), sessions::new_email.nullable(), sessions::new_email_asked_at.nullable()),
+            ))
+    };
+}
+
+impl From<StoredAccount> for AccountRow {
+    fn from((account, (session, address, asked_at)): StoredAccount) -> Self {
+        let (id, username, email, verified_at, password_hash, created_at) = account;
+        let pending = session.zip(address).zip(asked_at);
+        let pending = pending.map(|((session, address), asked_at)| PendingEmail { session, address, asked_at });
+        Self { id, username, email, pending, verified_at, password_hash, created_at }
+    }
+}
+
+/// What the people who run the server see.
+pub struct ListedRow {
+    pub id: i64,
+    pub username: String,
+    pub email: String,
+    pub created_at: Timestamp,
+    pub verified_at: Option<Timestamp>,
+    pub disabled_at: Option<Timestamp>,
+    /// How many sessions still stand.
+    pub sessions: i64,
+}
+
+/// What a login names: an e-mail address has an `@`, a username never.
+pub enum LoginKey {
+    Username(String),
+    Email(String),
+}
+
+impl LoginKey {
+    #[must_use]
+    pub fn of(login: &str) -> Self {
+        if login.contains('@') { Self::Email(with_ascii_domain(key(login))) } else { Self::Username(key(login)) }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let (Self::Username(key) | Self::Email(key)) = self;
+        key
+    }
+}
+
+/// What a login is checked against.
+pub struct Credentials {
+    pub id: UserId,
+    pub password_hash: PasswordHash,
+}
+
+impl Users {
+    /// Whom a login means, if there is such a user who may log in.
+    pub fn find_for_login(conn: &mut Connection, login: &LoginKey) -> Result<Option<Credentials>, Problem> {
+        let columns = (users::id, users::password_hash);
+        let enabled = users::table.filter(users::disabled_at.is_null());
+        let found: Option<(i64, String)> = match login {
+            LoginKey::Username(key) => enabled.filter(users::username_key.eq(key)).select(columns).first(conn),
+            LoginKey::Email(key) => enabled.filter(users::email_key.eq(key)).select(columns).first(conn),
+        }
+        .optional()?;
+        let credentials = |(id, hash)| {
+            let id = UserId::new(id).ok_or_else(|| Problem::internal("a user's id is not positive"))?;
+            Ok(Credentials { id, password_hash: PasswordHash::stored(hash) })
+        };
+        found.map(credentials).transpose()
+    }
+
+    /// What a login of the user's own is checked against.
+    ///
+    /// # Errors
+    /// `revoked-token` when the user was deleted a moment ago.
+    pub fn password_hash(&self, conn: &mut Connection) -> Result<PasswordHash, Problem> {
+        let hash = one(self.0.get()).select(users::password_hash).first(conn).optional()?;
+        hash.map(PasswordHash::stored).ok_or_else(|| Problem::new(Kind::RevokedToken))
+    }
+
+    /// Puts a hash in the place of the one that a password was checked against; tells whether that was still there
+    /// and the user may log in. Whoever changes the password meanwhile waits, or is waited for, so that of two at
+    /// once one comes first.
+    pub fn replace_hash(
+        &self,
+        conn: &mut Connection,
+        checked: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, Problem> {
+        let me = users::table
+            .find(self.0.get())
+            .filter(users::password_hash.eq(checked.as_str()))
+            .filter(users::disabled_at.is_null());
+        Ok(diesel::update(me).set(users::password_hash.eq(new.as_str())).execute(conn)? > 0)
+    }
+
+    /// The account, if there is one that may be used.
+    pub fn account(&self, conn: &mut Connection) -> Result<Option<AccountRow>, Problem> {
+        let found = accounts!().filter(users::id.eq(self.0.get()));
+        Ok(found.first::<StoredAccount>(conn).optional()?.map(AccountRow::from))
+    }
+
+    /// The account that has this address, likewise.
+    pub fn account_at(conn: &mut Connection, email: &Email) -> Result<Option<AccountRow>, Problem> {
+        let found = accounts!().filter(users::email_key.eq(email.key()));
+        Ok(found.first::<StoredAccount>(conn).optional()?.map(AccountRow::from))
+    }
+
+    /// Whom a name means: a username or an e-mail address; disabled or not.
+    pub fn find(conn: &mut Connection, name: &LoginKey) -> Result<Option<UserId>, Problem> {
+        let found: Option<i64> = match name {
+            LoginKey::Username(key) => users::table.filter(users::username_key.eq(key)).select(users::id).first(conn),
+            LoginKey::Email(key) => users::table.filter(users::email_key.eq(key)).select(users::id).first(conn),
+        }
+        .optional()?;
+        Ok(found.and_then(UserId::new))
+    }
+
+    /// The address is the user's. Tells whether it was still to be verified.
+    pub fn verify(&self, conn: &mut Connection, email: &str) -> Result<bool, Problem> {
+        let now = Timestamp::now();
+        let unverified = users::table
+            .find(self.0.get())
+            .filter(users::email.eq(email))
+            .filter(users::verified_at.is_null())
+            .filter(users::disabled_at.is_null());
+        let changes = (users::verified_at.eq(now), users::updated_at.eq(now), users::version.eq(users::version + 1));
+        Ok(diesel::update(unverified).set(changes).execute(conn)? > 0)
+    }
+
+    /// Gives the account another address, that of `pending`, which is the user's. Tells whether the present one was
+    /// still what it is in `account`.
+    ///
+    /// # Errors
+    /// `email-taken`, when somebody else was quicker.
+    pub fn confirm_email(
+        &self,
+        conn: &mut Connection,
+        account: &AccountRow,
+        pending: &PendingEmail,
+    ) -> Result<bool, Problem> {
+        let now = Timestamp::now();
+        let unchanged = users::table
+            .find(self.0.get())
+            .filter(users::email.eq(&account.email))
+            .filter(users::disabled_at.is_null());
+        let changes = (
+            users::email.eq(&pending.address),
+            users::email_key.eq(Email::stored(pending.address.clone()).key()),
+            users::verified_at.eq(now),
+            users::updated_at.eq(now),
+            users::version.eq(users::version + 1),
+        );
+        let changed = diesel::update(unchanged).set(changes).execute(conn).on_constraint(|broken| {
+            let taken = *broken == Broken::Unique("users_email_key_unique".to_owned());
+            taken.then(|| Problem::new(Kind::EmailTaken))
+        })?;
+        Ok(changed > 0)
+    }
+
+    /// Sets another password, and forgets an address that was asked for: perhaps by whoever the new password is to
+    /// keep out. Tells whether the old one was still there, so that of two at once one comes first.
+    pub fn set_password(&self, conn: &mut Connection, old: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
+        let me = users::table
+            .find(self.0.get())
+            .filter(users::password_hash.eq(old.as_str()))
+            .filter(users::disabled_at.is_null());
+        if diesel::update(me).set(users::password_hash.eq(new.as_str())).execute(conn)? == 0 {
+            return Ok(false);
+        }
+        Sessions::of(self.0).call_off_email(conn)?;
+        Ok(true)
+    }
+
+    /// Lets the account be used, or not. Tells whether that is new.
+    pub fn set_disabled(&self, conn: &mut Connection, is_disabled: bool) -> Result<bool, Problem> {
+        let me = || one(self.0.get());
+        let changed = if is_disabled {
+            let enabled = me().filter(users::disabled_at.is_null());
+            diesel::update(enabled).set(users::disabled_at.eq(Timestamp::now())).execute(conn)?
+        } else {
+            let disabled = me().filter(users::disabled_at.is_not_null());
+            diesel::update(disabled).set(users::disabled_at.eq(None::<Timestamp>)).execute(conn)?
+        };
+        Ok(changed > 0)
+    }
+
+    /// All accounts, by id, without those that are deleted.
+    pub fn list(conn: &mut Connection) -> Result<Vec<ListedRow>, Problem> {
+        type Row = (i64, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);
+        let counted = sessions::table
+            .filter(is_live!(Timestamp::now()))
+            .group_by(sessions::user_id)
+            .select((sessions::user_id, count_star()));
+        let sessions: HashMap<i64, i64> = counted.load::<(i64, i64)>(conn)?.into_iter().collect();
+        let columns =
+            (users::id, users::username, users::email, users::created_at, users::verified_at, users::disabled_at);
+        let there = users::table.filter(users::deleted_at.is_null());
+        let rows: Vec<Row> = there.order(users::id).select(columns).load(conn)?;
+        let list = rows.into_iter().map(|(id, username, email, created_at, verified_at, disabled_at)| {
+            let sessions = sessions.get(&id).copied().unwrap_or_default();
+            ListedRow { id, username, email, created_at, verified_at, disabled_at, sessions }
+        });
+        Ok(list.collect())
+    }
+}
+
+#[cfg(test)]
+impl AccountRow {
+    /// Somebody who signed up and did nothing since.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self {
+            id: 1,
+            username: "ann".to_owned(),
+            email: "ann@example.com".to_owned(),
+            pending: None,
+            verified_at: None,
+            password_hash: "$argon2id$".to_owned(),
+            created_at: Timestamp::now(),
+        }
+    }
+}

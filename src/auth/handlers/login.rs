@@ -1,0 +1,177 @@
+//! `POST /auth/login`, step by step: whom it means, whether a lock is in the way, whether the password is right, and
+//! the session that it earns.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderMap},
+    web::Data,
+};
+
+use crate::{
+    accounts::LoginKey,
+    auth::{
+        passwords::{
+            hasher::Hasher,
+            password::{Password, RightPassword},
+        },
+        throttle::{
+            attempt::Attempt,
+            lock::{FailureKey, Lock, known_as},
+            repo::Failures,
+        },
+        tokens::{
+            cookie::{self, Delivery},
+            issuer::Issuer,
+        },
+        wire::LoginIn,
+    },
+    body::Valid,
+    crypto::{PasswordHash, signer::Signer},
+    db::{Connection, Db, timestamp::Timestamp},
+    headers::lossy_text,
+    ids::UserId,
+    limits::{Limits, Source},
+    middleware::cors::Cors,
+    problem::{Kind, Problem},
+    sessions::{ClientInfo, LiveSession, Sessions, has_begun_at},
+    users::{UserRow, Users},
+};
+
+/// The most characters of a `User-Agent` that are kept.
+const LONGEST_USER_AGENT: usize = 255;
+
+/// `POST /auth/login`
+pub async fn login(
+    request: HttpRequest,
+    body: Valid<LoginIn>,
+    hasher: Data<Hasher>,
+    issuer: Data<Issuer>,
+    cors: Data<Cors>,
+    db: Data<Db>,
+) -> Result<HttpResponse, Problem> {
+    let LoginIn { login, password, delivery } = body.0;
+    if delivery == Delivery::Cookie {
+        cookie::check_page(&request, &cors)?;
+    }
+    let limits = Limits::of(&request)?;
+    let source = limits.proxies.source(&request);
+    limits.login.count(&request, source)?;
+    let (login, user_agent) = (LoginKey::of(&login), user_agent(request.headers()));
+    let login_attempt = Login { hasher: &hasher, issuer: &issuer, db: &db, source };
+    let (session, user) = login_attempt.log_in(login, password, user_agent).await?;
+    tracing::info!(target: "kennel::security", user_id = user.id, session_id = session.id, %source, "login");
+    issuer.answer(&session, user.into(), delivery)
+}
+
+/// Where somebody stands who logs in.
+struct Login<'a> {
+    hasher: &'a Hasher,
+    issuer: &'a Data<Issuer>,
+    db: &'a Db,
+    source: Source,
+}
+
+/// Whom a login means, if anybody, and what stands between.
+struct Candidate {
+    stored: Option<PasswordHash>,
+    /// What is counted here, once the network is known.
+    here: FailureKey,
+    attempt: Attempt,
+    lock: Option<Lock>,
+}
+
+/// Somebody who knows the password.
+struct Proven {
+    user: UserId,
+    /// What has failed under this name, from anywhere and from here, is forgotten.
+    forgiven: [FailureKey; 2],
+    /// What the password was checked against, and what is to be stored from now on.
+    checked: PasswordHash,
+    kept: PasswordHash,
+}
+
+impl Login<'_> {
+    /// The session that a right password earns, and whose it is.
+    async fn log_in(
+        &self,
+        login: LoginKey,
+        password: Password,
+        user_agent: Option<String>,
+    ) -> Result<(LiveSession, UserRow), Problem> {
+        let login = Arc::new(login);
+        // Once more, if the hash was another one by the time that the password was checked: another login may have
+        // stored it under today's parameters.
+        for _ in 0..2 {
+            let proven = self.prove(&login, password.clone()).await?;
+            if let Some(begun) = self.begin(proven, user_agent.clone()).await? {
+                return Ok(begun);
+            }
+        }
+        Err(self.failed(None))
+    }
+
+    /// Whether it is them. What is locked is told so without a hash.
+    async fn prove(&self, login: &Arc<LoginKey>, password: Password) -> Result<Proven, Problem> {
+        let (login, issuer, source) = (Arc::clone(login), Data::clone(self.issuer), self.source);
+        let find = move |conn: &mut _| Candidate::find(conn, &login, &issuer.keys.sources, source);
+        let Candidate { stored, here, attempt, lock } = self.db.read(find).await?;
+        if let Some(lock) = lock {
+            return Err(attempt.refused(lock));
+        }
+        let verdict = attempt.check(self.db, self.hasher, password, stored.clone()).await?;
+        let (Some(user), Some(checked), Ok(RightPassword { rehashed })) = (attempt.user, stored, verdict) else {
+            return Err(self.failed(attempt.user));
+        };
+        let kept = rehashed.unwrap_or_else(|| checked.clone());
+        Ok(Proven { user, forgiven: [attempt.failures, here], checked, kept })
+    }
+
+    /// Begins the session, if the password is still what was checked: somebody may have changed it meanwhile.
+    async fn begin(
+        &self,
+        proven: Proven,
+        user_agent: Option<String>,
+    ) -> Result<Option<(LiveSession, UserRow)>, Problem> {
+        let Proven { user, forgiven, checked, kept } = proven;
+        let source = known_as(&self.issuer.keys.sources, Some(user), self.source).first().copied();
+        let client = ClientInfo { user_agent, source: source.unwrap_or_default() };
+        let lives = self.issuer.lives;
+        let begin = move |conn: &mut _| {
+            if !Users::of(user).replace_hash(conn, &checked, &kept)? {
+                return Ok(None);
+            }
+            for key in forgiven {
+                Failures::of(key).clear(conn)?;
+            }
+            let session = Sessions::of(user).create(conn, lives, &client)?;
+            Ok(Some((session, Users::of(user).show(conn)?)))
+        };
+        self.db.write(begin).await
+    }
+
+    fn failed(&self, user: Option<UserId>) -> Problem {
+        let (user_id, source) = (user.map(UserId::get), self.source);
+        tracing::info!(target: "kennel::security", user_id, %source, "login_failed");
+        Problem::new(Kind::InvalidCredentials)
+    }
+}
+
+impl Candidate {
+    /// Asks the same of a name that nobody has, so that the time tells nothing.
+    fn find(conn: &mut Connection, login: &LoginKey, signer: &Signer, source: Source) -> Result<Self, Problem> {
+        let (user, stored) = Users::find_for_login(conn, login)?.map(|found| (found.id, found.password_hash)).unzip();
+        let is_known = has_begun_at(conn, user, &known_as(signer, user, source))?;
+        let here = FailureKey::of_known_source(signer, login, source);
+        let failures = if is_known { here } else { FailureKey::of_login(signer, login) };
+        let lock = Failures::of(failures).lock(conn, Timestamp::now())?;
+        Ok(Self { stored, here, attempt: Attempt { user, source, failures, wider: None }, lock })
+    }
+}
+
+/// What the client calls itself, so that people know their sessions apart.
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = lossy_text(headers.get(header::USER_AGENT)?.as_bytes(), LONGEST_USER_AGENT);
+    Some(text).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,142 @@
+//! What a mail helps with: `POST /auth/password/forgot`, `POST /auth/password/reset`, `POST /auth/email/verify` and
+//! `POST /auth/email/cancel`. The mails and their tokens are in `mail`.
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+
+use crate::{
+    accounts::AccountRow,
+    auth::{
+        passwords::hasher::Hasher,
+        throttle::repo::forgive,
+        wire::{ForgotIn, ResetIn, VerifyIn},
+    },
+    body::Valid,
+    crypto::{PasswordHash, keys::Keys},
+    db::{Connection, Db},
+    limits::{Limits, NEW_PASSWORD},
+    mail::{
+        MailKind, MailSignal, Mails,
+        token::{MailToken, Purpose},
+    },
+    problem::{Kind, Problem},
+    sessions::Sessions,
+    users::{Email, Users},
+};
+
+/// `POST /auth/password/forgot`: does the same for every address, and takes as long.
+pub async fn forgot_password(
+    request: HttpRequest,
+    body: Valid<ForgotIn>,
+    keys: Data<Keys>,
+    db: Data<Db>,
+    post: Data<MailSignal>,
+) -> Result<HttpResponse, Problem> {
+    let limits = Limits::of(&request)?;
+    let source = limits.proxies.source(&request);
+    limits.forgot.count(&request, source)?;
+    db.write(move |conn| Mails::queue_reset(conn, &keys.sources, &body.0.email)).await?;
+    post.wake();
+    tracing::info!(target: "kennel::security", %source, "password_reset_requested");
+    Ok(HttpResponse::Accepted().finish())
+}
+
+/// `POST /auth/password/reset`: whoever was logged in is not any more.
+pub async fn reset_password(
+    request: HttpRequest,
+    body: Valid<ResetIn>,
+    keys: Data<Keys>,
+    hasher: Data<Hasher>,
+    db: Data<Db>,
+    post: Data<MailSignal>,
+) -> Result<HttpResponse, Problem> {
+    let ResetIn { token, password } = body.0;
+    let (account, _) = account_of(&token, &[Purpose::Reset], &keys, &db).await?;
+    let limits = Limits::of(&request)?;
+    let (user_id, source) = (account.id, limits.proxies.source(&request));
+    limits.user.weigh(&request, user_id, NEW_PASSWORD)?;
+    let context = vec![account.username.clone(), account.email.clone()];
+    let new = hasher.hash(hasher.judge(password, context, "password").await?).await?;
+    db.write(move |conn| reset(conn, &account, &new, &keys)).await?;
+    post.wake();
+    tracing::info!(target: "kennel::security", user_id, %source, "password_reset");
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Sets the password, if the token was not used meanwhile; ends every session, and the locks that the wrong passwords
+/// of its user may have put up.
+fn reset(conn: &mut Connection, account: &AccountRow, new: &PasswordHash, keys: &Keys) -> Result<(), Problem> {
+    let user = account.user()?;
+    if !Users::of(user).set_password(conn, &PasswordHash::stored(account.password_hash.clone()), new)? {
+        return Err(used());
+    }
+    // Whoever got the token reads the mail of this address.
+    let _is_new = Users::of(user).verify(conn, &account.email)?;
+    Sessions::of(user).end_and_forget(conn)?;
+    forgive(conn, &keys.sources, Some(user), &account.username, &account.email)?;
+    Mails::of(user).queue(conn, &keys.sources, MailKind::PasswordChanged, &Email::stored(account.email.clone()))
+}
+
+/// `POST /auth/email/verify`
+pub async fn verify_email(
+    body: Valid<VerifyIn>,
+    keys: Data<Keys>,
+    db: Data<Db>,
+    post: Data<MailSignal>,
+) -> Result<HttpResponse, Problem> {
+    let (account, purpose) = account_of(&body.0.token, &[Purpose::Verify, Purpose::Confirm], &keys, &db).await?;
+    let user_id = account.id;
+    if purpose == Purpose::Verify {
+        db.write(move |conn| verify(conn, &account)).await?;
+        tracing::info!(target: "kennel::security", user_id, "email_verified");
+    } else {
+        db.write(move |conn| confirm(conn, &account, &keys)).await?;
+        post.wake();
+        tracing::info!(target: "kennel::security", user_id, "email_changed");
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn verify(conn: &mut Connection, account: &AccountRow) -> Result<(), Problem> {
+    if Users::of(account.user()?).verify(conn, &account.email)? { Ok(()) } else { Err(used()) }
+}
+
+/// Lets the new address take effect, if the session that asked for it still stands, and tells the old one.
+fn confirm(conn: &mut Connection, account: &AccountRow, keys: &Keys) -> Result<(), Problem> {
+    let (user, pending) = (account.user()?, account.pending.as_ref().ok_or_else(used)?);
+    // The account first, as everywhere, so that nobody waits for each other.
+    if !Users::of(user).confirm_email(conn, account, pending)? || !Sessions::of(user).take_email(conn, pending)? {
+        return Err(used());
+    }
+    Mails::of(user).queue(conn, &keys.sources, MailKind::EmailChanged, &Email::stored(account.email.clone()))
+}
+
+/// `POST /auth/email/cancel`: calls off another address by a token that the present one got, and ends the session that
+/// asked for it.
+pub async fn cancel_email(body: Valid<VerifyIn>, keys: Data<Keys>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    let (account, _) = account_of(&body.0.token, &[Purpose::Cancel], &keys, &db).await?;
+    let (user_id, pending) = (account.id, account.pending.clone().ok_or_else(used)?);
+    let session_id = pending.session;
+    let user = account.user()?;
+    if !db.write(move |conn| Sessions::of(user).end_asking(conn, &pending)).await? {
+        return Err(used());
+    }
+    tracing::info!(target: "kennel::security", user_id, session_id, "email_change_cancelled");
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The account whose token this is, and for which of `purposes`.
+///
+/// # Errors
+/// `invalid-or-used-token`.
+async fn account_of(token: &str, purposes: &[Purpose], keys: &Keys, db: &Db) -> Result<(AccountRow, Purpose), Problem> {
+    let proof = MailToken::parse(token).ok_or_else(used)?;
+    let user = proof.user;
+    let account = db.read(move |conn| Users::of(user).account(conn)).await?.ok_or_else(used)?;
+    let purpose = purposes.iter().find(|purpose| proof.is_for(**purpose, keys, &account)).copied();
+    purpose.map(|purpose| (account, purpose)).ok_or_else(used)
+}
+
+fn used() -> Problem {
+    let detail = "This token is too old, was used already, or is none of this server's.";
+    Problem::new(Kind::InvalidOrUsedToken).at("/token", "invalid_or_used", detail)
+}

@@ -1,0 +1,216 @@
+//! Passwords and their hashes (argon2id): a type for each stage, so that no password is stored unhashed and no
+//! verdict ignored. The threads that compute are in `hasher`.
+
+use std::fmt;
+
+use argon2::{
+    Algorithm, Argon2, Block, Params, PasswordHash as Phc, Version,
+    password_hash::phc::{Output, ParamsString, Salt},
+};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::{
+    crypto::{PasswordHash, strength},
+    problem::{Invalid, Problem},
+    wire::text,
+};
+
+/// The characters of a password (code points, after NFC): the fewest of any new one, and the most.
+const SHORTEST: usize = 8;
+const LONGEST: usize = 256;
+/// Bytes of a salt and of a hash.
+const SALT: usize = 16;
+const HASH: usize = 32;
+
+/// A password as somebody typed it, in Unicode's NFC. Never shown, never trimmed, never cut.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl Password {
+    /// Reads a new password: 8 to 256 characters, any but NUL. The configured least length, and how hard it is
+    /// to guess, are judged when it is hashed.
+    ///
+    /// # Errors
+    /// It is no text, or of another length.
+    pub fn new(value: &serde_json::Value) -> Result<Self, Invalid> {
+        Self::of_at_least(SHORTEST, value)
+    }
+
+    /// Reads a password that is presented: 1 to 256 characters.
+    ///
+    /// # Errors
+    /// As [`Password::new`].
+    pub fn presented(value: &serde_json::Value) -> Result<Self, Invalid> {
+        Self::of_at_least(1, value)
+    }
+
+    fn of_at_least(least: usize, value: &serde_json::Value) -> Result<Self, Invalid> {
+        let password: String = text::string(value)?.nfc().collect();
+        if password.contains('\0') {
+            return Err(Invalid::new("control_character", "A password may have any character but NUL."));
+        }
+        text::Rule { least, most: LONGEST }.check_length(&password)?;
+        Ok(Self(password))
+    }
+}
+
+/// A new password that is hard to guess.
+pub struct AcceptedPassword(Password);
+
+impl AcceptedPassword {
+    /// Judges a password: whether it is long enough, and hard to guess for somebody who knows `context`.
+    ///
+    /// # Errors
+    /// It is too short, or says how it can be guessed.
+    pub fn judge(password: &Password, least: usize, context: &[String]) -> Result<Self, Invalid> {
+        text::Rule { least, most: LONGEST }.check_length(&password.0)?;
+        strength::check(&password.0, context)?;
+        Ok(Self(password.clone()))
+    }
+}
+
+/// The password does not belong to the hash, or there was no such user.
+#[derive(Debug)]
+#[must_use]
+pub struct WrongPassword;
+
+/// The password belongs to the hash.
+pub struct RightPassword {
+    /// The same password under today's parameters, where the stored hash has others.
+    pub rehashed: Option<PasswordHash>,
+}
+
+/// What a hash is computed in: 7 MiB, allocated with the first and kept for the next.
+#[derive(Default)]
+pub struct Memory(Vec<Block>);
+
+impl Memory {
+    /// So many blocks, of which what is not used is never touched. More than 32 MiB: what is as large glibc gives back
+    /// to the system when it is dropped, and never keeps (mallopt(3), `M_MMAP_THRESHOLD`).
+    const RESERVED: usize = 33 * 1_024;
+
+    fn of_at_least(&mut self, blocks: usize) -> &mut [Block] {
+        if self.0.len() < blocks {
+            self.0.reserve_exact(blocks.max(Self::RESERVED).saturating_sub(self.0.len()));
+            self.0.resize(blocks, Block::default());
+        }
+        &mut self.0
+    }
+}
+
+/// Those of OWASP's parameters for argon2id that take the least time, and then the least memory (`cargo bench --bench
+/// pieces -- hash`): 7 MiB, 5 passes, 1 lane.
+fn params() -> Params {
+    const PARAMS: Result<Params, argon2::Error> = Params::new(7_168, 5, 1, Some(HASH));
+    PARAMS.unwrap_or_default()
+}
+
+/// Hashes a new password.
+pub fn hash(password: &AcceptedPassword, memory: &mut Memory) -> Result<PasswordHash, Problem> {
+    hash_any(&password.0, memory)
+}
+
+/// Hashes a password that nobody has, for comparison with those that somebody has.
+pub fn hash_decoy(memory: &mut Memory) -> Result<PasswordHash, Problem> {
+    hash_any(&Password("a password that nobody has".to_owned()), memory)
+}
+
+fn hash_any(password: &Password, memory: &mut Memory) -> Result<PasswordHash, Problem> {
+    let mut salt = [0; SALT];
+    aws_lc_rs::rand::fill(&mut salt).map_err(Problem::internal)?;
+    let params = params();
+    let phc = Phc {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).map_err(Problem::internal)?,
+        salt: Some(Salt::new(&salt).map_err(Problem::internal)?),
+        hash: Some(compute(Algorithm::Argon2id, Version::V0x13, params, password, &salt, memory)?),
+    };
+    Ok(PasswordHash::stored(phc.to_string()))
+}
+
+/// Whether a password belongs to a hash.
+pub fn verify(
+    password: &Password,
+    stored: &PasswordHash,
+    memory: &mut Memory,
+) -> Result<Result<RightPassword, WrongPassword>, Problem> {
+    let phc = Phc::new(stored.as_str()).map_err(Problem::internal)?;
+    let algorithm = Algorithm::try_from(phc.algorithm.as_str()).map_err(Problem::internal)?;
+    let version = phc.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(Problem::internal)?;
+    let stored_params = Params::try_from(&phc).map_err(Problem::internal)?;
+    let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else {
+        return Err(Problem::internal("a stored hash has no salt or no hash"));
+    };
+    let is_current = (algorithm, version) == (Algorithm::Argon2id, Version::V0x13)
+        && cost(&stored_params) == cost(&params())
+        && (salt.len(), expected.len()) == (SALT, HASH);
+    // `Output` compares in constant time.
+    if compute(algorithm, version, stored_params, password, &salt, memory)? != expected {
+        return Ok(Err(WrongPassword));
+    }
+    let rehashed = if is_current { None } else { Some(hash_any(password, memory)?) };
+    Ok(Ok(RightPassword { rehashed }))
+}
+
+fn cost(params: &Params) -> (u32, u32, u32) {
+    (params.m_cost(), params.t_cost(), params.p_cost())
+}
+
+fn compute(
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    password: &Password,
+    salt: &[u8],
+    memory: &mut Memory,
+) -> Result<Output, Problem> {
+    let blocks = params.block_count();
+    let length = params.output_len().unwrap_or(HASH);
+    let argon2 = Argon2::new(algorithm, version, params);
+    let mut out = [0; Output::MAX_LENGTH];
+    let out = out.get_mut(..length).ok_or_else(|| Problem::internal("a stored hash is too long"))?;
+    argon2
+        .hash_password_into_with_memory(password.0.as_bytes(), salt, out, memory.of_at_least(blocks))
+        .map_err(Problem::internal)?;
+    Output::new(out).map_err(Problem::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, Password, PasswordHash, hash_any, verify};
+
+    fn password(text: &str) -> Password {
+        Password::presented(&text.into()).expect("a password")
+    }
+
+    #[test]
+    fn a_hash_is_argon2id_at_our_parameters_and_belongs_to_its_password_only() {
+        let mut memory = Memory::default();
+        let stored = hash_any(&password("blue tin roof"), &mut memory).expect("a hash");
+        assert!(stored.as_str().starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{stored:?}");
+        let right = verify(&password("blue tin roof"), &stored, &mut memory).expect("a verdict");
+        assert!(right.is_ok_and(|right| right.rehashed.is_none()));
+        assert!(verify(&password("blue tin roog"), &stored, &mut memory).expect("a verdict").is_err());
+    }
+
+    #[test]
+    fn a_hash_at_weaker_parameters_is_made_anew() {
+        // The reference implementation's, for "password" with the salt "somesalt".
+        let weaker = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        let verdict = verify(&password("password"), &PasswordHash::stored(weaker.to_owned()), &mut Memory::default());
+        let rehashed = verdict.expect("a verdict").expect("right").rehashed.expect("a new hash");
+        assert!(rehashed.as_str().contains("m=7168,t=5,p=1"), "{rehashed:?}");
+    }
+
+    #[test]
+    fn what_is_typed_differently_and_looks_the_same_is_the_same_password() {
+        assert_eq!(password("cafe\u{301}").0, password("caf\u{e9}").0);
+    }
+}

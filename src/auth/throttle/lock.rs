@@ -1,0 +1,160 @@
+//! The soft lock: after a wrong password the next try waits, longer and longer. It is kept in the database, so that
+//! a restart forgets nothing and all instances count together; and a network that the user has logged in from has a
+//! counter of its own, so that nobody can lock somebody else out. The queries are in `repo`.
+
+use std::time::Duration;
+
+use crate::{
+    accounts::LoginKey,
+    crypto::signer::Signer,
+    ids::{SessionId, UserId},
+    limits::Source,
+    problem::{Kind, Problem},
+};
+
+/// How many tries a day (UTC) may fail.
+const MOST_A_DAY: i64 = 100;
+/// The most failures of a day in all sessions of a user whose login is not fresh: more than one session can have.
+const MOST_IN_ALL_SESSIONS: i64 = 5 * MOST_A_DAY;
+
+/// How many failures of a day somebody has free whom we know: people mistype, and their programs try again at once.
+const FREE: i64 = 10;
+
+/// Whose failures are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailureKey {
+    bytes: [u8; 16],
+    patience: Patience,
+}
+
+/// A rule for how many failures are let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// The rule for strangers.
+    Stranger,
+    /// The rule for users who have logged in, or have done so from there.
+    Known,
+    /// The rule for all sessions of a user together: none is in the others' way, until far too many have failed.
+    InAll,
+}
+
+impl FailureKey {
+    /// Those of a name, whether or not it has an account: nobody can tell by the lock. A username and an e-mail
+    /// address are counted each by itself, or one could find out whose address it is.
+    #[must_use]
+    pub fn of_login(signer: &Signer, login: &LoginKey) -> Self {
+        let bytes = half(signer.sign(&[b"login", login.as_str().as_bytes()]));
+        Self { bytes, patience: Patience::Stranger }
+    }
+
+    /// The failures of one session to change the password: a stolen session locks no other.
+    #[must_use]
+    pub fn of_change(signer: &Signer, session: SessionId) -> Self {
+        let bytes = half(signer.sign(&[b"change", &session.get().to_be_bytes()]));
+        Self { bytes, patience: Patience::Known }
+    }
+
+    /// The failures of all of a user's sessions together, likewise: several stolen ones have no more tries for that.
+    #[must_use]
+    pub fn of_all_changes(signer: &Signer, user: UserId) -> Self {
+        let bytes = half(signer.sign(&[b"changes", &user.get().to_be_bytes()]));
+        Self { bytes, patience: Patience::InAll }
+    }
+
+    /// Those of a name from a network that its user has logged in from.
+    #[must_use]
+    pub fn of_known_source(signer: &Signer, login: &LoginKey, source: Source) -> Self {
+        let bytes = half(signer.sign(&[b"known source", login.as_str().as_bytes(), source.as_bytes()]));
+        Self { bytes, patience: Patience::Known }
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How long to wait after so many failures of a day; after the last of all, until the day's end.
+    #[must_use]
+    pub fn pause_after(&self, failures: i64) -> Duration {
+        Duration::from_secs(match (self.patience, failures) {
+            (Patience::InAll, _) | (Patience::Known, ..=FREE) => 0,
+            (_, ..3) => 1,
+            (_, 3..9) => 3,
+            (_, 9..25) => 5,
+            _ => 10,
+        })
+    }
+
+    /// The most failures of a day.
+    #[must_use]
+    pub fn most_a_day(&self) -> i64 {
+        if self.patience == Patience::InAll { MOST_IN_ALL_SESSIONS } else { MOST_A_DAY }
+    }
+}
+
+/// What a user's sessions from a network are known by: under each key of the service, the one to store first.
+pub fn known_as(signer: &Signer, user: Option<UserId>, source: Source) -> Vec<[u8; 16]> {
+    let user = user.map_or(0, UserId::get);
+    signer.known_as(&[b"session", &user.to_be_bytes(), source.as_bytes()]).into_iter().map(half).collect()
+}
+
+/// Half of HMAC-SHA256 is enough to tell networks apart.
+fn half(signature: [u8; 32]) -> [u8; 16] {
+    signature.first_chunk().copied().unwrap_or_default()
+}
+
+/// How long the next try has to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lock(pub Duration);
+
+impl From<Lock> for Problem {
+    fn from(Lock(wait): Lock) -> Self {
+        Self::new(Kind::TooManyAttempts).retry_after(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FailureKey, LoginKey, SessionId, Signer, Source, UserId};
+
+    fn signer() -> Signer {
+        Signer::new(&[7; 32], &[])
+    }
+
+    fn user(id: i64) -> UserId {
+        UserId::new(id).expect("an id")
+    }
+
+    fn session(id: i64) -> SessionId {
+        SessionId::new(id).expect("an id")
+    }
+
+    #[test]
+    fn every_counter_is_another() {
+        let keys = [
+            FailureKey::of_login(&signer(), &LoginKey::of("ann")),
+            FailureKey::of_login(&signer(), &LoginKey::of("ann@example.com")),
+            FailureKey::of_change(&signer(), session(1)),
+            FailureKey::of_change(&signer(), session(2)),
+            FailureKey::of_all_changes(&signer(), user(1)),
+            FailureKey::of_all_changes(&signer(), user(2)),
+            FailureKey::of_known_source(&signer(), &LoginKey::of("ann"), Source::default()),
+            FailureKey::of_known_source(&signer(), &LoginKey::of("ann@example.com"), Source::default()),
+        ];
+        for (place, key) in keys.iter().enumerate() {
+            assert!(!keys.iter().skip(place + 1).any(|other| other == key), "{place}");
+        }
+        assert_eq!(keys[0], FailureKey::of_login(&signer(), &LoginKey::of(" Ann")));
+    }
+
+    #[test]
+    fn the_pause_grows() {
+        let pauses = |key: FailureKey| [1, 2, 3, 8, 9, 10, 11, 24, 25, 99].map(|n| key.pause_after(n).as_secs());
+        let stranger = FailureKey::of_login(&signer(), &LoginKey::of("ann"));
+        assert_eq!(pauses(stranger), [1, 1, 3, 3, 5, 5, 5, 5, 10, 10]);
+        assert_eq!(pauses(FailureKey::of_change(&signer(), session(1))), [0, 0, 0, 0, 0, 0, 5, 5, 10, 10]);
+        let all = FailureKey::of_all_changes(&signer(), user(1));
+        assert_eq!(pauses(all), [0; 10]);
+        assert!(all.most_a_day() > stranger.most_a_day(), "one session alone locks no other");
+    }
+}

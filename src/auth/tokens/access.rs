@@ -1,0 +1,173 @@
+//! Access tokens: JWT (RFC 7519, and RFC 9068's `typ: at+jwt`), signed with HS256 and nothing else. A token
+//! that is valid here may still belong to a session that ended; that, the gate asks the database.
+
+use std::{collections::HashSet, time::Duration};
+
+use aws_lc_rs::rand;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    crypto::keys::{AccessKey, Keys},
+    db::timestamp::Timestamp,
+    ids::{SessionId, UserId},
+    problem::{Kind, Problem},
+    sessions::TokenSubject,
+};
+
+/// Who our tokens are for: this service.
+const SERVICE: &str = "kennel";
+/// How far the clocks of two instances may be apart, in seconds.
+const LEEWAY: i64 = 5;
+/// No token lives longer, in seconds, whatever it says of itself.
+const LONGEST_LIFE: i64 = 3600;
+/// A longer text is not looked at, in bytes.
+const LONGEST_TOKEN: usize = 4096;
+
+/// What a token says. All claims are required.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    sid: i64,
+    jti: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    auth_time: i64,
+}
+
+/// Makes and checks access tokens.
+pub struct AccessTokens {
+    issuer: String,
+    header: Header,
+    encoding: EncodingKey,
+    /// The newest first, which signs.
+    keys: Vec<VerifyingKey>,
+    validation: Validation,
+    /// The same for tokens that may have expired.
+    lenient: Validation,
+    life: Duration,
+}
+
+/// A key, and how its tokens begin.
+struct VerifyingKey {
+    /// The header as it stands in every token of ours, with its dot. A token that begins otherwise has
+    /// another algorithm, key, type or a `crit`, and is refused before anything of it is decoded (RFC 8725).
+    prefix: String,
+    decoding: DecodingKey,
+}
+
+impl VerifyingKey {
+    fn new(key: &AccessKey) -> Result<Self, jsonwebtoken::errors::Error> {
+        let sample = jsonwebtoken::encode(&header(key), &(), &EncodingKey::from_secret(&key.secret))?;
+        let prefix = sample.split_inclusive('.').next().unwrap_or_default().to_owned();
+        Ok(Self { prefix, decoding: DecodingKey::from_secret(&key.secret) })
+    }
+}
+
+fn header(key: &AccessKey) -> Header {
+    let mut header = Header::new(Algorithm::HS256);
+    header.typ = Some("at+jwt".to_owned());
+    header.kid = Some(key.id.clone());
+    header
+}
+
+impl AccessTokens {
+    /// # Errors
+    /// The header cannot be encoded.
+    pub fn new(keys: &Keys, life: Duration) -> Result<Self, jsonwebtoken::errors::Error> {
+        let newest = keys.access.first().ok_or(ErrorKind::InvalidKeyFormat)?;
+        let mut lenient = validation(&keys.issuer);
+        lenient.validate_exp = false;
+        Ok(Self {
+            issuer: keys.issuer.clone(),
+            header: header(newest),
+            encoding: EncodingKey::from_secret(&newest.secret),
+            keys: keys.access.iter().map(VerifyingKey::new).collect::<Result<_, _>>()?,
+            validation: validation(&keys.issuer),
+            lenient,
+            life,
+        })
+    }
+
+    /// How long a token lives.
+    #[must_use]
+    pub fn life(&self) -> Duration {
+        self.life
+    }
+
+    /// A new token.
+    ///
+    /// # Errors
+    /// `internal-error` when the system gives no random numbers.
+    pub fn issue(&self, bearer: TokenSubject) -> Result<String, Problem> {
+        let now = Timestamp::now();
+        let mut id = [0; 16];
+        rand::fill(&mut id).map_err(Problem::internal)?;
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: SERVICE.to_owned(),
+            sub: bearer.user.to_string(),
+            sid: bearer.session.get(),
+            jti: URL_SAFE_NO_PAD.encode(id),
+            iat: now.seconds(),
+            nbf: now.seconds(),
+            exp: now.plus(self.life).seconds(),
+            auth_time: bearer.auth_time,
+        };
+        jsonwebtoken::encode(&self.header, &claims, &self.encoding).map_err(Problem::internal)
+    }
+
+    /// Whom `token` speaks for, and the last second in which it does, since 1970.
+    ///
+    /// # Errors
+    /// `expired-token`, or `invalid-token` for everything else that is wrong with it.
+    pub fn verify(&self, token: &str) -> Result<(TokenSubject, i64), Problem> {
+        self.check(token, &self.validation)
+    }
+
+    /// As [`AccessTokens::verify`], but an expired token still says whose it was.
+    ///
+    /// # Errors
+    /// `invalid-token`.
+    pub fn verify_even_if_expired(&self, token: &str) -> Result<TokenSubject, Problem> {
+        self.check(token, &self.lenient).map(|(bearer, _)| bearer)
+    }
+
+    fn check(&self, token: &str, validation: &Validation) -> Result<(TokenSubject, i64), Problem> {
+        let invalid = || Problem::new(Kind::InvalidToken);
+        if token.len() > LONGEST_TOKEN {
+            return Err(invalid());
+        }
+        let key = self.keys.iter().find(|key| token.starts_with(&key.prefix)).ok_or_else(invalid)?;
+        let claims = match jsonwebtoken::decode::<Claims>(token, &key.decoding, validation) {
+            Ok(token) => token.claims,
+            Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
+                return Err(Kind::ExpiredToken.into());
+            }
+            Err(_) => return Err(invalid()),
+        };
+        let issued_in_the_future = claims.iat > Timestamp::now().seconds() + LEEWAY;
+        let lives_too_long = claims.exp.saturating_sub(claims.iat) > LONGEST_LIFE;
+        if issued_in_the_future || lives_too_long {
+            return Err(invalid());
+        }
+        let user = UserId::parse(&claims.sub).ok_or_else(invalid)?;
+        let session = SessionId::new(claims.sid).ok_or_else(invalid)?;
+        Ok((TokenSubject { user, session, auth_time: claims.auth_time }, claims.exp.saturating_add(LEEWAY)))
+    }
+}
+
+/// jsonwebtoken's defaults are laxer than RFC 8725 asks for.
+fn validation(issuer: &str) -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.required_spec_claims = HashSet::from(["exp", "nbf", "iss", "aud", "sub"].map(str::to_owned));
+    validation.leeway = LEEWAY.unsigned_abs();
+    validation.validate_nbf = true;
+    validation.set_issuer(&[issuer]);
+    validation.set_audience(&[SERVICE]);
+    validation
+}

@@ -1,0 +1,97 @@
+//! Cookie mode: for pages in a browser the refresh token lies in a cookie that no script can read (RFC 6265). Only
+//! refreshing and logging out look at it, and only where the page that sends it may (`middleware::cors`). Its name begins with
+//! `__Host-`, so that browsers take it from this host alone, and no neighbour on the same domain can plant one.
+
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderMap, HeaderValue, InvalidHeaderValue},
+};
+
+use crate::{
+    headers::parts,
+    middleware::cors::{CookieRefusal, Cors},
+    problem::{Kind, Problem},
+};
+
+const NAME: &str = "__Host-kennel_refresh";
+const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/";
+/// The earlier name, which is read for one release more.
+const OLD_NAME: &str = "kennel_refresh";
+const OLD_ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/auth";
+
+/// How a client gets its refresh token, and keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// In the answer's body.
+    Body,
+    Cookie,
+}
+
+/// The refresh tokens in a request's cookies.
+#[derive(Debug, Default)]
+pub struct Cookies {
+    /// The tokens in the order of the headers, but those of the old name last.
+    pub tokens: Vec<String>,
+    /// Whether one has the old name.
+    pub has_old: bool,
+}
+
+impl Cookies {
+    /// The refresh tokens of a request, among whatever neighbours and proxies have put there.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let named = |wanted: &'static str| {
+            let pairs = parts(headers, &header::COOKIE, b';').filter_map(|pair| pair.split_once('='));
+            pairs.filter(move |(name, _)| *name == wanted).map(|(_, token)| token.to_owned())
+        };
+        let mut tokens: Vec<_> = named(NAME).collect();
+        let new = tokens.len();
+        tokens.extend(named(OLD_NAME));
+        Self { has_old: tokens.len() > new, tokens }
+    }
+}
+
+/// Whether a page may use the cookie, so that one that cannot keep it is told when it asks for it.
+///
+/// # Errors
+/// `cross-site` or `foreign-origin`.
+pub fn check_page(request: &HttpRequest, cors: &Cors) -> Result<(), Problem> {
+    cors.check_cookie(request.headers()).map_err(|refusal| {
+        Problem::new(match refusal {
+            CookieRefusal::CrossSite => Kind::CrossSite,
+            CookieRefusal::ForeignOrigin => Kind::ForeignOrigin,
+        })
+    })
+}
+
+/// The refresh tokens in cookies.
+///
+/// # Errors
+/// As [`check_page`].
+pub fn admitted(request: &HttpRequest, cors: &Cors) -> Result<Cookies, Problem> {
+    check_page(request, cors).map(|()| Cookies::of(request.headers()))
+}
+
+/// `Set-Cookie` for a token that is good for so many seconds.
+///
+/// # Errors
+/// The token is no text for a header; ours are.
+pub fn set(token: &str, seconds: u64) -> Result<HeaderValue, InvalidHeaderValue> {
+    HeaderValue::try_from(format!("{NAME}={token}; {ATTRIBUTES}; Max-Age={seconds}"))
+}
+
+/// `Set-Cookie` that takes it away.
+///
+/// # Errors
+/// As [`set`].
+pub fn cleared() -> Result<HeaderValue, InvalidHeaderValue> {
+    set("", 0)
+}
+
+/// `Set-Cookie` that takes one of the old name away.
+///
+/// # Errors
+/// As [`set`].
+pub fn old_cleared() -> Result<HeaderValue, InvalidHeaderValue> {
+    HeaderValue::try_from(format!("{OLD_NAME}=; {OLD_ATTRIBUTES}; Max-Age=0"))
+}

@@ -1,0 +1,8 @@
+//! Tokens: the access token that each request carries, the refresh token that gets the next one, and the cookie that it
+//! may lie in.
+
+pub mod access;
+pub mod cookie;
+pub mod issuer;
+pub mod refresh;
+pub mod verified;

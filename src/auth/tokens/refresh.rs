@@ -1,0 +1,147 @@
+//! Refresh tokens: `<session>.<counter>.<signature>`. What is signed (HMAC) is the session, the counter and the session's
+//! salt, so that the database holds nothing that could be presented, and the successor of a token can be made again for
+//! a tab that came second (RFC 9700 §4.14: rotated at every use, and an old one ends the session). The signature's 32
+//! bytes are the user, the beginning of that HMAC, and the beginning of one over all that is before it, the seal, which
+//! needs no salt: so a token is counted for its user before the database is asked.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    crypto::signer::{SIGNATURE, Signer},
+    db::timestamp::Timestamp,
+    ids::{SessionId, UserId},
+    problem::Problem,
+    sessions::LiveSession,
+};
+
+/// Bytes of the parts of a signature: the user's id, and twice the beginning of an HMAC.
+const USER: usize = 8;
+const HALF: usize = (SIGNATURE - USER) / 2;
+/// What tells the HMAC of a seal from that of a session.
+const SEAL: &[u8] = b"seal";
+
+/// How long after a rotation the token before still gets the same successor: for tabs that race, and for an answer
+/// that got lost.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// A refresh token as somebody presents it. Only the session's salt can tell whether it is one.
+pub struct Presented {
+    pub session: SessionId,
+    counter: i64,
+    signature: [u8; SIGNATURE],
+}
+
+/// Who has made a token, as far as it says so itself.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// This service, for this user.
+    Service(UserId),
+    /// This service, when tokens had no seal yet, or a stranger. Only the session can tell.
+    Unknown,
+}
+
+/// What a right token is good for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the session's present one.
+    Current,
+    /// It is the one before, and its successor has only just been made.
+    JustRotated,
+    /// It was used before: somebody has a copy.
+    Reused,
+    /// It was never given out by this database, which was put back to an earlier state.
+    Unborn,
+}
+
+impl Presented {
+    /// Reads a token; none of what cannot be one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let (session, counter, signature) = (parts.next()?, parts.next()?, parts.next()?);
+        let counter: i64 = counter.parse().ok().filter(|number: &i64| number.to_string() == counter)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?.try_into().ok()?;
+        parts.next().is_none().then_some(Self { session: SessionId::parse(session)?, counter, signature })
+    }
+
+    /// Who has made it.
+    #[must_use]
+    pub fn maker(&self, signer: &Signer) -> Maker {
+        let (sealed, seal) = self.signature.split_at(USER + HALF);
+        let user = sealed.first_chunk().and_then(|user| UserId::new(i64::from_be_bytes(*user)));
+        let parts: [&[u8]; 4] = [SEAL, &self.session.get().to_be_bytes(), &self.counter.to_be_bytes(), sealed];
+        let is_sealed = signer.verify_beginning(&parts, seal);
+        user.filter(|_| is_sealed).map_or(Maker::Unknown, Maker::Service)
+    }
+
+    /// Whether we have made it, for this session.
+    #[must_use]
+    pub fn is_genuine(&self, signer: &Signer, session: &LiveSession) -> bool {
+        let (session_id, counter) = (self.session.get().to_be_bytes(), self.counter.to_be_bytes());
+        let parts: [&[u8]; 3] = [&session_id, &counter, &session.refresh_salt];
+        match self.maker(signer) {
+            Maker::Service(_) => {
+                self.signature.get(USER..USER + HALF).is_some_and(|half| signer.verify_beginning(&parts, half))
+            }
+            Maker::Unknown => signer.verify(&parts, &self.signature),
+        }
+    }
+
+    /// What a genuine one is good for now.
+    #[must_use]
+    pub fn standing(&self, session: &LiveSession, now: Timestamp) -> Standing {
+        let is_fresh = session.rotated_at.is_some_and(|rotated_at| now <= rotated_at.plus(GRACE));
+        match session.refresh_counter.saturating_sub(self.counter) {
+            0 => Standing::Current,
+            1 if is_fresh => Standing::JustRotated,
+            1.. => Standing::Reused,
+            _ => Standing::Unborn,
+        }
+    }
+}
+
+/// Seals a signature: its last bytes become the seal of those before.
+fn seal(signer: &Signer, session: i64, counter: i64, user: i64, half: [u8; HALF]) -> Vec<u8> {
+    let mut signature = [user.to_be_bytes().as_slice(), &half].concat();
+    let seal = signer.sign(&[SEAL, &session.to_be_bytes(), &counter.to_be_bytes(), &signature]);
+    signature.extend(seal.iter().take(HALF));
+    signature
+}
+
+/// The present token of a session.
+///
+/// # Errors
+/// `internal-error`, when what is stored cannot be.
+pub fn token_of(signer: &Signer, session: &LiveSession) -> Result<String, Problem> {
+    let (id, counter, user) = (session.id, session.refresh_counter, session.bearer()?.user.get());
+    let signed = signer.sign(&[&id.to_be_bytes(), &counter.to_be_bytes(), &session.refresh_salt]);
+    let half = signed.first_chunk().copied().unwrap_or_default();
+    Ok(format!("{id}.{counter}.{}", URL_SAFE_NO_PAD.encode(seal(signer, id, counter, user, half))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Engine, HALF, Maker, Presented, Signer, URL_SAFE_NO_PAD, seal};
+    use crate::ids::UserId;
+
+    #[test]
+    fn a_seal_tells_for_whom_a_token_was_made_and_nobody_else_can_make_one() {
+        let (signer, other) = (Signer::new(&[7; 32], &[]), Signer::new(&[8; 32], &[]));
+        let both = Signer::new(&[8; 32], &[[7; 32]]);
+        let token = |user: i64| format!("7.3.{}", URL_SAFE_NO_PAD.encode(seal(&signer, 7, 3, user, [5; HALF])));
+        let maker = |signer: &Signer, text: &str| Presented::parse(text).expect("a token").maker(signer);
+        let ours = token(4711);
+        let user = UserId::new(4711).expect("an id");
+        assert_eq!(maker(&signer, &ours), Maker::Service(user));
+        assert_eq!(maker(&both, &ours), Maker::Service(user));
+        assert_eq!(maker(&other, &ours), Maker::Unknown);
+        let unsealed = format!("7.3.{}", "A".repeat(43));
+        for wrong in [ours.replacen("7.3.", "8.3.", 1), ours.replacen("7.3.", "7.4.", 1), token(0), unsealed] {
+            assert_eq!(maker(&signer, &wrong), Maker::Unknown, "{wrong}");
+        }
+        assert!(Presented::parse(&format!("7.3.{}", "A".repeat(42))).is_none());
+        assert!(Presented::parse(&format!("7.3.{}", "A".repeat(44))).is_none());
+    }
+}

@@ -1,0 +1,238 @@
+//! [`Valid`]: the extractor that lets only acceptable bodies into a handler.
+
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::{
+        Method,
+        header::{self, HeaderName, HeaderValue},
+    },
+    web::{Bytes, BytesMut},
+};
+use futures_util::Stream;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::reference::{Body, read_fields};
+use crate::{
+    headers::{parts, single, split_unquoted},
+    problem::{Kind, Problem},
+    sessions::reauthenticate,
+};
+
+/// The most that a body may have, in bytes.
+pub const BODY_LIMIT: usize = 65_536;
+/// How long a whole body may take to arrive; actix itself has no such limit.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a body may take before it is looked at again who sends it. Nearly all come with their headers.
+const BODY_PROMPTNESS: Duration = Duration::from_millis(100);
+
+/// What some programs put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Which bodies PATCH takes (RFC 5789 §3.1): a merge patch (RFC 7396), by its own name and as the JSON that it is.
+pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+pub const PATCH_TYPES: HeaderValue = HeaderValue::from_static("application/merge-patch+json, application/json");
+
+/// A body that was read, parsed and found acceptable.
+pub struct Valid<T>(pub T);
+
+impl<T: Body> FromRequest for Valid<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let json = read_json(request, payload);
+        let request = request.clone();
+        Box::pin(async move { read_fields(&request, json.await?).await.map(Valid) })
+    }
+}
+
+/// A body that may be left away.
+pub struct Optional<T>(pub Option<T>);
+
+impl<T: Body> FromRequest for Optional<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let body = collect_in_time(&request, &mut payload).await?;
+            if body.is_empty() {
+                return Ok(Self(None));
+            }
+            check_content_type(&request)?;
+            let json = parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))?;
+            read_fields(&request, json).await.map(|body| Self(Some(body)))
+        })
+    }
+}
+
+/// Reads the body of a request as JSON.
+///
+/// # Errors
+/// It is not sent as JSON, too large, too slow, or no JSON.
+pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Value, Problem>> + use<> {
+    let admitted = check_content_type(request);
+    let mut payload = payload.take();
+    let request = request.clone();
+    async move {
+        admitted?;
+        let body = collect_in_time(&request, &mut payload).await?;
+        parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))
+    }
+}
+
+/// What the headers say already.
+fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
+    let headers = request.headers();
+    let is_patch = request.method() == Method::PATCH;
+    let mut content_types = headers.get_all(header::CONTENT_TYPE);
+    let is_right = content_types.next().is_some_and(|value| is_json(value.as_bytes(), is_patch));
+    if !is_right || content_types.next().is_some() {
+        return Err(unsupported(is_patch));
+    }
+    let mut encodings = parts(headers, &header::CONTENT_ENCODING, b',');
+    if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(unsupported(is_patch).with_detail("Send the body as it is, not compressed."));
+    }
+    let length = single(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > BODY_LIMIT as u64) {
+        return Err(Kind::ContentTooLarge.into());
+    }
+    Ok(())
+}
+
+/// What a body has to be sent as.
+fn unsupported(is_patch: bool) -> Problem {
+    let problem = Problem::new(Kind::UnsupportedMediaType);
+    if !is_patch {
+        return problem;
+    }
+    let detail =
+        "Send `Content-Type: application/merge-patch+json` (or application/json), in UTF-8 and not compressed.";
+    problem.with_detail(detail).with_header(ACCEPT_PATCH, PATCH_TYPES)
+}
+
+/// `application/json` or, of a PATCH, the type of a patch; in UTF-8 if it says so at all, as some do without the hyphen.
+fn is_json(content_type: &[u8], is_patch: bool) -> bool {
+    let mut parts = split_unquoted(content_type, b';').map(|part| std::str::from_utf8(part).unwrap_or_default());
+    let essence = parts.next().unwrap_or_default().trim();
+    let is_right = essence.eq_ignore_ascii_case("application/json")
+        || is_patch && essence.eq_ignore_ascii_case("application/merge-patch+json");
+    is_right
+        && parts.all(|parameter| match parameter.trim().split_once('=') {
+            Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+                let charset = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+                ["utf-8", "utf8"].iter().any(|known| charset.eq_ignore_ascii_case(known))
+            }
+            _ => true,
+        })
+}
+
+async fn collect_in_time(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, Problem> {
+    let began = Instant::now();
+    let body = tokio::time::timeout(BODY_PATIENCE, collect(payload)).await;
+    let body = body.map_err(|_| Problem::new(Kind::RequestTimeout))??;
+    if began.elapsed() > BODY_PROMPTNESS {
+        reauthenticate(request).await?;
+    }
+    // RFC 8259 §8.1 lets readers ignore it.
+    Ok(if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body })
+}
+
+async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = poll_fn(|cx| Pin::new(&mut *payload).poll_next(cx)).await {
+        let chunk = chunk.map_err(|error| Problem::new(Kind::MalformedRequest).caused_by(error.to_string()))?;
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(Kind::ContentTooLarge.into());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Parses JSON as RFC 8259 recommends: a key that stands twice in an object is an error, at any depth.
+fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = Strict.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Builds a [`Value`] without taking the last of duplicate keys.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element_seed(Strict)? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let value = entries.next_value_seed(Strict)?;
+            if object.insert(key, value).is_some() {
+                return Err(A::Error::custom("a key stands twice"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}

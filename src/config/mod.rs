@@ -1,0 +1,246 @@
+//! The configuration: environment variables, read once at start. This is the only place that knows their
+//! names, defaults and limits; `.env.example` and `docs/configuration.md` list them, and a test compares.
+
+mod dev;
+mod source;
+mod variables;
+
+use std::{fmt, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+
+use self::source::EnvReader;
+pub use self::variables::{VARIABLES, Variable};
+use crate::{
+    book::MostRows,
+    connection::{MostConnections, Times},
+    crypto::keys::Secret,
+    db::DatabaseUrl,
+    limits::{Rate, TrustedProxy},
+    mail::{MailUrl, Mailbox},
+    middleware::cors::CorsSettings,
+    urls::{AppUrl, PublicUrl},
+    users::SignupPolicy,
+};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Everything that can be set. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub database_url: DatabaseUrl,
+    pub database_pool_size: usize,
+    pub host: String,
+    pub port: u16,
+    pub workers: usize,
+    /// None: beside the SQLite file there is one, or will be.
+    pub jwt_secret: Option<Secret>,
+    /// Those before it, which still verify.
+    pub jwt_previous_secrets: Vec<Secret>,
+    pub access_token_ttl: Duration,
+    pub refresh_idle_ttl: Duration,
+    pub refresh_ttl: Duration,
+    pub signup: SignupPolicy,
+    pub password_min_length: usize,
+    pub cors: CorsSettings,
+    pub trusted_proxies: Vec<TrustedProxy>,
+    pub login_rate: Rate,
+    pub signup_rate: Rate,
+    pub user_rate: Rate,
+    pub ip_rate: Rate,
+    pub most_owners: MostRows,
+    pub most_dogs: MostRows,
+    pub most_tasks: MostRows,
+    pub ip_connections: MostConnections,
+    pub times: Times,
+    pub mail_url: MailUrl,
+    pub mail_from: Mailbox,
+    /// None: the address in use.
+    pub public_url: Option<PublicUrl>,
+    /// None: mails say how it is done from a command line.
+    pub app_url: Option<AppUrl>,
+    pub log: String,
+    pub log_format: LogFormat,
+    pub export_timeout: Duration,
+    pub shutdown_timeout: Duration,
+    /// Whether this is somebody's own machine, and made easy to work with.
+    pub dev: bool,
+    /// Files with secrets that others than their owner can read.
+    pub exposed_files: Vec<PathBuf>,
+}
+
+/// A variable that cannot be used: its name, and what it accepts. Never its value, which may be a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    pub variable: &'static str,
+    pub remedy: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.remedy)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+const DAY: u64 = 24 * 60 * 60;
+const RATE: &str = "a rate such as 10/1m (how many at once, and the time in which they come back), or off";
+const MOST_ROWS: &str = "a number from 1 to 1000000000, or off";
+const MAIL_URLS: &str = "smtp://…, smtps://… or file:DIR; with a password, smtps://… or smtp://…?tls=required";
+const HEADERS: &str = "names of request headers: X-Tenant,X-Client-Version";
+const PUBLIC_URLS: &str = "an http:// or https:// URL of a host alone: links and the cookie are the whole host's, so give \
+    it a name of its own, in ASCII (xn--…), and no path";
+const APP_URLS: &str = "the http:// or https:// URL of a page, in ASCII (xn--…), without a #";
+const ORIGINS: &str = "exact origins, as a browser sends them: https://app.example.com,http://localhost:5173";
+
+impl Config {
+    /// The configuration of this process: its environment. `dev` switches `DEV` on.
+    ///
+    /// # Errors
+    /// A variable that would be read cannot be understood.
+    pub fn from_env(dev: bool) -> Result<Self, ConfigError> {
+        for name in VARIABLES.iter().map(|variable| variable.name) {
+            if matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_))) {
+                return Err(ConfigError { variable: name, remedy: "it is not UTF-8".to_owned() });
+            }
+        }
+        Self::from_lookup(|name| match name {
+            "DEV" if dev => Some("true".to_owned()),
+            _ => std::env::var(name).ok(),
+        })
+    }
+
+    /// The configuration that `lookup` gives; an empty value counts as none.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`].
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let source = EnvReader::new(&lookup);
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let dev = source.switch("DEV")?;
+        let rate = |name| source.parsed_or(name, dev::rate(name).filter(|_| dev), RATE);
+        let config = Self {
+            database_url: source.parsed_or_in_file(
+                "DATABASE_URL",
+                "DATABASE_URL_FILE",
+                "sqlite://PATH, sqlite:PATH, a bare path, or postgres://…",
+            )?,
+            database_pool_size: source.number("DATABASE_POOL_SIZE", 1..=1000)?.unwrap_or(4 * cores),
+            // An IPv6 address may stand in brackets, as in a URL.
+            host: source.text("HOST")?.trim_matches(['[', ']']).to_owned(),
+            port: source.parsed("PORT", "a number from 0 to 65535")?,
+            workers: source.number("WORKERS", 1..=512)?.unwrap_or(cores),
+            jwt_secret: source.secret("JWT_SECRET", "JWT_SECRET_FILE")?,
+            jwt_previous_secrets: source.secrets("JWT_PREVIOUS_SECRETS", "JWT_PREVIOUS_SECRETS_FILE")?,
+            access_token_ttl: source.duration("ACCESS_TOKEN_TTL", 1..=3600)?,
+            refresh_idle_ttl: source.duration("REFRESH_IDLE_TTL", 1..=90 * DAY)?,
+            refresh_ttl: source.duration("REFRESH_TTL", 1..=365 * DAY)?,
+            signup: source.parsed("SIGNUP", "open or closed")?,
+            password_min_length: source.number("PASSWORD_MIN_LENGTH", 8..=64)?.unwrap_or(8),
+            cors: CorsSettings {
+                origins: source.list("CORS_ORIGINS", ORIGINS)?,
+                headers: source.list("CORS_HEADERS", HEADERS)?,
+                from_this_machine: dev,
+            },
+            trusted_proxies: source.list("TRUSTED_PROXIES", "addresses and networks: 10.0.0.0/8,::1")?,
+            login_rate: rate("LOGIN_RATE")?,
+            signup_rate: rate("SIGNUP_RATE")?,
+            user_rate: rate("USER_RATE")?,
+            ip_rate: rate("IP_RATE")?,
+            most_owners: source.parsed("MOST_OWNERS", MOST_ROWS)?,
+            most_dogs: source.parsed("MOST_DOGS", MOST_ROWS)?,
+            most_tasks: source.parsed("MOST_TASKS", MOST_ROWS)?,
+            ip_connections: source.parsed("IP_CONNECTIONS", "a number from 1 to 4096, or off")?,
+            times: Times {
+                header: source.duration("HEADER_TIMEOUT", 1..=60)?,
+                keep_alive: source.duration("KEEP_ALIVE", 1..=600)?,
+                write: source.duration("WRITE_TIMEOUT", 1..=600)?,
+            },
+            mail_url: source.parsed_or_in_file("MAIL_URL", "MAIL_URL_FILE", MAIL_URLS)?,
+            mail_from: source.mailbox("MAIL_FROM")?,
+            public_url: source.optional("PUBLIC_URL", PUBLIC_URLS)?,
+            app_url: source.optional("APP_URL", APP_URLS)?,
+            log: source.log_filter("LOG")?,
+            log_format: source.log_format("LOG_FORMAT")?,
+            export_timeout: source.duration("EXPORT_TIMEOUT", 1..=3600)?,
+            shutdown_timeout: source.duration("SHUTDOWN_TIMEOUT", 1..=600)?,
+            dev,
+            exposed_files: Vec::new(),
+        };
+        if dev {
+            dev::check(&config, &lookup)?;
+        }
+        Ok(Self { exposed_files: source.exposed_files(), ..config })
+    }
+}
+
+impl ConfigError {
+    /// Instances on PostgreSQL share a secret, so none of them can make one.
+    #[must_use]
+    pub fn secret_demanded() -> Self {
+        let remedy = format!("PostgreSQL demands it, so that all instances share it. {}", Secret::HOW_TO_MAKE_ONE);
+        Self { variable: "JWT_SECRET", remedy }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn a_variable_that_cannot_be_understood_is_named_with_what_it_accepts() {
+        let config = |name: &'static str, value: &'static str| {
+            Config::from_lookup(move |asked| (asked == name).then(|| value.to_owned()))
+        };
+        for (name, value) in [
+            ("DATABASE_URL", "mysql://localhost/dogs"),
+            ("DATABASE_URL", "sqlite::memory:"),
+            ("DATABASE_POOL_SIZE", "0"),
+            ("PORT", "65536"),
+            ("WORKERS", "many"),
+            ("ACCESS_TOKEN_TTL", "2h"),
+            ("PASSWORD_MIN_LENGTH", "7"),
+            ("LOG", "verbose"),
+            ("LOG", "kennel=debug,warning"),
+            ("LOG_FORMAT", "xml"),
+            ("EXPORT_TIMEOUT", "2h"),
+            ("SHUTDOWN_TIMEOUT", "0s"),
+            ("JWT_SECRET", "short"),
+            ("JWT_PREVIOUS_SECRETS", "q3Zt0PfWmJx8y7Vd2nKcLr5GhUeB1sAoT6iYwXvN9Qk,short"),
+            ("REFRESH_TTL", "1000d"),
+            ("SIGNUP", "no"),
+            ("CORS_ORIGINS", "*"),
+            ("CORS_ORIGINS", "https://app.example.com/"),
+            ("TRUSTED_PROXIES", "10.0.0.0/33"),
+            ("LOGIN_RATE", "10"),
+            ("USER_RATE", "0/1s"),
+            ("MOST_OWNERS", "0"),
+            ("MOST_DOGS", "-1"),
+            ("MOST_TASKS", "1e3"),
+            ("IP_CONNECTIONS", "0"),
+            ("IP_CONNECTIONS", "4097"),
+            ("HEADER_TIMEOUT", "0s"),
+            ("KEEP_ALIVE", "15"),
+            ("WRITE_TIMEOUT", "1h"),
+            ("MAIL_URL", "http://mail.example.com"),
+            ("MAIL_FROM", "nobody"),
+            ("PUBLIC_URL", "kennel.example.com"),
+            ("PUBLIC_URL", "https://example.com/kennel"),
+            ("APP_URL", "app.example.com"),
+            ("CORS_HEADERS", "*"),
+            ("DEV", "on"),
+        ] {
+            let error = config(name, value).expect_err(name);
+            assert_eq!(error.variable, name);
+            assert!(error.to_string().starts_with(name), "{error}");
+        }
+        let error =
+            config("JWT_SECRET", "changemechangemechangemechangemechangemechangeme").expect_err("a weak secret");
+        assert!(!error.to_string().contains("changeme"), "{error}");
+        assert!(config("PORT", " ").is_ok_and(|config| config.port == 8000));
+    }
+}

@@ -1,0 +1,234 @@
+//! The server's secret, where it comes from, and the keys derived from it, one for each purpose, so that
+//! what is signed for one can never pass for another (HKDF, RFC 5869).
+
+use std::{
+    fmt,
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use aws_lc_rs::{error::Unspecified, hkdf, rand};
+use base64::{
+    Engine,
+    alphabet::URL_SAFE,
+    engine::{
+        DecodePaddingMode,
+        general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD},
+    },
+};
+
+use super::{randomness::is_random, signer::Signer};
+use crate::files;
+
+/// What everything is signed with: at least 32 random bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+/// Hexadecimal digits need not end where a byte of base64 does.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Why a text is not a secret; says how to make one.
+#[derive(Debug)]
+pub struct SecretFault(&'static str);
+
+impl fmt::Display for SecretFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. {}", self.0, Secret::HOW_TO_MAKE_ONE)
+    }
+}
+
+impl Secret {
+    /// The least length, in bytes (RFC 7518 §3.2: as long as the hash).
+    pub const LEAST: usize = 32;
+    /// A command that makes a good one.
+    pub const HOW_TO_MAKE_ONE: &str = "Make one with: head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\\n'";
+
+    /// Reads base64, padded or not and in either alphabet; hexadecimal digits are base64, too.
+    ///
+    /// # Errors
+    /// It is not base64, too short, or plainly not random.
+    pub fn parse(text: &str) -> Result<Self, SecretFault> {
+        let text = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+        let bytes = LENIENT.decode(&text).map_err(|_| SecretFault("it accepts base64 of at least 32 random bytes"))?;
+        if bytes.len() < Self::LEAST {
+            return Err(SecretFault("it is too short: it accepts base64 of at least 32 random bytes"));
+        }
+        if !is_random(&text, &bytes) {
+            return Err(SecretFault("it is not random enough: it accepts base64 of at least 32 random bytes"));
+        }
+        Ok(Self(bytes))
+    }
+
+    /// A new one.
+    fn random() -> io::Result<Self> {
+        let mut bytes = vec![0; Self::LEAST];
+        rand::fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        Ok(Self(bytes))
+    }
+
+    /// Where the secret of a SQLite file lies: beside it.
+    #[must_use]
+    pub fn path_beside(database: &Path) -> PathBuf {
+        let mut path = database.as_os_str().to_owned();
+        path.push(".key");
+        PathBuf::from(path)
+    }
+
+    /// The secret that a file holds, made at the first start. Tells whether it was made now.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or holds no secret.
+    pub fn kept_in(path: &Path) -> io::Result<(Self, bool)> {
+        let made = !fs::exists(path)? && Self::random()?.publish(path)?;
+        Ok((Self::read(path)?, made))
+    }
+
+    /// The secret that a file holds.
+    ///
+    /// # Errors
+    /// The file is not there or cannot be read, every user of the machine can write it, or it holds no secret.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        files::check(path)?;
+        Self::parse(fs::read_to_string(path)?.trim())
+            .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))
+    }
+
+    /// Writes it whole, for its owner only, under a name that nobody has taken; tells whether it was ours
+    /// that came first: several instances may start at once.
+    fn publish(&self, path: &Path) -> io::Result<bool> {
+        let mut suffix = [0; 8];
+        rand::fill(&mut suffix).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(format!(".{:016x}", u64::from_be_bytes(suffix)));
+        let draft = PathBuf::from(draft);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        writeln!(file, "{}", URL_SAFE_NO_PAD.encode(&self.0))?;
+        file.sync_all()?;
+        let published = match fs::hard_link(&draft, path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        };
+        fs::remove_file(&draft)?;
+        // So that the name, too, survives a power cut: tokens are about to be signed with it.
+        files::sync_folder_of(path)?;
+        published
+    }
+}
+
+/// What signs access tokens, and its name in a token's header (`kid`).
+pub struct AccessKey {
+    pub id: String,
+    pub secret: [u8; 32],
+}
+
+/// The keys derived from the secrets, for one database.
+pub struct Keys {
+    /// Who issues access tokens: this service over this database (`iss`).
+    pub issuer: String,
+    /// For access tokens, the newest first; there is always one.
+    pub access: Vec<AccessKey>,
+    /// For the cursors of lists.
+    pub cursors: Signer,
+    /// For refresh tokens.
+    pub refreshes: Signer,
+    /// For the tokens that change a forgotten password.
+    pub resets: Signer,
+    /// For the tokens that verify an e-mail address.
+    pub verifications: Signer,
+    /// For knowing again, without storing it, where somebody comes from and whose login failed.
+    pub sources: Signer,
+}
+
+impl Keys {
+    /// From the secret that signs, and those that did so before and still verify.
+    ///
+    /// What they sign is good for `database` only: access tokens name it, and the keys of cursors and of mails' tokens
+    /// are other ones for each. A refresh token needs neither, as it is signed with the random salt of its session.
+    ///
+    /// # Errors
+    /// Never in practice: the lengths asked for are far below HKDF's limit.
+    pub fn derive(secret: &Secret, previous: &[Secret], database: impl fmt::Display) -> Result<Self, Unspecified> {
+        let derive = |secret: &Secret, label: &str| {
+            let mut key = [0; 32];
+            let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kennel").extract(&secret.0);
+            root.expand(&[label.as_bytes()], hkdf::HKDF_SHA256)?.fill(&mut key)?;
+            Ok::<_, Unspecified>(key)
+        };
+        let signer = |label: &str| {
+            let older = previous.iter().map(|secret| derive(secret, label)).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, Unspecified>(Signer::new(&derive(secret, label)?, &older))
+        };
+        let signer_here = |label: &str| signer(&format!("{label} of {database}"));
+        let access = |secret: &Secret| {
+            let id = URL_SAFE_NO_PAD.encode(derive(secret, "key id")?.split_at(6).0);
+            Ok::<_, Unspecified>(AccessKey { id, secret: derive(secret, "access token")? })
+        };
+        Ok(Self {
+            issuer: format!("kennel/{database}"),
+            access: std::iter::once(secret).chain(previous).map(access).collect::<Result<_, _>>()?,
+            cursors: signer_here("cursor")?,
+            refreshes: signer("refresh token")?,
+            resets: signer_here("reset token")?,
+            verifications: signer_here("verify token")?,
+            sources: signer("source")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Keys, Secret};
+
+    #[test]
+    fn a_secret_is_long_and_random() {
+        for weak in [
+            "",
+            "secret",
+            "c2hvcnQ",
+            "not base64url, but long enough to be thirty-two bytes of it",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "changemechangemechangemechangemechangemechangemechangeme",
+        ] {
+            assert!(Secret::parse(weak).is_err(), "{weak}");
+        }
+        let good = "s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o";
+        assert!(Secret::parse(good).is_ok());
+        assert!(Secret::parse(&format!("{good}=")).is_ok());
+    }
+
+    #[test]
+    fn every_key_is_another() {
+        let secret = Secret::parse("s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o").expect("a secret");
+        let [here, there] = ["a", "b"].map(|database| Keys::derive(&secret, &[], database).expect("keys"));
+        let keys = &here;
+        let [access] = keys.access.as_slice() else { panic!("one secret gives one key") };
+        assert_ne!(access.secret.as_slice(), secret.0.as_slice());
+        assert_eq!(access.id.len(), 8);
+        let signers = [&keys.cursors, &keys.refreshes, &keys.resets, &keys.verifications, &keys.sources];
+        let signatures = std::collections::HashSet::from(signers.map(|signer| signer.sign(&[b"a"])));
+        assert_eq!(signatures.len(), signers.len());
+        for (here, there) in [
+            (&keys.cursors, &there.cursors),
+            (&keys.resets, &there.resets),
+            (&keys.verifications, &there.verifications),
+        ] {
+            assert_ne!(here.sign(&[b"a"]), there.sign(&[b"a"]), "another database has other keys");
+        }
+        assert_ne!(keys.issuer, there.issuer);
+    }
+}

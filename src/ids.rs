@@ -1,0 +1,133 @@
+//! The ids of rows: whole numbers from 1, a type for each table, so that a dog's id never passes for an
+//! owner's.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use crate::problem::Invalid;
+
+/// Stands for the table of users.
+pub enum User {}
+/// Stands for the table of sessions.
+pub enum Session {}
+/// Stands for the table of owners.
+pub enum Owner {}
+/// Stands for the table of dogs.
+pub enum Dog {}
+/// Stands for the table of tasks.
+pub enum Task {}
+
+/// The id of a user.
+pub type UserId = Id<User>;
+/// The id of a session: a token's `sid`.
+pub type SessionId = Id<Session>;
+/// The id of an owner.
+pub type OwnerId = Id<Owner>;
+/// The id of a dog.
+pub type DogId = Id<Dog>;
+/// The id of a task.
+pub type TaskId = Id<Task>;
+
+/// The id of a row of the table that `T` stands for.
+pub struct Id<T>(i64, PhantomData<fn() -> T>);
+
+impl<T> Clone for Id<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Id<T> {}
+
+impl<T> PartialEq for Id<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T> Eq for Id<T> {}
+
+impl<T> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<T> fmt::Display for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T> Id<T> {
+    /// The id with this number, if it can be one.
+    #[must_use]
+    pub fn new(number: i64) -> Option<Self> {
+        (number >= 1).then_some(Self(number, PhantomData))
+    }
+
+    /// Reads the one way to write it: decimal, without sign or leading zero.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        text.parse().ok().filter(|_| plain).and_then(Self::new)
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> i64 {
+        self.0
+    }
+
+    /// Reads it from a body; whether there is such a row, only the database knows.
+    ///
+    /// # Errors
+    /// It is not a whole number from 1.
+    pub fn from_json(value: &Value) -> Result<Self, Invalid> {
+        // JSON does not tell 1 from 1.0.
+        let whole = value.as_f64().filter(|number| number.fract() == 0.0);
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and below 2^53")]
+        let exact = whole.filter(|number| number.abs() < 2_f64.powi(53)).map(|number| number as i64);
+        match value.as_i64().or(exact) {
+            Some(number) => Self::new(number).ok_or(Invalid::new("too_small", "An id is a whole number from 1.")),
+            None if whole.is_some() => Err(Invalid::new("out_of_range", "An id is a whole number below 2^63.")),
+            None => Err(Invalid::new("type", "An id is a whole number, not in quotes.")),
+        }
+    }
+}
+
+/// From a path's segment.
+impl<'de, T> Deserialize<'de> for Id<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Segment<T>(PhantomData<fn() -> T>);
+
+        impl<T> de::Visitor<'_> for Segment<T> {
+            type Value = Id<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an id")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Id<T>, E> {
+                Id::parse(text).ok_or_else(|| E::custom("not an id"))
+            }
+        }
+
+        deserializer.deserialize_str(Segment(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Id;
+
+    #[test]
+    fn there_is_one_way_to_write_an_id() {
+        assert_eq!(Id::<()>::parse("9223372036854775807").map(Id::get), Some(i64::MAX));
+        for wrong in ["", "0", "-1", "+1", "01", "1.0", "1e3", " 1", "١", "9223372036854775808"] {
+            assert_eq!(Id::<()>::parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `/me`: the account of whoever asks.
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+
+use super::{
+    deletion::delete_rest,
+    repo::{Asking, EmailChange},
+    wire::UserPatch,
+};
+use crate::{
+    body::Valid,
+    crypto::keys::Keys,
+    db::Db,
+    limits::Limits,
+    mail::MailSignal,
+    problem::Problem,
+    sessions::CurrentUser,
+    users::{UserOut, Users},
+    wire::{Preconditions, WithEtag},
+};
+
+/// `GET /me`
+pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Problem> {
+    let user = db.read(move |conn| Users::of(me.id).show(conn)).await?;
+    Ok(user.into())
+}
+
+/// `PATCH /me`: counted, before any other account is looked for, where the answer could tell about one.
+pub async fn update(
+    request: HttpRequest,
+    me: CurrentUser,
+    only_if: Preconditions,
+    body: Valid<UserPatch>,
+    keys: Data<Keys>,
+    db: Data<Db>,
+    post: Data<MailSignal>,
+) -> Result<WithEtag<UserOut>, Problem> {
+    let (patch, present) = (body.0, db.read(move |conn| Users::of(me.id).show(conn)).await?);
+    if patch.other_email(&present).is_some() {
+        me.require_fresh_login()?;
+    }
+    if patch.asks_about_others(&present) {
+        Limits::of(&request)?.names.count(&request, me.id.get())?;
+    }
+    let update =
+        move |conn: &mut _| Users::of(me.id).update(conn, &only_if, &patch, &Asking { me, signer: &keys.sources });
+    let (user, change) = db.write(update).await?;
+    if change != EmailChange::None {
+        post.wake();
+    }
+    if change == EmailChange::Asked {
+        tracing::info!(target: "kennel::security", user_id = me.id.get(), "email_change_requested");
+    }
+    Ok(user.into())
+}
+
+/// `DELETE /me`: everything goes, so the password must have been given a moment ago. The account is gone at once and
+/// its rows piece by piece; what should be left of them then is for the sweeper.
+pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
+    me.require_fresh_login()?;
+    db.write(move |conn| Users::of(me.id).delete(conn, me, &only_if)).await?;
+    tracing::info!(target: "kennel::security", user_id = me.id.get(), "account_deleted");
+    if let Err(problem) = db.write_in_pieces(true, move |conn| delete_rest(conn, me.id)).await {
+        let cause = problem.cause_in_words();
+        tracing::warn!(user_id = me.id.get(), cause, "what a deleted account had is not all deleted yet");
+    }
+    Ok(HttpResponse::NoContent().finish())
+}

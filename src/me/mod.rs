@@ -1,0 +1,8 @@
+//! `/me`: the account of the user who asks: shown, changed, and deleted with everything that it has.
+
+mod deletion;
+pub mod handlers;
+mod repo;
+mod wire;
+
+pub use deletion::sweep;

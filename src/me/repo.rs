@@ -1,0 +1,156 @@
+//! Queries that change the account of the user who asks, with the mails and sessions that belong to the change.
+
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+
+use super::wire::UserPatch;
+use crate::{
+    crypto::signer::Signer,
+    db::{Broken, Connection, OnConstraint, columns, schema::users, timestamp::Timestamp},
+    mail::{MailKind, Mails},
+    problem::{Kind, Problem},
+    profiles::Profiles,
+    sessions::{self, CurrentUser, Sessions},
+    users::{Email, USERNAME_TAKEN, UserRow, Username, Users, one, taken_by_others},
+    wire::{Changes, Preconditions, Versions},
+};
+
+/// What became of an e-mail address in a change of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailChange {
+    /// Nothing was mailed.
+    None,
+    /// Another one is asked for.
+    Asked,
+    /// The present one is asked about again.
+    AskedAgain,
+}
+
+/// The user and session that change an account, and the key that mails are counted with.
+pub struct Asking<'a> {
+    pub me: CurrentUser,
+    pub signer: &'a Signer,
+}
+
+impl Users {
+    /// Changes what `patch` names; nothing, if it names nothing. Another e-mail address is only asked for: it takes
+    /// effect when it is confirmed. The address that the user has calls off one that was asked for, and is asked about
+    /// again if it is not verified yet. Tells what became of the address.
+    ///
+    /// # Errors
+    /// `fresh-login-required`, `username-taken`, `email-taken`, `precondition-failed`; `too-many-requests` after some
+    /// mails in an hour; `revoked-token` when the session that asks for an address has just ended.
+    pub fn update(
+        &self,
+        conn: &mut Connection,
+        only_if: &Preconditions,
+        patch: &UserPatch,
+        asking: &Asking<'_>,
+    ) -> Result<(UserRow, EmailChange), Problem> {
+        let present = self.show(conn)?;
+        let UserPatch { username, email } = patch;
+        let new_email = patch.other_email(&present);
+        if new_email.is_some() {
+            asking.me.require_fresh_login()?;
+        }
+        let versions = only_if.versions(|| Ok(present.version))?;
+        if patch.is_empty() {
+            return Ok((present, EmailChange::None));
+        }
+        let change = match (email, new_email) {
+            (None, _) => EmailChange::None,
+            (Some(_), Some(email)) => self.ask_for_email(conn, versions, email, username.as_ref(), asking)?,
+            (Some(_), None) => {
+                Sessions::of(self.0).call_off_email(conn)?;
+                // Whoever sends everything back with another name wants no mail.
+                let is_meant = username.is_none() && present.verified_at.is_none();
+                if is_meant { self.ask_again(conn, &present, asking)? } else { EmailChange::None }
+            }
+        };
+        let user = match username {
+            Some(username) => self.rename(conn, versions, username)?,
+            None => present,
+        };
+        sessions::require_live(conn, asking.me)?;
+        Ok((user, change))
+    }
+
+    /// Asks for another address; what is seen of the user stays as it is. Who has the address in the end is decided
+    /// when it is confirmed; that somebody has it already, or the username, is said as a courtesy.
+    fn ask_for_email(
+        &self,
+        conn: &mut Connection,
+        versions: Versions,
+        email: &Email,
+        username: Option<&Username>,
+        asking: &Asking<'_>,
+    ) -> Result<EmailChange, Problem> {
+        let username_key = username.map(Username::key).unwrap_or_default();
+        if let Some(taken) = taken_by_others(conn, &username_key, &email.key(), self.0.get())? {
+            return Err(taken);
+        }
+        let me = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        // Changes nothing, but makes whoever asks at the same time wait, so that of two one comes first.
+        let present: Option<String> = diesel::update(me)
+            .set(users::version.eq(users::version))
+            .returning(users::email)
+            .get_result(conn)
+            .optional()?;
+        let present = present.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))?;
+        if !Sessions::of(self.0).ask_for_email(conn, asking.me.session, email)? {
+            return Err(Kind::RevokedToken.into());
+        }
+        // Neither without the other: the old address can call off what the new one confirms.
+        Mails::of(self.0).require(conn, asking.signer, MailKind::Confirm, email)?;
+        Mails::of(self.0).require(conn, asking.signer, MailKind::EmailChanging, &Email::stored(present))?;
+        Ok(EmailChange::Asked)
+    }
+
+    /// Asks whether the present address is theirs, as after the sign-up.
+    fn ask_again(&self, conn: &mut Connection, present: &UserRow, asking: &Asking<'_>) -> Result<EmailChange, Problem> {
+        Mails::of(self.0).require(conn, asking.signer, MailKind::Verify, &Email::stored(present.email.clone()))?;
+        Ok(EmailChange::AskedAgain)
+    }
+
+    fn rename(&self, conn: &mut Connection, versions: Versions, username: &Username) -> Result<UserRow, Problem> {
+        let me = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        let changes = (
+            users::username.eq(username.to_string()),
+            users::username_key.eq(username.key()),
+            users::updated_at.eq(Timestamp::now()),
+            users::version.eq(users::version + 1),
+        );
+        let changed = diesel::update(me).set(changes).returning(columns::<UserRow>()).get_result(conn).optional();
+        let changed = changed.on_constraint(|broken| {
+            let taken = *broken == Broken::Unique("users_username_key_unique".to_owned());
+            taken.then(|| Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN))
+        })?;
+        changed.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))
+    }
+
+    /// Makes the account a deleted one: it cannot be used or seen any more, and its names are free again. The rows that
+    /// are left go piece by piece (`deletion`).
+    ///
+    /// # Errors
+    /// `precondition-failed`.
+    pub fn delete(&self, conn: &mut Connection, me: CurrentUser, only_if: &Preconditions) -> Result<(), Problem> {
+        let present = self.show(conn)?;
+        let versions = only_if.versions(|| Ok(present.version))?;
+        let account = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        // No name has a colon, and no address is without an `@`.
+        let (nobody, key, now) = ("deleted", format!("deleted:{}", self.0), Timestamp::now());
+        let names = (
+            users::username.eq(nobody),
+            users::username_key.eq(&key),
+            users::email.eq(nobody),
+            users::email_key.eq(&key),
+            users::password_hash.eq("$argon2id$"),
+        );
+        let state = (users::is_public.eq(false), users::disabled_at.eq(now), users::deleted_at.eq(now));
+        if diesel::update(account).set((names, state)).execute(conn)? == 0 {
+            return Err(versions.unmet_or(Kind::RevokedToken));
+        }
+        sessions::require_live(conn, me)?;
+        Profiles::of(self.0).remove(conn)?;
+        Mails::forget_resets(conn, &Email::stored(present.email))
+    }
+}

@@ -1,0 +1,43 @@
+//! The user's own account as it arrives at `/me`.
+
+use crate::{
+    body::Body,
+    users::{Email, UserOut, UserRow, Username, key},
+    wire::{Changes, Fields, FromBody},
+};
+
+/// What changes about an account.
+#[derive(Default, PartialEq)]
+pub struct UserPatch {
+    pub username: Option<Username>,
+    pub email: Option<Email>,
+}
+
+impl Changes for UserPatch {}
+
+impl UserPatch {
+    /// The address in the patch, if it is another one than the present.
+    #[must_use]
+    pub fn other_email(&self, present: &UserRow) -> Option<&Email> {
+        self.email.as_ref().filter(|email| email.key() != key(&present.email))
+    }
+
+    /// Whether the answer tells about other accounts: that one has this username, or this address.
+    #[must_use]
+    pub fn asks_about_others(&self, present: &UserRow) -> bool {
+        let is_other_name = |username: &Username| username.key() != key(&present.username);
+        self.username.as_ref().is_some_and(is_other_name) || self.other_email(present).is_some()
+    }
+}
+
+impl Body for UserPatch {}
+
+impl FromBody for UserPatch {
+    const READ_ONLY: &'static [&'static str] = UserOut::READ_ONLY;
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let username = fields.change("username", Username::read);
+        let email = fields.change("email", Email::read);
+        Some(Self { username: username?, email: email? })
+    }
+}

@@ -1,0 +1,275 @@
+//! What the route table is written in: areas with their gate and cache policy, resources with their paths, verbs with
+//! their handler, limit and weight. From it come the actix resources ([`mount`]), what is known of a path before actix
+//! has found its route ([`KnownRoutes`]), and the list that is compared with the contract ([`all_routes`]).
+
+mod known;
+
+use actix_web::{
+    HttpRequest, HttpResponse, Route,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    guard,
+    http::{
+        Method,
+        header::{self, HeaderValue},
+    },
+    middleware::{Next, from_fn},
+    web::{self, ServiceConfig},
+};
+
+pub use self::known::{CacheControl, KnownRoutes, RouteInfo};
+use crate::{
+    auth::gate::gate,
+    body::{ACCEPT_PATCH, PATCH_TYPES},
+    limits::{count_by_ip, weigh},
+    lists::CanonicalPath,
+    problem::{Kind, Problem},
+    wire::{Names, etag_from_body, unknown_parameter},
+};
+
+/// The media type of nearly every body.
+pub const APPLICATION_JSON: &str = "application/json";
+pub const APPLICATION_YAML: &str = "application/yaml";
+
+/// Every method and path of a table, as the contract spells them.
+#[must_use]
+pub fn all_routes(table: Vec<Area>) -> Vec<(Method, String)> {
+    let mut routes = Vec::new();
+    for area in table {
+        for resource in area.resources {
+            for pattern in resource.patterns {
+                let methods = resource.verbs.iter().map(|verb| verb.method.clone());
+                routes.extend(methods.map(|method| (method, format!("{}{pattern}", area.prefix))));
+            }
+        }
+    }
+    routes
+}
+
+/// Puts a table into an app.
+pub fn mount(table: Vec<Area>, config: &mut ServiceConfig) {
+    for Area { prefix, access, resources, .. } in table {
+        let resources: Vec<_> = resources.iter().flat_map(|resource| resource.to_actix(prefix, access)).collect();
+        if prefix.is_empty() {
+            for resource in resources {
+                config.service(resource);
+            }
+            continue;
+        }
+        let scope = resources.into_iter().fold(web::scope(prefix), actix_web::Scope::service);
+        let scope = scope.default_service(web::to(not_found));
+        match access {
+            Access::Open => config.service(scope),
+            Access::Gated => config.service(scope.wrap(from_fn(gate))),
+            Access::Public => config.service(scope.wrap(from_fn(etag_from_body))),
+        };
+    }
+}
+
+/// What no route takes.
+pub async fn not_found() -> Result<HttpResponse, Problem> {
+    Err(Kind::NotFound.into())
+}
+
+/// Resources below one prefix, and for whom they are.
+pub struct Area {
+    prefix: &'static str,
+    access: Access,
+    cache_control: CacheControl,
+    resources: Vec<Resource>,
+}
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Anybody; each address has its quota.
+    Open,
+    /// Whoever has a session.
+    Gated,
+    /// Anybody, who may ask whether an answer from before is still good.
+    Public,
+}
+
+/// Resources for anybody.
+#[must_use]
+pub fn open(prefix: &'static str, resources: Vec<Resource>) -> Area {
+    Area::new(prefix, Access::Open, resources)
+}
+
+/// Resources for whoever has a session.
+#[must_use]
+pub fn gated(prefix: &'static str, resources: Vec<Resource>) -> Area {
+    Area::new(prefix, Access::Gated, resources)
+}
+
+/// Resources for anybody, caches among them.
+#[must_use]
+pub fn public(prefix: &'static str, resources: Vec<Resource>) -> Area {
+    Area::new(prefix, Access::Public, resources)
+}
+
+impl Area {
+    /// An area whose answers no cache keeps, unless the table says which one does.
+    fn new(prefix: &'static str, access: Access, resources: Vec<Resource>) -> Self {
+        Self { prefix, access, cache_control: CacheControl::NoStore, resources }
+    }
+
+    /// The same area with answers that may be kept.
+    #[must_use]
+    pub fn kept(mut self, cache_control: CacheControl) -> Self {
+        self.cache_control = cache_control;
+        self
+    }
+}
+
+/// One thing, under one path or several, and what can be done with it.
+pub struct Resource {
+    patterns: &'static [&'static str],
+    verbs: Vec<Verb>,
+}
+
+/// What can be done under one path, or under several that mean the same, of which the first is canonical.
+#[must_use]
+pub fn at(patterns: &'static [&'static str], verbs: Vec<Verb>) -> Resource {
+    Resource { patterns, verbs }
+}
+
+impl Resource {
+    /// One for each pattern: actix finds several together with a regular expression, one without parameters by
+    /// comparing.
+    fn to_actix(&self, prefix: &str, access: Access) -> impl Iterator<Item = actix_web::Resource> {
+        let canonical = self.patterns.first().map(|canonical| CanonicalPath(format!("{prefix}{canonical}")));
+        let canonical = canonical.filter(|_| self.patterns.len() > 1);
+        self.patterns.iter().map(move |pattern| {
+            let mut resource = web::resource(*pattern);
+            if let Some(canonical) = &canonical {
+                resource = resource.app_data(canonical.clone());
+            }
+            let resource = self.verbs.iter().map(|verb| verb.route(access)).fold(resource, actix_web::Resource::route);
+            let (allow, takes_patches) = (self.allow(), self.has(&Method::PATCH));
+            resource.default_service(web::to(move |request: HttpRequest| {
+                let answer = other_methods(&request, &allow, takes_patches);
+                async move { answer }
+            }))
+        })
+    }
+
+    fn has(&self, method: &Method) -> bool {
+        self.verbs.iter().any(|verb| verb.method == *method)
+    }
+
+    fn allow(&self) -> String {
+        let mut methods: Vec<_> = self.verbs.iter().map(|verb| verb.method.as_str()).collect();
+        methods.extend(self.has(&Method::GET).then_some("HEAD"));
+        methods.push("OPTIONS");
+        methods.join(", ")
+    }
+}
+
+/// A method and its handler.
+pub struct Verb {
+    method: Method,
+    handled: Box<dyn Fn() -> Route>,
+    /// The media type of its body if it succeeds; none, if it has no body then, which every caller accepts.
+    answers: Option<&'static str>,
+    queried: bool,
+    is_unlimited: bool,
+    weight: u32,
+}
+
+impl Verb {
+    /// Is not counted before it is looked at. Where no login is needed all else counts against the quota of the address
+    /// that it comes from; behind the gate the gate counts, by user.
+    #[must_use]
+    pub fn unlimited(mut self) -> Self {
+        self.is_unlimited = true;
+        self
+    }
+
+    /// Takes so many units of the quota, where others take one: it is that much more work. What depends on the query is
+    /// weighed where that is read.
+    #[must_use]
+    pub fn weighing(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Succeeds with a body of this media type.
+    #[must_use]
+    pub fn answering(mut self, media_type: &'static str) -> Self {
+        self.answers = Some(media_type);
+        self
+    }
+
+    /// Succeeds with 202 or 204; DELETE always does.
+    #[must_use]
+    pub fn without_a_body(mut self) -> Self {
+        self.answers = None;
+        self
+    }
+
+    /// Its handler takes a `ListRequest` or `ValidQuery`, which reads the query; elsewhere there is none to read.
+    #[must_use]
+    pub fn with_query(mut self) -> Self {
+        self.queried = true;
+        self
+    }
+
+    fn route(&self, access: Access) -> Route {
+        let route = (self.handled)();
+        let more = self.weight.saturating_sub(1);
+        let route =
+            if more == 0 { route } else { route.wrap(from_fn(move |request, next| weigh(more, request, next))) };
+        let route = if self.queried { route } else { route.wrap(from_fn(refuse_any_query)) };
+        if access == Access::Gated || self.is_unlimited { route } else { route.wrap(from_fn(count_by_ip)) }
+    }
+}
+
+macro_rules! verbs {
+    ($($name:ident $method:ident $answers:expr, $guard:expr;)*) => {$(
+        #[doc = concat!("What `", stringify!($method), "` does.")]
+        pub fn $name<F, Args>(handler: F) -> Verb
+        where
+            F: actix_web::Handler<Args>,
+            Args: actix_web::FromRequest + 'static,
+            F::Output: actix_web::Responder + 'static,
+        {
+            let handled = Box::new(move || web::route().guard($guard).to(handler.clone()));
+            Verb { method: Method::$method, handled, answers: $answers, queried: false, is_unlimited: false, weight: 1 }
+        }
+    )*};
+}
+
+verbs! {
+    get GET Some(APPLICATION_JSON), guard::Any(guard::Get()).or(guard::Head());
+    post POST Some(APPLICATION_JSON), guard::Post();
+    put PUT Some(APPLICATION_JSON), guard::Put();
+    patch PATCH Some(APPLICATION_JSON), guard::Patch();
+    delete DELETE None, guard::Delete();
+}
+
+/// OPTIONS tells the methods, and what PATCH takes; any other is not one of them.
+fn other_methods(request: &HttpRequest, allow: &str, takes_patches: bool) -> Result<HttpResponse, Problem> {
+    let allow = HeaderValue::from_str(allow).map_err(Problem::internal)?;
+    if request.method() == Method::OPTIONS {
+        let mut answer = HttpResponse::NoContent();
+        if takes_patches {
+            answer.insert_header((ACCEPT_PATCH, PATCH_TYPES));
+        }
+        return Ok(answer.insert_header((header::ALLOW, allow)).finish());
+    }
+    Err(Problem::new(Kind::MethodNotAllowed).with_header(header::ALLOW, allow))
+}
+
+/// Unknown parameters are refused, never ignored, and where no query is read all are unknown.
+async fn refuse_any_query(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let names = form_urlencoded::parse(request.query_string().as_bytes());
+    let errors: Vec<_> = names.map(|(name, _)| unknown_parameter(&name, &Names::default())).collect();
+    if errors.is_empty() {
+        return next.call(request).await;
+    }
+    Ok(request.error_response(Problem::validation(errors)))
+}
