@@ -19,7 +19,7 @@ use crate::{
     config::{Config, ConfigError},
     connection::{self, Admission, Shared},
     crypto::keys::{Keys, Secret},
-    db::{DatabaseId, DatabaseUrl, Db, Near, OpenError},
+    db::{DatabaseId, DatabaseUrl, Db, OpenError},
     export::ExportTimeout,
     limits::{Limits, Proxies},
     mail::{Destination, MailSignal, Transport, Worker},
@@ -146,7 +146,6 @@ impl AppState {
             .app_data(Data::clone(&self.contract))
             // Of this thread alone.
             .app_data(VerifiedTokenCache::default())
-            .app_data(Near::default())
             // An id that cannot be one names nothing.
             .app_data(PathConfig::default().error_handler(|_, _| Problem::new(Kind::NotFound).into()));
     }

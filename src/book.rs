@@ -17,12 +17,8 @@ use tokio::{
 
 use crate::{
     db::{Connection, Db},
-    dogs::Dogs,
-    idempotency::Answers,
     ids::UserId,
-    owners::Owners,
     problem::{Kind, Problem},
-    tasks::Tasks,
 };
 
 /// How long a count is good for: others may write into the same book elsewhere.
@@ -38,7 +34,7 @@ const REMEMBERED: usize = 10_000;
 
 /// A kind of rows that a book has a limit on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Shelf {
+pub enum Rows {
     Owners,
     Dogs,
     Tasks,
@@ -46,17 +42,15 @@ pub enum Shelf {
     Keys,
 }
 
-impl Shelf {
-    /// How many rows a user has there, as far as `most`.
-    fn count(self, conn: &mut Connection, user: UserId, most: i64) -> Result<i64, Problem> {
-        match self {
-            Self::Owners => Owners::of(user).count_up_to(conn, most),
-            Self::Dogs => Dogs::of(user).count_up_to(conn, most),
-            Self::Tasks => Tasks::of(user).count_up_to(conn, most),
-            Self::Keys => Answers::of(user).count_up_to(conn, most),
-        }
-    }
+/// One kind of rows of a book, and how they are counted: what a room says of its own.
+#[derive(Clone, Copy)]
+pub struct Shelf {
+    pub rows: Rows,
+    pub count: Count,
 }
+
+/// Counts the rows that a user has, as far as so many.
+pub type Count = fn(&mut Connection, UserId, i64) -> Result<i64, Problem>;
 
 /// The most rows of a kind; none, where there is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,17 +73,17 @@ impl FromStr for MostRows {
 /// A limit that a book has reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Full {
-    shelf: Shelf,
+    rows: Rows,
     most: i64,
 }
 
 impl From<Full> for Problem {
-    fn from(Full { shelf, most }: Full) -> Self {
-        let (kind, rows) = match shelf {
-            Shelf::Owners => (Kind::TooManyOwners, "owners"),
-            Shelf::Dogs => (Kind::TooManyDogs, "dogs"),
-            Shelf::Tasks => (Kind::TooManyTasks, "tasks"),
-            Shelf::Keys => {
+    fn from(Full { rows, most }: Full) -> Self {
+        let (kind, rows) = match rows {
+            Rows::Owners => (Kind::TooManyOwners, "owners"),
+            Rows::Dogs => (Kind::TooManyDogs, "dogs"),
+            Rows::Tasks => (Kind::TooManyTasks, "tasks"),
+            Rows::Keys => {
                 let detail = format!(
                     "An account has {most} idempotency keys at most, each for 24 hours, and yours has them. Send the \
                      request without Idempotency-Key, or try later."
@@ -150,7 +144,7 @@ pub struct Book {
     owners: MostRows,
     dogs: MostRows,
     tasks: MostRows,
-    counts: Mutex<HashMap<(i64, Shelf), Arc<RowCount>>>,
+    counts: Mutex<HashMap<(UserId, Rows), Arc<RowCount>>>,
 }
 
 impl Book {
@@ -163,9 +157,10 @@ impl Book {
     ///
     /// # Errors
     /// [`Full`]; those of the database; `overloaded`, when the user's own creates take too long.
-    pub async fn place(&self, db: &Db, user: UserId, shelf: Shelf) -> Result<Result<Reservation, Full>, Problem> {
-        let Some(most) = self.most(shelf) else { return Ok(Ok(Reservation::Anywhere)) };
-        let count = self.count_of(user, shelf);
+    pub async fn reserve(&self, db: &Db, user: UserId, shelf: &Shelf) -> Result<Result<Reservation, Full>, Problem> {
+        let Shelf { rows, count: count_rows } = *shelf;
+        let Some(most) = self.most(rows) else { return Ok(Ok(Reservation::Anywhere)) };
+        let count = self.count_of(user, rows);
         let overloaded = |_| Problem::new(Kind::Overloaded);
         let held = match Arc::clone(&count.turn).try_read_owned() {
             Ok(held) => held,
@@ -180,11 +175,11 @@ impl Book {
         if count.take() {
             return Ok(Ok(Reservation::Counted { _held: alone.downgrade() }));
         }
-        let rows = db.read(move |conn| shelf.count(conn, user, most)).await?;
-        if rows >= most {
-            return Ok(Err(Full { shelf, most }));
+        let counted = db.read(move |conn| count_rows(conn, user, most)).await?;
+        if counted >= most {
+            return Ok(Err(Full { rows, most }));
         }
-        count.grant(most - rows, most);
+        count.grant(most - counted, most);
         Ok(Ok(if count.take() {
             Reservation::Counted { _held: alone.downgrade() }
         } else {
@@ -192,22 +187,22 @@ impl Book {
         }))
     }
 
-    /// The limit of one shelf; of keys, as many as there may be rows.
-    fn most(&self, shelf: Shelf) -> Option<i64> {
-        match shelf {
-            Shelf::Owners => self.owners.0,
-            Shelf::Dogs => self.dogs.0,
-            Shelf::Tasks => self.tasks.0,
-            Shelf::Keys => Some(self.owners.0? + self.dogs.0? + self.tasks.0?),
+    /// The limit of one kind; of keys, as many as there may be rows.
+    fn most(&self, rows: Rows) -> Option<i64> {
+        match rows {
+            Rows::Owners => self.owners.0,
+            Rows::Dogs => self.dogs.0,
+            Rows::Tasks => self.tasks.0,
+            Rows::Keys => Some(self.owners.0? + self.dogs.0? + self.tasks.0?),
         }
     }
 
-    fn count_of(&self, user: UserId, shelf: Shelf) -> Arc<RowCount> {
+    fn count_of(&self, user: UserId, rows: Rows) -> Arc<RowCount> {
         let mut counts = lock(&self.counts);
-        if counts.len() >= REMEMBERED && !counts.contains_key(&(user.get(), shelf)) {
+        if counts.len() >= REMEMBERED && !counts.contains_key(&(user, rows)) {
             counts.retain(|_, count| Arc::strong_count(count) > 1 || Arc::strong_count(&count.turn) > 1);
         }
-        Arc::clone(counts.entry((user.get(), shelf)).or_default())
+        Arc::clone(counts.entry((user, rows)).or_default())
     }
 }
 

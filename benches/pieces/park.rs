@@ -16,7 +16,7 @@ use kennel::auth::tokens::issuer::Issuer;
 use kennel::auth::tokens::verified::VerifiedTokenCache;
 use kennel::config::Config;
 use kennel::crypto::PasswordHash;
-use kennel::db::{self, Atomic, Connection, DatabaseId, Db, Near, migrate};
+use kennel::db::{self, Atomic, Connection, DatabaseId, Db, migrate};
 use kennel::dogs::Dogs;
 use kennel::limits::Limits;
 use kennel::lists::{Direction, List, ListQuery, PageRequest, SortTerm};
@@ -95,7 +95,7 @@ impl Park {
         let keys = Data::new(app::keys(&self.config, &self.database).expect("keys"));
         let issuer = Issuer { access: self.tokens(), keys: Data::clone(&keys), lives: LIVES };
         config.app_data(keys).app_data(Data::new(issuer)).app_data(Data::new(self.db()));
-        config.app_data(VerifiedTokenCache::default()).app_data(Near::default());
+        config.app_data(VerifiedTokenCache::default());
         config
             .app_data(Data::new(Limits::new(&self.config)))
             .app_data(Data::new(Cors::new(CorsSettings::default(), None)));

@@ -20,7 +20,7 @@ use actix_web::{
 
 use super::tokens::{issuer::Issuer, verified::VerifiedTokenCache};
 use crate::{
-    db::{Db, Near},
+    db::Db,
     limits::Limits,
     problem::{Kind, Problem},
     sessions::{self, CurrentUser},
@@ -51,10 +51,9 @@ async fn authenticate(request: &HttpRequest) -> Result<CurrentUser, Problem> {
         request.app_data::<VerifiedTokenCache>().ok_or_else(|| Problem::internal("no known tokens in the app"))?;
     let bearer = known.verify(access, token)?;
     let db = request.app_data::<Data<Db>>().ok_or_else(|| Problem::internal("no database in the app"))?;
-    let near = request.app_data::<Near>().ok_or_else(|| Problem::internal("no connection in the app"))?;
     // The token is genuine, so its user waits for this, and not everybody behind one address.
     let me =
-        sessions::flow(bearer.user).scope(db.glance(near, move |conn| sessions::find_current_user(conn, bearer))).await;
+        sessions::flow(bearer.user).scope(db.read_inline(move |conn| sessions::find_current_user(conn, bearer))).await;
     let me = me.inspect_err(|problem| {
         if problem.kind() == Kind::RevokedToken {
             known.end(token);

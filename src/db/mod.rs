@@ -1,5 +1,16 @@
-//! The door to the database: [`Db::read`] and [`Db::write`], over SQLite or PostgreSQL. Handlers cannot
-//! block a thread, forget a transaction or hold a connection across an await, because only the door can.
+//! The door to the database, over SQLite or PostgreSQL. Handlers cannot block a thread, forget a transaction or hold a
+//! connection across an await, because only the door can. There are four ways through it:
+//!
+//! | way | for |
+//! | --- | --- |
+//! | [`Db::read`] | queries that change nothing, each of which may see another moment |
+//! | [`Db::snapshot`] | several queries that have to see the same moment |
+//! | [`Db::write`] | whatever changes something: one transaction, durable when it returns |
+//! | [`Db::read_inline`] | one row by its key, on the serving thread: what the gate does for each request |
+//!
+//! [`Db::write_statement`] is [`Db::write`] for a create that is a single statement, and so a transaction without `BEGIN`
+//! and `COMMIT`: on PostgreSQL a create with the gate is two ways there and back without them, and four with them.
+//!
 //! What stands behind it is in `sqlite` and `postgres`; the queries are in each room's `repo.rs`.
 
 mod atomic;
@@ -21,7 +32,7 @@ pub mod timestamp;
 mod url;
 mod wal;
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use diesel::{
     QueryResult,
@@ -35,7 +46,6 @@ pub use self::{
     constraint::{Broken, OnConstraint},
     identity::DatabaseId,
     search_key::{folded, search_key},
-    sqlite::Near,
     url::DatabaseUrl,
 };
 use self::{
@@ -70,29 +80,6 @@ impl fmt::Display for OpenError {
 }
 
 impl std::error::Error for OpenError {}
-
-/// What two queries found belongs to different moments.
-#[derive(Debug)]
-struct Torn;
-
-impl fmt::Display for Torn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what was read does not fit together")
-    }
-}
-
-impl std::error::Error for Torn {}
-
-/// What a job of [`Db::read_fitting`] says when its queries do not fit together.
-#[must_use]
-pub fn torn() -> Problem {
-    Problem::internal(Torn)
-}
-
-fn is_torn(problem: &Problem) -> bool {
-    let Some(cause) = problem.cause() else { return false };
-    cause.is::<Torn>()
-}
 
 /// The door. One for the process; every worker shares it.
 pub struct Db(Engine, DatabaseId);
@@ -154,17 +141,17 @@ impl Db {
     }
 
     /// The same for a query that finds one row by its key, and that nearly every request needs. Where the database is
-    /// a file it runs on the calling thread, which has a connection of its own `near`.
+    /// a file it runs on the calling thread, which keeps a connection of its own for this.
     ///
     /// # Errors
     /// As [`Db::read`].
-    pub async fn glance<T, F>(&self, near: &Near, job: F) -> Result<T, Problem>
+    pub async fn read_inline<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         if let Engine::Sqlite(door) = &self.0
-            && let Some(result) = door.glance(near, &job)
+            && let Some(result) = door.read_inline(&job)
         {
             return result;
         }
@@ -181,24 +168,6 @@ impl Db {
         F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
     {
         self.read(move |conn| at_one_moment(conn, &job)).await
-    }
-
-    /// The same for queries that fit together nearly always, without the cost of a transaction: `job` says with
-    /// [`torn`] when they do not, and is run again at one moment.
-    ///
-    /// # Errors
-    /// As [`Db::read`].
-    pub async fn read_fitting<T, F>(&self, job: F) -> Result<T, Problem>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + Sync + 'static,
-    {
-        let job = Arc::new(job);
-        let again = Arc::clone(&job);
-        match self.read(move |conn| job(conn)).await {
-            Err(problem) if is_torn(&problem) => self.snapshot(move |conn| again(conn)).await,
-            result => result,
-        }
     }
 
     /// Runs `job` as one transaction and returns once it is durable; an error rolls it back. PostgreSQL may

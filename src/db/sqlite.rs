@@ -50,14 +50,18 @@ pub struct SqliteFile(PathBuf);
 enum OpenMode {
     Read,
     /// As `Read`, and it waits for nothing.
-    Glance,
+    Inline,
     Write,
 }
 
-/// A connection for the thread that serves a request, opened when it is needed first. With it a single row is read
-/// where it is asked for, since to hand a job to a reader takes longer than that row.
-#[derive(Default)]
-pub struct Near(RefCell<Option<Connection>>);
+/// The device and number of a file.
+type FileIdentity = (u64, u64);
+
+thread_local! {
+    /// This thread's own connection, to the file with this identity, opened when it is needed first. With it a single
+    /// row is read where it is asked for, since to hand a job to a reader takes longer than that row.
+    static INLINE: RefCell<Option<(FileIdentity, Connection)>> = const { RefCell::new(None) };
+}
 
 impl SqliteFile {
     pub fn at(path: &Path) -> Self {
@@ -118,8 +122,8 @@ impl SqliteFile {
         SqliteConnection::establish(&path).map_err(|error| self.unopened(error))
     }
 
-    /// The device and number of the file that is there now.
-    fn identity(&self) -> io::Result<(u64, u64)> {
+    /// The identity of the file that is there now.
+    fn identity(&self) -> io::Result<FileIdentity> {
         let metadata = fs::metadata(&self.0)?;
         Ok((metadata.dev(), metadata.ino()))
     }
@@ -133,7 +137,7 @@ impl SqliteFile {
 }
 
 fn configure(conn: &mut SqliteConnection, access: OpenMode) -> QueryResult<()> {
-    let patience = if access == OpenMode::Glance { Duration::ZERO } else { BUSY_TIMEOUT };
+    let patience = if access == OpenMode::Inline { Duration::ZERO } else { BUSY_TIMEOUT };
     execute(conn, &format!("PRAGMA busy_timeout={}", patience.as_millis()))?;
     if access == OpenMode::Write {
         switch_to_wal(conn)?;
@@ -143,7 +147,7 @@ fn configure(conn: &mut SqliteConnection, access: OpenMode) -> QueryResult<()> {
         set(conn, name, value)?;
     }
     // In KiB, negative to tell them from pages.
-    set(conn, "cache_size", if access == OpenMode::Glance { "-1024" } else { "-8192" })?;
+    set(conn, "cache_size", if access == OpenMode::Inline { "-1024" } else { "-8192" })?;
     if access != OpenMode::Write {
         set(conn, "query_only", "1")?;
     }
@@ -191,7 +195,7 @@ pub struct SqliteEngine {
     readers: Workers<Connection>,
     writer: Workers<Connection>,
     file: SqliteFile,
-    identity: (u64, u64),
+    identity: FileIdentity,
 }
 
 impl SqliteEngine {
@@ -242,23 +246,24 @@ impl SqliteEngine {
     }
 
     /// Reads on the calling thread, if that can be done without waiting for anybody. None: ask a reader.
-    pub fn glance<T>(
-        &self,
-        near: &Near,
-        job: impl Fn(&mut Connection) -> Result<T, Problem>,
-    ) -> Option<Result<T, Problem>> {
-        let mut slot = near.0.try_borrow_mut().ok()?;
-        if slot.is_none() {
-            *slot = self.file.connect(OpenMode::Glance).ok();
-        }
-        match job(slot.as_mut()?) {
-            // It is locked for a moment, or broken.
-            Err(problem) if problem.kind().status().is_server_error() => {
-                *slot = None;
-                None
+    pub fn read_inline<T>(&self, job: impl Fn(&mut Connection) -> Result<T, Problem>) -> Option<Result<T, Problem>> {
+        let read = |slot: &RefCell<Option<(FileIdentity, Connection)>>| {
+            let mut slot = slot.try_borrow_mut().ok()?;
+            if slot.as_ref().is_none_or(|(identity, _)| *identity != self.identity) {
+                *slot = self.file.connect(OpenMode::Inline).ok().map(|conn| (self.identity, conn));
             }
-            result => Some(result),
-        }
+            let (_, conn) = slot.as_mut()?;
+            match job(conn) {
+                // It is locked for a moment, or broken.
+                Err(problem) if problem.kind().status().is_server_error() => {
+                    *slot = None;
+                    None
+                }
+                result => Some(result),
+            }
+        };
+        // None, too, when the thread ends.
+        INLINE.try_with(read).ok()?
     }
 
     /// Whether the file is still where it was: SQLite goes on with a file that somebody moved or deleted, and

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{repo::DogRow, wire::Expand};
 use crate::{
-    db::{Connection, torn},
+    db::Connection,
     ids::UserId,
     owners::{OwnerRow, Owners},
     problem::Problem,
@@ -20,7 +20,9 @@ pub struct ExpandedDog {
 /// Fetches the owners that are asked for, in one query for all dogs.
 ///
 /// # Errors
-/// [`torn`], when a dog was given to somebody else since it was read, and the owner deleted.
+/// `internal-error`, when an owner is not there: the dogs were read at another moment ([`Db::snapshot`]).
+///
+/// [`Db::snapshot`]: crate::db::Db::snapshot
 pub fn expand(
     conn: &mut Connection,
     user: UserId,
@@ -34,7 +36,9 @@ pub fn expand(
     }
     let owners = if ids.is_empty() { Vec::new() } else { Owners::of(user).those(conn, ids.into_iter().collect())? };
     let owners: HashMap<i64, OwnerRow> = owners.into_iter().map(|owner| (owner.id, owner)).collect();
-    let find = |id: &i64| owners.get(id).cloned().ok_or_else(torn);
+    let find = |id: &i64| {
+        owners.get(id).cloned().ok_or_else(|| Problem::internal("a dog was read at another moment than its owners"))
+    };
     let expand_one = |row: DogRow| {
         let owner = expand.owner.then(|| find(&row.owner_id)).transpose()?;
         let co_owners = expand.co_owners.then(|| row.co_owner_ids.0.iter().map(find).collect()).transpose()?;

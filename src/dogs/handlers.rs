@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     body::Valid,
-    book::Book,
+    book::{Book, Rows, Shelf},
     db::{Atomic, Db},
     idempotency::Idempotent,
     ids::{DogId, OwnerId},
@@ -21,6 +21,9 @@ use crate::{
     sessions::CurrentUser,
     wire::{Created, Preconditions, ValidQuery, WithEtag},
 };
+
+/// The dogs of a book, of which there may be so many.
+const SHELF: Shelf = Shelf { rows: Rows::Dogs, count: |conn, me, most| Dogs::of(me).count_up_to(conn, most) };
 
 /// `GET /dogowner/dogs`
 pub async fn list(
@@ -57,7 +60,7 @@ pub async fn create(
         let (location, version) = (format!("/dogowner/dogs/{}", dog.id), dog.version);
         Ok(Created::new(location, &DogOut::from(dog))?.version(version))
     };
-    body.create(&db, &book, me.id, create).await
+    body.create(&db, &book, me.id, &SHELF, create).await
 }
 
 /// `GET /dogowner/dogs/{dog_id}`. With its owners it has no `ETag`: they change without it.
@@ -72,7 +75,7 @@ pub async fn show(
         let dog = db.read(move |conn| Dogs::of(me.id).show(conn, *id)).await?;
         return Ok(Either::Left(dog.into()));
     }
-    let dog = db.read_fitting(move |conn| Dogs::of(me.id).show_expanded(conn, *id, expand)).await?;
+    let dog = db.snapshot(move |conn| Dogs::of(me.id).show_expanded(conn, *id, expand)).await?;
     Ok(Either::Right(Json(dog.into())))
 }
 

@@ -9,10 +9,8 @@ use super::{
 };
 use crate::{
     body::{Body, Reference},
-    book::Shelf,
     co_owners::MOST_CO_OWNERS,
     db::timestamp::Timestamp,
-    idempotency::New,
     ids::OwnerId,
     lists::{List, MOST_ROWS, Sort},
     owners::{NO_SUCH_OWNER, OwnerOut, Owners},
@@ -43,10 +41,6 @@ pub struct DogIn {
     pub name: String,
     pub born_on: Option<NaiveDate>,
     pub co_owner_ids: Vec<OwnerId>,
-}
-
-impl New for DogIn {
-    const SHELF: Shelf = Shelf::Dogs;
 }
 
 impl Body for DogIn {
@@ -153,6 +147,10 @@ impl List for DogFilter {
     fn most(&self) -> usize {
         self.expand.most()
     }
+
+    fn needs_snapshot(&self) -> bool {
+        !self.expand.is_nothing()
+    }
 }
 
 /// What an owner is to a dog.
@@ -183,6 +181,10 @@ impl List for RoleFilter {
 
     fn most(&self) -> usize {
         self.expand.most()
+    }
+
+    fn needs_snapshot(&self) -> bool {
+        !self.expand.is_nothing()
     }
 }
 

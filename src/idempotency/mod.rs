@@ -24,7 +24,7 @@ use serde_json::Value;
 pub use self::repo::{Answers, sweep};
 use crate::{
     body::{Body, read_fields, read_json},
-    book::{Book, Full, Reservation, Shelf},
+    book::{Book, Full, Reservation, Rows, Shelf},
     db::{Atomic, Db},
     ids::UserId,
     lists::CanonicalPath,
@@ -90,30 +90,34 @@ fn fingerprint(path: &str, body: &mut Value) -> Vec<u8> {
     digest::digest(&digest::SHA256, format!("{path}\n{body}").as_bytes()).as_ref().to_vec()
 }
 
-/// What a new row is made of.
-pub trait New: Send + 'static {
-    /// Which limit of the book it counts against.
-    const SHELF: Shelf;
-}
+/// The keys of the last day, which a book has no more of than rows.
+const SHELF: Shelf = Shelf { rows: Rows::Keys, count: |conn, me, most| Answers::of(me).count_up_to(conn, most) };
 
-impl<T: New> Idempotent<T> {
+impl<T: Send + 'static> Idempotent<T> {
     /// Makes the row with `make`: in one statement or one transaction, or, with a key, in one transaction with its
     /// stored answer; or gives the answer that is stored.
     ///
     /// # Errors
     /// Those of `make`, of which nothing is stored; `idempotency-key-reused`; that the book is full.
-    pub async fn create<F>(self, db: &Db, book: &Book, user: UserId, make: F) -> Result<HttpResponse, Problem>
+    pub async fn create<F>(
+        self,
+        db: &Db,
+        book: &Book,
+        user: UserId,
+        shelf: &Shelf,
+        make: F,
+    ) -> Result<HttpResponse, Problem>
     where
         F: Fn(Atomic<'_>, &T) -> Result<Created, Problem> + Send + 'static,
     {
         let Self { new, key } = self;
         let Some(key) = key else {
-            let _place = book.place(db, user, T::SHELF).await??;
+            let _room = book.reserve(db, user, shelf).await??;
             return Ok(db.write_statement(move |atomic| make(atomic, &new)).await?.into());
         };
-        let places = Self::places(db, book, user).await?;
+        let reserved = reserve_both(db, book, user, shelf).await?;
         // What was answered before is answered again, however full the book is by now.
-        let full = places.as_ref().err().copied();
+        let full = reserved.as_ref().err().copied();
         let make = move |atomic: Atomic<'_>| full.map_or_else(|| make(atomic, &new), |full| Err(full.into()));
         let (created, replayed) = db.write(move |conn| Answers::of(user).once(conn, &key, &make)).await?;
         let mut response = HttpResponse::from(created);
@@ -122,12 +126,17 @@ impl<T: New> Idempotent<T> {
         }
         Ok(response)
     }
+}
 
-    /// Room for the key and for the row.
-    async fn places(db: &Db, book: &Book, user: UserId) -> Result<Result<(Reservation, Reservation), Full>, Problem> {
-        match book.place(db, user, Shelf::Keys).await? {
-            Ok(of_key) => Ok(book.place(db, user, T::SHELF).await?.map(|of_row| (of_key, of_row))),
-            Err(full) => Ok(Err(full)),
-        }
+/// Room for the key and for the row.
+async fn reserve_both(
+    db: &Db,
+    book: &Book,
+    user: UserId,
+    shelf: &Shelf,
+) -> Result<Result<(Reservation, Reservation), Full>, Problem> {
+    match book.reserve(db, user, &SHELF).await? {
+        Ok(of_key) => Ok(book.reserve(db, user, shelf).await?.map(|of_row| (of_key, of_row))),
+        Err(full) => Ok(Err(full)),
     }
 }

@@ -44,6 +44,11 @@ pub trait List: FromQuery + Send + Sync + 'static {
     fn most(&self) -> usize {
         MOST
     }
+
+    /// Whether a page takes more than one query, so that all of them have to see the same moment.
+    fn needs_snapshot(&self) -> bool {
+        false
+    }
 }
 
 /// What a request asks of a list.
@@ -66,9 +71,10 @@ impl<L: List> ListQuery<L> {
         Self { filter: L::default(), window, count: false }
     }
 
-    /// Whether rows or their count are read by several queries, which must not see rows come and go.
-    fn needs_one_moment(&self) -> bool {
-        self.count || self.window.steps() > 1
+    /// Whether rows, their count and what is shown with them are read by several queries, which have to see the same
+    /// moment.
+    fn needs_snapshot(&self) -> bool {
+        self.count || self.window.steps() > 1 || self.filter.needs_snapshot()
     }
 }
 
@@ -150,7 +156,7 @@ impl<L: List> ListRequest<L> {
     {
         let asked = Arc::clone(&self.asked);
         let job = move |conn: &mut Connection| job(conn, &asked);
-        let found = if self.asked.needs_one_moment() { db.snapshot(job).await? } else { db.read_fitting(job).await? };
+        let found = if self.asked.needs_snapshot() { db.snapshot(job).await? } else { db.read(job).await? };
         if found.was_much_work {
             // It is done; for whoever has too little left the next one is one too many.
             drop(Limits::of(&self.request)?.weigh(&self.request, MANY_ROWS));

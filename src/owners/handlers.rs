@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     body::Valid,
-    book::Book,
+    book::{Book, Rows, Shelf},
     db::{Atomic, Db},
     idempotency::Idempotent,
     ids::OwnerId,
@@ -20,6 +20,9 @@ use crate::{
     sessions::{CurrentUser, require_live},
     wire::{Created, Preconditions, ValidQuery, WithEtag},
 };
+
+/// The owners of a book, of which there may be so many.
+const SHELF: Shelf = Shelf { rows: Rows::Owners, count: |conn, me, most| Owners::of(me).count_up_to(conn, most) };
 
 /// `GET /dogowner/owners`
 pub async fn list(
@@ -42,7 +45,7 @@ pub async fn create(
         let (location, version) = (format!("/dogowner/owners/{}", owner.id), owner.version);
         Ok(Created::new(location, &OwnerOut::from(owner))?.version(version))
     };
-    body.create(&db, &book, me.id, create).await
+    body.create(&db, &book, me.id, &SHELF, create).await
 }
 
 /// `GET /dogowner/owners/{owner_id}`

@@ -5,9 +5,7 @@ use serde::Serialize;
 use super::repo::{OwnerRow, SORTS};
 use crate::{
     body::Body,
-    book::Shelf,
     db::timestamp::Timestamp,
-    idempotency::New,
     lists::{List, Sort},
     wire::{Changes, Fields, FromBody, FromQuery, Query, Wanted, WithEtag, text::name},
 };
@@ -17,10 +15,6 @@ const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
 /// A new owner, or what replaces one.
 pub struct OwnerIn {
     pub name: String,
-}
-
-impl New for OwnerIn {
-    const SHELF: Shelf = Shelf::Owners;
 }
 
 impl Body for OwnerIn {}

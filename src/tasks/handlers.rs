@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     body::Valid,
-    book::Book,
+    book::{Book, Rows, Shelf},
     db::{Atomic, Db},
     idempotency::Idempotent,
     ids::TaskId,
@@ -20,6 +20,9 @@ use crate::{
     sessions::CurrentUser,
     wire::{Created, Preconditions, WithEtag},
 };
+
+/// The tasks of a book, of which there may be so many.
+const SHELF: Shelf = Shelf { rows: Rows::Tasks, count: |conn, me, most| Tasks::of(me).count_up_to(conn, most) };
 
 /// `GET /dogowner/tasks`
 pub async fn list(
@@ -42,7 +45,7 @@ pub async fn create(
         let (location, version) = (format!("/dogowner/tasks/{}", task.id), task.version);
         Ok(Created::new(location, &TaskOut::from(task))?.version(version))
     };
-    body.create(&db, &book, me.id, create).await
+    body.create(&db, &book, me.id, &SHELF, create).await
 }
 
 /// `GET /dogowner/tasks/{task_id}`

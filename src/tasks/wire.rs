@@ -7,10 +7,8 @@ use serde_json::Value;
 use super::repo::{SORTS, TaskRow};
 use crate::{
     body::{Body, Reference},
-    book::Shelf,
     db::timestamp::Timestamp,
     dogs::{Dogs, NO_SUCH_DOG},
-    idempotency::New,
     ids::DogId,
     lists::{List, Sort},
     problem::Invalid,
@@ -32,10 +30,6 @@ pub struct TaskIn {
     pub name: String,
     pub completed: bool,
     pub due_on: Option<NaiveDate>,
-}
-
-impl New for TaskIn {
-    const SHELF: Shelf = Shelf::Tasks;
 }
 
 impl Body for TaskIn {

@@ -13,7 +13,7 @@
 //!
 //! Here a thread owns what it works with, its queue is bounded, who waits longer than a moment is told (503), and a thread
 //! may take all that waits as one batch. What it costs is one channel and two context switches a job, which is why a single
-//! row by key is read on the serving thread instead ([`Db::glance`](crate::db::Db::glance)).
+//! row by key is read on the serving thread instead (`Db::read_inline`).
 
 mod queue;
 
