@@ -17,9 +17,10 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use diesel::connection::SimpleConnection;
-use kennel::app::{Server, nothing_extra};
+use kennel::app::nothing_extra;
 use kennel::config::Config;
 use kennel::db;
+use kennel::server::Server;
 
 const SAMPLES: usize = 600;
 const WARM_UP: usize = 60;

@@ -48,6 +48,7 @@ pub mod workers;
 
 // Around every request: its connection, its quota, the response that is completed whoever made it.
 pub mod connection;
+pub mod cors;
 pub mod limits;
 pub mod middleware;
 
@@ -56,6 +57,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod log;
+pub mod server;
 pub mod system;
 
 // The ground, which everything stands on and which knows nothing above it: what can go wrong and the one way to say so,

@@ -19,7 +19,12 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::config::LogFormat;
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
 
 /// Bytes of a field, before its control characters are written out; what is longer ends with `…`.
 const LONGEST_FIELD: usize = 512;

@@ -39,7 +39,7 @@ fn table() -> Vec<Area> {
         open("/auth", vec![
             at(&["/signup"], vec![post(auth::handlers::signup::signup)]),
             at(&["/login"], vec![post(auth::handlers::login::login)]),
-            at(&["/logout"], vec![post(auth::handlers::refresh::logout)]),
+            at(&["/logout"], vec![post(auth::handlers::logout::logout)]),
             // Counts by itself: by user, if the token is right.
             at(&["/refresh"], vec![post(auth::handlers::refresh::refresh).unlimited()]),
             at(&["/password/forgot"], vec![post(auth::handlers::recovery::forgot_password).without_a_body()]),

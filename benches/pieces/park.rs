@@ -15,12 +15,12 @@ use kennel::auth::tokens::access::AccessTokens;
 use kennel::auth::tokens::issuer::Issuer;
 use kennel::auth::tokens::verified::VerifiedTokenCache;
 use kennel::config::Config;
+use kennel::cors::{Cors, CorsSettings};
 use kennel::crypto::PasswordHash;
 use kennel::db::{self, Atomic, Connection, DatabaseId, Db, migrate};
 use kennel::dogs::Dogs;
 use kennel::limits::Limits;
 use kennel::lists::{Direction, List, ListQuery, PageRequest, SortTerm};
-use kennel::middleware::cors::{Cors, CorsSettings};
 use kennel::profiles::Profiles;
 use kennel::sessions::{ClientInfo, SessionLifetimes, Sessions, TokenSubject};
 use kennel::tasks::Tasks;
@@ -90,15 +90,9 @@ impl Park {
         Db::open(&self.config.database_url, 4).expect("the database opens")
     }
 
-    /// What the routes below need of the app's state.
+    /// What handlers share in an app.
     pub fn put_into(&self, config: &mut ServiceConfig) {
-        let keys = Data::new(app::keys(&self.config, &self.database).expect("keys"));
-        let issuer = Issuer { access: self.tokens(), keys: Data::clone(&keys), lives: LIVES };
-        config.app_data(keys).app_data(Data::new(issuer)).app_data(Data::new(self.db()));
-        config.app_data(VerifiedTokenCache::default());
-        config
-            .app_data(Data::new(Limits::new(&self.config)))
-            .app_data(Data::new(Cors::new(CorsSettings::default(), None)));
+        app::AppState::open(&self.config).expect("state").put_into(config);
     }
 }
 

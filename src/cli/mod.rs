@@ -14,10 +14,11 @@ use std::{
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::{
-    app::{Server, StartError, nothing_extra},
+    app::{StartError, nothing_extra},
     config::{Config, VARIABLES},
     db::{self, migrate},
     files, log,
+    server::Server,
 };
 
 const DEV: &str = "dev";

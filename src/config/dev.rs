@@ -108,6 +108,6 @@ mod tests {
         assert!(with("PGHOSTADDR", "127.0.0.1").is_ok() && with("PUBLIC_URL", "http://localhost:8000").is_ok());
         assert!(dev(here, "postgres:///?service=far", None).is_err());
         let rates = dev(here, file, None).expect("a configuration");
-        assert_eq!(Ok(rates.login_rate), "1000/1m".parse());
+        assert_eq!(Ok(rates.rates.login), "1000/1m".parse());
     }
 }

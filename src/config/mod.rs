@@ -12,21 +12,15 @@ pub use self::variables::{VARIABLES, Variable};
 use crate::{
     book::MostRows,
     connection::{MostConnections, Times},
+    cors::CorsSettings,
     crypto::keys::Secret,
     db::DatabaseUrl,
-    limits::{Rate, TrustedProxy},
+    limits::{Rates, TrustedProxy},
+    log::LogFormat,
     mail::{MailUrl, Mailbox},
-    middleware::cors::CorsSettings,
     urls::{AppUrl, PublicUrl},
     users::SignupPolicy,
 };
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
 
 /// Everything that can be set. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -47,10 +41,7 @@ pub struct Config {
     pub password_min_length: usize,
     pub cors: CorsSettings,
     pub trusted_proxies: Vec<TrustedProxy>,
-    pub login_rate: Rate,
-    pub signup_rate: Rate,
-    pub user_rate: Rate,
-    pub ip_rate: Rate,
+    pub rates: Rates,
     pub most_owners: MostRows,
     pub most_dogs: MostRows,
     pub most_tasks: MostRows,
@@ -147,10 +138,12 @@ impl Config {
                 from_this_machine: dev,
             },
             trusted_proxies: source.list("TRUSTED_PROXIES", "addresses and networks: 10.0.0.0/8,::1")?,
-            login_rate: rate("LOGIN_RATE")?,
-            signup_rate: rate("SIGNUP_RATE")?,
-            user_rate: rate("USER_RATE")?,
-            ip_rate: rate("IP_RATE")?,
+            rates: Rates {
+                login: rate("LOGIN_RATE")?,
+                signup: rate("SIGNUP_RATE")?,
+                user: rate("USER_RATE")?,
+                ip: rate("IP_RATE")?,
+            },
             most_owners: source.parsed("MOST_OWNERS", MOST_ROWS)?,
             most_dogs: source.parsed("MOST_DOGS", MOST_ROWS)?,
             most_tasks: source.parsed("MOST_TASKS", MOST_ROWS)?,

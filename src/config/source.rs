@@ -12,11 +12,12 @@ use std::{
 
 use tracing::level_filters::LevelFilter;
 
-use super::{ConfigError, LogFormat, VARIABLES};
+use super::{ConfigError, VARIABLES};
 use crate::{
     crypto::keys::Secret,
     duration::seconds,
     files::{self, Exposure, WRITABLE_BY_ALL},
+    log::LogFormat,
     mail::Mailbox,
     users::with_ascii_domain,
 };

@@ -234,7 +234,7 @@ where
 
 /// The days between two, or beside one, of a sort key such as `COALESCE(due_on, …)`, so that its index serves it.
 pub struct Between {
-    /// As a [`Sort`](crate::lists::Sort) has it.
+    /// As a `lists::Sort` has it.
     pub sql: &'static str,
     /// The column that it is made of. Rows that have no day are not after any.
     pub column: &'static str,

@@ -20,7 +20,7 @@ pub use self::{
     rate::Rate,
     source::{Proxies, Source, TrustedProxy},
 };
-use crate::{config::Config, problem::Problem, workers::Flow};
+use crate::{problem::Problem, workers::Flow};
 
 /// How often what need not be remembered any more is forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,6 +33,19 @@ const PASSWORDS_A_SIGNUP: u32 = 10;
 /// What a new password weighs: judging it, checking the present one and hashing the new one take up to a seventh of a
 /// second, three thousand times what a row takes.
 pub const NEW_PASSWORD: u32 = 50;
+
+/// How often callers may do what they do most: the configured rates, of which all quotas are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// A signed-in user's requests.
+    pub user: Rate,
+    /// An address's requests without a login.
+    pub ip: Rate,
+    /// An address's logins.
+    pub login: Rate,
+    /// An address's new accounts.
+    pub signup: Rate,
+}
 
 /// All quotas of this process.
 pub struct Limits {
@@ -56,18 +69,20 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The quotas of a server with these rates, behind these proxies.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(rates: Rates, proxies: Proxies) -> Self {
+        let Rates { user, ip, login, signup } = rates;
         Self {
-            proxies: Proxies::new(config.trusted_proxies.clone()),
-            user: Bucket::new("user", config.user_rate),
-            refresh: Bucket::new("refresh", config.user_rate.times(REFRESHES_A_REQUEST)),
-            ip: Bucket::new("ip", config.ip_rate),
-            login: Bucket::new("login", config.login_rate),
-            forgot: Bucket::new("forgot", config.login_rate),
-            signup: Bucket::new("signup", config.signup_rate),
-            names: Bucket::new("names", config.signup_rate),
-            password: Bucket::new("password", config.signup_rate.times(PASSWORDS_A_SIGNUP)),
+            proxies,
+            user: Bucket::new("user", user),
+            refresh: Bucket::new("refresh", user.times(REFRESHES_A_REQUEST)),
+            ip: Bucket::new("ip", ip),
+            login: Bucket::new("login", login),
+            forgot: Bucket::new("forgot", login),
+            signup: Bucket::new("signup", signup),
+            names: Bucket::new("names", signup),
+            password: Bucket::new("password", signup.times(PASSWORDS_A_SIGNUP)),
         }
     }
 

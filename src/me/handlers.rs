@@ -45,13 +45,18 @@ pub async fn update(
     let update =
         move |conn: &mut _| Users::of(me.id).update(conn, &only_if, &patch, &Asking { me, signer: &keys.sources });
     let (user, change) = db.write(update).await?;
+    tell(change, me, &post);
+    Ok(user.into())
+}
+
+/// Sends what an e-mail change has queued, and logs that another address was asked for.
+fn tell(change: EmailChange, me: CurrentUser, post: &MailSignal) {
     if change != EmailChange::None {
         post.wake();
     }
     if change == EmailChange::Asked {
         tracing::info!(target: "kennel::security", user_id = me.id.get(), "email_change_requested");
     }
-    Ok(user.into())
 }
 
 /// `DELETE /me`: everything goes, so the password must have been given a moment ago. The account is gone at once and

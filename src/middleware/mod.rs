@@ -1,6 +1,5 @@
-//! What wraps every request: the response that is completed whoever made it ([`response`]), whether the caller takes
-//! what we make (`accept`), and which pages may call from a browser ([`cors`]).
+//! What wraps every request: the response that is completed whoever made it ([`response`]), and whether the caller takes
+//! what we make (`accept`).
 
 mod accept;
-pub mod cors;
 pub mod response;

@@ -31,11 +31,9 @@ use actix_web::{
 
 use tracing::Instrument;
 
-use super::{
-    accept::{accepts, is_accepted},
-    cors::Cors,
-};
+use super::accept::{accepts, is_accepted};
 use crate::{
+    cors::Cors,
     limits::{Counted, Limits, Source},
     problem::{Kind, Problem},
     routes::{route_info, success_type},

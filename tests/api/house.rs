@@ -11,6 +11,7 @@ pub fn sentences() -> Vec<Sentence> {
     sentences![
         queries_are_only_in_db_in_lists_and_in_repositories,
         repositories_know_nothing_of_http,
+        a_room_imports_only_rooms_on_lower_floors,
         a_users_rows_are_reached_through_of_alone,
         the_environment_is_read_only_by_config_and_main,
         no_type_name_is_defined_twice,
@@ -42,6 +43,93 @@ fn queries_are_only_in_db_in_lists_and_in_repositories(_: &Repository) {
 
 fn repositories_know_nothing_of_http(_: &Repository) {
     assert_eq!(trespassers(&["actix_web"], |path| !path.ends_with("repo.rs")), [""; 0]);
+}
+
+/// The floors of the house, from the ground: what stands on one knows only what is below it. So the lower a room, the
+/// less there is to know before it can be read, or lifted out and used elsewhere.
+const FLOORS: &[&[&str]] = &[
+    &["problem", "duration", "files", "headers", "letters", "log", "urls"],
+    &["crypto", "ids", "workers"],
+    &["cors", "limits"],
+    &["db"],
+    &["wire"],
+    &["book", "lists", "users"],
+    &["sessions"],
+    &["accounts", "body"],
+    &["idempotency", "mail"],
+    &["auth"],
+    &["owners", "profiles"],
+    &["dogs"],
+    &["co_owners", "tasks"],
+    &["export", "me", "public", "system"],
+    &["routing"],
+    &["routes", "sweeper"],
+    &["middleware"],
+    &["connection"],
+    &["config"],
+    &["app"],
+    &["server"],
+    &["cli"],
+    &["lib", "main"],
+];
+
+/// What looks up all the same: a row takes along the rows that belong to it, in rooms above its own, and a dog is shown
+/// with its co-owners.
+const LOOKS_UP: &[(&str, &str)] =
+    &[("owners", "dogs"), ("owners", "co_owners"), ("dogs", "co_owners"), ("dogs", "tasks")];
+
+fn a_room_imports_only_rooms_on_lower_floors(repository: &Repository) {
+    let floor_of = |room: &str| FLOORS.iter().position(|rooms| rooms.contains(&room));
+    let mut wrong = Vec::new();
+    let mut seen = Vec::new();
+    for (path, text) in repository.sources() {
+        let room = path.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
+        let floor = floor_of(&room).unwrap_or_else(|| panic!("say on which floor {room} stands"));
+        for other in imported_rooms(&text) {
+            let above = floor_of(&other).is_none_or(|other| other >= floor) && other != room;
+            if above && LOOKS_UP.contains(&(room.as_str(), other.as_str())) {
+                seen.push((room.clone(), other));
+            } else if above {
+                wrong.push(format!("src/{path}: {other}"));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0], "a room imports one that is not below it");
+    for (room, other) in LOOKS_UP {
+        assert!(seen.contains(&((*room).to_owned(), (*other).to_owned())), "{room} does not import {other} any more");
+    }
+}
+
+/// The rooms that a file imports, outside of comments and unit tests.
+fn imported_rooms(text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let mut rooms = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        let Some(group) = rest.strip_prefix('{') else {
+            rooms.push(name_at(rest));
+            continue;
+        };
+        // The names at the beginning of a group and after each comma that is in no inner group.
+        let mut depth = 0;
+        rooms.push(name_at(group));
+        for (at, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => rooms.push(name_at(&group[at + 1..])),
+                _ => {}
+            }
+        }
+    }
+    rooms.retain(|room| !room.is_empty());
+    rooms
+}
+
+fn name_at(text: &str) -> String {
+    text.trim_start().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()
 }
 
 /// Whoever asks for rows says once whose: `Dogs::of(user)`. A function that is told the user would be another way.

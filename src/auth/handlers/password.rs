@@ -4,13 +4,17 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use crate::{
     auth::{
-        passwords::{hasher::Hasher, password::RightPassword},
+        passwords::{
+            hasher::Hasher,
+            password::{Password, RightPassword},
+        },
         throttle::{attempt::Attempt, lock::FailureKey},
         wire::PasswordIn,
     },
     body::Valid,
     crypto::{PasswordHash, keys::Keys},
     db::{Connection, Db},
+    ids::UserId,
     limits::{Limits, Source},
     mail::{MailKind, MailSignal, Mails},
     problem::{Invalid, Problem},
@@ -32,14 +36,7 @@ pub async fn replace_password(
     let read = move |conn: &mut _| Ok((Users::of(me.id).show(conn)?, Users::of(me.id).password_hash(conn)?));
     let (user, checked) = db.read(read).await?;
     let source = Limits::of(&request)?.proxies.source(&request);
-    let attempt = attempt(&me, &keys, source);
-    let verdict = attempt.check(&db, &hasher, current, Some(checked.clone())).await?;
-    let Ok(RightPassword { .. }) = verdict else {
-        tracing::info!(target: "kennel::security", user_id = me.id.get(), %source, "password_change_failed");
-        return Err(Invalid::new("wrong", "This is not your present password.").at("current_password"));
-    };
-    // At once: a new one that is too easy is no failure of the present one.
-    db.write(move |conn| attempt.succeed(conn)).await?;
+    check_current(attempt(&me, &keys, source), current, checked.clone(), &db, &hasher).await?;
     let new = hasher.judge(new, vec![user.username, user.email.clone()], "new_password").await?;
     let change = Change { checked, new: hasher.hash(new).await?, email: Email::stored(user.email) };
     db.write(move |conn| change_password(conn, me, &keys, &change)).await?;
@@ -53,6 +50,26 @@ pub async fn replace_password(
 fn attempt(me: &CurrentUser, keys: &Keys, source: Source) -> Attempt {
     let wider = (!me.is_fresh()).then(|| FailureKey::of_all_changes(&keys.sources, me.id));
     Attempt { user: Some(me.id), source, failures: FailureKey::of_change(&keys.sources, me.session), wider }
+}
+
+/// Lets through who knows the present password.
+///
+/// # Errors
+/// `validation-failed` at `/current_password`, when it is another one; those of [`Attempt::check`].
+async fn check_current(
+    attempt: Attempt,
+    current: Password,
+    stored: PasswordHash,
+    db: &Db,
+    hasher: &Hasher,
+) -> Result<(), Problem> {
+    let (user_id, source) = (attempt.user.map(UserId::get), attempt.source);
+    let Ok(RightPassword { .. }) = attempt.check(db, hasher, current, Some(stored)).await? else {
+        tracing::info!(target: "kennel::security", user_id, %source, "password_change_failed");
+        return Err(Invalid::new("wrong", "This is not your present password.").at("current_password"));
+    };
+    // At once: a new one that is too easy is no failure of the present one.
+    db.write(move |conn| attempt.succeed(conn)).await
 }
 
 /// What a change of the password was decided on.

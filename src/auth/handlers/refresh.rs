@@ -1,4 +1,4 @@
-//! How a login is kept, and ended: `POST /auth/refresh` and `POST /auth/logout`, the only two that look at the cookie.
+//! `POST /auth/refresh`: how a login is kept.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -6,27 +6,25 @@ use actix_web::{HttpRequest, HttpResponse, http::header::SET_COOKIE, web::Data};
 
 use crate::{
     auth::{
-        gate::presented_token,
         tokens::{
             cookie::{self, Cookies, Delivery},
             issuer::Issuer,
             refresh::{Maker, Presented, Standing},
         },
-        wire::{MessageOut, RefreshIn},
+        wire::RefreshIn,
     },
     body::Optional,
+    cors::Cors,
     db::{Connection, Db, timestamp::Timestamp},
     ids::UserId,
     limits::{Limits, Source},
-    middleware::cors::Cors,
     problem::{Kind, Problem},
     sessions::{LiveSession, Sessions, TokenSubject, find_live, flow},
     users::{UserRow, Users},
     workers::Flow,
 };
 
-/// Events: a session ends because its user wants it, or because a copy of its token came.
-const LOGOUT: &str = "logout";
+/// The event of a session that ends because a copy of its token came.
 const REUSE: &str = "refresh_reuse";
 
 /// `POST /auth/refresh`
@@ -37,20 +35,12 @@ pub async fn refresh(
     cors: Data<Cors>,
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
-    let (tokens, delivery, has_old) = if let Some(token) = body.0.and_then(|body| body.refresh_token) {
-        (vec![token], Delivery::Body, false)
-    } else {
-        let Cookies { tokens, has_old } = cookie::admitted(&request, &cors)?;
-        (tokens, Delivery::Cookie, has_old)
-    };
+    let (Cookies { tokens, has_old }, delivery) = sent(body.0, &request, &cors)?;
     let tokens = parsed(&tokens);
     let flow = count(&tokens, &request, &issuer)?;
     let source = Limits::of(&request)?.proxies.source(&request);
     let Some((session, user)) = flow.scope(renew(tokens, source, &issuer, &db)).await? else {
-        // A token that is good for nothing is a guess, and counts for the address once.
-        if matches!(flow, Flow::User(_)) {
-            Limits::of(&request)?.count_anonymous(&request)?;
-        }
+        count_guess(flow, &request)?;
         return Err(Kind::InvalidRefreshToken.into());
     };
     let mut answer = issuer.answer(&session, user.into(), delivery)?;
@@ -58,6 +48,22 @@ pub async fn refresh(
         answer.headers_mut().append(SET_COOKIE, cookie::old_cleared().map_err(Problem::internal)?);
     }
     Ok(answer)
+}
+
+/// The tokens of a request, and where they came: in the body, which says which is meant, or in the cookie.
+fn sent(body: Option<RefreshIn>, request: &HttpRequest, cors: &Cors) -> Result<(Cookies, Delivery), Problem> {
+    match body.and_then(|body| body.refresh_token) {
+        Some(token) => Ok((Cookies { tokens: vec![token], has_old: false }, Delivery::Body)),
+        None => Ok((cookie::admitted(request, cors)?, Delivery::Cookie)),
+    }
+}
+
+/// Counts a request whose tokens are good for nothing as a guess of its address, once.
+fn count_guess(flow: Flow, request: &HttpRequest) -> Result<(), Problem> {
+    match flow {
+        Flow::User(_) => Limits::of(request)?.count_anonymous(request),
+        _ => Ok(()),
+    }
 }
 
 /// Counts a request before any of its tokens is looked up: for each user whom this service has made one for, or, if
@@ -72,7 +78,7 @@ fn count(tokens: &[Presented], request: &HttpRequest, issuer: &Issuer) -> Result
 }
 
 /// The first user whom this service has made one of the tokens for, or the caller.
-fn flow_of(tokens: &[Presented], issuer: &Issuer) -> Flow {
+pub(super) fn flow_of(tokens: &[Presented], issuer: &Issuer) -> Flow {
     makers(tokens, issuer).next().map_or_else(Flow::current, flow)
 }
 
@@ -139,7 +145,7 @@ fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<
 }
 
 /// The tokens that we have made, however old they are, each with its session, if that still stands.
-fn genuine<'a>(
+pub(super) fn genuine<'a>(
     conn: &mut Connection,
     tokens: &'a [Presented],
     issuer: &Issuer,
@@ -153,49 +159,17 @@ fn genuine<'a>(
     Ok(tokens.iter().filter_map(of_session).collect())
 }
 
-fn parsed(tokens: &[String]) -> Arc<[Presented]> {
+pub(super) fn parsed(tokens: &[String]) -> Arc<[Presented]> {
     tokens.iter().filter_map(|token| Presented::parse(token)).collect()
 }
 
-/// `POST /auth/logout`: ends every session that the request names. Whoever has none is logged out already, so no
-/// token is too old or too wrong for it.
-pub async fn logout(
-    request: HttpRequest,
-    body: Optional<RefreshIn>,
-    issuer: Data<Issuer>,
-    cors: Data<Cors>,
-    db: Data<Db>,
-) -> Result<HttpResponse, Problem> {
-    let access = match presented_token(&request) {
-        // Nobody knows which of two tokens is meant.
-        Err(problem) if problem.kind() == Kind::MalformedRequest => return Err(problem),
-        token => token.and_then(|token| issuer.access.verify_even_if_expired(token)).ok(),
-    };
-    // The cookie is left alone where the body says which session is meant.
-    let named = body.0.and_then(|body| body.refresh_token);
-    let is_by_cookie = named.is_none() && !Cookies::of(request.headers()).tokens.is_empty();
-    let tokens =
-        if is_by_cookie { cookie::admitted(&request, &cors)?.tokens } else { named.into_iter().collect::<Vec<_>>() };
-    let source = Limits::of(&request)?.proxies.source(&request);
-    if let Some(bearer) = access {
-        end(vec![bearer], LOGOUT, source, &db).await?;
-    }
-    let tokens = parsed(&tokens);
-    if !tokens.is_empty() {
-        let flow = flow_of(&tokens, &issuer);
-        let find = move |conn: &mut _| genuine(conn, &tokens, &issuer)?.iter().map(|(_, it)| it.bearer()).collect();
-        flow.scope(async { end(db.read(find).await?, LOGOUT, source, &db).await }).await?;
-    }
-    let mut answer = HttpResponse::Ok();
-    if is_by_cookie {
-        let _one = answer.append_header((SET_COOKIE, cookie::cleared().map_err(Problem::internal)?));
-        let _other = answer.append_header((SET_COOKIE, cookie::old_cleared().map_err(Problem::internal)?));
-    }
-    Ok(answer.json(MessageOut { message: "Logged Out" }))
-}
-
 /// Ends sessions, in one transaction, and tells of each that was there to end.
-async fn end(bearers: Vec<TokenSubject>, event: &'static str, source: Source, db: &Db) -> Result<(), Problem> {
+pub(super) async fn end(
+    bearers: Vec<TokenSubject>,
+    event: &'static str,
+    source: Source,
+    db: &Db,
+) -> Result<(), Problem> {
     if bearers.is_empty() {
         return Ok(());
     }

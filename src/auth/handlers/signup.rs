@@ -5,12 +5,12 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 use crate::{
     auth::{passwords::hasher::Hasher, throttle::repo::forgive, wire::SignupIn},
     body::Valid,
-    crypto::keys::Keys,
-    db::Db,
-    limits::Limits,
+    crypto::{keys::Keys, signer::Signer},
+    db::{Connection, Db},
+    limits::{Limits, Source},
     mail::{MailKind, MailSignal, Mails},
     problem::{Kind, Problem},
-    users::{NewUser, SignupPolicy, UserOut, Users},
+    users::{Email, NewUser, SignupPolicy, UserOut, UserRow, Users},
     wire::Created,
 };
 
@@ -27,22 +27,30 @@ pub async fn signup(
     if *policy.get_ref() == SignupPolicy::Closed {
         return Err(Kind::SignupClosed.into());
     }
-    let SignupIn { username, email, password } = body.0;
-    let limits = Limits::of(&request)?;
-    let source = limits.proxies.source(&request);
-    limits.password.count(&request, source)?;
-    let password = hasher.judge(password, vec![username.to_string(), email.to_string()], "password").await?;
-    limits.signup.count(&request, source)?;
-    let new = NewUser::new(&username, &email, &hasher.hash(password).await?);
-    let create = move |conn: &mut _| {
-        let user = Users::create(conn, &new)?;
-        Mails::of(user.user()?).queue(conn, &keys.sources, MailKind::Verify, &email)?;
-        // What failed under these names before was somebody else's guess.
-        forgive(conn, &keys.sources, None, &user.username, &user.email)?;
-        Ok(user)
-    };
-    let user = db.write(create).await?;
+    let source = Limits::of(&request)?.proxies.source(&request);
+    let new = new_user(&request, source, body.0, &hasher).await?;
+    let user = db.write(move |conn| create(conn, &new, &keys.sources)).await?;
     post.wake();
     tracing::info!(target: "kennel::security", user_id = user.id, %source, "signup");
     Ok(Created::new("/me".to_owned(), &UserOut::from(user))?.into())
+}
+
+/// The user that a body asks for, with the hash of its password. Judging a password is work, so a refused one counts
+/// too, if less than an account.
+async fn new_user(request: &HttpRequest, source: Source, body: SignupIn, hasher: &Hasher) -> Result<NewUser, Problem> {
+    let SignupIn { username, email, password } = body;
+    let limits = Limits::of(request)?;
+    limits.password.count(request, source)?;
+    let password = hasher.judge(password, vec![username.to_string(), email.to_string()], "password").await?;
+    limits.signup.count(request, source)?;
+    Ok(NewUser::new(&username, &email, &hasher.hash(password).await?))
+}
+
+/// Makes the account, and queues the mail that asks whether the address is theirs.
+fn create(conn: &mut Connection, new: &NewUser, signer: &Signer) -> Result<UserRow, Problem> {
+    let user = Users::create(conn, new)?;
+    Mails::of(user.user()?).queue(conn, signer, MailKind::Verify, &Email::stored(user.email.clone()))?;
+    // What failed under these names before was somebody else's guess.
+    forgive(conn, signer, None, &user.username, &user.email)?;
+    Ok(user)
 }

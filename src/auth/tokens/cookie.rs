@@ -8,8 +8,8 @@ use actix_web::{
 };
 
 use crate::{
+    cors::{CookieRefusal, Cors},
     headers::parts,
-    middleware::cors::{CookieRefusal, Cors},
     problem::{Kind, Problem},
 };
 

@@ -7,8 +7,9 @@ use std::thread::{self, JoinHandle};
 
 use actix_web::rt::System;
 use actix_web::web::ServiceConfig;
-use kennel::app::{Server, StopHandle, nothing_extra};
+use kennel::app::nothing_extra;
 use kennel::config::Config;
+use kennel::server::{Server, StopHandle};
 
 use super::client::{Client, PATIENCE};
 use super::sentence::{Scene, Told};

@@ -1,0 +1,73 @@
+//! `POST /auth/logout`: how a login is ended.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::header::SET_COOKIE, web::Data};
+
+use super::refresh::{end, flow_of, genuine, parsed};
+use crate::{
+    auth::{
+        gate::presented_token,
+        tokens::{
+            cookie::{self, Cookies},
+            issuer::Issuer,
+            refresh::Presented,
+        },
+        wire::{MessageOut, RefreshIn},
+    },
+    body::Optional,
+    cors::Cors,
+    db::Db,
+    limits::{Limits, Source},
+    problem::{Kind, Problem},
+    sessions::TokenSubject,
+};
+
+/// The event of a session that ends because its user wants it.
+const LOGOUT: &str = "logout";
+
+/// `POST /auth/logout`: ends every session that the request names. Whoever has none is logged out already, so no
+/// token is too old or too wrong for it.
+pub async fn logout(
+    request: HttpRequest,
+    body: Optional<RefreshIn>,
+    issuer: Data<Issuer>,
+    cors: Data<Cors>,
+    db: Data<Db>,
+) -> Result<HttpResponse, Problem> {
+    let access = access_token(&request, &issuer)?;
+    // The cookie is left alone where the body says which session is meant.
+    let named = body.0.and_then(|body| body.refresh_token);
+    let is_by_cookie = named.is_none() && !Cookies::of(request.headers()).tokens.is_empty();
+    let tokens = if is_by_cookie { cookie::admitted(&request, &cors)?.tokens } else { Vec::from_iter(named) };
+    let source = Limits::of(&request)?.proxies.source(&request);
+    end(Vec::from_iter(access), LOGOUT, source, &db).await?;
+    end_refreshed(parsed(&tokens), issuer, source, &db).await?;
+    let mut answer = HttpResponse::Ok();
+    if is_by_cookie {
+        let _one = answer.append_header((SET_COOKIE, cookie::cleared().map_err(Problem::internal)?));
+        let _other = answer.append_header((SET_COOKIE, cookie::old_cleared().map_err(Problem::internal)?));
+    }
+    Ok(answer.json(MessageOut { message: "Logged Out" }))
+}
+
+/// The session that the access token names, however old it is; none, if there is no token that we have made.
+///
+/// # Errors
+/// `malformed-request`: of two tokens it cannot be known which is meant.
+fn access_token(request: &HttpRequest, issuer: &Issuer) -> Result<Option<TokenSubject>, Problem> {
+    match presented_token(request) {
+        Err(problem) if problem.kind() == Kind::MalformedRequest => Err(problem),
+        token => Ok(token.and_then(|token| issuer.access.verify_even_if_expired(token)).ok()),
+    }
+}
+
+/// Ends the sessions of refresh tokens that we have made.
+async fn end_refreshed(tokens: Arc<[Presented]>, issuer: Data<Issuer>, source: Source, db: &Db) -> Result<(), Problem> {
+    if tokens.is_empty() {
+        return Ok(());
+    }
+    let flow = flow_of(&tokens, &issuer);
+    let find = move |conn: &mut _| genuine(conn, &tokens, &issuer)?.iter().map(|(_, it)| it.bearer()).collect();
+    flow.scope(async { end(db.read(find).await?, LOGOUT, source, db).await }).await
+}

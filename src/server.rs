@@ -1,0 +1,159 @@
+//! The server: it starts, waits and stops. What it serves is in `app`.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{
+    dev::ServerHandle,
+    web::{Data, ServiceConfig},
+};
+
+use crate::{
+    app::{AppState, StartError, app},
+    config::Config,
+    connection::{self, Admission, Shared},
+    limits::Proxies,
+    mail::{Destination, Transport, Worker},
+    sweeper,
+    system::Draining,
+};
+
+/// Connections at a time, if there may be as many open files.
+const CONNECTIONS: usize = 4_096;
+/// How long the mails may take that are on their way when the server stops.
+const LAST_POST: Duration = Duration::from_secs(5);
+/// Open files: a connection each, and the database's, and what is about to be closed.
+const OPEN_FILES: u64 = 2 * CONNECTIONS as u64;
+/// Of those, the ones that are no connections.
+const OTHER_FILES: u64 = 64;
+
+/// A server that runs.
+pub struct Server {
+    http: actix_web::dev::Server,
+    addr: SocketAddr,
+    state: AppState,
+    mail: Worker,
+    connections: Arc<Shared>,
+}
+
+/// Stops a server from anywhere.
+#[derive(Clone)]
+pub struct StopHandle {
+    http: ServerHandle,
+    draining: Arc<Draining>,
+    connections: Arc<Shared>,
+}
+
+impl StopHandle {
+    /// Tells the server to finish what is in flight and end. Returns at once; [`Server::wait`] returns when
+    /// it has ended.
+    pub fn stop(&self) {
+        self.draining.begin();
+        self.connections.admission.drain();
+        // The command is sent when `stop` is called; what it returns only waits.
+        drop(self.http.stop(true));
+    }
+}
+
+impl Server {
+    /// Opens the database, brings its schema up to date, and begins to serve. Must run on an actix system;
+    /// blocks it until the database is open. `extra` adds routes to the table.
+    ///
+    /// # Errors
+    /// Each says in one line what is wrong and what to do.
+    pub async fn start(config: Config, extra: fn(&mut ServiceConfig)) -> Result<Self, StartError> {
+        let most = open_files(config.database_pool_size);
+        let state = AppState::open(&config)?;
+        let transport = Transport::open(&config.mail_url, config.public_url.as_ref())
+            .map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
+        let shared = state.clone();
+        let app = move || app(&shared, extra);
+        let proxies = Proxies::new(config.trusted_proxies.clone());
+        let admission = Arc::new(Admission::new(most, config.ip_connections.most(), proxies));
+        let connections = Arc::new(Shared { times: config.times, admission });
+        let server = actix_server::Server::build()
+            .workers(config.workers)
+            // Those that are about to be closed among them.
+            .max_concurrent_connections((2 * most / config.workers).max(1))
+            .shutdown_timeout(config.shutdown_timeout.as_secs())
+            .disable_signals();
+        let (http, addr) = connection::listen((&config.host, config.port), server, &connections, app)
+            .map_err(|error| StartError::Listen(format!("{}:{}", config.host, config.port), error))?;
+        tracing::info!(to = ?config.mail_url, "mail goes");
+        state.contract.is_at(&reached_at(&config, addr));
+        let mail = mail_worker(&state, &config, transport, addr);
+        Ok(Self { http, addr, state, mail, connections })
+    }
+
+    /// The address in use.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// A handle that can stop it.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle {
+            http: self.http.handle(),
+            draining: Data::clone(&self.state.draining).into_inner(),
+            connections: Arc::clone(&self.connections),
+        }
+    }
+
+    /// Serves until it is told to stop, then finishes what is in flight and closes the database.
+    ///
+    /// # Errors
+    /// The server ended by itself.
+    pub async fn wait(self) -> Result<(), StartError> {
+        let (db, limits) = (Data::clone(&self.state.db), Data::clone(&self.state.limits));
+        let background = [
+            actix_web::rt::spawn(async move { sweeper::run(&db).await }),
+            actix_web::rt::spawn(async move { limits.sweep().await }),
+        ];
+        let mut mail = actix_web::rt::spawn(self.mail.run());
+        let outcome = self.http.await;
+        for task in background {
+            task.abort();
+        }
+        // One that is cut short is sent again later, perhaps for the second time.
+        self.state.post.close();
+        drop(tokio::time::timeout(LAST_POST, &mut mail).await);
+        mail.abort();
+        self.state.hasher.close();
+        self.state.db.close();
+        outcome.map_err(|error| StartError::Run(format!("the server ended: {error}")))
+    }
+}
+
+/// A connection is an open file, and the usual limit is far below what we accept: raises it, and tells how many
+/// connections there may be beside the files of the database.
+fn open_files(database: usize) -> usize {
+    let limit = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit on open files cannot be raised");
+        OPEN_FILES
+    });
+    let others = OTHER_FILES + u64::try_from(database).unwrap_or(u64::MAX);
+    // Those that make room for others are open for a moment more.
+    let most = usize::try_from(limit.saturating_sub(others) / 2).unwrap_or(CONNECTIONS).clamp(1, CONNECTIONS);
+    if most < CONNECTIONS {
+        tracing::warn!(open_files = limit, connections = most, "the limit on open files leaves few connections");
+    }
+    most
+}
+
+/// What sends the mails of a server that listens on `addr`.
+fn mail_worker(state: &AppState, config: &Config, transport: Transport, addr: SocketAddr) -> Worker {
+    Worker {
+        db: Data::clone(&state.db),
+        keys: Data::clone(&state.keys),
+        post: Data::clone(&state.post),
+        transport,
+        from: config.mail_from.clone(),
+        destination: Destination { server: reached_at(config, addr), app: config.app_url.clone() },
+    }
+}
+
+/// Where people reach the server: as it is configured, or else at the address in use.
+fn reached_at(config: &Config, addr: SocketAddr) -> String {
+    config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string)
+}
