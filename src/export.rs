@@ -21,6 +21,7 @@ use serde::Serialize;
 use crate::{
     db::{Connection, Db, timestamp::Timestamp},
     dogs::{DogOut, Dogs},
+    ids::UserId,
     lists::{List, ListQuery, Page, SortKey},
     owners::{OwnerOut, Owners},
     problem::{Kind, Problem},
@@ -41,38 +42,48 @@ struct Head {
     profile: Option<ProfileOut>,
 }
 
-/// What there is any number of, in the order of the document.
-#[derive(Clone, Copy)]
-enum Section {
-    Owners,
-    Dogs,
-    Tasks,
-    Sessions,
+/// What there is any number of: a member of the document.
+struct Section {
+    name: &'static str,
+    /// Reads a page of a user's rows, after the row with these keys.
+    read: fn(&mut Connection, UserId, Option<Vec<SortKey>>) -> Result<Rows, Problem>,
 }
 
-impl Section {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Owners => "owners",
-            Self::Dogs => "dogs",
-            Self::Tasks => "tasks",
-            Self::Sessions => "sessions",
-        }
-    }
-
-    fn next(self) -> Option<Self> {
-        match self {
-            Self::Owners => Some(Self::Dogs),
-            Self::Dogs => Some(Self::Tasks),
-            Self::Tasks => Some(Self::Sessions),
-            Self::Sessions => None,
-        }
-    }
+/// A page of rows as the inside of a JSON array, and the keys of the last if there are more.
+struct Rows {
+    json: String,
+    next: Option<Vec<SortKey>>,
 }
 
-/// Where the export is: in a section, after the row with these keys.
+/// Every room with rows of a user, in the order of the document.
+const SECTIONS: &[Section] = &[
+    Section { name: "owners", read: |conn, me, after| rows::<_, _, OwnerOut>(after, |q| Owners::of(me).list(conn, q)) },
+    Section { name: "dogs", read: |conn, me, after| rows::<_, _, DogOut>(after, |q| Dogs::of(me).list(conn, q)) },
+    Section { name: "tasks", read: |conn, me, after| rows::<_, _, TaskOut>(after, |q| Tasks::of(me).list(conn, q)) },
+    Section {
+        name: "sessions",
+        read: |conn, me, after| rows::<_, _, SessionOut>(after, |q| Sessions::of(me).list(conn, q)),
+    },
+];
+
+fn rows<L, R, T>(
+    after: Option<Vec<SortKey>>,
+    list: impl FnOnce(&ListQuery<L>) -> Result<Page<R>, Problem>,
+) -> Result<Rows, Problem>
+where
+    L: List + Default,
+    T: From<R> + Serialize,
+{
+    let page = list(&ListQuery::all_after(after))?;
+    let rows: Vec<_> = page.rows.into_iter().map(T::from).collect();
+    let array = serde_json::to_string(&rows).map_err(Problem::internal)?;
+    let inside = array.strip_prefix('[').and_then(|array| array.strip_suffix(']')).unwrap_or_default();
+    Ok(Rows { json: inside.to_owned(), next: page.next })
+}
+
+/// Where the export is: in the first of these sections, after the row with these keys.
 struct ExportPosition {
-    section: Section,
+    sections: &'static [Section],
     after: Option<Vec<SortKey>>,
 }
 
@@ -123,7 +134,7 @@ async fn export(
     let _brace = head.pop();
     // The rest is read while it is sent, when the request has been answered.
     let flow = Flow::current();
-    let start = ExportPosition { section: Section::Owners, after: None };
+    let start = ExportPosition { sections: SECTIONS, after: None };
     let rest = try_unfold(Some(start), move |place| {
         let export = export.clone();
         async move {
@@ -145,77 +156,38 @@ fn read_head(conn: &mut Connection, me: CurrentUser) -> Result<Head, Problem> {
 
 impl Export {
     /// The next rows as text, with what stands around them, and where to go on.
-    async fn read_piece(&self, place: ExportPosition) -> Result<(String, Option<ExportPosition>), Problem> {
-        let ExportPosition { section, after } = place;
-        let (me, is_first) = (self.me.id, after.is_none());
-        let (rows, after) = match section {
-            Section::Owners => {
-                self.rows::<_, _, OwnerOut>(after, move |c, asked| Owners::of(me).list(c, asked)).await?
-            }
-            Section::Dogs => self.rows::<_, _, DogOut>(after, move |c, asked| Dogs::of(me).list(c, asked)).await?,
-            Section::Tasks => self.rows::<_, _, TaskOut>(after, move |c, asked| Tasks::of(me).list(c, asked)).await?,
-            Section::Sessions => {
-                self.rows::<_, _, SessionOut>(after, move |c, asked| Sessions::of(me).list(c, asked)).await?
-            }
-        };
-        Ok(piece(section, is_first, &rows, after))
-    }
-
-    /// A page of rows as the inside of a JSON array, and the keys of the last if there are more.
     ///
     /// # Errors
     /// `revoked-token`, once the session has ended; `request-timeout`, once the time is over.
-    async fn rows<L, R, T>(
-        &self,
-        after: Option<Vec<SortKey>>,
-        list: impl Fn(&mut Connection, &ListQuery<L>) -> Result<Page<R>, Problem> + Send + 'static,
-    ) -> Result<(String, Option<Vec<SortKey>>), Problem>
-    where
-        L: List + Default,
-        R: Send + 'static,
-        T: From<R> + Serialize,
-    {
+    async fn read_piece(&self, place: ExportPosition) -> Result<(String, Option<ExportPosition>), Problem> {
+        let ExportPosition { sections, after } = place;
+        let Some((Section { name, read }, following)) = sections.split_first() else {
+            return Ok(("}".to_owned(), None));
+        };
         if Instant::now() >= self.deadline {
             return Err(Kind::RequestTimeout.into());
         }
-        let (asked, bearer) = (ListQuery::all_after(after), self.me.bearer());
+        let (is_first, me, bearer) = (after.is_none(), self.me.id, self.me.bearer());
         let read = move |conn: &mut Connection| {
             let _me = sessions::find_current_user(conn, bearer)?;
-            list(conn, &asked)
+            read(conn, me, after.clone())
         };
-        let found = self.db.read(read).await?;
-        let rows: Vec<_> = found.rows.into_iter().map(T::from).collect();
-        let array = serde_json::to_string(&rows).map_err(Problem::internal)?;
-        let inside = array.strip_prefix('[').and_then(|array| array.strip_suffix(']')).unwrap_or_default();
-        Ok((inside.to_owned(), found.next))
+        let Rows { json, next } = self.db.read(read).await?;
+        let mut text = if is_first { format!(",\"{name}\":[") } else { String::new() };
+        // What was to come may have been deleted meanwhile.
+        if !is_first && !json.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&json);
+        if next.is_some() {
+            return Ok((text, Some(ExportPosition { sections, after: next })));
+        }
+        text.push(']');
+        Ok((text, Some(ExportPosition { sections: following, after: None })))
     }
 
     fn broke_off(&self, problem: &Problem) {
         let (user_id, session_id) = (self.me.id.get(), self.me.session.get());
         tracing::warn!(user_id, session_id, cause = problem.cause_in_words(), "an export broke off");
     }
-}
-
-/// Rows with what stands around them, and where to go on.
-fn piece(
-    section: Section,
-    is_first: bool,
-    rows: &str,
-    after: Option<Vec<SortKey>>,
-) -> (String, Option<ExportPosition>) {
-    let mut text = if is_first { format!(",\"{}\":[", section.name()) } else { String::new() };
-    // What was to come may have been deleted meanwhile.
-    if !is_first && !rows.is_empty() {
-        text.push(',');
-    }
-    text.push_str(rows);
-    if after.is_some() {
-        return (text, Some(ExportPosition { section, after }));
-    }
-    text.push(']');
-    let next = section.next().map(|section| ExportPosition { section, after: None });
-    if next.is_none() {
-        text.push('}');
-    }
-    (text, next)
 }
