@@ -29,6 +29,7 @@ pub mod touched;
 pub mod unwell;
 pub mod walk;
 mod watched;
+pub mod weak_passwords;
 pub mod wire;
 
 pub use actor::Actor;
@@ -38,4 +39,4 @@ pub use client::PASSWORD;
 pub use database::{Database, Engine};
 pub use repository::Repository;
 pub use sentence::Sentence;
-pub(crate) use sentence::sentences;
+pub(crate) use sentence::{gather, sentences};

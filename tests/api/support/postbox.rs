@@ -14,7 +14,7 @@ use super::letter::{Letter, Purpose, Sealed};
 use super::sentence::{Scene, Told};
 use super::unwell::{Mood, Unwell};
 use super::{App, Database, Engine, smtp};
-use crate::refresh::now;
+use crate::accounts::refresh_tokens::now;
 
 pub struct Postbox {
     pub address: SocketAddr,
