@@ -8,7 +8,8 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use kennel::auth::hasher::Hasher;
 use serde_json::json;
 
-use crate::accounts::refresh_tokens::{dead, now};
+use crate::accounts::refresh_tokens::dead;
+use crate::support::clock::now;
 use crate::support::park::{Keeper, Park};
 use crate::support::recorder::Recorder;
 use crate::support::{Actor, Answer, App, Database, PASSWORD, Sentence, sentences};

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::accounts::refresh_tokens::now;
 use crate::support::actor::Header;
+use crate::support::clock::now;
 use crate::support::contract::contract;
 use crate::support::manners::OLD_COOKIE_GOES;
 use crate::support::{Actor, Answer, App, PASSWORD, Sentence, sentences};

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::clock::now;
 use crate::support::forge::Forge;
 use crate::support::{Actor, Answer, App, Database, Sentence, sentences};
 
@@ -43,11 +44,6 @@ const DAY: i64 = 86_400;
 fn ends(database: &Database) -> (f64, f64) {
     let [began, ends] = ["created_at", "expires_at"].map(|column| database.time(column, "sessions"));
     (ends - began, ends - now())
-}
-
-/// Seconds since 1970.
-pub fn now() -> f64 {
-    std::time::UNIX_EPOCH.elapsed().expect("it is after 1970").as_secs_f64()
 }
 
 /// A request takes its time.

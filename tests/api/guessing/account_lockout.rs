@@ -1,8 +1,8 @@
 //! Many guesses at one account, from many places: each failure makes the next guess wait, in the database, so that
 //! no restart and no other instance is a way around it. Whoever has logged in before is not kept out by others.
 
-use crate::accounts::refresh_tokens::now;
 use crate::support::client::Client;
+use crate::support::clock::now;
 use crate::support::process::Program;
 use crate::support::{Answer, App, Database, Engine, PASSWORD, Sentence, sentences};
 

@@ -2,33 +2,17 @@
 //! cases are drawn at random, and one that fails is made smaller and printed.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::lists::sorting::{compare, sorts};
+use crate::support::property::check;
 use crate::support::{Actor, App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![whoever_pages_misses_nothing_and_sees_nothing_twice_whatever_others_write]
-}
-
-/// Draws cases and tells of the smallest one that fails.
-pub fn check<S: Strategy>(cases: u32, strategy: S, holds: impl Fn(S::Value))
-where
-    S::Value: Debug,
-{
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-    let outcome = TestRunner::new(config).run(&strategy, |case| {
-        holds(case);
-        Ok(())
-    });
-    if let Err(error) = outcome {
-        panic!("{error}");
-    }
 }
 
 /// A list, and how a row comes into it and out of it.

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::accounts::email_verification::{cancel, verify};
 use crate::accounts::password_reset::{NEW, forget, reset, used};
-use crate::accounts::refresh_tokens::now;
 use crate::support::app::SECRET;
 use crate::support::client::Client;
+use crate::support::clock::now;
 use crate::support::forge::encode;
 use crate::support::postbox::{Postbox, Posted};
 use crate::support::process::Program;

@@ -5,10 +5,10 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::support::invariants::hold;
 use crate::support::process::Program;
 use crate::support::touched::Touched;
 use crate::support::{Actor, App, Database, Engine, PASSWORD, Sentence, schema, sentences};
-use crate::writes::write_races::hold;
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![

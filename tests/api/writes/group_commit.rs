@@ -192,5 +192,5 @@ fn of_many_requests_at_one_moment_each_does_all_of_its_own_once_or_nothing(scene
         assert_eq!(there, names);
     }
     assert_eq!(app.database.count("dog_co_owners"), app.database.count("dogs") - 1);
-    crate::writes::write_races::hold(&app);
+    crate::support::invariants::hold(&app);
 }

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use serde_json::{Value, json};
 
-use crate::lists::paging_under_writes::check;
+use crate::support::invariants::hold;
+use crate::support::property::check;
 use crate::support::{Actor, App, Sentence, sentences};
-use crate::writes::write_races::hold;
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![any_history_of_writes_leaves_what_it_says_and_nothing_that_must_not_be]
