@@ -1,6 +1,10 @@
 //! How requests fare as the tables grow: for each size a fresh database with that many dogs, and each route by one
 //! user and by many.
 
+mod cases;
+mod chart;
+mod seed;
+
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
@@ -8,16 +12,16 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::client::{Connection, Result};
-use super::crowd::{self, Case};
 use super::database::{Cluster, Database, Engine};
-use super::load::Part;
+use super::load_generator::Part;
 use super::options::Options;
-use super::picture::{Chart, Line};
-use super::process;
-use super::report::{self, Point};
-use super::seed::Seed;
+use super::points::{self, Point};
+use super::rig::Rig;
 use super::server::{Plan, Server};
-use super::{Rig, routes};
+use super::{process, routes};
+use cases::Case;
+use chart::{Chart, Line};
+use seed::Seed;
 
 /// A database of one size.
 struct Size {
@@ -84,7 +88,7 @@ fn measure(options: &Options, engine: Engine, dogs: u64) -> Result<Size> {
     let server = Server::start(&plan)?;
     let ready = server.ready_after.as_secs_f64() * 1e3;
     let rig = Rig { options, engine, server: &server, cluster: cluster.as_ref() };
-    let samples = load(&rig, crowd::cases(seed, url)?)?;
+    let samples = load(&rig, cases::cases(seed, url)?)?;
     let (_, peak) = process::memory(server.pid())?;
     server.stop()?;
     Ok(Size { engine, dogs, seconds, mib, ready, peak, samples })
@@ -113,7 +117,7 @@ fn load(rig: &Rig<'_>, mut cases: Vec<Case>) -> Result<Vec<Sample>> {
         }
     }
     // Points and cases have one order: that of the first round.
-    let points = report::medians(&points);
+    let points = points::medians(&points);
     let samples = cases.iter().zip(points).map(|(case, point)| {
         let (key, users) = (case.route.key, case.users);
         Sample { key, users, is_crowd: case.is_crowd(), point }

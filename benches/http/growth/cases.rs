@@ -11,10 +11,10 @@ use kennel::sessions::SessionId;
 use kennel::users::UserId;
 use serde_json::{Value, json};
 
-use super::client::{Connection, Result, request};
-use super::routes::Route;
 use super::seed::{Person, Seed};
-use super::server::SECRET;
+use crate::client::{Connection, Result, request};
+use crate::routes::Route;
+use crate::server::SECRET;
 
 /// How many they are, where the tables have so many. Each connection sends its requests as one after the other.
 const MANY: u64 = 200;

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::client::Result;
-use super::process;
+use crate::client::Result;
+use crate::process;
 
 /// Where a server's dumps go.
 pub struct Dumps {

@@ -1,10 +1,14 @@
 //! The counted budget: what a request costs in things that can be counted, which are the same on a busy machine as on
 //! a quiet one. One connection, one request after the other, under callgrind.
 
+mod budgets;
+mod callgrind;
+
 use std::path::{Path, PathBuf};
 
-use super::budgets::{BUDGETS, Budget};
-use super::callgrind::{Dump, Dumps};
+use budgets::{BUDGETS, Budget};
+use callgrind::{Dump, Dumps};
+
 use super::client::{Connection, Result};
 use super::database::{Cluster, Database, Engine};
 use super::process;
@@ -197,7 +201,7 @@ fn is_within_budget(cost: &Cost) -> bool {
     let is_of = |budget: &&Budget| budget.engine == cost.engine && budget.route == cost.route;
     let name = format!("{} on {}", cost.route, cost.engine);
     let Some(budget) = BUDGETS.iter().find(is_of) else {
-        println!("NO BUDGET  {name} has none in benches/http/budgets.rs");
+        println!("NO BUDGET  {name} has none in benches/http/count/budgets.rs");
         return false;
     };
     let mut kept = true;
@@ -229,7 +233,7 @@ fn is_within_budget(cost: &Cost) -> bool {
 
 /// The table for `budgets.rs`.
 fn print_budgets(costs: &[Cost]) {
-    println!("\nThe measured figures as budgets, 5 % above, for benches/http/budgets.rs:\n");
+    println!("\nThe measured figures as budgets, 5 % above, for benches/http/count/budgets.rs:\n");
     for cost in costs {
         let roomy = |figure: u64| (figure * HEADROOM).div_ceil(100);
         println!(

@@ -7,8 +7,8 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 
-use super::client::Result;
-use super::database::Engine;
+use crate::client::Result;
+use crate::database::Engine;
 
 const OWNERS: u64 = 20;
 const DOGS: u64 = 50;

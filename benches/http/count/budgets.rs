@@ -1,6 +1,6 @@
 //! What a request may cost. `cargo bench --bench http -- --count` compares, and prints this table anew.
 
-use super::database::Engine::{self, Postgres, Sqlite};
+use crate::database::Engine::{self, Postgres, Sqlite};
 
 /// Instructions and allocations are the most that one request may take. The counts of statements are exact: those
 /// that run (with BEGIN and COMMIT), and those of them whose text is read anew.
