@@ -50,7 +50,7 @@ pub fn engines() -> Vec<Engine> {
 }
 
 /// A user with 20 owners, 50 dogs that are public and 50 tasks, and a connection.
-pub struct Park {
+pub struct Fixture {
     pub config: Config,
     pub conn: Connection,
     pub database: DatabaseId,
@@ -60,7 +60,7 @@ pub struct Park {
     _folder: TempDir,
 }
 
-impl Park {
+impl Fixture {
     pub fn on(engine: Engine) -> Self {
         static USERS: AtomicU32 = AtomicU32::new(0);
         let folder = tempfile::tempdir().expect("a folder");
@@ -150,7 +150,7 @@ pub fn body<T: FromBody>(json: Value) -> T {
 }
 
 /// The first 50 rows; by name those of a page of 20.
-pub fn asked<L: List>(by_name: bool) -> ListQuery<L> {
+pub fn list_query<L: List>(by_name: bool) -> ListQuery<L> {
     let request = TestRequest::default().to_http_request();
     let filter = L::from_query(&mut Query::of(&request));
     let by = |name: &str| {

@@ -1,4 +1,4 @@
-//! Through the door to the database: a queue, a thread, and for writes a commit that is on the disk.
+//! The database threads: what a queue and another thread add to a query, and for writes a commit that is on the disk.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use kennel::owners::Owners;
 use kennel::sessions::current_user;
 use serde_json::json;
 
-use super::park::{Engine, Park, body, engines};
+use super::fixture::{Engine, Fixture, body, engines};
 
 #[divan::bench(args = engines())]
 fn gate(bencher: Bencher<'_, '_>, engine: Engine) {
-    let park = Park::on(engine);
-    let (system, db, bearer) = (System::new(), park.db(), park.bearer);
+    let fixture = Fixture::on(engine);
+    let (system, db, bearer) = (System::new(), fixture.db(), fixture.bearer);
     bencher.bench_local(|| {
         let reading = db.read(move |conn| current_user(conn, black_box(bearer)));
         system.block_on(reading).expect("a user")
@@ -24,8 +24,8 @@ fn gate(bencher: Bencher<'_, '_>, engine: Engine) {
 
 #[divan::bench(args = engines())]
 fn create_owner_durably(bencher: Bencher<'_, '_>, engine: Engine) {
-    let park = Park::on(engine);
-    let (system, db, user) = (System::new(), park.db(), park.user);
+    let fixture = Fixture::on(engine);
+    let (system, db, user) = (System::new(), fixture.db(), fixture.user);
     let new = Arc::new(body(json!({"name": "Charlotte"})));
     bencher.bench_local(|| {
         let new = Arc::clone(&new);
@@ -36,9 +36,9 @@ fn create_owner_durably(bencher: Bencher<'_, '_>, engine: Engine) {
 
 #[divan::bench(args = engines())]
 fn create_dog_durably(bencher: Bencher<'_, '_>, engine: Engine) {
-    let park = Park::on(engine);
-    let (system, db, user) = (System::new(), park.db(), park.user);
-    let new = Arc::new(body(json!({"name": "Bella", "owner_id": park.owner.get(), "born_on": "2024-05-01"})));
+    let fixture = Fixture::on(engine);
+    let (system, db, user) = (System::new(), fixture.db(), fixture.user);
+    let new = Arc::new(body(json!({"name": "Bella", "owner_id": fixture.owner.get(), "born_on": "2024-05-01"})));
     bencher.bench_local(|| {
         let new = Arc::clone(&new);
         let writing = db.write(move |conn| Dogs::of(user).create(Atomic::on(conn), &new));

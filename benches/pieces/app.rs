@@ -12,22 +12,22 @@ use actix_web::{App, HttpResponse};
 use divan::Bencher;
 use kennel::{middleware::response, routes};
 
-use super::park::{Engine, Park, engines};
+use super::fixture::{Engine, Fixture, engines};
 
 type Served = std::pin::Pin<Box<dyn Future<Output = HttpResponse>>>;
 
 /// The app, and a user's token.
-pub struct Whole {
+pub struct TestApp {
     system: SystemRunner,
     token: String,
     serve: Box<dyn Fn(TestRequest) -> Served>,
 }
 
-impl Whole {
-    pub fn of(park: &Park) -> Self {
+impl TestApp {
+    pub fn of(fixture: &Fixture) -> Self {
         let system = System::new();
         let app = App::new()
-            .configure(|config| park.put_into(config))
+            .configure(|config| fixture.put_into(config))
             .configure(routes::mount)
             .wrap(from_fn(response::complete));
         let app = Rc::new(system.block_on(init_service(app)));
@@ -38,7 +38,7 @@ impl Whole {
                 response.into_parts().1.map_into_boxed_body()
             })
         };
-        let token = park.tokens().issue(park.bearer).expect("a token");
+        let token = fixture.tokens().issue(fixture.bearer).expect("a token");
         Self { system, token, serve: Box::new(serve) }
     }
 
@@ -58,9 +58,9 @@ impl Whole {
 }
 
 fn bench(bencher: Bencher<'_, '_>, engine: Engine, uri: &str) {
-    let park = Park::on(engine);
-    let whole = Whole::of(&park);
-    bencher.bench_local(|| whole.bytes(uri));
+    let fixture = Fixture::on(engine);
+    let app = TestApp::of(&fixture);
+    bencher.bench_local(|| app.bytes(uri));
 }
 
 /// Next to nothing but what wraps every request.
