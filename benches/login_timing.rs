@@ -4,7 +4,7 @@
 //! guesses. Fails outside of 0.44 to 0.56.
 //!
 //! `cargo bench --bench login_timing`, on a machine that does nothing else: by chance alone one run in twelve is
-//! outside. Why the times are the same is tested in `tests/api/overload.rs`.
+//! outside. Why the times are the same is tested in `tests/api/operations/overload.rs`.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
-//! Loads the program over HTTP, as its tables grow too, or counts what a request costs it. Starts a server of its own on a fresh database,
-//! SQLite and PostgreSQL in turn. `cargo bench --bench http -- --help`; `benches/README.md` says how to read it.
+//! The program over HTTP, as people run it: a server of its own on a fresh database, SQLite and PostgreSQL in turn.
+//! A folder is a mode: `load/`, `growth/` (the same as the tables grow) and `count/` (what a request costs); the files
+//! beside them are shared. `cargo bench --bench http -- --help`; `benches/README.md` says how to read the figures.
 
 #![allow(
     clippy::indexing_slicing,
@@ -8,32 +9,22 @@
     reason = "a measure that cannot be taken ends the run"
 )]
 
-mod budgets;
-mod callgrind;
 mod client;
 mod count;
-mod crowd;
 mod database;
 mod growth;
 mod load;
+mod load_generator;
 mod options;
-mod picture;
+mod points;
 mod process;
-mod report;
+mod rig;
 mod routes;
-mod seed;
 mod server;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use client::Result;
-use database::{Cluster, Database, Engine};
-use load::Part;
 use options::Options;
-use report::{Life, Point};
-use routes::Route;
-use server::{Plan, Server};
 
 fn main() -> ExitCode {
     let options = match Options::read() {
@@ -49,7 +40,7 @@ fn main() -> ExitCode {
     } else if options.growth {
         growth::run(&options)
     } else {
-        measure(&options)
+        load::run(&options)
     };
     match is_well {
         Ok(true) => ExitCode::SUCCESS,
@@ -58,97 +49,5 @@ fn main() -> ExitCode {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Loads every route on every database, in rounds that take turns, so that a disturbance falls on all. Tells whether
-/// there was no error.
-fn measure(options: &Options) -> Result<bool> {
-    let (mut points, mut lives) = (Vec::new(), Vec::new());
-    for round in 1..=options.rounds {
-        for engine in &options.engines {
-            eprintln!("round {round} of {}: {engine}", options.rounds);
-            let (new_points, life) = one_round(options, *engine)?;
-            points.extend(new_points);
-            lives.push(life);
-        }
-    }
-    let points = report::medians(&points);
-    report::print(&points, &lives);
-    if let Some(file) = &options.json {
-        std::fs::write(file, report::to_json(&points, &lives).to_string())?;
-    }
-    Ok(points.iter().all(|point| point.errors == 0))
-}
-
-fn one_round(options: &Options, engine: Engine) -> Result<(Vec<Point>, Life)> {
-    let cluster = (engine == Engine::Postgres).then(Cluster::start).transpose()?;
-    let database = Database::fresh(cluster.as_ref())?;
-    let (home, url) = (database.home(), database.url.as_str());
-    let plan = Plan { program: &options.program, under: &[], home, database: url, settings: &[] };
-    let server = Server::start(&plan)?;
-    let fresh = server.ready_after;
-    let routes = routes::seed(server.address)?;
-    let rig = Rig { options, engine, server: &server, cluster: cluster.as_ref() };
-    let points = rig.load_all(&routes)?;
-    let (memory, peak) = process::memory(server.pid())?;
-    server.stop()?;
-    let again = Server::start(&plan)?;
-    let existing = again.ready_after;
-    again.stop()?;
-    let [fresh, existing] = [fresh, existing].map(|time| time.as_secs_f64() * 1e3);
-    Ok((points, Life { engine, fresh, existing, memory, peak }))
-}
-
-/// What is loaded, and watched meanwhile.
-struct Rig<'a> {
-    options: &'a Options,
-    engine: Engine,
-    server: &'a Server,
-    cluster: Option<&'a Cluster>,
-}
-
-impl Rig<'_> {
-    fn load_all(&self, routes: &[Route]) -> Result<Vec<Point>> {
-        let mut points = Vec::new();
-        for route in routes.iter().filter(|route| self.options.wants(route.key)) {
-            // The first requests find nothing prepared.
-            self.load(&[Part { route, clients: self.options.most_clients() }], self.options.warm_up())?;
-            for clients in &self.options.clients {
-                let part = Part { route, clients: *clients };
-                let (outcomes, cpu) = self.load(&[part], self.options.time)?;
-                points.push(Point::of(self.engine, route.title.to_owned(), *clients, &outcomes[0], Some(cpu)));
-            }
-        }
-        if self.options.wants("crowd") {
-            points.extend(self.load_in_a_crowd(routes)?);
-        }
-        Ok(points)
-    }
-
-    /// Reading while many log in.
-    fn load_in_a_crowd(&self, routes: &[Route]) -> Result<Vec<Point>> {
-        let found = routes::find(routes, "show_dog").zip(routes::find(routes, "login"));
-        let (show, login) = found.ok_or("both routes are in the table")?;
-        let (readers, crowd) = (8, self.options.most_clients());
-        let parts = [Part { route: show, clients: readers }, Part { route: login, clients: crowd }];
-        let (outcomes, _) = self.load(&parts, self.options.time)?;
-        let titles =
-            [(format!("{} while {crowd} log in", show.title), readers), (format!("{} meanwhile", login.title), crowd)];
-        let points = titles.into_iter().zip(&outcomes);
-        let points = points.map(|((title, clients), outcome)| Point::of(self.engine, title, clients, outcome, None));
-        Ok(points.collect())
-    }
-
-    /// Also the seconds that the server and PostgreSQL computed meanwhile.
-    fn load(&self, parts: &[Part<'_>], time: Duration) -> Result<(Vec<load::Outcome>, (f64, f64))> {
-        let pid = self.server.pid();
-        let cpu = || {
-            let database = self.cluster.map(|cluster| process::cpu_of_children(cluster.pid)).transpose()?;
-            Ok((process::cpu(pid)?, database.unwrap_or_default()))
-        };
-        let (outcomes, [before, after]) = load::run(self.server.address, parts, self.options.threads, time, cpu)?;
-        let seconds = |before: Duration, after: Duration| after.saturating_sub(before).as_secs_f64();
-        Ok((outcomes, (seconds(before.0, after.0), seconds(before.1, after.1))))
     }
 }

@@ -6,11 +6,11 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a piece that fails ends the run")]
 
-mod door;
+mod app;
+mod database_threads;
+mod fixture;
 mod hash;
-mod park;
 mod query;
-mod whole;
 mod wire;
 
 use divan::AllocProfiler;

@@ -12,77 +12,79 @@ use kennel::sessions::find_current_user;
 use kennel::tasks::Tasks;
 use serde_json::json;
 
-use super::park::{Engine, Park, asked, body, engines};
+use super::fixture::{Engine, Fixture, body, engines, list_query};
 
 /// Benches the same page again and again.
 fn bench_list<L: List, R>(
     bencher: Bencher<'_, '_>,
-    park: &mut Park,
-    asked: &ListQuery<L>,
+    fixture: &mut Fixture,
+    query: &ListQuery<L>,
     list: impl Fn(&mut Connection, &ListQuery<L>) -> Result<Page<R>, Problem>,
 ) {
-    let rows = list(&mut park.conn, asked).expect("a page").rows.len();
-    bencher.counter(ItemsCount::new(rows)).bench_local(|| list(&mut park.conn, black_box(asked)).expect("a page"));
+    let rows = list(&mut fixture.conn, query).expect("a page").rows.len();
+    bencher.counter(ItemsCount::new(rows)).bench_local(|| list(&mut fixture.conn, black_box(query)).expect("a page"));
 }
 
 #[divan::bench(args = engines())]
 fn gate(bencher: Bencher<'_, '_>, engine: Engine) {
-    let mut park = Park::on(engine);
-    let bearer = park.bearer;
-    bencher.bench_local(|| find_current_user(&mut park.conn, black_box(bearer)).expect("a user"));
+    let mut fixture = Fixture::on(engine);
+    let bearer = fixture.bearer;
+    bencher.bench_local(|| find_current_user(&mut fixture.conn, black_box(bearer)).expect("a user"));
 }
 
 #[divan::bench(args = engines())]
 fn owners_20(bencher: Bencher<'_, '_>, engine: Engine) {
-    let mut park = Park::on(engine);
-    let mine = Owners::of(park.user);
-    bench_list(bencher, &mut park, &asked(false), |conn, asked| mine.list(conn, asked));
+    let mut fixture = Fixture::on(engine);
+    let mine = Owners::of(fixture.user);
+    bench_list(bencher, &mut fixture, &list_query(false), |conn, query| mine.list(conn, query));
 }
 
 #[divan::bench(args = engines())]
 fn dogs_50(bencher: Bencher<'_, '_>, engine: Engine) {
-    let mut park = Park::on(engine);
-    let mine = Dogs::of(park.user);
-    bench_list(bencher, &mut park, &asked(false), |conn, asked| mine.list(conn, asked));
+    let mut fixture = Fixture::on(engine);
+    let mine = Dogs::of(fixture.user);
+    bench_list(bencher, &mut fixture, &list_query(false), |conn, query| mine.list(conn, query));
 }
 
 #[divan::bench(args = engines())]
 fn dogs_by_name_second_20(bencher: Bencher<'_, '_>, engine: Engine) {
-    let mut park = Park::on(engine);
-    let mine = Dogs::of(park.user);
-    let mut asked = asked(true);
-    asked.window.after = mine.list(&mut park.conn, &asked).expect("a page").next;
-    bench_list(bencher, &mut park, &asked, |conn, asked| mine.list(conn, asked));
+    let mut fixture = Fixture::on(engine);
+    let mine = Dogs::of(fixture.user);
+    let mut query = list_query(true);
+    query.window.after = mine.list(&mut fixture.conn, &query).expect("a page").next;
+    bench_list(bencher, &mut fixture, &query, |conn, query| mine.list(conn, query));
 }
 
 #[divan::bench(args = engines())]
 fn dogs_of_an_owner(bencher: Bencher<'_, '_>, engine: Engine) {
-    let mut park = Park::on(engine);
-    let (mine, owner) = (Dogs::of(park.user), park.owner);
-    bench_list(bencher, &mut park, &asked(false), |conn, asked| mine.list_of_owner(conn, owner, asked));
+    let mut fixture = Fixture::on(engine);
+    let (mine, owner) = (Dogs::of(fixture.user), fixture.owner);
+    bench_list(bencher, &mut fixture, &list_query(false), |conn, query| mine.list_of_owner(conn, owner, query));
 }
 
 #[divan::bench(args = engines())]
 fn tasks_50(bencher: Bencher<'_, '_>, engine: Engine) {
-    let mut park = Park::on(engine);
-    let mine = Tasks::of(park.user);
-    bench_list(bencher, &mut park, &asked(false), |conn, asked| mine.list(conn, asked));
+    let mut fixture = Fixture::on(engine);
+    let mine = Tasks::of(fixture.user);
+    bench_list(bencher, &mut fixture, &list_query(false), |conn, query| mine.list(conn, query));
 }
 
 /// In a transaction that does not end.
 #[divan::bench(args = engines())]
 fn create_owner(bencher: Bencher<'_, '_>, engine: Engine) {
-    let mut park = Park::on(engine);
-    park.conn.begin_test_transaction().expect("a transaction");
+    let mut fixture = Fixture::on(engine);
+    fixture.conn.begin_test_transaction().expect("a transaction");
     let new = body(json!({"name": "Charlotte"}));
-    bencher
-        .bench_local(|| Owners::of(park.user).create(Atomic::on(&mut park.conn), black_box(&new)).expect("an owner"));
+    bencher.bench_local(|| {
+        Owners::of(fixture.user).create(Atomic::on(&mut fixture.conn), black_box(&new)).expect("an owner")
+    });
 }
 
 #[divan::bench(args = engines())]
 fn create_dog(bencher: Bencher<'_, '_>, engine: Engine) {
-    let mut park = Park::on(engine);
-    park.conn.begin_test_transaction().expect("a transaction");
-    let new = body(json!({"name": "Bella", "owner_id": park.owner.get(), "born_on": "2024-05-01"}));
-    bencher.bench_local(|| Dogs::of(park.user).create(Atomic::on(&mut park.conn), black_box(&new)).expect("a dog"));
+    let mut fixture = Fixture::on(engine);
+    fixture.conn.begin_test_transaction().expect("a transaction");
+    let new = body(json!({"name": "Bella", "owner_id": fixture.owner.get(), "born_on": "2024-05-01"}));
+    bencher
+        .bench_local(|| Dogs::of(fixture.user).create(Atomic::on(&mut fixture.conn), black_box(&new)).expect("a dog"));
 }

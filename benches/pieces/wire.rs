@@ -13,21 +13,21 @@ use kennel::lists::{List, ListRequest};
 use kennel::problem::{FieldError, Problem};
 use kennel::sessions::CurrentUser;
 
-use super::park::{Engine, Park, asked};
-use super::whole::Whole;
+use super::app::TestApp;
+use super::fixture::{Engine, Fixture, list_query};
 
 #[divan::bench]
 fn issue_token(bencher: Bencher<'_, '_>) {
-    let park = Park::on(Engine::Sqlite);
-    let tokens = park.tokens();
-    bencher.bench_local(|| tokens.issue(black_box(park.bearer)).expect("a token"));
+    let fixture = Fixture::on(Engine::Sqlite);
+    let tokens = fixture.tokens();
+    bencher.bench_local(|| tokens.issue(black_box(fixture.bearer)).expect("a token"));
 }
 
 #[divan::bench]
 fn verify_token(bencher: Bencher<'_, '_>) {
-    let park = Park::on(Engine::Sqlite);
-    let tokens = park.tokens();
-    let token = tokens.issue(park.bearer).expect("a token");
+    let fixture = Fixture::on(Engine::Sqlite);
+    let tokens = fixture.tokens();
+    let token = tokens.issue(fixture.bearer).expect("a token");
     bencher.bench_local(|| tokens.verify(black_box(&token)).expect("a bearer"));
 }
 
@@ -39,8 +39,8 @@ fn read_query(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn read_query_with_cursor(bencher: Bencher<'_, '_>) {
-    bench_page(bencher, dogs::handlers::list, |whole| {
-        let answer = whole.get("/dogowner/dogs?sort=name&limit=20");
+    bench_page(bencher, dogs::handlers::list, |app| {
+        let answer = app.get("/dogowner/dogs?sort=name&limit=20");
         let link = answer.headers().get(LINK).expect("another page").to_str().expect("text");
         link.split(['<', '>']).nth(1).expect("a target").to_owned()
     });
@@ -50,11 +50,11 @@ fn read_query_with_cursor(bencher: Bencher<'_, '_>) {
 fn bench_page<L: List, F>(
     bencher: Bencher<'_, '_>,
     _handler: impl Fn(CurrentUser, ListRequest<L>, Data<Db>) -> F,
-    uri: impl Fn(&Whole) -> String,
+    uri: impl Fn(&TestApp) -> String,
 ) {
-    let park = Park::on(Engine::Sqlite);
-    let keys = Data::new(app::keys(&park.config, &park.database).expect("keys"));
-    let request = TestRequest::with_uri(&uri(&Whole::of(&park))).app_data(keys).to_http_request();
+    let fixture = Fixture::on(Engine::Sqlite);
+    let keys = Data::new(app::keys(&fixture.config, &fixture.database).expect("keys"));
+    let request = TestRequest::with_uri(&uri(&TestApp::of(&fixture))).app_data(keys).to_http_request();
     bencher.bench_local(|| {
         let page = ListRequest::<L>::from_request(black_box(&request), &mut Payload::None).into_inner();
         assert!(page.is_ok());
@@ -63,8 +63,8 @@ fn bench_page<L: List, F>(
 
 #[divan::bench]
 fn json_of_50_dogs(bencher: Bencher<'_, '_>) {
-    let mut park = Park::on(Engine::Sqlite);
-    let found = Dogs::of(park.user).list(&mut park.conn, &asked(false)).expect("a page");
+    let mut fixture = Fixture::on(Engine::Sqlite);
+    let found = Dogs::of(fixture.user).list(&mut fixture.conn, &list_query(false)).expect("a page");
     let dogs: Vec<_> = found.rows.into_iter().map(DogOut::from).collect();
     bencher.bench_local(|| serde_json::to_vec(black_box(&dogs)).expect("JSON"));
 }

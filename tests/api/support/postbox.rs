@@ -10,11 +10,11 @@ use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use super::client::PATIENCE;
+use super::clock::now;
 use super::letter::{Letter, Purpose, Sealed};
 use super::sentence::{Scene, Told};
 use super::unwell::{Mood, Unwell};
 use super::{App, Database, Engine, smtp};
-use crate::refresh::now;
 
 pub struct Postbox {
     pub address: SocketAddr,

@@ -29,6 +29,7 @@ pub trait Scene {
 }
 
 pub struct Sentence {
+    /// Folder, file and function, so that a folder and a file are groups that can be told by themselves.
     name: String,
     told: Told,
     tell: Arc<dyn Fn(Engine) + Send + Sync>,
@@ -45,7 +46,7 @@ impl Sentence {
         match self.told {
             Told::Once => vec![self.trial(self.name.clone(), Engine::Sqlite)],
             Told::OnEachDatabase => {
-                engines.iter().map(|engine| self.trial(format!("{engine}::{}", self.name), *engine)).collect()
+                engines.iter().map(|engine| self.trial(format!("{}::{engine}", self.name), *engine)).collect()
             }
         }
     }
@@ -63,6 +64,17 @@ macro_rules! sentences {
     };
 }
 pub(crate) use sentences;
+
+/// Gathers the sentences of these modules: of the files in a folder, or of the folders. A module that is declared and
+/// not gathered has sentences that are never told, and the compiler says so.
+macro_rules! gather {
+    ($($module:ident),+ $(,)?) => {
+        pub fn sentences() -> Vec<$crate::support::Sentence> {
+            [$($module::sentences()),+].into_iter().flatten().collect()
+        }
+    };
+}
+pub(crate) use gather;
 
 /// What a panic that a test provokes in the server says, so that it is not printed as if it were news.
 pub const ON_PURPOSE: &str = "a panic on purpose";

@@ -1,0 +1,50 @@
+//! What a request may cost. `cargo bench --bench http -- --count` compares, and prints this table anew.
+
+use crate::database::Engine::{self, Postgres, Sqlite};
+
+/// Instructions and allocations are the most that one request may take. The counts of statements are exact: those
+/// that run (with BEGIN and COMMIT), and those of them whose text is read anew.
+pub struct Budget {
+    pub engine: Engine,
+    pub route: &'static str,
+    pub instructions: u64,
+    pub allocations: u64,
+    pub statements: u64,
+    pub preparations: u64,
+}
+
+const fn of(
+    engine: Engine,
+    route: &'static str,
+    instructions: u64,
+    allocations: u64,
+    statements: u64,
+    preparations: u64,
+) -> Budget {
+    Budget { engine, route, instructions, allocations, statements, preparations }
+}
+
+/// The login's instructions are those besides the hash.
+#[rustfmt::skip]
+pub const BUDGETS: &[Budget] = &[
+    of(Sqlite, "me", 57_400, 39, 2, 0),
+    of(Sqlite, "owners", 187_800, 83, 2, 0),
+    of(Sqlite, "dogs", 710_100, 234, 2, 0),
+    of(Sqlite, "dogs_by_name", 376_400, 165, 2, 0),
+    of(Sqlite, "next_dogs_by_name", 438_800, 206, 5, 2),
+    of(Sqlite, "show_dog", 93_000, 71, 2, 0),
+    of(Sqlite, "public_dogs", 615_100, 176, 1, 0),
+    of(Sqlite, "create_owner", 176_000, 109, 4, 2),
+    of(Sqlite, "create_dog", 236_100, 146, 4, 2),
+    of(Sqlite, "login", 669_700, 613, 18, 6),
+    of(Postgres, "me", 68_700, 61, 2, 0),
+    of(Postgres, "owners", 190_100, 109, 2, 0),
+    of(Postgres, "dogs", 576_900, 263, 2, 0),
+    of(Postgres, "dogs_by_name", 325_100, 191, 2, 0),
+    of(Postgres, "next_dogs_by_name", 368_300, 201, 2, 0),
+    of(Postgres, "show_dog", 104_700, 95, 2, 0),
+    of(Postgres, "public_dogs", 527_700, 190, 1, 0),
+    of(Postgres, "create_owner", 117_000, 112, 2, 0),
+    of(Postgres, "create_dog", 137_400, 137, 2, 0),
+    of(Postgres, "login", 567_100, 737, 18, 0),
+];

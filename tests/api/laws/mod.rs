@@ -1,0 +1,30 @@
+//! Laws over a contract: what holds for every operation, list or table, those to come included.
+//!
+//! Most of what a service promises, it promises of every operation: without a token the gate stays shut, a neighbour's
+//! row is the same 404 as none, every error is a problem document, a refused write changes nothing. Written once for
+//! each resource such tests are forgotten for the tenth. Here they walk `openapi.yaml`: it lists the operations, examples
+//! of their bodies and the shapes of their answers, so a law holds for a resource from the moment that the contract has
+//! it; and every answer that any test gets is validated against it on the way. What the contract cannot say (how to make
+//! a cat) is one line in `support/walk.rs`.
+
+pub mod boundary_values;
+pub mod contract_shapes;
+pub mod every_body;
+pub mod every_method;
+pub mod every_route;
+pub mod idempotency;
+pub mod preconditions;
+pub mod query_plans;
+pub mod schemas;
+
+crate::support::gather![
+    boundary_values,
+    contract_shapes,
+    every_body,
+    every_method,
+    every_route,
+    idempotency,
+    preconditions,
+    query_plans,
+    schemas
+];

@@ -1,0 +1,39 @@
+//! Running it: configuration, start and end, logs, migrations, health, and databases that fail.
+
+pub mod audit_log;
+pub mod configuration;
+pub mod dev_mode;
+pub mod file_permissions;
+pub mod logs;
+pub mod lost_connections;
+pub mod migrations;
+pub mod overload;
+pub mod panics;
+pub mod pgbouncer;
+pub mod postgresql;
+pub mod request_costs;
+pub mod secrets_in_logs;
+pub mod shutdown;
+pub mod startup;
+pub mod system;
+pub mod user_command;
+
+crate::support::gather![
+    audit_log,
+    configuration,
+    dev_mode,
+    file_permissions,
+    logs,
+    lost_connections,
+    migrations,
+    overload,
+    panics,
+    pgbouncer,
+    postgresql,
+    request_costs,
+    secrets_in_logs,
+    shutdown,
+    startup,
+    system,
+    user_command
+];

@@ -1,0 +1,29 @@
+//! What each resource does of its own: its fields, its lists, and what becomes of its rows.
+
+pub mod book_limits;
+pub mod co_owner_ids;
+pub mod co_owners;
+pub mod dogs;
+pub mod expand;
+pub mod export;
+pub mod hidden_dogs;
+pub mod owners;
+pub mod profiles;
+pub mod public;
+pub mod public_lists;
+pub mod tasks;
+
+crate::support::gather![
+    book_limits,
+    co_owner_ids,
+    co_owners,
+    dogs,
+    expand,
+    export,
+    hidden_dogs,
+    owners,
+    profiles,
+    public,
+    public_lists,
+    tasks
+];

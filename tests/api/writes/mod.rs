@@ -1,0 +1,17 @@
+//! Writes: many at once, very large ones, ones that are cut off, and texts that cannot be seen.
+
+pub mod batched_deletion;
+pub mod group_commit;
+pub mod idempotency_under_kill;
+pub mod invisible_characters;
+pub mod model;
+pub mod write_races;
+
+crate::support::gather![
+    batched_deletion,
+    group_commit,
+    idempotency_under_kill,
+    invisible_characters,
+    model,
+    write_races
+];
