@@ -197,6 +197,3 @@ pub fn app(
         .default_service(web::to(routing::not_found))
         .wrap(from_fn(response::complete))
 }
-
-/// The `extra` of a server that has no more routes than the table.
-pub fn nothing_extra(_: &mut ServiceConfig) {}

@@ -14,7 +14,7 @@ use crate::{
     auth::{
         passwords::{
             hasher::Hasher,
-            password::{Password, RightPassword},
+            password::{Password, Verdict},
         },
         throttle::{
             attempt::Attempt,
@@ -121,7 +121,7 @@ impl Login<'_> {
             return Err(attempt.refused(lock));
         }
         let verdict = attempt.check(self.db, self.hasher, password, stored.clone()).await?;
-        let (Some(user), Some(checked), Ok(RightPassword { rehashed })) = (attempt.user, stored, verdict) else {
+        let (Some(user), Some(checked), Verdict::Right { rehashed }) = (attempt.user, stored, verdict) else {
             return Err(self.failed(attempt.user));
         };
         let kept = rehashed.unwrap_or_else(|| checked.clone());

@@ -6,7 +6,7 @@ use crate::{
     auth::{
         passwords::{
             hasher::Hasher,
-            password::{Password, RightPassword},
+            password::{Password, Verdict},
         },
         throttle::{attempt::Attempt, lock::FailureKey},
         wire::PasswordIn,
@@ -64,7 +64,7 @@ async fn check_current(
     hasher: &Hasher,
 ) -> Result<(), Problem> {
     let (user_id, source) = (attempt.user.map(UserId::get), attempt.source);
-    let Ok(RightPassword { .. }) = attempt.check(db, hasher, current, Some(stored)).await? else {
+    let Verdict::Right { .. } = attempt.check(db, hasher, current, Some(stored)).await? else {
         tracing::info!(target: "kennel::security", user_id, %source, "password_change_failed");
         return Err(Invalid::new("wrong", "This is not your present password.").at("current_password"));
     };

@@ -9,7 +9,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{
-    password::{self, AcceptedPassword, Memory, Password, RightPassword, WrongPassword},
+    password::{self, AcceptedPassword, Memory, Password, Verdict},
     turns::{Turn, Turns},
 };
 use crate::{
@@ -43,13 +43,6 @@ pub struct Hasher {
     min_length: usize,
     /// Who may check a password now: twice as many as there are threads, so that none of them waits for a database.
     turns: Turns,
-}
-
-/// What became of a password that was presented.
-pub struct Verdict {
-    pub result: Result<RightPassword, WrongPassword>,
-    /// When a wrong one may be told.
-    pub tell_at: Instant,
 }
 
 impl Hasher {
@@ -104,17 +97,23 @@ impl Hasher {
         self.workers.run(move |memory: &mut Memory| password::hash(&password, memory)).await
     }
 
-    /// Whether `password` belongs to `stored`; without a `stored`, takes as long and says no. Needs a [`Turn`].
+    /// Whether `password` belongs to `stored`, and the moment when a wrong one may be told; without a `stored`, takes as
+    /// long and says no. Needs a [`Turn`].
     ///
     /// # Errors
     /// `overloaded`; `internal-error` when what is stored is no hash.
-    pub async fn verify(&self, _: &Turn, password: Password, stored: Option<PasswordHash>) -> Result<Verdict, Problem> {
+    pub async fn verify(
+        &self,
+        _: &Turn,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<(Verdict, Instant), Problem> {
         let (decoy, step) = (Arc::clone(&self.decoy), self.step);
         let verify = move |memory: &mut Memory| {
             let began = Instant::now();
             let verdict = password::verify(&password, stored.as_ref().unwrap_or(&decoy), memory)?;
-            let result = if stored.is_some() { verdict } else { Err(WrongPassword) };
-            Ok(Verdict { result, tell_at: began + up_to_a_step(began.elapsed(), step) })
+            let verdict = if stored.is_some() { verdict } else { Verdict::Wrong };
+            Ok((verdict, began + up_to_a_step(began.elapsed(), step)))
         };
         self.workers.run(verify).await
     }

@@ -75,15 +75,16 @@ impl AcceptedPassword {
     }
 }
 
-/// The password does not belong to the hash, or there was no such user.
-#[derive(Debug)]
+/// The outcome of a password's comparison with a hash.
 #[must_use]
-pub struct WrongPassword;
-
-/// The password belongs to the hash.
-pub struct RightPassword {
-    /// The same password under today's parameters, where the stored hash has others.
-    pub rehashed: Option<PasswordHash>,
+pub enum Verdict {
+    /// The password belongs to the hash.
+    Right {
+        /// The same password under today's parameters, where the stored hash has others.
+        rehashed: Option<PasswordHash>,
+    },
+    /// The password belongs to another hash, or there was no such user.
+    Wrong,
 }
 
 /// What a hash is computed in: 7 MiB, allocated with the first and kept for the next.
@@ -140,7 +141,7 @@ pub fn verify(
     password: &Password,
     stored: &PasswordHash,
     memory: &mut Memory,
-) -> Result<Result<RightPassword, WrongPassword>, Problem> {
+) -> Result<Verdict, Problem> {
     let phc = Phc::new(stored.as_str()).map_err(Problem::internal)?;
     let algorithm = Algorithm::try_from(phc.algorithm.as_str()).map_err(Problem::internal)?;
     let version = phc.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(Problem::internal)?;
@@ -153,10 +154,10 @@ pub fn verify(
         && (salt.len(), expected.len()) == (SALT, HASH);
     // `Output` compares in constant time.
     if compute(algorithm, version, stored_params, password, &salt, memory)? != expected {
-        return Ok(Err(WrongPassword));
+        return Ok(Verdict::Wrong);
     }
     let rehashed = if is_current { None } else { Some(hash_any(password, memory)?) };
-    Ok(Ok(RightPassword { rehashed }))
+    Ok(Verdict::Right { rehashed })
 }
 
 fn cost(params: &Params) -> (u32, u32, u32) {

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     auth::passwords::{
-        hasher::{Hasher, Verdict},
-        password::{Password, RightPassword, WrongPassword},
+        hasher::Hasher,
+        password::{Password, Verdict},
     },
     crypto::PasswordHash,
     db::{Connection, Db},
@@ -39,20 +39,21 @@ impl Attempt {
         hasher: &Hasher,
         password: Password,
         stored: Option<PasswordHash>,
-    ) -> Result<Result<RightPassword, WrongPassword>, Problem> {
+    ) -> Result<Verdict, Problem> {
         let (failures, wider) = (self.failures, self.wider);
         let turn = hasher.turn().await?;
         let begin = move |conn: &mut _| Failures::of(failures).begin_with(conn, wider.map(Failures::of).as_ref());
-        db.write(begin).await?.map_err(|lock| self.refused(lock))?;
-        let verdict = hasher.verify(&turn, password, stored).await;
-        match verdict {
-            Ok(Verdict { result: Ok(right), .. }) => Ok(Ok(right)),
-            Ok(Verdict { result: Err(wrong), tell_at }) => {
+        if let Some(lock) = db.write(begin).await? {
+            return Err(self.refused(lock));
+        }
+        match hasher.verify(&turn, password, stored).await {
+            Ok((right @ Verdict::Right { .. }, _)) => Ok(right),
+            Ok((Verdict::Wrong, tell_at)) => {
                 db.write(move |conn| Failures::of(failures).fail(conn)).await?;
                 // Others need not wait for the moment when this may be told.
                 drop(turn);
                 tokio::time::sleep_until(tell_at.into()).await;
-                Ok(Err(wrong))
+                Ok(Verdict::Wrong)
             }
             Err(problem) => {
                 db.write(move |conn| self.take_back(conn)).await?;

@@ -36,29 +36,30 @@ impl Failures {
         }))
     }
 
-    /// Counts a try before it is made, here and at a wider counter, if there is one: at both or at none.
+    /// Counts a try before it is made, here and at a wider counter, if there is one: at both or at none. Gives the lock
+    /// that the try has to wait for.
     ///
     /// # Errors
     /// As [`Failures::begin`].
-    pub fn begin_with(&self, conn: &mut Connection, wider: Option<&Self>) -> Result<Result<(), Lock>, Problem> {
+    pub fn begin_with(&self, conn: &mut Connection, wider: Option<&Self>) -> Result<Option<Lock>, Problem> {
         if let Some(wider) = wider
-            && let Err(lock) = wider.begin(conn)?
+            && let Some(lock) = wider.begin(conn)?
         {
-            return Ok(Err(lock));
+            return Ok(Some(lock));
         }
-        let begun = self.begin(conn)?;
-        if let (Err(_), Some(wider)) = (&begun, wider) {
+        let lock = self.begin(conn)?;
+        if let (Some(_), Some(wider)) = (&lock, wider) {
             wider.take_back(conn)?;
         }
-        Ok(begun)
+        Ok(lock)
     }
 
     /// Counts a try before it is made, so that of any number at once no more are made than may be: it has failed
-    /// until the opposite is known.
+    /// until the opposite is known. Gives the lock, if the try has to wait, and counts it not.
     ///
     /// # Errors
-    /// Those of the database; the lock, if the try has to wait.
-    pub fn begin(&self, conn: &mut Connection) -> Result<Result<(), Lock>, Problem> {
+    /// The database's.
+    pub fn begin(&self, conn: &mut Connection) -> Result<Option<Lock>, Problem> {
         let now = Timestamp::now();
         let mine = || login_failures::table.find(self.0.as_bytes());
         let today = mine()
@@ -66,10 +67,10 @@ impl Failures {
             .filter(login_failures::locked_until.le(now))
             .filter(login_failures::count.lt(self.0.most_a_day()));
         if diesel::update(today).set(login_failures::count.eq(login_failures::count + 1)).execute(conn)? > 0 {
-            return Ok(Ok(()));
+            return Ok(None);
         }
         if let Some(lock) = self.lock(conn, now)? {
-            return Ok(Err(lock));
+            return Ok(Some(lock));
         }
         // None yet, or of a day before. Who loses a race for the new one is run again by the door. (A clock that is
         // ahead may have begun the next day already; that one goes on.)
@@ -82,7 +83,7 @@ impl Failures {
             login_failures::day.eq(now.day()),
         );
         let _one = diesel::insert_into(login_failures::table).values(first).execute(conn)?;
-        Ok(Ok(()))
+        Ok(None)
     }
 
     /// The try has failed: the next one waits.
