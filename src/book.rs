@@ -21,9 +21,9 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// How long a count is good for: other processes may write into the same book.
+/// The time for which a count is good: other processes may write into the same book.
 const COUNT_LIFE: Duration = Duration::from_secs(10);
-/// How long a create waits for its user's other creates.
+/// The longest wait of a create for its user's other creates.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The part of the room, one in so many, that a count allows: as many processes may share a database.
 const SHARE: i64 = 16;

@@ -47,7 +47,7 @@ const ALLOWED_HEADERS: [&str; 13] = [
     "tracestate",
 ];
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
-/// How long a browser may remember a preflight, in seconds; Chromium keeps none longer.
+/// The longest time for which a browser may remember a preflight, in seconds; Chromium keeps none longer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");

@@ -43,7 +43,7 @@ impl FromBody for SignupIn {
 pub struct LoginIn {
     pub login: String,
     pub password: Password,
-    /// Where the client wants its refresh token.
+    /// The way in which the client wants its refresh token.
     pub delivery: Delivery,
 }
 

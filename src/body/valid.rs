@@ -29,7 +29,7 @@ use crate::{
 
 /// The largest body, in bytes.
 pub const BODY_LIMIT: usize = 65_536;
-/// How long a whole body may take to arrive; actix itself has no such limit.
+/// The longest time for a whole body to arrive; actix itself has no such limit.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The time after which the sender of a body is authenticated again. Nearly all bodies come with their headers.

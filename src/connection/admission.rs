@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::limits::{Proxies, Source};
 
-/// How long a client may keep the server waiting before its connection may be closed for another.
+/// The time for which a client may keep the server waiting before its connection may be closed for another.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// The connections of one address from which on even busy ones make room for others: a browser has six.
 const MANY_OF_ONE: usize = 16;
@@ -86,7 +86,8 @@ struct Held {
 /// The shared state of a connection: what admission knows of it, and how it is told to close.
 #[derive(Default)]
 struct ConnectionState {
-    /// Since when the client has kept the server waiting, in milliseconds after `began`, from 1; 0 if it does not.
+    /// The moment since when the client has kept the server waiting, in milliseconds after `began`, from 1; 0 if it
+    /// does not.
     waiting: AtomicU64,
     /// Bytes of a response that the client has not read yet.
     unread: AtomicUsize,

@@ -25,9 +25,9 @@ use crate::middleware::response;
 /// The most bytes that are read and dropped after the last response, which is lost if the socket closes with bytes of
 /// the client unread.
 const MOST_FORGOTTEN: usize = 1024 * 1024;
-/// How long bytes are read and dropped after the last response.
+/// The longest time in which bytes are read and dropped after the last response.
 const FORGETTING: Duration = Duration::from_secs(2);
-/// How long a client may take to hang up when the server stops.
+/// The longest time for a client to hang up when the server stops.
 const LAST_FORGETTING: Duration = Duration::from_secs(1);
 
 /// The facts about a request that its response depends on.

@@ -14,7 +14,7 @@ use super::clock::write_date;
 /// The headers that frame a message; they are written here and nowhere else.
 const OURS: [HeaderName; 3] = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-/// How a body ends.
+/// The framing of a body: how its end is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// There is no body, nor a length.

@@ -31,7 +31,7 @@ const LARGEST_HEAD: usize = 32 * 1024;
 const MOST_SKIPPED: usize = 64 * 1024;
 /// The largest buffer, in bytes, that is kept between requests.
 const KEPT: usize = 16 * 1024;
-/// How long a new connection's first request is waited for when the server stops: it may be on the way.
+/// The longest wait for a new connection's first request when the server stops: it may be on the way.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// The next event on a connection.

@@ -7,7 +7,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use super::error::lost_a_race;
 use crate::problem::Problem;
 
-/// A broken constraint, as far as the database tells.
+/// A broken constraint, as far as the database names it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Broken {
     /// A UNIQUE constraint, by its name.

@@ -27,14 +27,14 @@ use crate::{
 
 /// The longest time for one attempt to connect; `pooler::PARAMETERS` has it in seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a server that is not up yet is waited for at start.
+/// The longest wait for a server that is not up yet at start.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// The pause after a failed attempt to connect, for all workers.
 const BACK_OFF: Duration = Duration::from_millis(250);
 /// The most times that a transaction is run again that lost against another one.
 const RETRIES: usize = 8;
 
-/// How long after its last use a connection is trusted to be open still.
+/// The time after its last use in which a connection is trusted to be open still.
 const TRUSTED: Duration = Duration::from_secs(1);
 
 /// The workers of one database.

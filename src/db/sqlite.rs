@@ -23,10 +23,10 @@ use crate::{
     workers::{Batch, WorkerLimits, Workers, one_by_one},
 };
 
-/// How long SQLite itself waits for a lock that another process holds.
+/// The longest wait of SQLite itself for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long other instances are waited for while they turn WAL on.
+/// The longest wait for other instances while they turn WAL on.
 const START_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The settings of every connection, which are read back to see that they took.

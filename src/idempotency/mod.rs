@@ -37,7 +37,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The most characters of a key.
 const LONGEST_KEY: usize = 255;
-/// How long a response is kept.
+/// The time for which a response is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A caller's name for its request, and the fingerprint of the request.

@@ -22,7 +22,7 @@ impl UserPatch {
         self.email.as_ref().filter(|email| email.key() != key(&present.email))
     }
 
-    /// Whether the response tells about other accounts: that one has this username, or this address.
+    /// Whether the response discloses other accounts: that one has this username, or this address.
     #[must_use]
     pub fn asks_about_others(&self, present: &UserRow) -> bool {
         let is_other_name = |username: &Username| username.key() != key(&present.username);

@@ -68,7 +68,7 @@ impl<'a> Range<'a> {
         Some(Self { kind, subtype, is_wanted })
     }
 
-    /// How exactly the range names a media type, from 0 to 2; `None` if it does not match.
+    /// The specificity with which the range names a media type, from 0 to 2; `None` if it does not match.
     fn specificity(&self, media_type: &str) -> Option<u8> {
         let (kind, subtype) = media_type.split_once('/').unwrap_or_default();
         match (self.kind, self.subtype) {

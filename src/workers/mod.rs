@@ -38,9 +38,9 @@ pub struct WorkerLimits {
     pub queue: usize,
     /// The most jobs that a thread takes out of the queue at a time.
     pub group: usize,
-    /// How long a caller waits for its result. A job that has not begun by then is not begun any more.
+    /// The longest wait of a caller for its result. A job that has not begun by then is not begun any more.
     pub patience: Duration,
-    /// How long an idle thread keeps its state; it is made again for the next job. `None` for ever.
+    /// The time for which an idle thread keeps its state; it is made again for the next job. `None` for ever.
     pub rest: Option<Duration>,
 }
 
@@ -73,7 +73,7 @@ pub type Batch<S> = Vec<Box<dyn Job<S>>>;
 struct Waiting<S> {
     jobs: FairQueue<Box<dyn Job<S>>>,
     /// The threads that sleep. The last to fall asleep is woken first: its memory is warm, and requests that
-    /// come one by one all find the same thread, so that none of them is told from another by its thread.
+    /// come one by one all find the same thread, so that none can be distinguished from another by its thread.
     idle: Vec<Thread>,
     closed: bool,
 }

@@ -50,7 +50,7 @@ async fn new_user(request: &HttpRequest, source: Source, body: SignupIn, hasher:
 fn create(conn: &mut Connection, new: &NewUser, signer: &Signer) -> Result<UserRow, Problem> {
     let user = Users::create(conn, new)?;
     Mails::of(user.user()?).queue(conn, signer, MailKind::Verify, &Email::stored(user.email.clone()))?;
-    // What failed under these names before was somebody else's guess.
+    // Failures under these names before were others' guesses.
     forgive(conn, signer, None, &user.username, &user.email)?;
     Ok(user)
 }

@@ -26,7 +26,7 @@ const JUDGE_QUEUE: usize = 128;
 /// The longest wait for a turn, or for a thread.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long an idle thread keeps its memory.
+/// The time for which an idle thread keeps its memory.
 const REST: Duration = Duration::from_secs(2);
 
 /// The threads that hash and judge passwords.
@@ -48,7 +48,7 @@ pub struct Hasher {
 /// The verdict on a presented password.
 pub struct Verdict {
     pub result: Result<RightPassword, WrongPassword>,
-    /// When the response to a wrong password may be sent.
+    /// The moment at which the response to a wrong password may be sent.
     pub tell_at: Instant,
 }
 
@@ -109,7 +109,7 @@ impl Hasher {
     /// [`Turn`].
     ///
     /// # Errors
-    /// `overloaded`; `internal-error` when what is stored is no hash.
+    /// `overloaded`; `internal-error`, when what is stored is no hash.
     pub async fn verify(&self, _: &Turn, password: Password, stored: Option<PasswordHash>) -> Result<Verdict, Problem> {
         let (decoy, step) = (Arc::clone(&self.decoy), self.step);
         let verify = move |memory: &mut Memory| {

@@ -45,7 +45,7 @@ impl Password {
     /// Reads a password that is presented: 1 to 256 characters.
     ///
     /// # Errors
-    /// As [`Password::new`].
+    /// The errors of [`Password::new`].
     pub fn presented(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(1, value)
     }

@@ -27,7 +27,7 @@ pub struct FailureKey {
     patience: Patience,
 }
 
-/// How many failures a counter allows.
+/// The rule for how many failures a counter allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Patience {
     /// The rule for strangers.

@@ -18,7 +18,7 @@ use crate::{
 
 /// The audience of access tokens (`aud`): this service.
 const SERVICE: &str = "kennel";
-/// How far the clocks of two instances may be apart, in seconds.
+/// The most by which the clocks of two instances may be apart, in seconds.
 const LEEWAY: i64 = 5;
 /// The longest lifetime of a token, in seconds, whatever its own claims say.
 const LONGEST_LIFE: i64 = 3600;

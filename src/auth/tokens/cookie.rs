@@ -19,10 +19,10 @@ const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/";
 const OLD_NAME: &str = "kennel_refresh";
 const OLD_ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/auth";
 
-/// How a client gets and keeps its refresh token.
+/// The way in which a client gets and keeps its refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// In the response's body.
+    /// The token is in the response's body.
     Body,
     Cookie,
 }

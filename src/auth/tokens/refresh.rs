@@ -22,8 +22,8 @@ const HALF: usize = (SIGNATURE - USER) / 2;
 /// The first part of a seal's message, which tells its HMAC from that of a session.
 const SEAL: &[u8] = b"seal";
 
-/// How long after a rotation the token before still gets the same successor: for tabs that race, and for a response
-/// that got lost.
+/// The time after a rotation in which the token before still gets the same successor: for tabs that race, and for a
+/// response that got lost.
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// A refresh token as presented. Only the session's salt can tell whether it is genuine.

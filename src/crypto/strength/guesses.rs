@@ -1,4 +1,4 @@
-//! How many guesses a text withstands from a guesser who tries words, names, dates, walks over the keyboard and the
+//! The guesses that a text withstands from a guesser who tries words, names, dates, walks over the keyboard and the
 //! usual decoration. zxcvbn knows these one by one; how they are put together is counted here, since zxcvbn takes any
 //! three pieces for hard (it adds 10,000 guesses for each further piece), and a word between signs for random letters.
 

@@ -1,4 +1,4 @@
-//! How hard a new password is to guess.
+//! The strength of a new password: how hard it is to guess.
 
 mod guesses;
 mod known;
