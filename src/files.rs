@@ -13,8 +13,8 @@ use std::{
 pub enum Exposure {
     /// No other user.
     Private,
-    /// Some other users, who may read the file, or a group that may write it. Containers mount secrets and volumes like that, so
-    /// it is logged and not refused.
+    /// Some other users, who may read the file, or a group that may write it. Containers mount secrets and volumes like
+    /// that, so it is logged and not refused.
     Shared,
     /// Every user of the machine, who may write the file, and so decide what is signed and who is logged in.
     WritableByAll,
