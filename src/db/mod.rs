@@ -8,8 +8,8 @@
 //! | [`Db::write`] | every change: one transaction, durable when it returns |
 //! | [`Db::read_inline`] | one row by its key, on the serving thread, as the gate reads for each request |
 //!
-//! [`Db::write_statement`] is [`Db::write`] for a create that is a single statement, and so a transaction without `BEGIN`
-//! and `COMMIT`: on PostgreSQL a create with the gate is two ways there and back without them, and four with them.
+//! [`Db::write_statement`] is [`Db::write`] for a create that is a single statement, and so a transaction without
+//! `BEGIN` and `COMMIT`: on PostgreSQL a create with the gate is two round trips without them, and four with them.
 //!
 //! The engines behind it are in `sqlite` and `postgres`; the queries are in each room's `repo.rs`.
 

@@ -18,9 +18,9 @@
 //!
 //! # Cursors
 //!
-//! The keys of the last row travel in the `Link` to the next page (RFC 8288), signed and bound to the list with its sort
-//! and filters (`cursor`): with another sort they would mean another place, and the reader would lose rows without a
-//! word. They are a place and not a position, so a cursor stays good for as long as the reader likes.
+//! The keys of the last row travel in the `Link` to the next page (RFC 8288), signed and bound to the list with its
+//! sort and filters (`cursor`): with another sort they would mean another row, and the reader would lose rows without a
+//! word. They name a row and not a position, so a cursor stays good for as long as the reader likes.
 //!
 //! Deliberately absent: a jump to page 37, and the number of pages. `count=true` counts, and costs what counting costs.
 
