@@ -1,5 +1,5 @@
-//! The app put together: what handlers share, the route table, and what wraps every request. The server that runs it is
-//! in `server`; what every answer has, in `middleware::response`.
+//! The app put together: the state that handlers share, the route table, and the middleware around every request. The
+//! server that runs it is in `server`; the completion of responses, in `middleware::response`.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -32,7 +32,7 @@ use crate::{
     users::SignupPolicy,
 };
 
-/// Why the server does not start. Its text is one line that says what to do.
+/// The reason why the server does not start. Its text is one line that says what to do.
 #[derive(Debug)]
 pub enum StartError {
     Config(ConfigError),
@@ -41,7 +41,7 @@ pub enum StartError {
     Key(PathBuf, io::Error),
     /// The address cannot be listened on.
     Listen(String, io::Error),
-    /// Something that the system refused, or that the server stopped with.
+    /// The system refused something, or the server stopped with a failure.
     Run(String),
 }
 
@@ -69,7 +69,7 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// What handlers share, one for all threads.
+/// The state that handlers share, one for all threads.
 #[derive(Clone)]
 pub struct AppState {
     pub db: Data<Db>,
@@ -91,11 +91,11 @@ impl AppState {
     /// Opens the database and starts the threads. Blocks.
     ///
     /// # Errors
-    /// The database cannot be opened, or the secret not be read or made.
+    /// The database cannot be opened, or the secret cannot be read or made.
     pub fn open(config: &Config) -> Result<Self, StartError> {
         let failed = |error: &dyn fmt::Display| StartError::Run(error.to_string());
-        // A secret that PostgreSQL demands is missed before the database is waited for; the one beside a SQLite
-        // file is made after the file.
+        // The secret that PostgreSQL demands is checked before the database is waited for; the one beside a SQLite file
+        // is made after the file.
         if matches!(config.database_url, DatabaseUrl::Postgres(_)) {
             drop(secret(config)?);
         }
@@ -123,7 +123,7 @@ impl AppState {
         })
     }
 
-    /// Makes it known to the handlers of an app.
+    /// Makes the state known to the handlers of an app.
     pub fn put_into(&self, config: &mut ServiceConfig) {
         config
             .app_data(Data::clone(&self.db))
@@ -139,17 +139,17 @@ impl AppState {
             .app_data(Data::clone(&self.draining))
             .app_data(Data::clone(&self.pulse))
             .app_data(Data::clone(&self.contract))
-            // Of this thread alone.
+            // Each thread has its own.
             .app_data(VerifiedTokenCache::default())
-            // An id that cannot be one names nothing.
+            // An id that is not valid names no row.
             .app_data(PathConfig::default().error_handler(|_, _| Problem::new(Kind::NotFound).into()));
     }
 }
 
-/// The keys that a server with this configuration and database has; no secret is made.
+/// The keys of a server with this configuration and database; no secret is made.
 ///
 /// # Errors
-/// There is no secret, or it cannot be used.
+/// The secret is absent, or cannot be used.
 pub fn keys(config: &Config, database: &DatabaseId) -> Result<Keys, StartError> {
     let secret = match (&config.jwt_secret, &config.database_url) {
         (None, DatabaseUrl::Sqlite(path)) => {

@@ -1,7 +1,7 @@
-//! How many rows a book may have: a user's owners, dogs and tasks, and the keys that made them. To count a table at
+//! The limits of a book: a user's owners, dogs and tasks, and the idempotency keys that made them. To count a table at
 //! each create would cost more than the create, so a count is good for a while: for a part of the rows that there is
-//! still room for. Near the limit those who create in one book take turns, and each counts, so that one process is
-//! exact; of several on one database each may be as far beyond as it creates rows meanwhile, which is a few.
+//! still room for. Near the limit the creates in one book take turns, and each counts, so that one process is exact;
+//! several on one database may each exceed the limit by the rows that they create meanwhile, which are a few.
 
 use std::{
     collections::HashMap,
@@ -21,15 +21,15 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// How long a count is good for: others may write into the same book elsewhere.
+/// The time for which a count is good: other processes may write into the same book.
 const COUNT_LIFE: Duration = Duration::from_secs(10);
-/// How long a create waits for its user's other creates.
+/// The longest wait of a create for its user's other creates.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The part of the room, one in so many, that a count allows: as many processes may share a database.
 const SHARE: i64 = 16;
 /// The part of a limit, one in so many, that is left to creates that take turns.
 const MARGIN: i64 = 100;
-/// How many counts are remembered; any that no create uses just now may be forgotten.
+/// The most counts that are remembered; any that no create uses just now may be forgotten.
 const REMEMBERED: usize = 10_000;
 
 /// A kind of rows that a book has a limit on.
@@ -38,21 +38,21 @@ pub enum Rows {
     Owners,
     Dogs,
     Tasks,
-    /// Idempotency keys of the last day.
+    /// The idempotency keys of the last day.
     Keys,
 }
 
-/// One kind of rows of a book, and how they are counted: what a room says of its own.
+/// A kind of rows of a book, and how a room counts them.
 #[derive(Clone, Copy)]
 pub struct Shelf {
     pub rows: Rows,
     pub count: Count,
 }
 
-/// Counts the rows that a user has, as far as so many.
+/// A count of a user's rows, which stops at the given number.
 pub type Count = fn(&mut Connection, UserId, i64) -> Result<i64, Problem>;
 
-/// The most rows of a kind; none, where there is no limit.
+/// The most rows of a kind; `None` for no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MostRows(Option<i64>);
 
@@ -95,14 +95,14 @@ impl From<Full> for Problem {
     }
 }
 
-/// Room for one row, held until the row is there.
+/// A reservation of room for one row, held until the row is there.
 #[must_use]
 pub enum Reservation {
     /// Room without a limit.
     Anywhere,
     /// Room that the last count had found.
     Counted { _held: OwnedRwLockReadGuard<()> },
-    /// Room for the one that counts, while the user's other creates wait.
+    /// Room for the create that counts, while the user's other creates wait.
     Alone { _held: OwnedRwLockWriteGuard<()> },
 }
 
@@ -114,7 +114,7 @@ struct RowCount {
     granted: Mutex<Granted>,
 }
 
-/// How many rows may be created without another count, and until when.
+/// The rows that may be created without another count, and until when.
 #[derive(Default)]
 struct Granted {
     left: i64,
@@ -122,7 +122,7 @@ struct Granted {
 }
 
 impl RowCount {
-    /// Takes one of the rows that the last count allows; tells whether there was one.
+    /// Takes one of the rows that the last count allows; returns whether there was one.
     fn take(&self) -> bool {
         let mut granted = lock(&self.granted);
         let is_good = granted.left > 0 && granted.until.is_some_and(|until| Instant::now() < until);
@@ -139,7 +139,7 @@ impl RowCount {
     }
 }
 
-/// The limits of all books, and what was counted lately.
+/// The limits of all books, and the last counts.
 pub struct Book {
     owners: MostRows,
     dogs: MostRows,
@@ -153,10 +153,10 @@ impl Book {
         Self { owners, dogs, tasks, counts: Mutex::default() }
     }
 
-    /// Finds room for another row of a user's, to be held until the row is there.
+    /// Reserves room for another row of a user's; [`Full`], if there is none.
     ///
     /// # Errors
-    /// [`Full`]; those of the database; `overloaded`, when the user's own creates take too long.
+    /// The database's errors; `overloaded`, when the user's own creates take longer than 5 seconds.
     pub async fn reserve(&self, db: &Db, user: UserId, shelf: &Shelf) -> Result<Result<Reservation, Full>, Problem> {
         let Shelf { rows, count: count_rows } = *shelf;
         let Some(most) = self.most(rows) else { return Ok(Ok(Reservation::Anywhere)) };
@@ -171,7 +171,7 @@ impl Book {
         }
         drop(held);
         let alone = timeout(PATIENCE, Arc::clone(&count.turn).write_owned()).await.map_err(overloaded)?;
-        // Somebody else may have counted meanwhile.
+        // Another create may have counted meanwhile.
         if count.take() {
             return Ok(Ok(Reservation::Counted { _held: alone.downgrade() }));
         }
@@ -187,7 +187,7 @@ impl Book {
         }))
     }
 
-    /// The limit of one kind; of keys, as many as there may be rows.
+    /// The limit of one kind; of keys, as many as all rows together.
     fn most(&self, rows: Rows) -> Option<i64> {
         match rows {
             Rows::Owners => self.owners.0,
@@ -206,7 +206,7 @@ impl Book {
     }
 }
 
-/// No code panics while it holds these locks, so a poisoned one is still whole.
+/// Locks a mutex. No code panics while it holds these locks, so a poisoned one is still whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! Which other origins' pages may call from a browser (the Fetch standard's CORS protocol). The headers go onto
-//! every answer in `response`, and so onto errors, panics' among them.
+//! The other origins whose pages may call from a browser (the Fetch standard's CORS protocol). The headers go onto
+//! every response in `middleware::response`, and so onto errors, panics' among them.
 
 use std::{
     collections::BTreeSet,
@@ -23,13 +23,14 @@ use crate::{
     },
 };
 
-/// What pages may read of an answer, beside what they always may.
+/// The headers of a response that pages may read, beside those that they always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Accept-Patch, Allow, ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Request-Id, X-Total-Count, \
      Idempotency-Replayed, Content-Disposition",
 );
-/// What pages may send: what we read, and what their libraries put onto every request, which one that is not allowed
-/// would keep from being sent at all (trace contexts of W3C and Sentry, jQuery's and axios's mark, a forced reload).
+/// The headers that pages may send: those that the server reads, and those that libraries put onto every request (trace
+/// contexts of W3C and Sentry, jQuery's and axios's mark, a forced reload), since one that is not allowed would keep
+/// the request from being sent.
 const ALLOWED_HEADERS: [&str; 13] = [
     "Accept",
     "Authorization",
@@ -46,17 +47,17 @@ const ALLOWED_HEADERS: [&str; 13] = [
     "tracestate",
 ];
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
-/// Seconds that a browser may remember a preflight; Chromium keeps none longer.
+/// The longest time for which a browser may remember a preflight, in seconds; Chromium keeps none longer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
-/// How many origins that may not call the log tells of: anybody can make them up.
+/// The most refused origins and headers that are logged: strangers can make them up.
 const MOST_TOLD: usize = 100;
-/// Bytes of an origin that the log tells of; a host name has 253 at most.
+/// The most bytes of an origin that is logged; a host name has 253 at most.
 const LONGEST_TOLD: usize = 300;
 
-/// Scheme, host and port, exactly as a browser sends them (RFC 6454 §6.2).
+/// An origin: scheme, host and port, exactly as a browser sends them (RFC 6454 §6.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
@@ -66,10 +67,10 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, ()> {
         let uri: Uri = text.parse().map_err(|_| ())?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(()) };
-        // A browser leaves a port away that goes without saying, and so it would never be equal.
+        // A browser leaves the default port away, and so an origin with it would never be equal.
         let has_usual_port = matches!((scheme, authority.port_u16()), ("http", Some(80)) | ("https", Some(443)));
         let is_exact = text == format!("{scheme}://{authority}") && text == text.to_ascii_lowercase();
-        // Apps have schemes of their own (`capacitor://localhost`); of these no page ever calls.
+        // Apps have schemes of their own (`capacitor://localhost`); no page of these schemes ever calls.
         let is_no_pages = matches!(scheme, "ftp" | "file" | "ws" | "wss");
         if is_no_pages
             || has_usual_port
@@ -97,12 +98,12 @@ impl FromStr for AllowedHeader {
     }
 }
 
-/// What can be set about pages that call.
+/// The settings about pages that call.
 #[derive(Clone, Debug, Default)]
 pub struct CorsSettings {
     /// The origins whose pages may call.
     pub origins: Vec<Origin>,
-    /// The request headers that they may send beside those that always may.
+    /// The request headers that pages may send beside those that they always may.
     pub headers: Vec<AllowedHeader>,
     /// Whether pages of this machine may call, whatever their port.
     pub from_this_machine: bool,
@@ -114,18 +115,18 @@ pub struct Cors {
     allowed: Vec<Origin>,
     from_this_machine: bool,
     allowed_headers: HeaderValue,
-    /// The server's own, as people reach it.
+    /// The server's own origin, as people reach it.
     own: Option<WebOrigin>,
-    /// The origins that may not call, and the headers that may not be sent, that the log has told of.
+    /// The origins that may not call, and the headers that may not be sent, that were logged.
     told: Mutex<BTreeSet<Vec<u8>>>,
 }
 
-/// Why a page may not use the cookie.
+/// The reason why a page may not use the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookieRefusal {
-    /// Its browser says that page and server are two sites, and keeps the cookie for itself.
+    /// The browser says that page and server are two sites, and keeps the cookie for itself.
     CrossSite,
-    /// Its origin may not call.
+    /// The page's origin may not call.
     ForeignOrigin,
 }
 
@@ -155,8 +156,8 @@ impl Cors {
         is_allowed.then_some(origin)
     }
 
-    /// Tells the log of an origin whose pages call and may not: once, since its people know only that their browser
-    /// shows an error that does not say what to set.
+    /// Logs an origin whose pages call and may not: once, since the page's developer sees only an error in the browser
+    /// that does not say what to set.
     pub fn tell_of_stranger(&self, request: &HeaderMap) {
         let Some(origin) = single(request, &header::ORIGIN).filter(|origin| origin.len() <= LONGEST_TOLD) else {
             return;
@@ -177,7 +178,7 @@ impl Cors {
         }
     }
 
-    /// Tells the log of a header that a page wants to send and may not: once, and not its value.
+    /// Logs a header that a page wants to send and may not: once, and not its value.
     fn tell_of_headers(&self, origin: &HeaderValue, request: &HeaderMap) {
         let allowed = self.allowed_headers.to_str().unwrap_or_default();
         for name in parts(request, &header::ACCESS_CONTROL_REQUEST_HEADERS, b',') {
@@ -191,17 +192,17 @@ impl Cors {
         }
     }
 
-    /// Whether the log does not know of it yet, and may.
+    /// Whether `what` was not logged yet, and may be.
     fn is_news(&self, what: &[u8]) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.len() < MOST_TOLD && told.insert(what.into())
     }
 
-    /// Whether the page that sends a request may use the cookie with it: ours, or one that may call. What no browser
-    /// sends names no page. (`Sec-Fetch-Site` is of the Fetch Metadata specification.)
+    /// Checks that the page that sends a request may use the cookie: a page of this server, or one that may call. A
+    /// request without `Origin` comes from no other page. (`Sec-Fetch-Site` is of the Fetch Metadata specification.)
     ///
     /// # Errors
-    /// It may not.
+    /// The reason why the page may not.
     pub fn check_cookie(&self, request: &HeaderMap) -> Result<(), CookieRefusal> {
         if parts(request, &SEC_FETCH_SITE, b',').any(|site| site.eq_ignore_ascii_case("cross-site")) {
             return Err(CookieRefusal::CrossSite);
@@ -223,7 +224,8 @@ impl Cors {
         single(request, &header::HOST).is_some_and(|host| page.is_at(host)) || self.own.as_ref() == Some(page)
     }
 
-    /// The answer to a browser that asks before it sends the request proper.
+    /// The response to a preflight, which a browser sends before the request proper; `None` if the request is not one,
+    /// or its origin may not call.
     #[must_use]
     pub fn preflight(&self, method: &Method, request: &HeaderMap) -> Option<HttpResponse> {
         if method != Method::OPTIONS || !request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
@@ -240,12 +242,12 @@ impl Cors {
         )
     }
 
-    /// Lets the pages of `origin` read an answer.
+    /// Lets the pages of `origin` read a response.
     pub fn complete(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
         if self.allowed.is_empty() && !self.from_this_machine {
             return;
         }
-        // A cache must not give one origin's answer to another.
+        // A cache must not give one origin's response to another.
         answer.append(header::VARY, ORIGIN);
         let Some(origin) = origin else { return };
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

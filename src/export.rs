@@ -1,6 +1,6 @@
-//! Everything of one user as one JSON document, read and sent piece by piece, so that it takes little memory
-//! however much there is. Each piece is read only while the session stands that asked for it, and while there is time:
-//! otherwise the document breaks off, and is no JSON.
+//! The export: everything of one user as one JSON document, read and sent piece by piece, so that it takes little
+//! memory however much there is. Each piece is read only while the session that asked for it stands, and while there is
+//! time: otherwise the document breaks off, and is no JSON.
 
 use std::{
     future::ready,
@@ -32,7 +32,7 @@ use crate::{
     workers::Flow,
 };
 
-/// What there is one of.
+/// The members of the document that there is one of.
 #[derive(Serialize)]
 struct Head {
     exported_at: Timestamp,
@@ -42,7 +42,7 @@ struct Head {
     profile: Option<ProfileOut>,
 }
 
-/// What there is any number of: a member of the document.
+/// A member of the document with any number of rows.
 struct Section {
     name: &'static str,
     /// Reads a page of a user's rows, after the row with these keys.
@@ -81,13 +81,13 @@ where
     Ok(Rows { json: inside.to_owned(), next: page.next })
 }
 
-/// Where the export is: in the first of these sections, after the row with these keys.
+/// The position of an export: in the first of `sections`, after the row with these keys.
 struct ExportPosition {
     sections: &'static [Section],
     after: Option<Vec<SortKey>>,
 }
 
-/// How long an export may take, with the time that its reader takes between two pieces.
+/// The longest time of an export, with the time that its reader takes between two pieces.
 pub struct ExportTimeout(pub Duration);
 
 /// An export under way.
@@ -98,7 +98,7 @@ struct Export {
     deadline: Instant,
 }
 
-/// `GET /me/export`
+/// `GET /me/export`: sends everything of the user.
 pub async fn show_export(
     me: CurrentUser,
     method: Method,
@@ -109,7 +109,7 @@ pub async fn show_export(
         disposition: DispositionType::Attachment,
         parameters: vec![DispositionParam::Filename("kennel.json".to_owned())],
     };
-    // Of a body that is not sent nothing need be read.
+    // For HEAD, whose body is not sent, nothing need be read.
     let pieces = if method == Method::HEAD { 0 } else { usize::MAX };
     let document = export(db, me, &timeout).await?.take(pieces);
     Ok(HttpResponse::Ok()
@@ -118,10 +118,10 @@ pub async fn show_export(
         .streaming(document))
 }
 
-/// The document, in pieces. The first is read at once, so that a failure is still an answer.
+/// The document, in pieces. The first is read at once, so that its failure is still a response of its own.
 ///
 /// # Errors
-/// Those of the database; after the first piece they end the stream, and so do the session's end and the time-out.
+/// The database's errors; after the first piece they end the stream, and so do the session's end and the time-out.
 async fn export(
     db: Data<Db>,
     me: CurrentUser,
@@ -130,9 +130,9 @@ async fn export(
     let export = Export { db, me, deadline: Instant::now() + timeout.0 };
     let head = export.db.snapshot(move |conn| read_head(conn, me)).await?;
     let mut head = serde_json::to_string(&head).map_err(Problem::internal)?;
-    // The object goes on.
+    // The object is not closed yet.
     let _brace = head.pop();
-    // The rest is read while it is sent, when the request has been answered.
+    // The rest is read while it is sent, when the handler has returned.
     let flow = Flow::current();
     let start = ExportPosition { sections: SECTIONS, after: None };
     let rest = try_unfold(Some(start), move |place| {
@@ -155,7 +155,7 @@ fn read_head(conn: &mut Connection, me: CurrentUser) -> Result<Head, Problem> {
 }
 
 impl Export {
-    /// The next rows as text, with what stands around them, and where to go on.
+    /// Reads the next rows as JSON, with the punctuation around them; returns where to go on, too.
     ///
     /// # Errors
     /// `revoked-token`, once the session has ended; `request-timeout`, once the time is over.
@@ -174,7 +174,7 @@ impl Export {
         };
         let Rows { json, next } = self.db.read(read).await?;
         let mut text = if is_first { format!(",\"{name}\":[") } else { String::new() };
-        // What was to come may have been deleted meanwhile.
+        // The rows that were to come may have been deleted meanwhile.
         if !is_first && !json.is_empty() {
             text.push(',');
         }

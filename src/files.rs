@@ -1,4 +1,5 @@
-//! The files that hold secrets or data: who else may read or write them, and that their names survive a power cut.
+//! Files that hold secrets or data: whether others than the owner may read or write them, and how their names survive a
+//! power cut.
 
 use std::{
     fs::{self, File},
@@ -10,20 +11,20 @@ use std::{
 /// The users of the machine, besides its owner, that can use a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
-    /// None.
+    /// No other user.
     Private,
-    /// Others, who read it, or a group that writes it. Containers mount secrets and volumes like that, so it is told
-    /// and not refused.
+    /// Some other users, who may read the file, or a group that may write it. Containers mount secrets and volumes like
+    /// that, so it is logged and not refused.
     Shared,
-    /// Every user of the machine may write it, and so decide what is signed and who is logged in.
+    /// Every user of the machine, who may write the file, and so decide what is signed and who is logged in.
     WritableByAll,
 }
 
-/// How far a file is open to others; a folder of the kind of `/tmp`, where nobody can replace what is another's, is
-/// not writable.
+/// The exposure of a file or folder; a folder such as `/tmp`, where users cannot replace the files of others, does not
+/// count as writable.
 ///
 /// # Errors
-/// It is not there, or cannot be looked at.
+/// The file is absent, or cannot be looked at.
 pub fn exposure(path: &Path) -> io::Result<Exposure> {
     const STICKY: u32 = 0o1000;
     let mode = fs::metadata(path)?.permissions().mode();
@@ -36,10 +37,10 @@ pub fn exposure(path: &Path) -> io::Result<Exposure> {
     })
 }
 
-/// Looks at a file of ours, if it is there: tells that others can use it.
+/// Checks a file, if it exists, and logs that others can use it.
 ///
 /// # Errors
-/// Everybody may write it; says what to do.
+/// Every user of the machine can write the file.
 pub fn check(path: &Path) -> io::Result<()> {
     match exposure(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -53,15 +54,15 @@ pub fn check(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What is wrong with a file that is [`Exposure::WritableByAll`].
+/// The message about a file that is [`Exposure::WritableByAll`].
 pub const WRITABLE_BY_ALL: &str = "every user of this machine can write it; chmod 600 it";
 
-/// Tells that others than its owner can use a file.
+/// Logs that others than its owner can use a file.
 pub fn tell(path: &Path) {
     tracing::warn!(path = %path.display(), "others than its owner can use this file; chmod 600 it");
 }
 
-/// Tells of a folder whose files any user of the machine can replace.
+/// Logs a folder whose files any user of the machine can replace.
 pub fn check_folder(path: &Path) {
     if exposure(path).is_ok_and(|exposure| exposure == Exposure::WritableByAll) {
         tracing::warn!(path = %path.display(), "every user of this machine can replace the files in this folder; chmod 700 it");
@@ -77,18 +78,18 @@ pub fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Makes the names in a folder durable: without it a power cut may take a new file with it, whatever was written.
+/// Makes the names in a folder durable: without it a power cut may lose a new file, however well it was written.
 ///
 /// # Errors
-/// Those of the disk.
+/// The folder cannot be opened or synced.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The same for the folder that a file lies in.
+/// Makes the names in the folder of a file durable.
 ///
 /// # Errors
-/// Those of the disk.
+/// The folder cannot be opened or synced.
 pub fn sync_folder_of(file: &Path) -> io::Result<()> {
     sync_folder(&folder_of(file))
 }

@@ -1,7 +1,8 @@
-//! Letters and signs in the place of which a keyboard has plainer ones: names are found by those, and passwords guessed.
+//! Plain letters and signs in place of those that a keyboard lacks: names are found by the plain ones, and passwords
+//! guessed.
 
-/// What stands for a character on a keyboard that lacks it: letters that Unicode does not take apart, and signs that
-/// programs put in the place of what was typed.
+/// The plain letters for a character that a keyboard lacks: for letters that Unicode does not take apart, and for signs
+/// that programs put in place of typed ones.
 pub fn plain_letters(c: char) -> impl Iterator<Item = char> {
     let (first, second) = match c {
         'ø' => ('o', None),

@@ -1,11 +1,11 @@
 //! Kennel: a JSON REST service for people who look after dogs.
 //!
-//! A request comes by its `connection` and goes `routes` → `auth::gate` → a room's `handlers` → its `wire` (what arrives and leaves) → its
-//! `repo` (queries on behalf of one user) → `db`, the door to SQLite or PostgreSQL; `problem` if it goes
-//! wrong, and `middleware` on its way out. The rooms are the nouns of the product, each with the same drawers:
-//! read `owners` first, it is the shortest.
+//! A request comes by its `connection` and goes `routes` → `auth::gate` → a room's `handlers` → its `wire` (bodies, in
+//! and out) → its `repo` (queries on behalf of one user) → `db`, the door to SQLite or PostgreSQL; `problem` if it goes
+//! wrong, and `middleware` on its way out. The rooms are the nouns of the product, each with the same drawers: read
+//! `owners` first, it is the shortest.
 
-// The whole surface on one screen, and what it is written in.
+// The route table on one screen, and the types that it is written in.
 pub mod routes;
 pub mod routing;
 
@@ -21,24 +21,24 @@ pub mod tasks;
 
 pub mod public;
 
-// What concerns a whole account, and so knows every room: it is shown and changed, deleted, exported.
+// A whole account, with every room: shown and changed, deleted, exported.
 pub mod export;
 pub mod me;
 
-// Who is asking: users, what a login leaves behind, what a login is checked against, and all about tokens and passwords.
+// Authentication: users, their sessions, what a login is checked against, and all about tokens and passwords.
 pub mod accounts;
 pub mod auth;
 pub mod sessions;
 pub mod users;
 
-// What the rooms share: lists a page at a time, bodies and their faults, creating once, how many rows a book may have.
+// The rooms' common parts: lists a page at a time, bodies and their errors, creating once, the limits of a book.
 pub mod body;
 pub mod book;
 pub mod idempotency;
 pub mod lists;
 pub mod wire;
 
-// What goes out by mail, and the queue that it waits in.
+// Mails, and the queue that they wait in.
 pub mod mail;
 
 // The door to the database, and the threads behind everything that blocks.
@@ -46,7 +46,7 @@ pub mod db;
 pub mod sweeper;
 pub mod workers;
 
-// Around every request: its connection, its quota, the response that is completed whoever made it.
+// Around every request: its connection, its quota, the completion of its response.
 pub mod connection;
 pub mod cors;
 pub mod limits;
@@ -60,8 +60,8 @@ pub mod log;
 pub mod server;
 pub mod system;
 
-// The ground, which everything stands on and which knows nothing above it: what can go wrong and the one way to say so,
-// the ids of rows, keys and signatures, files, and small things that are read.
+// The ground, which everything stands on and which knows nothing above it: problems, the ids of rows, keys and
+// signatures, files, and small things that are read.
 pub mod crypto;
 pub mod duration;
 pub mod files;

@@ -1,6 +1,6 @@
-//! Log lines, to standard error: one for each event, as text or as a JSON object. Every field of every line goes through
-//! [`Field`], so that none is long and none has a control character, whatever a caller put into it. What a span of
-//! ours knows (the request's id, the address that it came from) is in each line that is written inside of it.
+//! Log lines, to standard error: one for each event, as text or as a JSON object. Every field of every line goes
+//! through [`Field`], so that none is long and none has a control character, whatever a caller put into it. The fields
+//! of a span (the request's id, the address that it came from) are in each line that is written inside of it.
 
 use std::fmt::{self, Write};
 
@@ -19,24 +19,24 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
 }
 
-/// Bytes of a field, before its control characters are written out; what is longer ends with `…`.
+/// The most bytes of a field, before its control characters are written out; a longer one ends with `…`.
 const LONGEST_FIELD: usize = 512;
 
-/// Begins to log; panics too.
+/// Begins to log events and panics.
 pub fn start(filter: &str, format: LogFormat) {
-    // actix tells how it starts, which we say better, and calls it an error when a client sends no HTTP.
+    // actix logs how it starts, which `cli` says better, and calls it an error when a client sends no HTTP.
     let filter = format!("actix_server=warn,actix_http::h1=off,{filter}");
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)
-        // When nobody reads the log any more, there is nowhere to say so, and trying to would panic.
+        // When the log has no reader any more, there is nowhere to say so, and trying to would panic.
         .log_internal_errors(false)
         .with_ansi(false)
         .fmt_fields(LineFormat(format))
@@ -45,7 +45,7 @@ pub fn start(filter: &str, format: LogFormat) {
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
 }
 
-/// How a line is written.
+/// The formatter of lines.
 #[derive(Clone, Copy)]
 struct LineFormat(LogFormat);
 
@@ -64,7 +64,7 @@ where
             let extensions = span.extensions();
             let known = extensions.get::<FormattedFields<N>>().map_or("", |fields| fields.fields.as_str());
             for (name, field) in known.lines().filter_map(|field| field.split_once(' ')) {
-                // What the event says itself is said once.
+                // A field of the event itself is written once.
                 if metadata.fields().field(name).is_none() {
                     line.write_str(field)?;
                 }
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// The time, the level and where it comes from.
+/// Writes the time, the level and the target.
 fn begin(format: LogFormat, line: &mut Writer<'_>, level: Level, target: &str) -> fmt::Result {
     match format {
         LogFormat::Text => {
@@ -89,7 +89,7 @@ fn begin(format: LogFormat, line: &mut Writer<'_>, level: Level, target: &str) -
     }
 }
 
-/// A span's fields are kept with their names before them, a line for each, until an event is written.
+/// Keeps a span's fields with their names before them, a line for each, until an event is written.
 impl<'writer> FormatFields<'writer> for LineFormat {
     fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
         let mut kept = Kept { format: self.0, writer, result: Ok(()) };
@@ -121,7 +121,7 @@ impl Visit for Kept<'_> {
     }
 }
 
-/// Writes the fields of an event as they come.
+/// A visitor that writes the fields of an event as they come.
 struct FieldVisitor<'a, 'b> {
     format: LogFormat,
     line: &'a mut Writer<'b>,
@@ -177,7 +177,7 @@ impl Visit for FieldVisitor<'_, '_> {
     }
 }
 
-/// The beginning of a field's text. Whatever writes more is stopped.
+/// The beginning of a field's text, up to [`LONGEST_FIELD`]; a write beyond it fails.
 #[derive(Default)]
 struct Field {
     text: String,
@@ -191,7 +191,7 @@ impl Field {
         }
     }
 
-    /// Whether a reader sees where it ends.
+    /// Whether a reader sees where the field ends without quotes.
     fn is_plain(&self) -> bool {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
         !self.text.is_empty() && self.text.bytes().all(is_plain)
@@ -207,7 +207,7 @@ impl Write for Field {
     }
 }
 
-/// A text as it stands in a line: in quotes or not.
+/// A text as it stands in a line, in quotes or not, with control characters escaped.
 struct Escaped<'a> {
     text: &'a str,
     quoted: bool,
@@ -226,7 +226,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// What ends a line, steers a terminal, or shows what follows in another order.
+/// Whether a character ends a line, steers a terminal, or shows the rest in another order.
 fn breaks_a_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

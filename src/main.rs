@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 const UNREADABLE_LINE: &str =
     ".env has a line that cannot be read: write NAME=value, and put a value that has spaces or a # in quotes";
 
-/// `.env` first, so that its variables are there to be read; those of the environment win.
+/// Reads `.env` and then the configuration; variables of the environment win.
 fn configure(dev: bool) -> Result<Config, Box<dyn std::error::Error>> {
     let file = match dotenvy::dotenv() {
         // The error itself quotes the line, and with it perhaps a secret.

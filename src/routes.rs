@@ -1,8 +1,7 @@
-//! The route table and nothing else: path, verb, handler, gate, cache policy, limit. What it is written in is in
-//! `routing`; `openapi.yaml` says what each operation promises, and a test walks both.
+//! The route table and nothing else: path, verb, handler, gate, cache policy, limit. Its types are in `routing`;
+//! `openapi.yaml` says what each operation promises, and a test walks both.
 //!
-//! To add a resource, copy a line: `at` names a path, or several of which the first is canonical, and what can be done
-//! there.
+//! To add a resource, copy a line: `at` names a path, or several of which the first is canonical, and its verbs.
 
 use std::sync::LazyLock;
 
@@ -21,7 +20,7 @@ use crate::{
     sessions, system, tasks,
 };
 
-/// The whole surface. A plural path and the tutorial's singular one are one resource; the first is canonical.
+/// The whole table. A plural path and the tutorial's singular one are one resource; the first is canonical.
 #[rustfmt::skip]
 fn table() -> Vec<Area> {
     vec![
@@ -40,7 +39,7 @@ fn table() -> Vec<Area> {
             at(&["/signup"], vec![post(auth::handlers::signup::signup)]),
             at(&["/login"], vec![post(auth::handlers::login::login)]),
             at(&["/logout"], vec![post(auth::handlers::logout::logout)]),
-            // Counts by itself: by user, if the token is right.
+            // The handler counts by itself: by user, if the token is genuine.
             at(&["/refresh"], vec![post(auth::handlers::refresh::refresh).unlimited()]),
             at(&["/password/forgot"], vec![post(auth::handlers::recovery::forgot_password).without_a_body()]),
             at(&["/password/reset"], vec![post(auth::handlers::recovery::reset_password).without_a_body()]),
@@ -106,7 +105,7 @@ fn table() -> Vec<Area> {
     ]
 }
 
-/// The table as it is looked up by path; kept for as long as the process lives.
+/// The table as it is looked up by path; kept for as long as the process runs.
 static KNOWN: LazyLock<KnownRoutes> = LazyLock::new(|| KnownRoutes::of(table()));
 
 /// Puts the table into an app.
@@ -120,14 +119,14 @@ pub fn all_routes() -> Vec<(Method, String)> {
     routing::all_routes(table())
 }
 
-/// What the table says of a decoded path.
+/// The table's entry for a decoded path.
 #[must_use]
 pub fn route_info(path: &str) -> RouteInfo {
     KNOWN.info(path)
 }
 
-/// The media type that this method answers at a decoded path if it succeeds; none, where it has no body then, or where
-/// there is no such method.
+/// The media type of a method's success at a decoded path; `None` where it has no body then, or where there is no such
+/// method.
 #[must_use]
 pub fn success_type(method: &Method, path: &str) -> Option<&'static str> {
     KNOWN.success_type(method, path)

@@ -1,4 +1,4 @@
-//! The server: it starts, waits and stops. What it serves is in `app`.
+//! The server: how it starts, waits and stops. The app that it serves is in `app`.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,16 +17,17 @@ use crate::{
     system::Draining,
 };
 
-/// Connections at a time, if there may be as many open files.
+/// The most connections at a time, if there may be as many open files.
 const CONNECTIONS: usize = 4_096;
-/// How long the mails may take that are on their way when the server stops.
+/// The longest time for mails that are being sent when the server stops.
 const LAST_POST: Duration = Duration::from_secs(5);
-/// Open files: a connection each, and the database's, and what is about to be closed.
+/// The open files that are asked for: one for each connection, and as many for connections that are about to close and
+/// for the database.
 const OPEN_FILES: u64 = 2 * CONNECTIONS as u64;
-/// Of those, the ones that are no connections.
+/// The open files that are not connections.
 const OTHER_FILES: u64 = 64;
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     http: actix_web::dev::Server,
     addr: SocketAddr,
@@ -35,7 +36,7 @@ pub struct Server {
     connections: Arc<Shared>,
 }
 
-/// Stops a server from anywhere.
+/// A handle that stops a server from anywhere.
 #[derive(Clone)]
 pub struct StopHandle {
     http: ServerHandle,
@@ -49,7 +50,7 @@ impl StopHandle {
     pub fn stop(&self) {
         self.draining.begin();
         self.connections.admission.drain();
-        // The command is sent when `stop` is called; what it returns only waits.
+        // The command is sent when `stop` is called; the future that it returns only waits.
         drop(self.http.stop(true));
     }
 }
@@ -59,7 +60,7 @@ impl Server {
     /// blocks it until the database is open. `extra` adds routes to the table.
     ///
     /// # Errors
-    /// Each says in one line what is wrong and what to do.
+    /// The configuration, the database, the key or the address cannot be used: in one line that says what to do.
     pub async fn start(config: Config, extra: fn(&mut ServiceConfig)) -> Result<Self, StartError> {
         let most = open_files(config.database_pool_size);
         let state = AppState::open(&config)?;
@@ -72,7 +73,7 @@ impl Server {
         let connections = Arc::new(Shared { times: config.times, admission });
         let server = actix_server::Server::build()
             .workers(config.workers)
-            // Those that are about to be closed among them.
+            // Connections that are about to close are among them.
             .max_concurrent_connections((2 * most / config.workers).max(1))
             .shutdown_timeout(config.shutdown_timeout.as_secs())
             .disable_signals();
@@ -90,7 +91,7 @@ impl Server {
         self.addr
     }
 
-    /// A handle that can stop it.
+    /// A handle that can stop the server.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         StopHandle {
@@ -115,7 +116,7 @@ impl Server {
         for task in background {
             task.abort();
         }
-        // One that is cut short is sent again later, perhaps for the second time.
+        // A mail that is cut short is sent again later, perhaps for the second time.
         self.state.post.close();
         drop(tokio::time::timeout(LAST_POST, &mut mail).await);
         mail.abort();
@@ -125,15 +126,15 @@ impl Server {
     }
 }
 
-/// A connection is an open file, and the usual limit is far below what we accept: raises it, and tells how many
-/// connections there may be beside the files of the database.
+/// Raises the limit on open files, which is usually far below [`CONNECTIONS`], and returns how many connections there
+/// may be beside the files of the database.
 fn open_files(database: usize) -> usize {
     let limit = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit on open files cannot be raised");
         OPEN_FILES
     });
     let others = OTHER_FILES + u64::try_from(database).unwrap_or(u64::MAX);
-    // Those that make room for others are open for a moment more.
+    // Connections that make room for others are open for a moment more.
     let most = usize::try_from(limit.saturating_sub(others) / 2).unwrap_or(CONNECTIONS).clamp(1, CONNECTIONS);
     if most < CONNECTIONS {
         tracing::warn!(open_files = limit, connections = most, "the limit on open files leaves few connections");
@@ -141,7 +142,7 @@ fn open_files(database: usize) -> usize {
     most
 }
 
-/// What sends the mails of a server that listens on `addr`.
+/// The worker that sends the mails of a server that listens on `addr`.
 fn mail_worker(state: &AppState, config: &Config, transport: Transport, addr: SocketAddr) -> Worker {
     Worker {
         db: Data::clone(&state.db),
@@ -153,7 +154,7 @@ fn mail_worker(state: &AppState, config: &Config, transport: Transport, addr: So
     }
 }
 
-/// Where people reach the server: as it is configured, or else at the address in use.
+/// The URL where people reach the server: the configured one, or else the address in use.
 fn reached_at(config: &Config, addr: SocketAddr) -> String {
     config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string)
 }

@@ -1,4 +1,4 @@
-//! What is kept for a while is deleted when its time is over: at the start, and once in an hour.
+//! The sweeper: deletes rows whose time is over, at the start and once in an hour.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::{
 
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// Deletes some of what is over, not too much at once, because other writes wait meanwhile; tells whether there may
-/// be more.
+/// A sweep of one room: deletes some rows whose time is over, not too many at once, because other writes wait
+/// meanwhile; returns whether there may be more.
 type Sweep = fn(&mut Connection) -> Result<bool, Problem>;
 
 const SWEEPS: &[(&str, Sweep)] = &[

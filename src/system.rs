@@ -1,4 +1,4 @@
-//! What tells about the service itself: what it is, whether it is well, and its contract.
+//! The routes about the service itself: its name and version, its health, and its contract.
 
 use std::{
     io::{self, Write},
@@ -26,10 +26,10 @@ use crate::{
 
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
-/// The first server of the contract as it is written: one that was just started.
+/// The first server of the contract as it is written: one with the default configuration.
 const USUAL_SERVER: &str = "http://127.0.0.1:8000";
 
-/// The contract as it is handed out: its first server is this one, so that what is made of it calls nobody else's.
+/// The contract as it is served: its first server is this one, so that generated clients call no other.
 #[derive(Default)]
 pub struct Contract {
     server: OnceLock<String>,
@@ -57,7 +57,7 @@ impl Representation {
 }
 
 impl Contract {
-    /// Says where the server is reached; once.
+    /// Sets the URL where the server is reached; once.
     pub fn is_at(&self, server: &str) {
         if self.server.set(server.to_owned()).is_err() {
             tracing::debug!("the contract says already where its server is");
@@ -75,7 +75,7 @@ impl Contract {
         self.json.get_or_init(|| self.form("application/json", plain, packed))
     }
 
-    /// As `build.rs` has compressed it; another server's is compressed when somebody asks for it first.
+    /// The contract as `build.rs` has compressed it; that of another server is compressed at its first request.
     fn form(&self, media_type: &'static str, plain: &'static str, packed: &'static [u8]) -> Form {
         let media_type = HeaderValue::from_static(media_type);
         let server = self.server.get().map_or(USUAL_SERVER, String::as_str);
@@ -123,28 +123,28 @@ pub struct HealthOut {
 pub struct Draining(AtomicBool);
 
 impl Draining {
-    /// From now on the server is not ready.
+    /// Makes the server not ready from now on.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// Whether the database answers, asked once for all who want to know at the same time: whoever asks for it often
-/// makes the database no work, and no health check needs to be refused.
+/// The health of the database, queried once for all checks at the same time: frequent checks make the database no work,
+/// and none needs to be refused.
 #[derive(Default)]
 pub struct Pulse(Mutex<Option<Beat>>);
 
-/// What the database answered last, and when it was asked.
+/// The database's last response to a ping, and when it was sent.
 struct Beat {
     asked: Instant,
     answer: Result<(), String>,
 }
 
 impl Pulse {
-    /// What the database answers to a question that was not put before this call.
+    /// Checks the database by a ping that was not sent before this call.
     ///
     /// # Errors
-    /// Why it does not answer, in words.
+    /// The reason why the database does not respond, in words.
     async fn check(&self, ping: impl AsyncFnOnce() -> Result<(), String>) -> Result<(), String> {
         let called = Instant::now();
         let mut last = self.0.lock().await;
@@ -160,7 +160,7 @@ impl Pulse {
     }
 }
 
-/// `GET /`
+/// `GET /`: shows the service's name, version and links.
 pub async fn show() -> Json<ServiceOut> {
     Json(ServiceOut {
         name: "Kennel",
@@ -183,7 +183,7 @@ pub async fn show_liveness() -> Json<HealthOut> {
     Json(HealthOut { status: "ok" })
 }
 
-/// `GET /health/ready`: so does the database, and nobody has told the server to stop.
+/// `GET /health/ready`: the database responds, and the server is not stopping.
 pub async fn show_readiness(
     draining: Data<Draining>,
     pulse: Data<Pulse>,
@@ -198,18 +198,18 @@ pub async fn show_readiness(
     Ok(Json(HealthOut { status: "ready" }))
 }
 
-/// `GET /openapi.yaml`
+/// `GET /openapi.yaml`: the contract as YAML.
 pub async fn show_contract(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
     contract.yaml().answer(&request)
 }
 
-/// `GET /openapi.json`
+/// `GET /openapi.json`: the contract as JSON.
 pub async fn show_contract_json(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
     contract.json().answer(&request)
 }
 
 impl Form {
-    /// The contract, compressed for those who take it so; 304 for those who have it.
+    /// The response with the contract, compressed for a client that accepts it so; 304 for one that has it.
     fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let is_packed = accepts_gzip(request.headers());
         let contract = if is_packed { &self.packed } else { &self.plain };
@@ -253,7 +253,7 @@ mod tests {
             for asked in (0..20).map(|_| ask()).collect::<Vec<_>>() {
                 answers.push(asked.await.expect("it ends").is_ok());
             }
-            // The first was answered before the others' question was put.
+            // The first ping was over before the others called.
             assert_eq!(pings.get(), 2);
             assert!(answers.iter().enumerate().all(|(number, is_ok)| *is_ok == (number == 0)), "{answers:?}");
         });

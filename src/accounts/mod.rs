@@ -1,5 +1,5 @@
-//! An account as mails and the people who run the server see it: who holds its address, who knows its password, and
-//! whether it may be used. What the user itself sees of it is one floor up.
+//! Accounts as mails and the people who run the server see them: the address, the password's hash, and whether the
+//! account may be used. The user's own view of the account is in `me`.
 
 mod repo;
 

@@ -1,13 +1,13 @@
-//! The gate: middleware around a scope that lets nobody in without a live session, and tells the handlers
-//! behind it who is asking. One indexed read finds the user and sees whether the session still stands.
+//! The gate: middleware around a scope that lets a request in only with a live session, and tells the handlers
+//! behind it whose. One indexed read finds the user and sees whether the session still stands.
 //!
 //! # Why the gate asks the database, though the token is signed
 //!
-//! A signed token (RFC 9068) could be believed by itself, and then nobody could take it back before it expires: a logout, a
+//! A signed token (RFC 9068) could be believed by itself, but could not be taken back before it expires: a logout, a
 //! new password, a deleted account would leave fifteen minutes in which the old token still opens everything. Lists of
-//! revoked tokens are a database too, only a second one. So the token names a session, and the one query that finds the user
-//! sees whether that still stands; on every instance the next request after a logout is refused. The signature is what
-//! spares the query for what was never ours.
+//! revoked tokens are a database too, only a second one. So the token names a session, and the one query that finds the
+//! user sees whether that still stands; on every instance the next request after a logout is refused. The signature
+//! spares the query for tokens that this service never made.
 
 use actix_web::{
     Error, HttpMessage, HttpRequest,
@@ -26,12 +26,12 @@ use crate::{
     sessions::{self, CurrentUser},
 };
 
-/// Lets a request through with its [`CurrentUser`], or answers it.
+/// Lets a request through with its [`CurrentUser`], or responds with a problem.
 ///
 /// # Errors
-/// Those of the handler; the gate's own are finished answers.
+/// The handler's errors; a refusal by the gate is a finished response.
 pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    // What methods there are is no secret, and a browser's preflight carries no token.
+    // The methods of a path are no secret, and a browser's preflight carries no token.
     if request.method() == Method::OPTIONS {
         return next.call(request).await;
     }
@@ -51,7 +51,7 @@ async fn authenticate(request: &HttpRequest) -> Result<CurrentUser, Problem> {
         request.app_data::<VerifiedTokenCache>().ok_or_else(|| Problem::internal("no known tokens in the app"))?;
     let bearer = known.verify(access, token)?;
     let db = request.app_data::<Data<Db>>().ok_or_else(|| Problem::internal("no database in the app"))?;
-    // The token is genuine, so its user waits for this, and not everybody behind one address.
+    // The token is genuine, so the query waits in its user's queue, and not in that of everybody behind one address.
     let me =
         sessions::flow(bearer.user).scope(db.read_inline(move |conn| sessions::find_current_user(conn, bearer))).await;
     let me = me.inspect_err(|problem| {
@@ -77,7 +77,7 @@ pub fn presented_token(request: &HttpRequest) -> Result<&str, Problem> {
     let value = value.as_bytes().trim_ascii();
     let space = value.iter().position(|byte| *byte == b' ').ok_or_else(missing)?;
     let (scheme, token) = value.split_at_checked(space).ok_or_else(missing)?;
-    // Of another scheme nothing need be text.
+    // The credentials of another scheme need not be text.
     if !scheme.eq_ignore_ascii_case(b"bearer") {
         return Err(missing());
     }

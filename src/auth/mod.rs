@@ -1,5 +1,5 @@
-//! Accounts at the door: signing up, logging in and out, and the gate that lets a request through.
-//! What an account is otherwise (its own page, `/me`), is in `me`; what a login leaves behind, in `sessions`.
+//! Authentication: signing up, logging in and out, and the gate that lets a request through.
+//! The account itself (`/me`) is in `me`; the sessions that logins begin, in `sessions`.
 //! Start with `gate`, then `tokens`, `handlers::login`, `passwords` and `throttle`.
 
 #![deny(unused_results)]

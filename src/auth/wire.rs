@@ -1,4 +1,4 @@
-//! What arrives at `/auth` and what leaves it.
+//! The bodies of `/auth`, in and out.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -14,12 +14,12 @@ use crate::{
     },
 };
 
-/// A name to log in with: at the longest, an e-mail address.
+/// The rule of a name to log in with: at the longest, an e-mail address.
 const LOGIN: Rule = Rule { least: 1, most: 254 };
-/// The most characters of a token that is presented; ours have fewer.
+/// The most characters of a presented token; genuine ones have fewer.
 const LONGEST_PRESENTED: usize = 512;
 
-/// Who signs up.
+/// The body of `POST /auth/signup`.
 pub struct SignupIn {
     pub username: Username,
     pub email: Email,
@@ -39,11 +39,11 @@ impl FromBody for SignupIn {
     }
 }
 
-/// Who logs in: with the username or the e-mail address.
+/// The body of `POST /auth/login`: a username or an e-mail address, and the password.
 pub struct LoginIn {
     pub login: String,
     pub password: Password,
-    /// How the refresh token is wanted.
+    /// The way in which the client wants its refresh token.
     pub delivery: Delivery,
 }
 
@@ -61,7 +61,7 @@ impl FromBody for LoginIn {
     }
 }
 
-/// A refresh token, if it is not in the cookie.
+/// The body of `POST /auth/refresh` and `POST /auth/logout`: a refresh token, if it is not in the cookie.
 pub struct RefreshIn {
     pub refresh_token: Option<String>,
 }
@@ -77,17 +77,17 @@ impl FromBody for RefreshIn {
     }
 }
 
-/// Reads a token as it is; whether it is one, its maker knows.
+/// Reads a token as it is, without checking whether it is genuine.
 ///
 /// # Errors
-/// It is no text, too short, or far too long.
+/// The value is no text, too short, or far too long.
 fn token(least: usize, value: &Value) -> Result<String, Invalid> {
     let token = text::string(value)?;
     Rule { least, most: LONGEST_PRESENTED }.check_length(token)?;
     Ok(token.to_owned())
 }
 
-/// Who changes the password.
+/// The body of `PUT /me/password`.
 pub struct PasswordIn {
     pub current: Password,
     pub new: Password,
@@ -105,7 +105,7 @@ impl FromBody for PasswordIn {
     }
 }
 
-/// Who forgot the password.
+/// The body of `POST /auth/password/forgot`.
 pub struct ForgotIn {
     pub email: Email,
 }
@@ -120,7 +120,7 @@ impl FromBody for ForgotIn {
     }
 }
 
-/// Who chooses a new password with the token of a mail.
+/// The body of `POST /auth/password/reset`: a new password, and the token of a mail.
 pub struct ResetIn {
     pub token: String,
     pub password: Password,
@@ -138,7 +138,7 @@ impl FromBody for ResetIn {
     }
 }
 
-/// Who shows the token of a mail.
+/// The body of `POST /auth/email/verify` and `POST /auth/email/cancel`: the token of a mail.
 pub struct VerifyIn {
     pub token: String,
 }
@@ -153,20 +153,20 @@ impl FromBody for VerifyIn {
     }
 }
 
-/// What a login gives (names of RFC 6749 §5.1).
+/// The tokens of a login (names of RFC 6749 §5.1).
 #[derive(Serialize)]
 pub struct TokensOut {
     pub access_token: String,
     pub token_type: &'static str,
-    /// Seconds.
+    /// The lifetime of the access token, in seconds.
     pub expires_in: u64,
-    /// Absent where it is in the cookie.
+    /// The refresh token; absent where it is in the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
     pub user: UserOut,
 }
 
-/// A word to people.
+/// A message to people.
 #[derive(Serialize)]
 pub struct MessageOut {
     pub message: &'static str,

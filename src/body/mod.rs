@@ -1,5 +1,5 @@
 //! The bodies of requests, as handlers take them: [`Valid`] reads one, checks every field and the rows that it names,
-//! and looks again whether its session still stands if it was long on its way. What the fields of a body may hold is in
+//! and, if the body was long on its way, checks again that the session still stands. The fields of bodies are in
 //! `wire`.
 
 mod reference;

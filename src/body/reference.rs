@@ -1,5 +1,5 @@
-//! Fields that name other rows. Whether there are such rows the database decides when the row is written; but who
-//! has to mend another field anyway is told of these, too.
+//! Fields that name other rows. Whether there are such rows the database decides when the row is written; but a
+//! response with another field's error lists absent rows, too.
 
 use actix_web::{HttpMessage, HttpRequest, web::Data};
 use serde_json::Value;
@@ -15,16 +15,16 @@ use crate::{
 /// A field with the id of a row, or with a list of them.
 pub struct Reference {
     pub field: &'static str,
-    /// Which of some ids the user has.
+    /// The query for the ids that the user has.
     pub find: Find,
-    /// What is said of one that the user has not.
+    /// The detail of the error for an id that the user does not have.
     pub absent: &'static str,
 }
 
-/// Queries which of some ids a user has.
+/// A query for those of some ids that a user has.
 pub type Find = fn(&mut Connection, UserId, Vec<i64>) -> Result<Vec<i64>, Problem>;
 
-/// A body that a handler takes: how it is read, [`FromBody`] says; which other rows it names, the table here.
+/// A body that a handler takes. [`FromBody`] reads it; the table here says which other rows it names.
 pub trait Body: FromBody {
     /// Fields that name other rows of the user's.
     const REFERENCES: &'static [Reference] = &[];
@@ -52,7 +52,7 @@ pub async fn read_fields<T: Body>(request: &HttpRequest, body: Value) -> Result<
     }
 }
 
-/// Those ids in a body that are ids.
+/// The valid ids in a body that name other rows.
 fn named_by<T: Body>(body: &Value) -> Vec<Named> {
     let mut named = Vec::new();
     for reference in T::REFERENCES {
@@ -72,7 +72,7 @@ fn named_by<T: Body>(body: &Value) -> Vec<Named> {
     named
 }
 
-/// Which of these rows the user has not, but for those that something else is wrong with.
+/// The errors for ids that the user does not have, except where a field has another error already.
 async fn absent(
     request: &HttpRequest,
     mut named: Vec<Named>,

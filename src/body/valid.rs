@@ -27,18 +27,19 @@ use crate::{
     sessions::reauthenticate,
 };
 
-/// The most that a body may have, in bytes.
+/// The largest body, in bytes.
 pub const BODY_LIMIT: usize = 65_536;
-/// How long a whole body may take to arrive; actix itself has no such limit.
+/// The longest time for a whole body to arrive; actix itself has no such limit.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a body may take before it is looked at again who sends it. Nearly all come with their headers.
+/// The time after which the sender of a body is authenticated again. Nearly all bodies come with their headers.
 const BODY_PROMPTNESS: Duration = Duration::from_millis(100);
 
-/// What some programs put in front of UTF-8.
+/// The mark that some programs put in front of UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Which bodies PATCH takes (RFC 5789 §3.1): a merge patch (RFC 7396), by its own name and as the JSON that it is.
+/// The header that says which bodies PATCH takes (RFC 5789 §3.1): a merge patch (RFC 7396), by its own name and as the
+/// JSON that it is.
 pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 pub const PATCH_TYPES: HeaderValue = HeaderValue::from_static("application/merge-patch+json, application/json");
 
@@ -81,7 +82,8 @@ impl<T: Body> FromRequest for Optional<T> {
 /// Reads the body of a request as JSON.
 ///
 /// # Errors
-/// It is not sent as JSON, too large, too slow, or no JSON.
+/// `unsupported-media-type`, `content-too-large`, `request-timeout`, `malformed-json`; `malformed-request`, when the
+/// body breaks off.
 pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Value, Problem>> + use<> {
     let admitted = check_content_type(request);
     let mut payload = payload.take();
@@ -93,7 +95,7 @@ pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Ou
     }
 }
 
-/// What the headers say already.
+/// Checks the headers of a body: its type, its encoding and its length.
 fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let is_patch = request.method() == Method::PATCH;
@@ -113,7 +115,7 @@ fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What a body has to be sent as.
+/// The problem of a body that is not sent as JSON.
 fn unsupported(is_patch: bool) -> Problem {
     let problem = Problem::new(Kind::UnsupportedMediaType);
     if !is_patch {
@@ -124,7 +126,8 @@ fn unsupported(is_patch: bool) -> Problem {
     problem.with_detail(detail).with_header(ACCEPT_PATCH, PATCH_TYPES)
 }
 
-/// `application/json` or, of a PATCH, the type of a patch; in UTF-8 if it says so at all, as some do without the hyphen.
+/// Whether a content type is `application/json` or, of a PATCH, that of a patch; with a charset only if that is UTF-8,
+/// with or without the hyphen.
 fn is_json(content_type: &[u8], is_patch: bool) -> bool {
     let mut parts = split_unquoted(content_type, b';').map(|part| std::str::from_utf8(part).unwrap_or_default());
     let essence = parts.next().unwrap_or_default().trim();
@@ -147,7 +150,7 @@ async fn collect_in_time(request: &HttpRequest, payload: &mut Payload) -> Result
     if began.elapsed() > BODY_PROMPTNESS {
         reauthenticate(request).await?;
     }
-    // RFC 8259 §8.1 lets readers ignore it.
+    // RFC 8259 §8.1 lets readers ignore the mark.
     Ok(if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body })
 }
 
@@ -163,7 +166,7 @@ async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {
     Ok(body.freeze())
 }
 
-/// Parses JSON as RFC 8259 recommends: a key that stands twice in an object is an error, at any depth.
+/// Parses JSON as RFC 8259 §4 recommends: a duplicate key in an object is an error, at any depth.
 fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = Strict.deserialize(&mut deserializer)?;
@@ -171,7 +174,7 @@ fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-/// Builds a [`Value`] without taking the last of duplicate keys.
+/// A builder of a [`Value`] that refuses duplicate keys.
 struct Strict;
 
 impl<'de> DeserializeSeed<'de> for Strict {

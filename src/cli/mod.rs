@@ -22,10 +22,10 @@ use crate::{
 };
 
 const DEV: &str = "dev";
-/// How long the database may take to close, after the last request.
+/// The longest time for the database to close, after the last request.
 const TO_CLOSE: Duration = Duration::from_secs(1);
 
-/// What the program understands, with every variable in its help.
+/// The program's arguments, with every variable in the help.
 #[must_use]
 pub fn command() -> Command {
     Command::new("kennel")
@@ -65,7 +65,7 @@ fn variables() -> String {
     "Environment variables (a file named .env is read too):".to_owned() + &described.collect::<String>()
 }
 
-/// Does what the command line asks for; a failure is one line on standard error.
+/// Runs the command; a failure is one line on standard error.
 #[must_use]
 pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
     let outcome = match matches.subcommand() {
@@ -90,7 +90,7 @@ pub fn forbid_core_dumps() -> io::Result<()> {
     rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
 }
 
-/// Begins to log, as it is configured, and tells what was noticed before.
+/// Starts the log, as configured, and logs the exposed files that were found before.
 pub fn start_log(config: &Config) {
     log::start(&config.log, config.log_format);
     config.exposed_files.iter().for_each(|path| files::tell(path));
@@ -100,7 +100,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let (database, dev) = (config.database_url.to_string(), config.dev);
     let longest_stop = config.shutdown_timeout + TO_CLOSE;
     let server = Server::start(config, nothing_extra).await?;
-    // Before anybody is told that it listens, and may want it to stop.
+    // Before it is announced that the server listens: from then on it may be stopped.
     stop_on_signal(&server, longest_stop)?;
     let at = if dev { by_name(server.addr()) } else { format!("http://{}", server.addr()) };
     println!("Kennel {} listens on {at} (database: {database})", env!("CARGO_PKG_VERSION"));
@@ -111,15 +111,15 @@ async fn serve(config: Config) -> Result<(), StartError> {
     server.wait().await
 }
 
-/// The address under the name that pages of this machine have: to a browser `127.0.0.1` would be another site, and the
+/// The server's URL with the host name of this machine's pages: to a browser `127.0.0.1` would be another site, and the
 /// cookie would not be sent.
 fn by_name(addr: SocketAddr) -> String {
     let is_usual = addr.ip() == Ipv4Addr::LOCALHOST || addr.ip() == Ipv6Addr::LOCALHOST;
     if is_usual { format!("http://localhost:{}", addr.port()) } else { format!("http://{addr}") }
 }
 
-/// The first SIGTERM or SIGINT lets requests finish; a second one does not, nor does the end of `longest`, whatever
-/// hangs by then.
+/// Stops the server on SIGTERM or SIGINT: the first lets requests finish; a second one ends the process, and so does
+/// the end of `longest`.
 fn stop_on_signal(server: &Server, longest: Duration) -> Result<(), StartError> {
     use tokio::signal::unix::{SignalKind, signal};
 
@@ -135,12 +135,12 @@ fn stop_on_signal(server: &Server, longest: Duration) -> Result<(), StartError> 
         next(&mut terminate, &mut interrupt).await;
         std::process::exit(1);
     });
-    // It ends with the process. While the database closes, at the very end, it hears nothing.
+    // The task ends with the process. While the database closes, at the very end, it hears no signal.
     drop(listening);
     Ok(())
 }
 
-/// Ends the process when its time is over, from a thread that nothing else keeps busy. What was promised is on the disk.
+/// Ends the process after `longest`, from a thread that nothing else keeps busy. Committed data is on the disk by then.
 fn end_after(longest: Duration) {
     #[expect(clippy::exit, reason = "what hangs would hang for ever")]
     let watch = move || {

@@ -1,5 +1,5 @@
-//! `kennel user …`: accounts, for the people who run the server. It works on the database itself, whether a server
-//! runs or not.
+//! `kennel user …`: accounts, for the people who run the server. The command works on the database itself, whether a
+//! server runs or not.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -27,12 +27,12 @@ use crate::{
 };
 
 const PASSWORD_STDIN: &str = "password-stdin";
-/// Characters of a password that we make, unless more are demanded.
+/// The characters of a generated password, unless the configured least length is more.
 const MADE_LENGTH: usize = 20;
-/// Bytes of a line that may be a password.
+/// The most bytes of a line with a password.
 const LONGEST_LINE: u64 = 4096;
 
-/// What it understands.
+/// The arguments of `kennel user`.
 pub fn command() -> Command {
     let name = || Arg::new("name").value_name("NAME").required(true).help("The username, or the e-mail address");
     let stdin = || {
@@ -61,13 +61,13 @@ pub fn command() -> Command {
         .subcommand(Command::new("end-sessions").about("End all sessions of an account").arg(name()))
 }
 
-/// Does what the command line asks for.
+/// Runs a command on accounts.
 ///
 /// # Errors
-/// Each says in one line what is wrong.
+/// The database's errors, a name without an account, invalid fields: each in one line.
 pub fn run(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
     let db = Db::open_existing(&config.database_url, 1).map_err(StartError::Database)?;
-    // Where a request has the address that it came from.
+    // The span has the command line in place of a request's address.
     let span = tracing::info_span!(target: "kennel::security", "command", source = "command line");
     let done = System::new().block_on(act(matches, config, &db).instrument(span));
     db.close();
@@ -166,13 +166,13 @@ async fn list(db: &Db) -> Result<(), Problem> {
         table.push('\n');
     }
     match io::stdout().write_all(table.as_bytes()) {
-        // Whoever reads it has seen enough.
+        // The reader, such as `head`, has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Problem::internal),
     }
 }
 
-/// Days in UTC.
+/// The cells of an account's row; days in UTC.
 fn cells(row: &ListedRow) -> [String; 7] {
     let day = |moment: Option<Timestamp>| moment.map_or("-".to_owned(), |at| at.day().to_string());
     [
@@ -186,10 +186,10 @@ fn cells(row: &ListedRow) -> [String; 7] {
     ]
 }
 
-/// A password that was given, or that we made.
+/// A password that was given, or generated.
 struct ChosenPassword {
     password: Password,
-    /// To be told, as nobody knows it yet.
+    /// The generated password, to be printed.
     made: Option<String>,
 }
 
@@ -202,7 +202,7 @@ impl ChosenPassword {
         Ok(Self { password, made: (!is_given).then_some(text) })
     }
 
-    /// Judges it as every other, and hashes it.
+    /// Judges the password as every other, and hashes it.
     async fn hash(&self, config: &Config, context: Vec<String>) -> Result<PasswordHash, Problem> {
         let hasher = Hasher::start(1, config.password_min_length)?;
         hasher.hash(hasher.judge(self.password.clone(), context, "password").await?).await
@@ -227,7 +227,7 @@ fn random(least: usize) -> io::Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(bytes).chars().take(least.max(MADE_LENGTH)).collect())
 }
 
-/// Whom the command is about.
+/// The account that the command names: the name as given, and the user's id.
 async fn named(matches: &ArgMatches, db: &Db) -> Result<(String, UserId), Problem> {
     let name = argument(matches, "name");
     let key = LoginKey::of(&name);
@@ -244,7 +244,7 @@ fn refused(why: String) -> Problem {
     Problem::internal(why)
 }
 
-/// What people are told: what is wrong with the fields, or else why.
+/// A problem in words: its fields' errors, or else its cause.
 fn in_words(problem: &Problem) -> String {
     let faults = problem.errors().iter().map(|error| match &error.place {
         ErrorLocation::Pointer(place) | ErrorLocation::Parameter(place) => {

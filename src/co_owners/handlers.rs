@@ -1,4 +1,4 @@
-//! `/dogowner/dogs/{dog_id}/co-owners`
+//! The routes at `/dogowner/dogs/{dog_id}/co-owners`.
 
 use actix_web::{
     HttpResponse,
@@ -16,7 +16,7 @@ use crate::{
     sessions::CurrentUser,
 };
 
-/// `GET /dogowner/dogs/{dog_id}/co-owners`
+/// `GET /dogowner/dogs/{dog_id}/co-owners`: lists the co-owners of a dog.
 pub async fn list(
     me: CurrentUser,
     dog: Path<DogId>,
@@ -30,14 +30,14 @@ pub async fn list(
     list.read(&db, rows).await
 }
 
-/// `PUT /dogowner/dogs/{dog_id}/co-owners/{owner_id}`
+/// `PUT /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: makes an owner a co-owner.
 pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).create(conn, dog, owner)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `DELETE /dogowner/dogs/{dog_id}/co-owners/{owner_id}`
+/// `DELETE /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: removes a co-owner.
 pub async fn delete(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).delete(conn, dog, owner)).await?;

@@ -1,4 +1,4 @@
-//! What the list of co-owners can be asked.
+//! The query of the list of co-owners.
 
 use crate::{
     lists::{List, Sort},
@@ -6,7 +6,7 @@ use crate::{
     wire::{FromQuery, Query, Wanted},
 };
 
-/// Which co-owners of a dog are listed.
+/// The filter of a dog's co-owners.
 pub struct CoOwnerFilter {
     pub wanted: Wanted,
 }
@@ -19,6 +19,6 @@ impl FromQuery for CoOwnerFilter {
 
 impl List for CoOwnerFilter {
     type Row = OwnerRow;
-    /// By id only.
+    /// The id only.
     const SORTS: &'static [Sort<OwnerRow>] = SORTS.split_at(1).0;
 }

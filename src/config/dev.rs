@@ -1,10 +1,10 @@
-//! `DEV`: what makes work on one's own machine easy, and where it is out of place.
+//! `DEV`: settings that make work on one's own machine easy, and where they are refused.
 
 use super::{Config, ConfigError};
 use crate::{db::DatabaseUrl, urls::origin::is_loopback};
 
-/// The rate that takes the place of a variable's default: nobody who works on a page runs into it, and the page still
-/// sees what is left of a quota.
+/// The rate that replaces a variable's default: too generous to run into while working on a page, which still sees what
+/// is left of a quota.
 pub fn rate(name: &str) -> Option<&'static str> {
     match name {
         "LOGIN_RATE" | "SIGNUP_RATE" => Some("1000/1m"),
@@ -13,10 +13,11 @@ pub fn rate(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Refuses what others could reach: pages of their own `localhost` could call it, and nothing slows guesses down.
+/// Refuses a configuration that others could reach: pages of their own `localhost` could call it, and nothing slows
+/// guesses down. `lookup` reads libpq's variables.
 ///
 /// # Errors
-/// It listens for other machines, a proxy does for it, or its database is on one. `lookup` knows libpq's variables.
+/// The server or a proxy listens for other machines, or the database is on one.
 pub fn check(config: &Config, lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
     let remedy = if !is_loopback(&config.host) {
         "other machines can reach this server; leave HOST at 127.0.0.1, or DEV away"

@@ -1,5 +1,5 @@
-//! The configuration: environment variables, read once at start. This is the only place that knows their
-//! names, defaults and limits; `.env.example` and `docs/configuration.md` list them, and a test compares.
+//! The configuration: environment variables, read once at start. Only this module knows their names, defaults and
+//! limits; `.env.example` and `docs/configuration.md` list them, and a test compares.
 
 mod dev;
 mod source;
@@ -22,7 +22,7 @@ use crate::{
     users::SignupPolicy,
 };
 
-/// Everything that can be set. `Debug` shows no secret.
+/// The whole configuration. `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub database_url: DatabaseUrl,
@@ -30,9 +30,9 @@ pub struct Config {
     pub host: String,
     pub port: u16,
     pub workers: usize,
-    /// None: beside the SQLite file there is one, or will be.
+    /// The secret; `None` for the one beside the SQLite file, which is made at the first start.
     pub jwt_secret: Option<Secret>,
-    /// Those before it, which still verify.
+    /// Earlier secrets, which still verify.
     pub jwt_previous_secrets: Vec<Secret>,
     pub access_token_ttl: Duration,
     pub refresh_idle_ttl: Duration,
@@ -49,21 +49,21 @@ pub struct Config {
     pub times: Times,
     pub mail_url: MailUrl,
     pub mail_from: Mailbox,
-    /// None: the address in use.
+    /// The URL where people reach this server; `None` for the address in use.
     pub public_url: Option<PublicUrl>,
-    /// None: mails say how it is done from a command line.
+    /// The page that mails lead to; `None` for mails with a command line instead.
     pub app_url: Option<AppUrl>,
     pub log: String,
     pub log_format: LogFormat,
     pub export_timeout: Duration,
     pub shutdown_timeout: Duration,
-    /// Whether this is somebody's own machine, and made easy to work with.
+    /// Whether this is a developer's own machine.
     pub dev: bool,
-    /// Files with secrets that others than their owner can read.
+    /// The files with secrets that others than their owner can read.
     pub exposed_files: Vec<PathBuf>,
 }
 
-/// A variable that cannot be used: its name, and what it accepts. Never its value, which may be a secret.
+/// A variable that cannot be used: its name, and the values that it accepts. Never its value, which may be a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
     pub variable: &'static str,
@@ -89,10 +89,10 @@ const APP_URLS: &str = "the http:// or https:// URL of a page, in ASCII (xn--…
 const ORIGINS: &str = "exact origins, as a browser sends them: https://app.example.com,http://localhost:5173";
 
 impl Config {
-    /// The configuration of this process: its environment. `dev` switches `DEV` on.
+    /// Reads the configuration from the process's environment. `dev` switches `DEV` on.
     ///
     /// # Errors
-    /// A variable that would be read cannot be understood.
+    /// A variable has a value that it does not accept.
     pub fn from_env(dev: bool) -> Result<Self, ConfigError> {
         for name in VARIABLES.iter().map(|variable| variable.name) {
             if matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_))) {
@@ -105,10 +105,10 @@ impl Config {
         })
     }
 
-    /// The configuration that `lookup` gives; an empty value counts as none.
+    /// Reads the configuration from `lookup`; an empty value counts as none.
     ///
     /// # Errors
-    /// As [`Config::from_env`].
+    /// The errors of [`Config::from_env`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let source = EnvReader::new(&lookup);
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -172,7 +172,7 @@ impl Config {
 }
 
 impl ConfigError {
-    /// Instances on PostgreSQL share a secret, so none of them can make one.
+    /// The error of a missing secret on PostgreSQL: its instances share one, so none of them can make it.
     #[must_use]
     pub fn secret_demanded() -> Self {
         let remedy = format!("PostgreSQL demands it, so that all instances share it. {}", Secret::HOW_TO_MAKE_ONE);

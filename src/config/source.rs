@@ -1,4 +1,4 @@
-//! Reading one variable: its value or default, judged, and what it accepts if it cannot be used.
+//! Reading one variable: its value or default, parsed, and the values that it accepts if it cannot be used.
 
 use std::{
     cell::RefCell,
@@ -22,13 +22,13 @@ use crate::{
     users::with_ascii_domain,
 };
 
-/// Reads variables and says what they accept when they cannot be read.
+/// A reader of variables, whose errors say what a variable accepts.
 pub struct EnvReader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     exposed_files: RefCell<Vec<PathBuf>>,
 }
 
-/// A value and the variable that it came from.
+/// A value, and the variable that it came from.
 struct GivenValue {
     variable: &'static str,
     text: String,
@@ -44,28 +44,28 @@ impl<'a> EnvReader<'a> {
         self.exposed_files.into_inner()
     }
 
-    /// The value, if there is one.
+    /// The value of a variable, if it has one.
     fn given(&self, name: &str) -> Option<String> {
         (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// The value or the documented default.
+    /// The value of a variable, or its documented default.
     pub fn text(&self, name: &'static str) -> Result<String, ConfigError> {
         let default = || VARIABLES.iter().find(|variable| variable.name == name).map(|it| it.default.to_owned());
         self.given(name).or_else(default).ok_or_else(|| refused(name, "it is not documented"))
     }
 
-    /// The value or the documented default, as a type that knows what it accepts.
+    /// The value of a variable, or its documented default, parsed.
     pub fn parsed<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<T, ConfigError> {
         self.text(name)?.parse().map_err(|_| refused(name, accepts))
     }
 
-    /// The value, if there is one.
+    /// The value of a variable, parsed, if it has one.
     pub fn optional<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<Option<T>, ConfigError> {
         self.given(name).map(|text| text.parse().map_err(|_| refused(name, accepts))).transpose()
     }
 
-    /// The value, or else `default`, or else the documented one.
+    /// The value of a variable, or else `default`, or else the documented default, parsed.
     pub fn parsed_or<T: FromStr>(
         &self,
         name: &'static str,
@@ -78,7 +78,7 @@ impl<'a> EnvReader<'a> {
         }
     }
 
-    /// Whom mail comes from. Its domain becomes ASCII, as those of accounts do: few servers take another.
+    /// A sender of mail. Its domain becomes ASCII, as those of accounts do: few servers take another.
     pub fn mailbox(&self, name: &'static str) -> Result<Mailbox, ConfigError> {
         let accepts = "an address: kennel@example.com, or Kennel <kennel@example.com>";
         let mailbox: Mailbox = self.parsed(name, accepts)?;
@@ -87,7 +87,7 @@ impl<'a> EnvReader<'a> {
         address.map(|address| Mailbox::new(mailbox.name, address)).ok_or_else(|| refused(name, accepts))
     }
 
-    /// What is on or off.
+    /// A switch: `true`, `1`, `false` or `0`.
     pub fn switch(&self, name: &'static str) -> Result<bool, ConfigError> {
         match &*self.text(name)?.to_ascii_lowercase() {
             "true" | "1" => Ok(true),
@@ -96,7 +96,7 @@ impl<'a> EnvReader<'a> {
         }
     }
 
-    /// Values with commas between them; none is fine.
+    /// Values with commas between them, perhaps none.
     pub fn list<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<Vec<T>, ConfigError> {
         let text = self.given(name).unwrap_or_default();
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -117,7 +117,7 @@ impl<'a> EnvReader<'a> {
         })
     }
 
-    /// A level, or several of `target=level` and one level for the rest.
+    /// A filter of the log: a level, or several of `target=level` and one level for the rest.
     pub fn log_filter(&self, name: &'static str) -> Result<String, ConfigError> {
         let filter = self.text(name)?;
         let is_level =
@@ -136,7 +136,7 @@ impl<'a> EnvReader<'a> {
         }
     }
 
-    /// A value that may hold a password, or its default: from its variable, or from the file that the other names.
+    /// A value that may hold a password, or its default: from the variable `name`, or from the file that `file` names.
     pub fn parsed_or_in_file<T: FromStr>(
         &self,
         name: &'static str,
@@ -154,7 +154,7 @@ impl<'a> EnvReader<'a> {
         secret(&given, &given.text).map(Some)
     }
 
-    /// Secrets with commas between them, or lines.
+    /// Secrets, with commas or line breaks between them.
     pub fn secrets(&self, name: &'static str, file: &'static str) -> Result<Vec<Secret>, ConfigError> {
         let Some(given) = self.given_or_in_file(name, file)? else { return Ok(Vec::new()) };
         let texts = given.text.split([',', '\n']).map(str::trim).filter(|text| !text.is_empty());
@@ -187,7 +187,7 @@ fn secret(given: &GivenValue, text: &str) -> Result<Secret, ConfigError> {
     Secret::parse(text).map_err(|fault| ConfigError { variable: given.variable, remedy: fault.to_string() })
 }
 
-/// The beginning of a file; nothing that is configured is longer.
+/// The first 64 KiB of a file; no value is longer.
 fn read_start(path: &str) -> io::Result<String> {
     let mut text = String::new();
     fs::File::open(path)?.take(65_536).read_to_string(&mut text)?;

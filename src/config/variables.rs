@@ -1,14 +1,14 @@
 //! The table of variables, as `.env.example`, `docs/configuration.md` and `--help` have it.
 
-/// A variable that is read, as it is documented.
+/// An environment variable, as it is documented.
 pub struct Variable {
     pub name: &'static str,
-    /// As one would write it; empty where there is none.
+    /// The default value, as one would write it; empty where there is none.
     pub default: &'static str,
     pub meaning: &'static str,
 }
 
-/// Every variable that is read.
+/// All variables.
 #[rustfmt::skip]
 pub const VARIABLES: &[Variable] = &[
     variable("DATABASE_URL", "sqlite://kennel.db", "Where the data lives: sqlite://PATH, or postgres://…"),

@@ -1,5 +1,5 @@
-//! Who may have a connection: so many at once, and so many of them for one address. When there are too many, the one
-//! goes that has kept the server waiting for the longest time, so that silence shuts nobody out.
+//! Limits on connections: so many at once, and so many of them for one address. When there are too many, the one that
+//! has kept the server waiting longest is closed, so that silent clients shut no other out.
 
 use std::{
     cmp::Reverse,
@@ -19,24 +19,24 @@ use tokio::time::Instant;
 
 use crate::limits::{Proxies, Source};
 
-/// How long a client may keep the server waiting before its connection can go to another.
+/// The time for which a client may keep the server waiting before its connection may be closed for another.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
-/// Connections of one address from which on they make room for others though they are busy: a browser has six.
+/// The connections of one address from which on even busy ones make room for others: a browser has six.
 const MANY_OF_ONE: usize = 16;
 
-/// How many connections one address may have.
+/// The most connections that one address may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MostConnections(Option<usize>);
 
 impl MostConnections {
-    /// None: as many as there are.
+    /// The number; `None` for no limit but that of all connections.
     #[must_use]
     pub fn most(self) -> Option<usize> {
         self.0
     }
 }
 
-/// `1024`, or `off`.
+/// Reads a number from 1 to 4096, or `off`.
 impl FromStr for MostConnections {
     type Err = ();
 
@@ -49,19 +49,19 @@ impl FromStr for MostConnections {
     }
 }
 
-/// Bytes of answers that clients have not read yet, of all connections together.
+/// The most bytes of responses that clients have not read yet, of all connections together.
 const MOST_UNREAD: usize = 64 * 1024 * 1024;
 
-/// All connections there are.
+/// All open connections.
 pub struct Admission {
     most: usize,
-    /// None: as many as there are.
+    /// The most connections of one address; `None` for no limit but `most`.
     most_of_one: Option<usize>,
-    /// Whose connections belong to many.
+    /// The proxies, whose connections belong to many clients.
     proxies: Proxies,
     began: Instant,
     draining: AtomicBool,
-    /// Bytes of answers that wait for their readers.
+    /// Bytes of responses that clients have not read yet.
     unread: AtomicUsize,
     open: Mutex<Open>,
 }
@@ -71,30 +71,31 @@ struct Open {
     next: u64,
     places: HashMap<u64, (Option<Source>, Arc<ConnectionState>)>,
     sources: HashMap<Source, Held>,
-    /// How many there were when the log was told that there are too many; 0 once it is half of that.
+    /// The connections when the log last said that there are too many; 0 once half of them are closed.
     told_at: usize,
 }
 
-/// What one address has.
+/// The connections of one address.
 #[derive(Default)]
 struct Held {
     count: usize,
-    /// Whether the log knows that it wants more.
+    /// Whether the log has said that the address wants more.
     is_told: bool,
 }
 
-/// What others need to know of a connection, and can tell it.
+/// The shared state of a connection: what admission knows of it, and how it is told to close.
 #[derive(Default)]
 struct ConnectionState {
-    /// Since when the client has kept the server waiting, in milliseconds after `began`, from 1; 0 if it does not.
+    /// The moment since when the client has kept the server waiting, in milliseconds after `began`, from 1; 0 if it
+    /// does not.
     waiting: AtomicU64,
-    /// Bytes of an answer that the client has not read yet.
+    /// Bytes of a response that the client has not read yet.
     unread: AtomicUsize,
     is_evicted: AtomicBool,
     waker: AtomicWaker,
 }
 
-/// The right to have a connection; given back when dropped.
+/// The permission to have a connection; given back when dropped.
 pub struct Permit {
     number: u64,
     slot: Arc<ConnectionState>,
@@ -102,14 +103,14 @@ pub struct Permit {
 }
 
 impl Admission {
-    /// `most` connections, `most_of_one` for each address that is no proxy's.
+    /// Allows `most` connections, and `most_of_one` for each address that is no proxy's.
     #[must_use]
     pub fn new(most: usize, most_of_one: Option<usize>, proxies: Proxies) -> Self {
         let (began, draining) = (Instant::now(), AtomicBool::new(false));
         Self { most, most_of_one, proxies, began, draining, unread: AtomicUsize::new(0), open: Mutex::default() }
     }
 
-    /// A place for a connection from `address`, perhaps in exchange for one that has been silent; none if all are busy.
+    /// Admits a connection from `address`, perhaps in exchange for a silent one; `None` if all are busy.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
         let source = self.proxies.source_of_connection(address);
         let mut open = self.open();
@@ -133,7 +134,7 @@ impl Admission {
         Some(Permit { number, slot, admission: Arc::clone(self) })
     }
 
-    /// Tells all connections to end after what they are doing.
+    /// Tells all connections to close after the request that they are at.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         for (_, slot) in self.open().places.values() {
@@ -145,9 +146,9 @@ impl Admission {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Ends a connection of the address that has most, the one that has waited longest. One that does not wait goes only
-    /// if its address has far more than `own`, which is what the one has that it makes room for: a byte now and then,
-    /// on each of a thousand, keeps nobody else out. None, if all are busy.
+    /// Closes a connection of the address that has most: the one that has kept the server waiting longest. A busy one
+    /// is closed only if its address has far more than `own`, the connections of the address that it makes room for: a
+    /// byte now and then, on each of a thousand, keeps no other client out. `None` if all are busy.
     fn evict(&self, open: &mut Open, among: impl Fn(Option<Source>) -> bool, own: usize) -> Option<()> {
         let now = self.moment(Instant::now());
         let latest = now.saturating_sub(millis(LEAST_WAIT));
@@ -167,8 +168,8 @@ impl Admission {
         Some(())
     }
 
-    /// Ends connections whose clients do not read, those of the address that has most unread first, until there is room
-    /// in memory again.
+    /// Closes connections whose clients do not read, those of the address that has most unread first, until there is
+    /// room in memory again.
     fn shed(&self) {
         let mut open = self.open();
         while self.unread.load(Ordering::Relaxed) > MOST_UNREAD {
@@ -188,7 +189,7 @@ impl Admission {
         }
     }
 
-    /// What a connection has unread counts no longer.
+    /// Takes the unread bytes of a connection out of the count.
     fn forget(&self, slot: &ConnectionState) {
         let _before = self.unread.fetch_sub(slot.unread.swap(0, Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -219,7 +220,7 @@ impl Open {
         Some(slot)
     }
 
-    /// Writes into the log that nobody can have another; once, until there are half as many.
+    /// Logs that all connections are in use; once, until there are half as many.
     fn tell_that_all_are_used(&mut self) {
         let connections = self.places.len();
         if std::mem::replace(&mut self.told_at, connections) == 0 {
@@ -227,7 +228,7 @@ impl Open {
         }
     }
 
-    /// Writes into the log that an address has as many as it may; once, until it has none any more.
+    /// Logs that an address has as many connections as it may; once, until it has none any more.
     fn tell(&mut self, source: Source) {
         let Some(held) = self.sources.get_mut(&source) else { return };
         if !std::mem::replace(&mut held.is_told, true) {
@@ -237,20 +238,21 @@ impl Open {
 }
 
 impl Permit {
-    /// The client has kept the server waiting since then. `waker` is woken when there is something to be told.
+    /// Says that the client has kept the server waiting since `since`. `waker` is woken when the connection is to
+    /// close.
     pub fn waits(&self, since: Instant, waker: &Waker) {
         self.slot.waiting.store(self.admission.moment(since), Ordering::Relaxed);
         self.slot.waker.register(waker);
     }
 
-    /// The client has done its part.
+    /// Says that the client keeps the server waiting no longer.
     pub fn goes_on(&self) {
         self.slot.waiting.store(0, Ordering::Relaxed);
     }
 
-    /// So many bytes of an answer are there that the client has not read yet.
+    /// Says how many bytes of a response the client has not read yet.
     pub fn holds(&self, bytes: usize) {
-        // One that belongs to another by now is about to let go of them.
+        // An evicted connection is about to let go of its bytes.
         if self.is_evicted() {
             return;
         }
@@ -263,12 +265,12 @@ impl Permit {
         }
     }
 
-    /// Whether it belongs to another by now.
+    /// Whether the connection has to close to make room for another.
     pub fn is_evicted(&self) -> bool {
         self.slot.is_evicted.load(Ordering::Acquire)
     }
 
-    /// Whether no other request is to come: it belongs to another, or the server is about to stop.
+    /// Whether no other request is to come: the connection is evicted, or the server is about to stop.
     pub fn is_over(&self) -> bool {
         self.is_evicted() || self.is_draining()
     }
@@ -306,7 +308,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// Those of a server that began an hour ago.
+    /// The connections of a server that began an hour ago.
     fn admission(most: usize, most_of_one: Option<usize>) -> Arc<Admission> {
         let proxies = Proxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
         let began = Instant::now().checked_sub(HOUR).expect("it was running");
@@ -394,7 +396,7 @@ mod tests {
         }
         assert_eq!(many.iter().filter(|place| place.is_evicted()).count(), 1, "the newcomers have gone again");
         assert!(!honest.is_evicted(), "the one that it has is not another's to lose");
-        // Who holds as many oneself has no claim, nor do those who all have a few.
+        // An address that has as many itself has no claim, nor has one against those that all have a few.
         let full = Admission::new(16, None, Proxies::new(Vec::new()));
         let full = Arc::new(full);
         let _few: Vec<_> = (0..16).map(|number| enter(&full, &format!("192.0.2.{}", number / 4))).collect();

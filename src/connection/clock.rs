@@ -11,7 +11,7 @@ use std::{
 use actix_web::http::header::HttpDate;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer that most of the time is moved further away, and then is left as it is until it would go off.
+/// A timer whose deadline is mostly moved further away, which costs nothing until the timer would go off.
 pub struct Timer {
     sleep: Pin<Box<Sleep>>,
     set_to: Instant,
@@ -46,7 +46,7 @@ thread_local! {
     static DATE: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
 }
 
-/// Writes `Date`, which is made once a second.
+/// Writes the header `Date`, which each thread formats once a second.
 pub fn write_date(head: &mut Vec<u8>) {
     let now = SystemTime::now();
     let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

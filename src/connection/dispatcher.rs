@@ -1,4 +1,4 @@
-//! One connection: a request is read, answered and done with before the next is looked at.
+//! The loop of a connection: a request is read and its response sent before the next is looked at.
 
 use std::{cell::RefCell, future::poll_fn, io, ops::ControlFlow, pin::pin, rc::Rc, task::Poll, time::Duration};
 
@@ -22,14 +22,15 @@ use super::{
 };
 use crate::middleware::response;
 
-/// Bytes that are read and forgotten after the last answer, so that it is not lost with what the client still sends.
+/// The most bytes that are read and dropped after the last response, which is lost if the socket closes with bytes of
+/// the client unread.
 const MOST_FORGOTTEN: usize = 1024 * 1024;
-/// How long that may take.
+/// The longest time in which bytes are read and dropped after the last response.
 const FORGETTING: Duration = Duration::from_secs(2);
-/// How long a client may take to hang up when the server stops.
+/// The longest time for a client to hang up when the server stops.
 const LAST_FORGETTING: Duration = Duration::from_secs(1);
 
-/// What an answer has to know of its request.
+/// The facts about a request that its response depends on.
 struct ResponseContext {
     version: Version,
     is_head: bool,
@@ -38,13 +39,14 @@ struct ResponseContext {
 
 impl ResponseContext {
     fn of(head: &RequestHead) -> Self {
-        // A tunnel is none of ours; what a client sends that takes it for one is no request.
+        // There are no tunnels here; what a client sends that takes this for one is no request.
         let closes = head.method == Method::CONNECT || wants_to_close(head);
         Self { version: head.version, is_head: head.method == Method::HEAD, closes }
     }
 }
 
-/// RFC 9112 §9.3. What else the header names, an upgrade for one, changes nothing.
+/// Whether the client wants the connection closed (RFC 9112 §9.3). Other options of the header, as an upgrade, change
+/// nothing.
 fn wants_to_close(head: &RequestHead) -> bool {
     let has = |option: &[u8]| {
         let mut values = head.headers().get_all(header::CONNECTION);
@@ -62,7 +64,7 @@ where
 {
     let Ok(peer) = stream.peer_addr() else { return };
     let Some(place) = shared.admission.enter(peer.ip()) else { return };
-    // An answer is written at once; there is nothing that it could wait for.
+    // A response is written at once; there is nothing that it could wait for.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small packets may wait");
     }
@@ -93,12 +95,12 @@ where
 
 struct HttpConnection {
     reader: Rc<RefCell<Reader>>,
-    /// Where heads are written; kept, so that there is room already.
+    /// The buffer for heads, kept from response to response.
     head: Vec<u8>,
 }
 
 impl HttpConnection {
-    /// Answers one request; breaks if it was the last.
+    /// Serves one request; breaks if it was the last.
     async fn answer<S>(&mut self, mut request: Request, app: &S) -> ControlFlow<()>
     where
         S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,
@@ -124,13 +126,13 @@ impl HttpConnection {
         }
         self.reader.borrow_mut().expect_another();
         if self.reader.borrow().is_behind() {
-            // Others have their turn first.
+            // Other connections have their turn first.
             rt::task::yield_now().await;
         }
         ControlFlow::Continue(())
     }
 
-    /// Sends an answer, which may turn out to be the last; an error leaves the connection unusable.
+    /// Sends a response, which may turn out to be the last; an error leaves the connection unusable.
     async fn send(&mut self, response: HttpResponse, context: &mut ResponseContext) -> io::Result<()> {
         let (response, body) = response.into_parts();
         let framing = Framing::of(response.status(), body.size(), context.version);
@@ -146,7 +148,7 @@ impl HttpConnection {
         }
     }
 
-    /// Sends a body piece by piece; what is around a piece goes out with the next.
+    /// Sends a body piece by piece; the framing of a piece goes out with the next.
     async fn send_stream(&mut self, body: BoxBody, framing: Framing) -> io::Result<()> {
         let mut body = pin!(body);
         let mut left = if let Framing::Length(length) = framing { length } else { u64::MAX };
@@ -183,8 +185,8 @@ impl HttpConnection {
         Ok(())
     }
 
-    /// Says that this was all and waits until the client has read it: it hangs up then. A client that goes on sending
-    /// is listened to for a while, since what it has not read is lost once nobody listens.
+    /// Ends the sending side and waits until the client has read everything and hangs up. The bytes of a client that
+    /// goes on sending are read for a while: closing at once would lose the part of the response that it has not read.
     async fn hang_up(&mut self, is_whole: bool) {
         if poll_fn(|cx| self.reader.borrow_mut().socket.poll_finish(cx)).await.is_err() {
             return;

@@ -1,4 +1,4 @@
-//! The head of an answer, as it is sent, and how its body is framed (RFC 9112 §6).
+//! The head of a response, as it is sent, and how its body is framed (RFC 9112 §6).
 
 use actix_http::ResponseHead;
 use actix_web::{
@@ -11,22 +11,22 @@ use actix_web::{
 
 use super::clock::write_date;
 
-/// Those that say how a message is framed; they are written here and nowhere else.
+/// The headers that frame a message; they are written here and nowhere else.
 const OURS: [HeaderName; 3] = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-/// How a body ends.
+/// The framing of a body: how its end is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// There is none, nor its length.
+    /// There is no body, nor a length.
     None,
     Length(u64),
     Chunked,
-    /// With the connection: a client of HTTP/1.0 knows no chunks.
+    /// The body ends with the connection: a client of HTTP/1.0 knows no chunks.
     Closed,
 }
 
 impl Framing {
-    /// Of an answer with this status.
+    /// The framing of a response with this status.
     pub fn of(status: StatusCode, size: BodySize, version: Version) -> Self {
         if status.is_informational() || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status) {
             return Self::None;
@@ -40,7 +40,7 @@ impl Framing {
     }
 }
 
-/// Writes the head. `closes` tells that nothing follows on this connection.
+/// Writes the head of a response. `closes` says that no other follows on this connection.
 pub fn write_head(head: &mut Vec<u8>, response: &ResponseHead, version: Version, framing: Framing, closes: bool) {
     let is_old = version == Version::HTTP_10;
     head.extend_from_slice(if is_old { b"HTTP/1.0 " } else { b"HTTP/1.1 " });

@@ -1,8 +1,8 @@
-//! Connections: from the listener to the app, a request at a time. actix-http's parser reads (`reader`); when what is
-//! read and sent, and how long a client may take, is decided here. Start with `dispatcher`; who may have how many
-//! connections, `admission` says.
+//! Connections: from the listener to the app, a request at a time. actix-http's parser reads (`reader`); the order of
+//! reading and sending, and how long a client may take, is decided here. Start with `dispatcher`; the limits on
+//! connections are in `admission`.
 //!
-//! actix-http's own dispatcher reads further requests while one is answered, and then frames the answer by the last
+//! actix-http's own dispatcher reads further requests while one is served, and then frames the response by the last
 //! of them; it has no time-out for writing, none for the head of a later request, and reads a body in chunks to its
 //! end, however far that is.
 
@@ -34,34 +34,34 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 pub use self::admission::{Admission, MostConnections};
 
-/// Connections that the system keeps until they are accepted: when many come at once, others are not to wait until
-/// theirs is tried again.
+/// The connections that the system keeps until they are accepted (listen(2)): when many come at once, no client is to
+/// wait until it tries again.
 const BACKLOG: u32 = 4_096;
-/// Bytes of an answer that the system keeps for a client that does not read, for each connection; Linux doubles it.
+/// The bytes of responses that the system keeps for a client that does not read, per connection; Linux doubles it.
 const SEND_BUFFER: u32 = 128 * 1024;
 
-/// How long a client may take.
+/// The time-outs of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// For the head of a request.
+    /// The longest time for the head of a request.
     pub header: Duration,
-    /// Until the next request.
+    /// The longest time until the next request.
     pub keep_alive: Duration,
-    /// To read 32 KiB of an answer.
+    /// The longest time to read 32 KiB of a response.
     pub write: Duration,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 pub struct Shared {
     pub times: Times,
     pub admission: Arc<Admission>,
 }
 
-/// Binds the addresses of `host`, as many as can be had, and puts `app` behind them. The server does nothing until it
-/// is polled.
+/// Binds the addresses of `host`, as many as can be bound, and serves `app` there. The server does nothing until it is
+/// polled. Returns the first address, too.
 ///
 /// # Errors
-/// None of the addresses can be listened on.
+/// No address of `host` can be listened on.
 pub fn listen<F, I, S>(
     (host, port): (&str, u16),
     mut server: ServerBuilder,
@@ -109,7 +109,7 @@ where
     first.map(|first| (server.run(), first)).ok_or(failure)
 }
 
-/// What is accepted from a listener has its buffers.
+/// Binds a listener; the connections that it accepts inherit its buffers.
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;

@@ -25,33 +25,33 @@ use tokio::time::Instant;
 use super::socket::{Cut, Socket};
 use crate::problem::{Kind, Problem};
 
-/// Bytes of a head, whatever is in it: a little more than `middleware::response` lets a request have, who tells which part it was.
+/// The most bytes of a head: a little more than `middleware::response` allows, which tells which part is too long.
 const LARGEST_HEAD: usize = 32 * 1024;
-/// Bytes of a body that are read after the answer, so that the connection can be kept.
+/// The most unread bytes of a body that are read and dropped, so that the connection can be kept.
 const MOST_SKIPPED: usize = 64 * 1024;
-/// Bytes that are kept for what comes next.
+/// The largest buffer, in bytes, that is kept between requests.
 const KEPT: usize = 16 * 1024;
-/// How long a new connection is listened to when the server stops: its first request may be on the way.
+/// The longest wait for a new connection's first request when the server stops: it may be on the way.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
-/// What comes next on a connection.
+/// The next event on a connection.
 pub enum Next {
     Request(Request),
-    /// No request, or none that will be read.
+    /// A request that is malformed, too large or too late.
     Refused(Problem),
-    /// Nothing more.
+    /// The end of the connection.
     Over,
 }
 
-/// What is still to come of the request that was read last.
+/// The part of a request's body that is still to come.
 enum BodyState {
-    /// Nothing.
+    /// The body is read to its end.
     Whole,
-    /// As the parser says.
+    /// The parser says where the body ends.
     Coded,
-    /// So many bytes. The parser knows it not: it takes an offer of another protocol for a change to it.
+    /// So many bytes are to come. The parser does not know: it takes an offer of another protocol for a change to it.
     Sized(u64),
-    /// It ended early, or cannot be understood, or nobody wants it any more.
+    /// The body ended early, cannot be understood, or is not wanted any more.
     Broken,
 }
 
@@ -66,9 +66,9 @@ pub struct Reader {
     is_first: bool,
     has_begun: bool,
     since: Instant,
-    /// How much of an incomplete head was looked at.
+    /// The bytes of an incomplete head that were searched for its end.
     seen: usize,
-    /// How much of one is there when it is parsed again, though no end is in sight.
+    /// The bytes at which an incomplete head is parsed again, though no end is in sight.
     look_again: usize,
 }
 
@@ -88,7 +88,7 @@ impl Reader {
         }
     }
 
-    /// Whether something has come already of what is next.
+    /// Whether bytes of the next request have come already.
     pub fn is_behind(&self) -> bool {
         !self.buffer.is_empty()
     }
@@ -104,7 +104,7 @@ impl Reader {
         }
     }
 
-    /// Before a request they mean nothing (RFC 9112 §2.2).
+    /// Skips the empty lines before a request, which mean nothing (RFC 9112 §2.2).
     fn skip_empty_lines(&mut self) {
         let count = self.buffer.iter().take_while(|byte| b"\r\n".contains(byte)).count();
         drop(self.buffer.split_to(count));
@@ -130,7 +130,7 @@ impl Reader {
                     }
                     if !self.has_begun && !self.buffer.is_empty() {
                         self.has_begun = true;
-                        // A connection's first request has its time from the beginning.
+                        // The time for a connection's first request runs from the beginning.
                         self.since = if self.is_first { self.since } else { Instant::now() };
                     }
                 }
@@ -139,7 +139,7 @@ impl Reader {
         }
     }
 
-    /// Waits for the head; when the server stops, for nothing that has not begun.
+    /// Waits for the head until its time is over; when the server stops, only for one that has begun.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         let times = self.socket.times;
         let mut longest = if self.has_begun || self.is_first { times.header } else { times.keep_alive };
@@ -156,7 +156,7 @@ impl Reader {
         }
     }
 
-    /// A whole head, if it is there. What grows byte by byte is not parsed byte by byte.
+    /// Parses a head, if it is there whole. A head that comes byte by byte is not parsed at each byte.
     fn parse(&mut self) -> Option<Next> {
         let length = self.buffer.len();
         let unseen = self.buffer.get(self.seen.saturating_sub(3)..)?;
@@ -193,7 +193,7 @@ impl Reader {
             MessageType::None => BodyState::Whole,
             MessageType::Payload => BodyState::Coded,
             MessageType::Stream => {
-                // It would take all that follows for the other protocol.
+                // The parser would take all that follows for the other protocol.
                 self.codec = Codec::new(ServiceConfig::default());
                 let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
                 match length.and_then(|length| length.trim().parse().ok()) {
@@ -205,7 +205,7 @@ impl Reader {
         self.is_asked = request.head().expect();
     }
 
-    /// Whether nothing is to come of the request that was read last.
+    /// Whether the request was read to its end.
     pub fn is_whole(&self) -> bool {
         matches!(self.body, BodyState::Whole | BodyState::Sized(0))
     }
@@ -228,7 +228,7 @@ impl Reader {
                 Poll::Ready(ended) => {
                     return Poll::Ready(Some(Err(self.broken(PayloadError::Incomplete(ended.err())))));
                 }
-                // How long a whole body may take, its reader knows.
+                // The time for a whole body is its reader's to limit.
                 Poll::Pending => {
                     let _evicted = ready!(self.socket.poll_patience(cx, since, Duration::from_secs(3600)));
                     return Poll::Ready(Some(Err(self.broken(PayloadError::Incomplete(None)))));
@@ -237,7 +237,7 @@ impl Reader {
         }
     }
 
-    /// What of the body is here already.
+    /// The next piece of the body, as far as it was read.
     fn decode_body(&mut self) -> Result<Option<Bytes>, PayloadError> {
         match &mut self.body {
             BodyState::Whole | BodyState::Sized(0) => Ok(None),
@@ -264,7 +264,7 @@ impl Reader {
         error
     }
 
-    /// Reads, without waiting, what nobody wanted of the body; whether that was all.
+    /// Reads, without waiting, the rest of the body that the handler has left; returns whether that was all.
     pub fn skip_body(&mut self, cx: &mut Context<'_>) -> bool {
         let mut skipped = 0;
         // A client that was not told to send the body may send it or not.
@@ -284,19 +284,19 @@ impl Reader {
         is_whole
     }
 
-    /// Reads what comes and forgets it; how much it was, 0 at the end.
+    /// Reads bytes and drops them; returns how many, 0 at the end.
     pub fn poll_forget(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.buffer.clear();
         self.socket.poll_read(cx, &mut self.buffer)
     }
 }
 
-/// Whether a head may end here: a line, and an empty one.
+/// Whether a head may end in `bytes`: a line, and an empty one.
 fn has_end(bytes: &[u8]) -> bool {
     bytes.windows(3).any(|three| three == b"\n\r\n") || bytes.windows(2).any(|two| two == b"\n\n")
 }
 
-/// The body of the request that a connection is at, for its handler.
+/// The body of the present request, as a stream for its handler.
 pub struct Payload(pub Rc<RefCell<Reader>>);
 
 impl Stream for Payload {

@@ -1,4 +1,4 @@
-//! The socket of a connection, and how long it is waited for.
+//! The socket of a connection, with its time-outs.
 
 use std::{
     io::{self, IoSlice},
@@ -13,20 +13,20 @@ use tokio::{net::TcpStream, time::Instant};
 
 use super::{Times, admission::Permit, clock::Timer};
 
-/// Bytes that are read at once.
+/// The bytes that are read at once.
 const PIECE_READ: usize = 8 * 1024;
-/// Bytes that a client has to read in the time that it has for it.
+/// The bytes that a client has to read within `Times::write`.
 const PIECE_WRITTEN: usize = 32 * 1024;
-/// The same when the server stops.
+/// The time to read [`PIECE_WRITTEN`] when the server stops.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
-/// Why a client is not waited for any longer.
+/// The reason why a client is not waited for any longer.
 pub enum Cut {
     Late,
     Evicted,
 }
 
-/// A TCP stream with its place among all.
+/// A TCP stream with its permit and its time-outs.
 pub struct Socket {
     stream: TcpStream,
     timer: Timer,
@@ -34,14 +34,14 @@ pub struct Socket {
     pub times: Times,
 }
 
-/// Bytes on their way out, in two parts that lie in different places, and how far they have come.
+/// Bytes to send, in two parts that lie apart in memory, and how many of them are sent.
 pub struct Sending<'a> {
     parts: [&'a [u8]; 2],
     sent: usize,
-    /// Of those, the ones in the time that runs.
+    /// The bytes sent of the present piece, whose time runs.
     in_time: usize,
     since: Option<Instant>,
-    /// Whether it is counted among what clients have not read.
+    /// Whether the bytes are counted as unread.
     is_held: bool,
 }
 
@@ -62,7 +62,7 @@ impl Socket {
         Self { stream, timer: Timer::new(Instant::now() + times.header), permit, times }
     }
 
-    /// Reads what is there; 0 is the end.
+    /// Reads the bytes that are there; returns how many, 0 at the end.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         if buffer.capacity() - buffer.len() < PIECE_READ / 8 {
             buffer.reserve(PIECE_READ);
@@ -72,7 +72,8 @@ impl Socket {
         Poll::Ready(read)
     }
 
-    /// Sends all of it. Each piece has its time, so that who reads a byte now and then does not read for ever.
+    /// Sends all of `sending`. Each piece has its time, so that a client that reads a byte now and then does not read
+    /// for ever.
     pub fn poll_send(&mut self, cx: &mut Context<'_>, sending: &mut Sending<'_>) -> Poll<io::Result<()>> {
         loop {
             let [first, second] = sending.rest();
@@ -108,25 +109,25 @@ impl Socket {
         }
     }
 
-    /// Says that nothing more will be sent.
+    /// Ends the sending side.
     pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
-    /// Sends a few bytes if that can be done at once.
+    /// Sends a few bytes if that can be done without waiting.
     pub fn try_send(&self, bytes: &[u8]) -> io::Result<()> {
         let count = self.stream.try_write(bytes)?;
         if count == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
-    /// What is not sent yet is forgotten when the socket closes, and not kept by the system until somebody reads it.
+    /// Makes the system drop unsent bytes when the socket closes, instead of keeping them until the client reads.
     pub fn reset(&self) {
         if let Err(error) = self.stream.set_zero_linger() {
             tracing::debug!(%error, "a connection cannot be reset");
         }
     }
 
-    /// Waits, with the one that reads or writes, until the client has taken too long since then.
+    /// Waits, beside a read or a write, until the client has taken longer than `longest` since `since`.
     pub fn poll_patience(&mut self, cx: &mut Context<'_>, since: Instant, longest: Duration) -> Poll<Cut> {
         self.permit.waits(since, cx.waker());
         if self.permit.is_evicted() {

@@ -1,5 +1,5 @@
-//! The server's secret, where it comes from, and the keys derived from it, one for each purpose, so that
-//! what is signed for one can never pass for another (HKDF, RFC 5869).
+//! The server's secret, where it comes from, and the keys derived from it, one for each purpose, so that a signature
+//! for one purpose can never pass for another (HKDF, RFC 5869).
 
 use std::{
     fmt,
@@ -22,11 +22,11 @@ use base64::{
 use super::{randomness::is_random, signer::Signer};
 use crate::files;
 
-/// What everything is signed with: at least 32 random bytes.
+/// The secret that all keys are derived from: at least 32 random bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
-/// Hexadecimal digits need not end where a byte of base64 does.
+/// A decoder of base64 that takes bits left over at the end, since hexadecimal digits need not end where a byte does.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -41,7 +41,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a text is not a secret; says how to make one.
+/// The reason why a text is not a secret; its message says how to make one.
 #[derive(Debug)]
 pub struct SecretFault(&'static str);
 
@@ -54,13 +54,13 @@ impl fmt::Display for SecretFault {
 impl Secret {
     /// The least length, in bytes (RFC 7518 §3.2: as long as the hash).
     pub const LEAST: usize = 32;
-    /// A command that makes a good one.
+    /// A sentence with a command that makes a good secret.
     pub const HOW_TO_MAKE_ONE: &str = "Make one with: head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\\n'";
 
     /// Reads base64, padded or not and in either alphabet; hexadecimal digits are base64, too.
     ///
     /// # Errors
-    /// It is not base64, too short, or plainly not random.
+    /// The text is not base64, too short, or plainly not random.
     pub fn parse(text: &str) -> Result<Self, SecretFault> {
         let text = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
         let bytes = LENIENT.decode(&text).map_err(|_| SecretFault("it accepts base64 of at least 32 random bytes"))?;
@@ -73,14 +73,14 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// A new one.
+    /// Makes a new secret.
     fn random() -> io::Result<Self> {
         let mut bytes = vec![0; Self::LEAST];
         rand::fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random numbers"))?;
         Ok(Self(bytes))
     }
 
-    /// Where the secret of a SQLite file lies: beside it.
+    /// The path of a SQLite file's secret: beside it.
     #[must_use]
     pub fn path_beside(database: &Path) -> PathBuf {
         let mut path = database.as_os_str().to_owned();
@@ -88,7 +88,7 @@ impl Secret {
         PathBuf::from(path)
     }
 
-    /// The secret that a file holds, made at the first start. Tells whether it was made now.
+    /// The secret that a file holds, made at the first start. Returns whether it was made now, too.
     ///
     /// # Errors
     /// The file cannot be read or written, or holds no secret.
@@ -100,15 +100,15 @@ impl Secret {
     /// The secret that a file holds.
     ///
     /// # Errors
-    /// The file is not there or cannot be read, every user of the machine can write it, or it holds no secret.
+    /// The file is absent or cannot be read, every user of the machine can write it, or it holds no secret.
     pub fn read(path: &Path) -> io::Result<Self> {
         files::check(path)?;
         Self::parse(fs::read_to_string(path)?.trim())
             .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))
     }
 
-    /// Writes it whole, for its owner only, under a name that nobody has taken; tells whether it was ours
-    /// that came first: several instances may start at once.
+    /// Writes the secret whole, for its owner only, if there is none at `path` yet; returns whether this one was first,
+    /// since several instances may start at once.
     fn publish(&self, path: &Path) -> io::Result<bool> {
         let mut suffix = [0; 8];
         rand::fill(&mut suffix).map_err(|_| io::Error::other("the system gives no random numbers"))?;
@@ -124,13 +124,13 @@ impl Secret {
             Err(error) => Err(error),
         };
         fs::remove_file(&draft)?;
-        // So that the name, too, survives a power cut: tokens are about to be signed with it.
+        // The name, too, has to survive a power cut: tokens are about to be signed with the secret.
         files::sync_folder_of(path)?;
         published
     }
 }
 
-/// What signs access tokens, and its name in a token's header (`kid`).
+/// A key that signs access tokens, and its name in a token's header (`kid`).
 pub struct AccessKey {
     pub id: String,
     pub secret: [u8; 32],
@@ -138,27 +138,27 @@ pub struct AccessKey {
 
 /// The keys derived from the secrets, for one database.
 pub struct Keys {
-    /// Who issues access tokens: this service over this database (`iss`).
+    /// The issuer of access tokens (`iss`): this service over this database.
     pub issuer: String,
-    /// For access tokens, the newest first; there is always one.
+    /// The keys of access tokens, the newest first; there is always one.
     pub access: Vec<AccessKey>,
-    /// For the cursors of lists.
+    /// The signer of the cursors of lists.
     pub cursors: Signer,
-    /// For refresh tokens.
+    /// The signer of refresh tokens.
     pub refreshes: Signer,
-    /// For the tokens that change a forgotten password.
+    /// The signer of the tokens that change a forgotten password.
     pub resets: Signer,
-    /// For the tokens that verify an e-mail address.
+    /// The signer of the tokens that verify an e-mail address.
     pub verifications: Signer,
-    /// For knowing again, without storing it, where somebody comes from and whose login failed.
+    /// The signer that names networks and failed logins, so that they are known again without being stored.
     pub sources: Signer,
 }
 
 impl Keys {
-    /// From the secret that signs, and those that did so before and still verify.
+    /// Derives the keys from the secret that signs, and from the previous ones, which still verify.
     ///
-    /// What they sign is good for `database` only: access tokens name it, and the keys of cursors and of mails' tokens
-    /// are other ones for each. A refresh token needs neither, as it is signed with the random salt of its session.
+    /// Signatures are good for `database` only: access tokens name it, and each database has its own keys for cursors
+    /// and for mail tokens. A refresh token needs neither, as it is signed with the random salt of its session.
     ///
     /// # Errors
     /// Never in practice: the lengths asked for are far below HKDF's limit.

@@ -1,5 +1,5 @@
-//! Keys and what is made with them: the server's secret and the keys derived from it, signatures, and how hard a
-//! password or a secret is to guess. Start with `keys`.
+//! Cryptography: the server's secret and the keys derived from it, signatures, and how hard a password or a secret is
+//! to guess. Start with `keys`.
 
 pub mod keys;
 mod password_hash;

@@ -1,8 +1,8 @@
-//! The hash of a password, as it is stored. How it is computed is in `auth::passwords`.
+//! The hash of a password, as it is stored. The computation is in `auth::passwords`.
 
 use std::fmt;
 
-/// An argon2id hash as a PHC string: the only thing that can be stored.
+/// An argon2id hash as a PHC string: the only form of a password that can be stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
@@ -13,7 +13,7 @@ impl fmt::Debug for PasswordHash {
 }
 
 impl PasswordHash {
-    /// One that was stored.
+    /// A hash from the database.
     #[must_use]
     pub fn stored(phc: String) -> Self {
         Self(phc)

@@ -1,5 +1,5 @@
-//! Whether a secret was drawn at random, as far as that can be seen: text, sequences and repetitions were not. What is
-//! random passes, but for once in billions of times.
+//! Whether a secret was drawn at random, as far as that can be seen: text, sequences and repetitions were not. A random
+//! secret passes, but for once in billions of times.
 
 use std::collections::HashSet;
 
@@ -7,15 +7,15 @@ use aws_lc_rs::digest;
 
 use super::strength::{of_piece, pieces};
 
-/// Bits that a secret's beginning must have if it is read as words, keys and sequences. 32 random bytes have about 200
-/// by this count, and forty letters of prose a hundred.
+/// The bits that a secret's beginning must have if it is read as words, keys and sequences. 32 random bytes have about
+/// 200 by this count, and forty letters of prose a hundred.
 const ENOUGH_BITS: u32 = 128;
-/// Characters of that beginning.
+/// The characters of a secret's beginning, which are counted.
 const JUDGED: usize = 48;
-/// Letters of either case that random base64 has at least: 32 bytes of it have fewer once in 10⁸ times.
+/// The least letters of either case in random base64: 32 bytes of it have fewer once in 10⁸ times.
 const OF_EACH_CASE: usize = 2;
 
-/// What people hash to have something that looks like a secret.
+/// Words that people hash to have something that looks like a secret.
 const HASHED: [&str; 24] = [
     "",
     "0",
@@ -43,7 +43,7 @@ const HASHED: [&str; 24] = [
     "your-256-bit-secret",
 ];
 
-/// Whether a secret may be random: `text` as it was given, which is base64url of `bytes`.
+/// Whether a secret may be random: `text` as it was given, and the `bytes` whose base64url it is.
 pub fn is_random(text: &str, bytes: &[u8]) -> bool {
     let in_hex = of_hex(text);
     let is_mixed = in_hex.is_some() || is_in_both_cases(text);
@@ -62,26 +62,26 @@ pub fn is_random(text: &str, bytes: &[u8]) -> bool {
         })
 }
 
-/// Whether hexadecimal digits are decimal ones, as those of a number that anybody can look up are. (64 at random are so
-/// once in 10¹³ times.)
+/// Whether hexadecimal digits are all decimal, as those of a number from a book are. (64 at random are so once in 10¹³
+/// times.)
 fn is_decimal(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_digit())
 }
 
-/// Whether bytes are the hash of nothing, or of a word that is tried first, with or without the line break of `echo`.
+/// Whether bytes are the hash of a word in [`HASHED`], with or without the line break of `echo`.
 fn is_known_hash(bytes: &[u8]) -> bool {
     let hashes = [&digest::SHA256, &digest::SHA384, &digest::SHA512];
     let is_hash_of = |text: &[u8]| hashes.iter().any(|hash| digest::digest(hash, text).as_ref() == bytes);
     HASHED.iter().any(|word| is_hash_of(word.as_bytes()) || is_hash_of(format!("{word}\n").as_bytes()))
 }
 
-/// Random bytes are nearly all different. (32 of them have 30 different values on average, and fewer than 20 once in
-/// 10¹⁰ times.)
+/// Whether bytes are nearly all different, as random ones are. (32 of them have 30 different values on average, and
+/// fewer than 20 once in 10¹⁰ times.)
 fn is_varied(bytes: &[u8]) -> bool {
     bytes.iter().collect::<HashSet<_>>().len() >= bytes.len().min(32) * 5 / 8
 }
 
-/// Whether most bytes differ from one a few places before by the same: a sequence, or a repetition.
+/// Whether most bytes differ by the same amount from the byte some steps before: a sequence, or a repetition.
 fn is_regular(bytes: &[u8]) -> bool {
     (1..=bytes.len() / 2).any(|step| {
         let mut count = [0_usize; 256];
@@ -109,12 +109,12 @@ fn of_hex(text: &str) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).filter_map(|pair| Some(pair.first()? << 4 | pair.last()?)).collect())
 }
 
-/// The text that the bytes are, if they are one.
+/// The text that `bytes` are, if they are printable UTF-8.
 fn as_text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| text.chars().all(|c| !c.is_control() || c.is_whitespace()))
 }
 
-/// The bits of a text's beginning, taken apart into words, digits and signs; a word that comes again has none.
+/// The bits of a text's beginning, taken apart into words, digits and signs; a repeated word has none.
 fn bits(text: &str) -> u32 {
     let beginning: String = text.chars().take(JUDGED).collect();
     let mut seen = HashSet::new();

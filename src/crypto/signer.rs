@@ -1,11 +1,11 @@
-//! Signatures that nobody but this service can make, for tokens of its own kinds (HMAC-SHA256, RFC 2104).
+//! Signatures that only this service can make, for tokens of its own kinds (HMAC-SHA256, RFC 2104).
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
 
-/// Bytes of a signature.
+/// The size of a signature, in bytes.
 pub const SIGNATURE: usize = 32;
 
-/// The keys of one purpose: the newest signs, and what an older one signed is still good.
+/// The keys of one purpose: the newest signs, and signatures of the older ones are still good.
 pub struct Signer {
     newest: hmac::Key,
     older: Vec<hmac::Key>,
@@ -18,20 +18,20 @@ impl Signer {
         Self { newest: key(newest), older: older.iter().map(|bytes| key(bytes)).collect() }
     }
 
-    /// Signs `parts`; where one ends and the next begins is signed, too.
+    /// Signs `parts`; where one part ends and the next begins is signed, too.
     #[must_use]
     pub fn sign(&self, parts: &[&[u8]]) -> [u8; SIGNATURE] {
         signature(&self.newest, parts)
     }
 
-    /// Whether `signature` is one of `parts`, in a time that tells nothing about it.
+    /// Whether `signature` is one of `parts`, in constant time.
     #[must_use]
     pub fn verify(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
         let message = message(parts);
         self.keys().any(|key| hmac::verify(key, &message, signature).is_ok())
     }
 
-    /// Whether `beginning` is that of a signature of `parts`; of how many bytes it is, tells how much it is worth.
+    /// Whether a signature of `parts` begins with `beginning`, in constant time; the fewer bytes, the weaker the proof.
     #[must_use]
     pub fn verify_beginning(&self, parts: &[&[u8]], beginning: &[u8]) -> bool {
         let message = message(parts);
@@ -42,7 +42,7 @@ impl Signer {
         })
     }
 
-    /// What `parts` are known by, under every key, the newest first.
+    /// The signatures of `parts` under every key, the newest first.
     #[must_use]
     pub fn known_as(&self, parts: &[&[u8]]) -> Vec<[u8; SIGNATURE]> {
         self.keys().map(|key| signature(key, parts)).collect()

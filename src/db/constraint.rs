@@ -1,4 +1,4 @@
-//! Which constraint a statement broke. PostgreSQL names it; SQLite names the columns of a broken UNIQUE,
+//! The constraint that a statement broke. PostgreSQL names it; SQLite names the columns of a broken UNIQUE,
 //! the name of a broken CHECK, and nothing for a foreign key. Both become one name here:
 //! the migrations call a UNIQUE over columns `a, b` of table `t` `t_a_b_unique`.
 
@@ -7,16 +7,16 @@ use diesel::result::{DatabaseErrorKind, Error};
 use super::error::lost_a_race;
 use crate::problem::Problem;
 
-/// A broken constraint, as far as the database tells.
+/// A broken constraint, as far as the database names it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// The name of the UNIQUE constraint.
+    /// A UNIQUE constraint, by its name.
     Unique(String),
     ForeignKey,
 }
 
 impl Broken {
-    /// What `error` says was broken, if it is about a constraint that a caller can break, and not a lost race.
+    /// The constraint that `error` names, if it is one that a caller can break, and not a lost race.
     fn by(error: &Error) -> Option<Self> {
         let Error::DatabaseError(kind, information) = error else { return None };
         if lost_a_race(error) {
@@ -33,7 +33,8 @@ impl Broken {
     }
 }
 
-/// `UNIQUE constraint failed: users.username_key` → `users_username_key_unique`.
+/// The name of a constraint from SQLite's message: `UNIQUE constraint failed: users.username_key` becomes
+/// `users_username_key_unique`.
 fn named_by_columns(message: &str) -> Option<String> {
     let columns = message.strip_prefix("UNIQUE constraint failed: ")?;
     let mut name = String::new();
@@ -49,13 +50,13 @@ fn named_by_columns(message: &str) -> Option<String> {
     Some(name)
 }
 
-/// Turns a broken constraint into the problem that the caller can mend.
+/// A result whose broken constraint can become a problem that the caller can mend.
 pub trait OnConstraint<T> {
-    /// Asks `explain` what a broken constraint means; any other failure, and a constraint that it does not
-    /// explain, stays what it is.
+    /// Turns a broken constraint into the problem that `explain` returns; any other failure, and a constraint without
+    /// an explanation, becomes the problem of the database's error.
     ///
     /// # Errors
-    /// The problem that `explain` gives, or the one that the database's error stands for.
+    /// The problem of `explain`, or that of the database's error.
     fn on_constraint(self, explain: impl FnOnce(&Broken) -> Option<Problem>) -> Result<T, Problem>;
 }
 

@@ -1,13 +1,13 @@
-//! What a database error means to a caller. Reaching a 4xx takes a decision elsewhere (`constraint`, or a
-//! repository that knows what a missing row means); whatever nobody decided about is ours: 500, or 503 when
-//! the database cannot serve just now.
+//! The meaning of a database error to a caller. A 4xx takes a decision elsewhere (`constraint`, or a repository that
+//! knows what a missing row means); every other error is the server's: 500, or 503 when the database cannot serve just
+//! now.
 
 use diesel::result::{DatabaseErrorKind, Error};
 
 use crate::problem::{Kind, Problem};
 
-/// What SQLite says when it cannot serve just now: another process holds the lock, or the disk is full. The same
-/// statement may succeed later. What PostgreSQL says is in the language of its server, so its words decide nothing;
+/// SQLite's errors when it cannot serve just now: another process holds the lock, or the disk is full. The same
+/// statement may succeed later. PostgreSQL's errors are in the language of its server, so their words decide nothing;
 /// see [`has_no_kind`].
 const BUSY: &[&str] = &["database is locked", "database or disk is full"];
 
@@ -33,7 +33,7 @@ fn is_busy(error: &Error) -> bool {
     }
 }
 
-/// Constraints that a transaction breaks only because another one was quicker; run again, it sees what that did.
+/// Constraints that a transaction breaks only because another one was quicker; run again, it sees that one's rows.
 const RACES: &[&str] = &[
     // The same key came twice at once.
     "idempotency_keys_user_id_key_unique",
@@ -46,16 +46,17 @@ pub fn wants_a_retry(problem: &Problem) -> bool {
     database_error(problem).is_some_and(lost_a_race)
 }
 
-/// Whether another transaction was quicker.
+/// Whether an error means that another transaction was quicker.
 pub fn lost_a_race(error: &Error) -> bool {
     let Error::DatabaseError(kind, information) = error else { return false };
     matches!(kind, DatabaseErrorKind::SerializationFailure)
         || information.constraint_name().is_some_and(|name| RACES.contains(&name))
 }
 
-/// Whether Diesel has no kind for an error of PostgreSQL on a connection that is still there: a deadlock (SQLSTATE
-/// 40P01), a time-out (55P03, 57014), or a fault of ours. So the statement is undone. Diesel passes no SQLSTATE on, and the message is in the language that the
-/// server speaks (`lc_messages`), so what such an error means is told by how long it took, and by trying again.
+/// Whether Diesel has no kind for an error of PostgreSQL on a connection that is still open: a deadlock (SQLSTATE
+/// 40P01), a time-out (55P03, 57014), or a mistake of this program. So the statement is undone. Diesel passes no
+/// SQLSTATE on, and the message is in the language of the server (`lc_messages`), so the meaning of such an error is
+/// told by how long it took, and by trying again.
 pub fn has_no_kind(problem: &Problem) -> bool {
     matches!(database_error(problem), Some(Error::DatabaseError(DatabaseErrorKind::Unknown, _)))
 }

@@ -1,13 +1,14 @@
-//! Group commit, the way SQLite's one writer runs what waits: one transaction, and so one fsync, for many jobs.
+//! Group commit, the way SQLite's one writer runs the waiting jobs: one transaction, and so one fsync, for many of
+//! them.
 //!
 //! # Why writes share a commit
 //!
-//! A commit is durable once the disk says so, and that takes the same time for one row as for a hundred: it is what limits
-//! writes. So the writer takes all jobs that wait, runs them in one transaction, and answers their callers when that is on
-//! the disk (group commit: DeWitt et al., *Implementation Techniques for Main Memory Database Systems*, 1984). Nobody waits
-//! on purpose for others to come; while one group is synced, the next one gathers. A job that fails must not take the
-//! others down with it: the group is rolled back and its jobs run again, each in a savepoint of its own, where only the
-//! failed one is undone.
+//! A commit is durable once the disk says so, and that takes the same time for one row as for a hundred: it is what
+//! limits writes. So the writer takes all waiting jobs, runs them in one transaction, and sends their results when that
+//! is on the disk (group commit: DeWitt et al., *Implementation Techniques for Main Memory Database Systems*, 1984). No
+//! job waits on purpose for others to come; while one group is synced, the next one gathers. A job that fails must not
+//! take the others down with it: the group is rolled back and its jobs run again, each in a savepoint of its own, where
+//! only the failed one is undone.
 
 use diesel::{
     QueryResult,
@@ -21,9 +22,9 @@ use crate::{
     workers::{Batch, Outcome},
 };
 
-/// Runs all jobs that were waiting in one transaction; nobody is answered before the commit. Nearly always all of them
-/// succeed, and that they are undone one by one is prepared only once one did not: all is undone then, and those of a
-/// larger group are run again, each in a savepoint, so that a failure undoes itself alone.
+/// Runs all waiting jobs in one transaction; no result is sent before the commit. Nearly always all of them succeed, so
+/// savepoints are made only once one did not: then the transaction is undone, and the jobs of a larger group are run
+/// again, each in a savepoint, so that a failure undoes itself alone.
 pub fn commit_together(conn: &mut Connection, mut group: Batch<Connection>) -> bool {
     if group.iter().all(|job| job.is_abandoned()) {
         return true;
@@ -49,7 +50,7 @@ pub fn commit_together(conn: &mut Connection, mut group: Batch<Connection>) -> b
     }
 }
 
-/// What became of a group's transaction.
+/// The outcome of a group's transaction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
     Committed,
@@ -97,8 +98,8 @@ fn run_apart(conn: &mut Connection, group: &mut Batch<Connection>) -> Result<End
     Ok(Ended::Committed)
 }
 
-/// Goes back to where there were so many transactions, one in another: a job that panicked may have left some of its
-/// own open.
+/// Rolls back until `kept` transactions are open, one in another: a job that panicked may have left some of its own
+/// open.
 fn undo(conn: &mut Connection, kept: u32) -> QueryResult<()> {
     let depth = |conn: &mut Connection| Transactions::transaction_manager_status_mut(conn).transaction_depth();
     while depth(conn)?.is_some_and(|depth| depth.get() > kept) {

@@ -1,5 +1,5 @@
-//! The database's own name, made at its migration. It is in what tokens are signed with, so that those of one database
-//! are none in another, though both have the same secret.
+//! The id of the database, made at its migration. Tokens are signed together with it, so that those of one database are
+//! worth nothing in another, though both have the same secret.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use diesel::{QueryDsl, QueryResult, RunQueryDsl};
 
 use super::{Connection, schema::database_identity};
 
-/// The random name of one database: 32 hexadecimal digits. A restored backup has that of its original.
+/// The random id of a database: 32 hexadecimal digits. A restored backup has that of its original.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseId(String);
 
 impl DatabaseId {
-    /// Reads the name of a database whose schema is up to date.
+    /// Reads the id of a database whose schema is up to date.
     ///
     /// # Errors
-    /// The database does not answer, or its row is gone.
+    /// The database does not respond, or the row is gone.
     pub fn of(conn: &mut Connection) -> QueryResult<Self> {
         database_identity::table.select(database_identity::id).get_result(conn).map(Self)
     }
 
-    /// A name as the database has it.
+    /// An id from the database.
     #[must_use]
     pub fn stored(id: String) -> Self {
         Self(id)

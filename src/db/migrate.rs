@@ -21,7 +21,7 @@ use super::{
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// The advisory lock's key in PostgreSQL: any number that nobody else uses.
+/// The advisory lock's key in PostgreSQL: any number that no other program uses.
 const LOCK: i64 = 0x006b_656e_6e65_6c00;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -32,7 +32,7 @@ pub struct MigrationStatus {
     pub applied: bool,
 }
 
-/// Brings the schema up to date; returns the names of what ran.
+/// Brings the schema up to date; returns the names of the migrations that ran.
 ///
 /// # Errors
 /// A migration failed (and left nothing behind), or the schema is newer than this program.
@@ -50,8 +50,8 @@ pub fn run(conn: &mut Connection) -> Result<Vec<String>, OpenError> {
     })
 }
 
-/// Gives the rows whose key a migration emptied what they are found and sorted by; SQL alone cannot make it. It is in
-/// the migrations' own transaction, so there is never a row without.
+/// Fills the search keys that a migration emptied, which SQL alone cannot compute. It runs in the migrations' own
+/// transaction, so there is never a row without a key.
 fn fill_name_keys(conn: &mut Connection) -> QueryResult<()> {
     const AT_ONCE: i64 = 1_000;
     macro_rules! fill {
@@ -73,10 +73,10 @@ fn fill_name_keys(conn: &mut Connection) -> QueryResult<()> {
     Ok(())
 }
 
-/// Takes the newest migration back; returns its version, or none if there is nothing to take back.
+/// Reverts the newest migration; returns its version, or `None` if no migration has run.
 ///
 /// # Errors
-/// As [`run`].
+/// The errors of [`run`].
 pub fn revert(conn: &mut Connection) -> Result<Option<String>, OpenError> {
     locked(conn, |conn| {
         refuse_newer(conn)?;
@@ -87,10 +87,10 @@ pub fn revert(conn: &mut Connection) -> Result<Option<String>, OpenError> {
     })
 }
 
-/// Every migration of this program, oldest first.
+/// All migrations, oldest first: those of this program, and a newer one that the database has.
 ///
 /// # Errors
-/// The database does not answer.
+/// The database does not respond.
 pub fn show(conn: &mut Connection) -> Result<Vec<MigrationStatus>, OpenError> {
     locked(conn, |conn| {
         let applied: HashSet<_> = conn.applied_migrations()?.into_iter().collect();
@@ -109,10 +109,10 @@ pub fn show(conn: &mut Connection) -> Result<Vec<MigrationStatus>, OpenError> {
     })
 }
 
-/// Whether a migration of Kennel's has ever run on the database. Changes nothing, as asking Diesel would.
+/// Whether a migration of Kennel's has ever run on the database. Changes nothing, where Diesel would make its table.
 ///
 /// # Errors
-/// The database does not answer.
+/// The database does not respond.
 pub fn is_known(conn: &mut Connection) -> QueryResult<bool> {
     let query = match conn {
         Connection::Sqlite(_) => {
@@ -130,7 +130,7 @@ struct CountRow {
     count: i64,
 }
 
-/// A program that is older than the schema does not know what its columns mean.
+/// Refuses a schema that is newer than the program, which does not know what its columns mean.
 fn refuse_newer(conn: &mut Connection) -> Result<(), Failure> {
     match unknown(conn)? {
         None => Ok(()),
@@ -145,7 +145,7 @@ fn unknown(conn: &mut Connection) -> Result<Option<MigrationVersion<'static>>, F
     Ok(conn.applied_migrations()?.into_iter().filter(is_unknown).max())
 }
 
-/// The database has a migration that this program does not know; its version.
+/// The error of a migration that the database has and this program does not know, by its version.
 #[derive(Debug)]
 struct NewerSchema(String);
 
@@ -169,8 +169,8 @@ fn source(conn: &Connection) -> EmbeddedMigrations {
     }
 }
 
-/// Runs `work` while nobody else migrates: in one transaction, that ends the lock too. A lock of the session would be
-/// left behind where a pooler lends sessions.
+/// Runs `work` while no other instance migrates: in one transaction, whose end releases the lock too. A lock of the
+/// session would be left behind where a pooler lends sessions.
 fn locked<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> Result<T, Failure>) -> Result<T, OpenError> {
     exclusively(conn, work).map_err(|error| {
         let remedy = if error.is::<NewerSchema>() {
@@ -193,14 +193,14 @@ fn exclusively<T>(
             Ok(value)
         }
         Err(error) => {
-            // What went wrong first is what counts; the connection is not used again.
+            // The first error is the one to report; the connection is not used again.
             drop(Transactions::rollback_transaction(conn));
             Err(error)
         }
     }
 }
 
-/// Takes the lock, for which it waits as long as it takes. What comes after sees what was committed meanwhile.
+/// Begins a transaction and takes the lock, however long that takes. Later queries see what was committed meanwhile.
 fn begin(conn: &mut Connection) -> QueryResult<()> {
     match conn {
         Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN EXCLUSIVE"),

@@ -5,13 +5,13 @@
 //! | --- | --- |
 //! | [`Db::read`] | queries that change nothing, each of which may see another moment |
 //! | [`Db::snapshot`] | several queries that have to see the same moment |
-//! | [`Db::write`] | whatever changes something: one transaction, durable when it returns |
-//! | [`Db::read_inline`] | one row by its key, on the serving thread: what the gate does for each request |
+//! | [`Db::write`] | every change: one transaction, durable when it returns |
+//! | [`Db::read_inline`] | one row by its key, on the serving thread, as the gate reads for each request |
 //!
-//! [`Db::write_statement`] is [`Db::write`] for a create that is a single statement, and so a transaction without `BEGIN`
-//! and `COMMIT`: on PostgreSQL a create with the gate is two ways there and back without them, and four with them.
+//! [`Db::write_statement`] is [`Db::write`] for a create that is a single statement, and so a transaction without
+//! `BEGIN` and `COMMIT`: on PostgreSQL a create with the gate is two round trips without them, and four with them.
 //!
-//! What stands behind it is in `sqlite` and `postgres`; the queries are in each room's `repo.rs`.
+//! The engines behind it are in `sqlite` and `postgres`; the queries are in each room's `repo.rs`.
 
 mod atomic;
 mod connection;
@@ -54,7 +54,7 @@ use self::{
 };
 use crate::problem::Problem;
 
-/// How many rows one transaction deletes of what there may be any number of: other writes wait meanwhile.
+/// The most rows that one transaction deletes where there may be any number of them: other writes wait meanwhile.
 pub const PIECE: usize = 250;
 
 /// A number of rows, as `LIMIT` takes it.
@@ -63,7 +63,7 @@ pub fn rows(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// The database could not be opened; says why, and what to do.
+/// The reason why the database could not be opened, and what to do.
 #[derive(Debug)]
 pub struct OpenError(String);
 
@@ -81,7 +81,7 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// The door. One for the process; every worker shares it.
+/// The door to the database: one for the process, which all workers share.
 pub struct Db(Engine, DatabaseId);
 
 enum Engine {
@@ -90,7 +90,7 @@ enum Engine {
 }
 
 impl Db {
-    /// Opens the database and brings its schema up to date. Blocks; `connections` counts PostgreSQL's.
+    /// Opens the database and brings its schema up to date. Blocks. On PostgreSQL it has `connections`.
     ///
     /// # Errors
     /// The database cannot be reached or opened, its settings did not take, or its schema is newer than
@@ -99,10 +99,10 @@ impl Db {
         Self::over(connect(url)?, url, connections)
     }
 
-    /// Opens a database that is there; none is made, but its schema is brought up to date.
+    /// Opens a database that exists and brings its schema up to date; no new one is made.
     ///
     /// # Errors
-    /// As [`Db::open`], and when there is none.
+    /// The errors of [`Db::open`]; there is no database.
     pub fn open_existing(url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
         Self::over(connect_existing(url)?, url, connections)
     }
@@ -119,7 +119,7 @@ impl Db {
         Ok(Self(door, id))
     }
 
-    /// The database's own name.
+    /// The id of the database.
     #[must_use]
     pub fn id(&self) -> &DatabaseId {
         &self.1
@@ -128,7 +128,7 @@ impl Db {
     /// Runs queries that change nothing. Each statement sees what was committed before it.
     ///
     /// # Errors
-    /// What `job` returns; `overloaded` when too much waits; `unavailable` when the database does not answer.
+    /// The errors of `job`; `overloaded`, when too many jobs wait; `unavailable`, when the database does not respond.
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -140,11 +140,11 @@ impl Db {
         }
     }
 
-    /// The same for a query that finds one row by its key, and that nearly every request needs. Where the database is
-    /// a file it runs on the calling thread, which keeps a connection of its own for this.
+    /// Runs a query that finds one row by its key, and that nearly every request needs. Where the database is a file it
+    /// runs on the calling thread, which keeps a connection of its own for this.
     ///
     /// # Errors
-    /// As [`Db::read`].
+    /// The errors of [`Db::read`].
     pub async fn read_inline<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -158,10 +158,10 @@ impl Db {
         self.read(job).await
     }
 
-    /// The same for queries that have to see one moment all together.
+    /// Runs queries that change nothing and have to see the same moment.
     ///
     /// # Errors
-    /// As [`Db::read`].
+    /// The errors of [`Db::read`].
     pub async fn snapshot<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -174,7 +174,7 @@ impl Db {
     /// ask for it to be run again, so a job changes nothing but the database.
     ///
     /// # Errors
-    /// As [`Db::read`]; after `unavailable` or `overloaded` the write may or may not have happened.
+    /// The errors of [`Db::read`]; after `unavailable` or `overloaded` the write may or may not have happened.
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -186,11 +186,11 @@ impl Db {
         }
     }
 
-    /// As [`Db::write`], for a job that needs no transaction on PostgreSQL unless it opens one: an [`Atomic`] runs one
-    /// statement, or a transaction, and nothing beside it.
+    /// Runs a job that needs no transaction on PostgreSQL unless it opens one: an [`Atomic`] runs one statement, or a
+    /// transaction, and nothing beside it. Otherwise the same as [`Db::write`].
     ///
     /// # Errors
-    /// As [`Db::write`].
+    /// The errors of [`Db::write`].
     pub async fn write_statement<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -204,10 +204,10 @@ impl Db {
     }
 
     /// Runs `piece` again and again as long as there `is_more` to do: each in a transaction of its own, so that other
-    /// writes get in between. A piece touches about [`PIECE`] rows and tells whether there may be more.
+    /// writes get in between. A piece touches about [`PIECE`] rows and returns whether there may be more.
     ///
     /// # Errors
-    /// As [`Db::write`], for one of the pieces; those before it are durable.
+    /// The errors of [`Db::write`], for one of the pieces; those before it are durable.
     pub async fn write_in_pieces<F>(&self, mut is_more: bool, piece: F) -> Result<(), Problem>
     where
         F: Fn(&mut Connection) -> Result<bool, Problem> + Clone + Send + 'static,
@@ -218,10 +218,10 @@ impl Db {
         Ok(())
     }
 
-    /// Whether the database answers, and is still the one that was opened.
+    /// Checks that the database responds, and is still the one that was opened.
     ///
     /// # Errors
-    /// `unavailable`, `overloaded`, or `internal-error` when it is spoilt.
+    /// `unavailable`, `overloaded`, or `internal-error`, when the database is damaged.
     pub async fn ping(&self) -> Result<(), Problem> {
         if let Engine::Sqlite(door) = &self.0 {
             door.check_file()?;
@@ -229,13 +229,13 @@ impl Db {
         self.read(|conn| Ok(execute(conn, "SELECT id FROM users LIMIT 1")?)).await
     }
 
-    /// Whether `(a, b) > (?, ?)` is a range of an index.
+    /// Whether the engine finds `(a, b) > (?, ?)` by one range of an index.
     #[must_use]
     pub fn compares_rows(&self) -> bool {
         matches!(self.0, Engine::Postgres(_))
     }
 
-    /// Finishes what was taken on and closes every connection; later calls are refused.
+    /// Finishes the waiting jobs and closes every connection; later calls are refused.
     pub fn close(&self) {
         match &self.0 {
             Engine::Sqlite(door) => door.close(),
@@ -244,10 +244,10 @@ impl Db {
     }
 }
 
-/// One connection with all its settings, for work that is done before the doors open.
+/// Opens one connection with all its settings, for work before there is a [`Db`].
 ///
 /// # Errors
-/// As [`Db::open`].
+/// The database cannot be reached or opened, or its settings did not take.
 pub fn connect(url: &DatabaseUrl) -> Result<Connection, OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => SqliteFile::at(path).create(),
@@ -255,10 +255,10 @@ pub fn connect(url: &DatabaseUrl) -> Result<Connection, OpenError> {
     }
 }
 
-/// One connection to a database that is there: one that Kennel has made, in whatever version.
+/// Opens one connection to a database that exists: one that Kennel has made, in any version.
 ///
 /// # Errors
-/// As [`connect`], and when there is none; then nothing was made or changed.
+/// The errors of [`connect`]; there is no database, and then nothing was made or changed.
 pub fn connect_existing(url: &DatabaseUrl) -> Result<Connection, OpenError> {
     let found = match url {
         DatabaseUrl::Sqlite(path) => SqliteFile::at(path).has_schema()?.then(|| connect(url)).transpose()?,
@@ -286,14 +286,15 @@ fn at_one_moment<T>(conn: &mut Connection, job: impl Fn(&mut Connection) -> Resu
     }
     let result = job(conn);
     let ended = Transactions::rollback_transaction(conn);
-    // Nothing was changed, so that all there is to lose is a connection that broke.
+    // Nothing was changed, so a rollback can only fail with a connection that broke.
     match result {
         Ok(value) => Ok(ended.map(|()| value)?),
         Err(problem) => Err(problem),
     }
 }
 
-/// Begins, commits and undoes transactions on either database, and knows how many are open, one in another.
+/// Diesel's manager of transactions, on either database: begins, commits and undoes them, and knows how many are open,
+/// one in another.
 type Transactions = <Connection as diesel::Connection>::TransactionManager;
 
 /// Runs `query` for its effect.

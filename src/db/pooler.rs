@@ -1,6 +1,6 @@
-//! How PostgreSQL is reached: in a session of our own, or through a pooler that lends one for each transaction, as
-//! PgBouncer does. What is set in a lent session, or prepared there by name, stays with it and meets somebody else;
-//! so which of the two it is has to be known, and is found out when a connection is made.
+//! The way to PostgreSQL: in a session of the connection's own, or through a pooler that lends one for each
+//! transaction, as PgBouncer does. A setting or a prepared statement stays in a lent session and meets its next
+//! borrower; so each new connection finds out which of the two it is.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use diesel::{
 
 use super::{Connection, execute};
 
-/// libpq's parameters: how long to wait for a server, and when to give a silent one up.
+/// The parameters for libpq: how long to wait for a server, and when to give a silent one up.
 const PARAMETERS: &[(&str, &str)] = &[
     ("application_name", "kennel"),
     ("connect_timeout", "3"),
@@ -23,21 +23,21 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("keepalives_count", "3"),
     ("tcp_user_timeout", "10000"),
 ];
-/// How long a lock is waited for, and how long a statement may take; `OPTIONS` and `BEGIN_LENT` say so to PostgreSQL.
+/// The longest wait for a lock, and the longest time of a statement; `OPTIONS` and `BEGIN_LENT` tell PostgreSQL.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// What a session of our own is asked for as it begins, so that no statement, lock or forgotten transaction lasts;
-/// and a mark that nothing but such a session knows. Poolers refuse it, or drop it and the mark with it.
+/// The options of an own session, so that no statement, lock or forgotten transaction lasts; and a mark that only such
+/// a session knows. Poolers refuse the options, or drop them and the mark with them.
 const OPTIONS: &str = "-c%20statement_timeout%3D5s%20-c%20lock_timeout%3D2s\
     %20-c%20idle_in_transaction_session_timeout%3D10s%20-c%20kennel.session%3Down";
 const ASK_FOR_THE_MARK: &str = "SHOW kennel.session";
-/// The same for a transaction in a session that is lent.
+/// The `BEGIN` of a transaction in a lent session, with the time-outs of [`OPTIONS`].
 pub const BEGIN_LENT: &str = "BEGIN; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '2s'; \
     SET LOCAL idle_in_transaction_session_timeout = '10s'";
-/// What poolers say of options: PgBouncer, and RDS Proxy.
+/// The errors with which poolers refuse options: PgBouncer's and RDS Proxy's.
 const REFUSALS: &[&str] = &["unsupported startup parameter", "command-line options"];
 
-/// A connection, and whether its sessions are lent.
+/// Opens a connection; returns whether its sessions are lent, too.
 pub fn connect(url: &str) -> ConnectionResult<(PgConnection, bool)> {
     let url = with_parameters(url);
     let (mut conn, is_refused) = match PgConnection::establish(&with_options(&url)) {
@@ -62,7 +62,7 @@ fn has_the_mark(conn: &mut PgConnection) -> Result<bool, Error> {
     }
 }
 
-/// The URL with our parameters, where it does not have its own.
+/// The URL with [`PARAMETERS`], where it does not have its own.
 fn with_parameters(url: &str) -> String {
     let missing = PARAMETERS.iter().filter(|(name, _)| !url.contains(&format!("{name}=")));
     missing.fold(url.to_owned(), |url, (name, value)| {
@@ -71,7 +71,7 @@ fn with_parameters(url: &str) -> String {
     })
 }
 
-/// The URL with our options before its own, which win.
+/// The URL with [`OPTIONS`] before its own, which win.
 fn with_options(url: &str) -> String {
     for own in ["?options=", "&options="] {
         if url.contains(own) {
@@ -82,8 +82,8 @@ fn with_options(url: &str) -> String {
     format!("{url}{separator}options={OPTIONS}")
 }
 
-/// Says what is missing where sessions are lent: a statement by itself, as most that read are, is bounded by what the
-/// role has, and by nothing else.
+/// Warns if lent sessions have no time-out: a statement by itself, as most reads are, is bounded by the role's setting
+/// alone.
 pub fn warn_of_no_timeout(conn: &mut Connection) {
     let timeout = diesel::select(sql::<Text>("current_setting('statement_timeout')"));
     if timeout.get_result(conn).is_ok_and(|timeout: String| timeout == "0") {

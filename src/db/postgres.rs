@@ -1,6 +1,5 @@
-//! PostgreSQL behind the door: workers with a connection each, for reads and writes alike. A connection
-//! that broke is dropped and replaced; a read, and a transaction that PostgreSQL asks to have again, is
-//! run again.
+//! PostgreSQL behind the door: workers with a connection each, for reads and writes alike. A connection that broke is
+//! dropped and replaced; a read is run again then, and so is a transaction whenever PostgreSQL asks for it.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -26,16 +25,16 @@ use crate::{
     workers::{Batch, Outcome, WorkerLimits, Workers},
 };
 
-/// How long one attempt to connect may take; `pooler::PARAMETERS` has it in seconds.
+/// The longest time for one attempt to connect; `pooler::PARAMETERS` has it in seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a server that is not there yet is waited for at start.
+/// The longest wait for a server that is not up yet at start.
 const START_PATIENCE: Duration = Duration::from_secs(30);
-/// After a failed attempt, how long nobody tries again.
+/// The pause after a failed attempt to connect, for all workers.
 const BACK_OFF: Duration = Duration::from_millis(250);
-/// How often a transaction is run again that lost against another one.
+/// The most times that a transaction is run again that lost against another one.
 const RETRIES: usize = 8;
 
-/// For how long a connection that has just been used is taken to be there still.
+/// The time after its last use in which a connection is trusted to be open still.
 const TRUSTED: Duration = Duration::from_secs(1);
 
 /// The workers of one database.
@@ -44,19 +43,19 @@ pub struct PostgresEngine {
     server: Arc<PgServer>,
 }
 
-/// A worker's connection, and when it was last heard of.
+/// A worker's connection, and when it was last used.
 struct PgSession {
     conn: Connection,
-    /// Whether a pooler lends it a session for each transaction.
+    /// Whether a pooler lends the connection a session for each transaction.
     through_pooler: bool,
     last_used: Instant,
 }
 
-/// Where connections come from.
+/// The server that connections are made to.
 struct PgServer {
     url: String,
-    /// None while all is well. Otherwise nobody tries before then, and who tries is the only one: with the
-    /// server gone, one worker waits for it and the others answer at once.
+    /// The time of the next attempt to connect; `None` while all is well. One worker tries at a time: with the server
+    /// gone, that one waits for it and the others fail at once.
     next_try: Mutex<Option<Instant>>,
 }
 
@@ -106,8 +105,8 @@ impl PostgresEngine {
         self.workers.run(move |line: &mut PgSession| in_transaction(line, &server, &job)).await
     }
 
-    /// Runs a job that is one statement, which is a transaction by itself: one round trip, not three. Whether it was
-    /// done nobody can tell if the connection breaks meanwhile, so it takes none that may have broken before.
+    /// Runs a job that is one statement, which is a transaction by itself: one round trip, not three. If the connection
+    /// breaks meanwhile, it is unknown whether the statement was done, so one that may have broken before is not used.
     pub async fn write_statement<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -135,8 +134,8 @@ impl PostgresEngine {
 }
 
 impl PgSession {
-    /// Whether it was heard of just now, and has not been closed since. What a server says when it closes a connection
-    /// is read first, and its end only then.
+    /// Whether the connection was used just now, and has not been closed since. It is read twice: a server's last
+    /// message comes first, and the end of the connection only then.
     fn is_there(&mut self) -> bool {
         let Connection::Postgres(conn) = &mut self.conn else { return false };
         self.last_used.elapsed() <= TRUSTED && (0..2).all(|_| conn.notifications_iter().all(|read| read.is_ok()))
@@ -152,14 +151,14 @@ impl PgSession {
     }
 }
 
-/// Whether an error without a kind may be gone when the transaction that it ended is run again: a deadlock is. What came
-/// after a time-out is not waited for twice.
+/// Whether an error without a kind may not come again when the transaction is run again, as a deadlock does not. A
+/// time-out is not waited for twice.
 fn may_pass(problem: &Problem, began: Instant) -> bool {
     has_no_kind(problem) && began.elapsed() < LOCK_TIMEOUT
 }
 
-/// The meaning of an error without a kind, by the time that it took: that of a lock that was waited for, or of a
-/// statement that was too slow. Neither is a fault, of the caller's or of ours.
+/// The problem of an error without a kind, by the time that it took: a lock that was waited for in vain, or a statement
+/// that was too slow. Neither is a mistake of the caller or of the program.
 fn told_by_time(problem: Problem, began: Instant) -> Problem {
     let took = began.elapsed();
     if !has_no_kind(&problem) || took < LOCK_TIMEOUT {
@@ -180,7 +179,7 @@ fn in_transaction<T>(
         begin(line, server)?;
         let began = Instant::now();
         let result = job(&mut line.conn);
-        // Of a commit that failed nobody knows what it did, unless PostgreSQL itself asks to have it again.
+        // Whether a failed commit was done is unknown, unless PostgreSQL itself asks for a retry.
         let is_undone = result.is_err();
         match end(&mut line.conn, result) {
             Err(problem) if retries > 0 && (wants_a_retry(&problem) || is_undone && may_pass(&problem, began)) => {
@@ -200,7 +199,7 @@ fn begin(line: &mut PgSession, server: &PgServer) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Commits what a job did, or undoes what it failed to do.
+/// Commits the transaction of a job, or rolls it back if the job failed.
 fn end<T>(conn: &mut Connection, result: Result<T, Problem>) -> Result<T, Problem> {
     match result {
         Ok(value) => {
@@ -208,7 +207,7 @@ fn end<T>(conn: &mut Connection, result: Result<T, Problem>) -> Result<T, Proble
             Ok(value)
         }
         Err(problem) => {
-            // Where even this fails the connection is broken, and the server has undone it already.
+            // If the rollback fails too, the connection is broken, and the server has undone the transaction already.
             if let Err(error) = Transactions::rollback_transaction(conn) {
                 tracing::debug!(%error, "a transaction could not be rolled back");
             }
@@ -217,7 +216,7 @@ fn end<T>(conn: &mut Connection, result: Result<T, Problem>) -> Result<T, Proble
     }
 }
 
-/// Runs a job and answers it; a connection that broke is not kept.
+/// Runs each job and sends its result; a connection that broke is not kept.
 fn keep_if_whole(line: &mut PgSession, group: Batch<PgSession>) -> bool {
     let mut whole = true;
     for mut job in group {
@@ -270,7 +269,7 @@ fn names_this_machine(url: &str) -> bool {
     DatabaseUrl::Postgres(url.to_owned()).is_of_this_machine(None)
 }
 
-/// Opens the first connection; a server that is not there yet is waited for.
+/// Opens the first connection; a server that is not up yet is waited for, up to 30 seconds.
 pub fn connect_patiently(url: &str) -> Result<Connection, OpenError> {
     const PAUSE: Duration = Duration::from_millis(250);
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! What is asked of a PostgreSQL database once, before anything is stored in it.
+//! The checks of a PostgreSQL database at start, before anything is stored in it.
 
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Bool, sql_types::Text};
 
@@ -15,17 +15,18 @@ struct DatabaseFacts {
     is_exposed: bool,
 }
 
-/// Behind a pooler the addresses are those of the pooler's own connection. Without addresses it is a socket in the
-/// file system.
+/// The query for [`DatabaseFacts`]. Behind a pooler the addresses are those of the pooler's own connection; a
+/// connection without addresses is a socket in the file system.
 const QUERY: &str = "SELECT current_database()::text AS name, current_setting('server_encoding') AS encoding, \
     NOT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) \
     AND coalesce(host(inet_client_addr()) <> host(inet_server_addr()), false) AS is_exposed";
 
-/// Refuses a database that cannot hold every text, and warns of a connection that can be listened to. `is_here` tells
-/// that the URL names this machine: a container with a published port has another address, and is here all the same.
+/// Refuses a database that cannot hold every text, and warns of a connection that can be eavesdropped on. `is_here`
+/// says that the URL names this machine: a container with a published port has another address, and is here all the
+/// same.
 ///
 /// # Errors
-/// The encoding is not UTF-8, or the database does not say.
+/// The encoding is not UTF-8, or cannot be queried.
 pub fn check(conn: &mut Connection, is_here: bool) -> Result<(), OpenError> {
     let Connection::Postgres(conn) = conn else { return Ok(()) };
     let answer: DatabaseFacts = sql_query(QUERY)

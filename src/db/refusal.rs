@@ -1,5 +1,5 @@
-//! What libpq and PostgreSQL say when a connection cannot be made, and what is to be done about it. libpq speaks
-//! English here and quotes what it cannot read, perhaps with a password; PostgreSQL speaks the language of its server.
+//! The errors of connections that cannot be made, and their remedies. libpq speaks English here and quotes what it
+//! cannot read, perhaps with a password; PostgreSQL speaks the language of its server.
 
 use diesel::ConnectionError;
 
@@ -7,14 +7,14 @@ use diesel::ConnectionError;
 pub struct RefusedConnection {
     pub said: String,
     pub remedy: String,
-    /// Whether waiting may help: the server is on its way up, or says something that is not known to be lasting.
+    /// Whether waiting may help: the server is on its way up, or the error is not known to be lasting.
     pub may_pass: bool,
 }
 
-/// How libpq begins what it says of a server that it tried to reach.
+/// The beginnings of libpq's errors about a server that it tried to reach.
 const ABOUT_THE_SERVER: [&str; 2] = ["connection to server", "could not translate host name"];
 
-/// What is said while a server is still on its way up.
+/// The errors of a server that is still on its way up.
 const NOT_YET: &[&str] = &[
     "Connection refused",
     "No such file or directory",
@@ -27,7 +27,7 @@ const NOT_YET: &[&str] = &[
     "server login has been failing",
 ];
 
-/// What no waiting mends. A server that says it in another language is waited for all the same.
+/// The errors that no waiting mends. A server that says them in another language is waited for all the same.
 const LASTING: &[&str] = &[
     "authentication failed",
     "does not exist",
@@ -45,7 +45,7 @@ const LASTING: &[&str] = &[
     "server is not in hot standby mode",
 ];
 
-/// What libpq reads beside the URL and refuses in words that name a parameter.
+/// The variables that libpq reads beside the URL, and the parameters that its errors name for them.
 const VARIABLES: &[(&str, &str)] = &[
     ("PGSSLMODE", "sslmode"),
     ("PGSSLNEGOTIATION", "sslnegotiation"),
@@ -59,7 +59,7 @@ const VARIABLES: &[(&str, &str)] = &[
 const NO_SERVICE: &str =
     "Name a service that pg_service.conf has, or leave it out and write the host into DATABASE_URL";
 
-/// Parameters of other programs' URLs, and what stands for them here.
+/// Parameters of other programs' URLs, and what to write instead.
 const FOREIGN: &[(&str, &str)] = &[
     ("schema", "Write options=-csearch_path%3DNAME instead"),
     ("search_path", "Write options=-csearch_path%3DNAME instead"),
@@ -109,7 +109,7 @@ impl RefusedConnection {
 fn parameter<'a>(said: &str, url: &'a str) -> Option<(&'a str, String)> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let names = query.split('&').map(|parameter| parameter.split('=').next().unwrap_or_default());
-    // libpq reads `ssl=true` as another one.
+    // libpq reads `ssl=true` as `sslmode`.
     if said.contains("sslmode") && query.split('&').any(|parameter| parameter == "ssl=true") {
         return Some(("ssl", remedy(said, "sslmode")));
     }
@@ -159,7 +159,7 @@ mod tests {
 
     use super::RefusedConnection;
 
-    /// Nothing listens on port 1, and what libpq cannot read it says before it looks.
+    /// The refusal of a URL. Nothing listens on port 1, and libpq refuses what it cannot read before it connects.
     fn refusal(url: &str) -> RefusedConnection {
         match PgConnection::establish(url) {
             Ok(_) => panic!("{url} leads somewhere"),

@@ -5,11 +5,11 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::letters::plain_letters;
 
-/// Between the two spellings in a [`search_key`]: before every character of a name, and never in what is searched for.
+/// The separator of the two spellings in a [`search_key`]: sorted before every character of a name, and never in a text
+/// that is searched for.
 const SEPARATOR: char = '\u{1f}';
 
-/// The spelling by which a name is found and sorted. It is stored with each name: what would change it needs a
-/// migration.
+/// The spelling by which a name is found and sorted. It is stored with each name, so a change of it needs a migration.
 ///
 /// First comes the name as [`folded`] has it; a name with accents is followed by a separator and the spelling that
 /// keeps them. So one column serves both: a search finds its folded text in the first half (and in the second only
@@ -29,8 +29,8 @@ pub fn search_key(text: &str) -> String {
     key
 }
 
-/// A text as it is looked for: letter case does not count, nor accents, nor how apostrophes, quotation marks, dashes
-/// and blanks are set.
+/// The spelling by which a text is searched for: without letter case and accents, and with plain apostrophes, quotation
+/// marks, dashes and blanks.
 #[must_use]
 pub fn folded(text: &str) -> String {
     if is_plain(text) {
@@ -39,7 +39,7 @@ pub fn folded(text: &str) -> String {
     without_accents(&without_case(text))
 }
 
-/// Whether only its letter case can differ from how it is found: most names are so.
+/// Whether a text differs from its folded spelling in letter case at most, as most names do.
 fn is_plain(text: &str) -> bool {
     text.is_ascii() && !text.contains('`') && !text.contains("  ")
 }
@@ -50,7 +50,7 @@ fn without_accents(text: &str) -> String {
     let seen = signs.nfkd().filter(|c| !is_accent(*c) && !is_hidden(*c));
     let mut plain = String::with_capacity(text.len());
     for c in seen.flat_map(plain_letters) {
-        // Of several blanks one counts.
+        // Of several blanks one is kept.
         if c != ' ' || !plain.ends_with(' ') {
             plain.push(c);
         }
@@ -59,14 +59,14 @@ fn without_accents(text: &str) -> String {
     if plain.is_ascii() { plain } else { plain.nfc().collect() }
 }
 
-/// Unicode's canonical caseless matching, but by simple means: upper case, then lower, so that `ß` is `ss`; and lower
-/// case before that, since the capital `ẞ` has no other upper case.
+/// A text without letter case. This is Unicode's canonical caseless matching by simple means: upper case, then lower,
+/// so that `ß` is `ss`; and lower case before that, since the capital `ẞ` has no other upper case.
 fn without_case(text: &str) -> String {
     let lower = text.nfd().flat_map(char::to_lowercase);
     lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }
 
-/// The combining marks that are written over and under letters, and the points of Hebrew and Arabic. Those of other
+/// Whether a character is a combining mark over or under letters, or a point of Hebrew or Arabic. The marks of other
 /// scripts are letters of their own.
 fn is_accent(c: char) -> bool {
     matches!(c,
@@ -74,7 +74,7 @@ fn is_accent(c: char) -> bool {
         | '\u{fe20}'..='\u{fe2f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}' | '\u{5c2}' | '\u{5c4}' | '\u{5c5}' | '\u{5c7}' | '\u{64b}'..='\u{65f}' | '\u{670}')
 }
 
-/// What is there and not seen, such as a soft hyphen or what was pasted along (Default_Ignorable_Code_Point).
+/// Whether a character is invisible, such as a soft hyphen or one that was pasted along (Default_Ignorable_Code_Point).
 fn is_hidden(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }

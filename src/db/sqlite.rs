@@ -1,5 +1,5 @@
 //! SQLite behind the door: a few readers, and one writer that commits in groups. WAL lets the readers go
-//! on while the writer writes; one writer means that nobody ever waits for a lock inside this process.
+//! on while the writer writes; with one writer no thread ever waits for a lock inside this process.
 
 use std::{
     cell::RefCell,
@@ -23,16 +23,16 @@ use crate::{
     workers::{Batch, WorkerLimits, Workers, one_by_one},
 };
 
-/// How long SQLite itself waits for a lock that another process holds.
+/// The longest wait of SQLite itself for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long other instances may take to turn WAL on.
+/// The longest wait for other instances while they turn WAL on.
 const START_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Every connection gets these, and is asked whether they took.
+/// The settings of every connection, which are read back to see that they took.
 const SETTINGS: &[(&str, &str)] = &[
     ("foreign_keys", "1"),
-    // FULL: an answered write survives a power cut.
+    // FULL: a confirmed write survives a power cut.
     ("synchronous", "2"),
     ("secure_delete", "1"),
     ("trusted_schema", "0"),
@@ -45,11 +45,11 @@ const SETTINGS: &[(&str, &str)] = &[
 #[derive(Clone)]
 pub struct SqliteFile(PathBuf);
 
-/// What a connection may do.
+/// The access of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OpenMode {
     Read,
-    /// As `Read`, and it waits for nothing.
+    /// Reading, without waiting for locks.
     Inline,
     Write,
 }
@@ -58,8 +58,8 @@ enum OpenMode {
 type FileIdentity = (u64, u64);
 
 thread_local! {
-    /// This thread's own connection, to the file with this identity, opened when it is needed first. With it a single
-    /// row is read where it is asked for, since to hand a job to a reader takes longer than that row.
+    /// The thread's own connection, to the file with this identity, opened when it is needed first. With it a single
+    /// row is read on the serving thread, since to hand a job to a reader takes longer than to read a row.
     static INLINE: RefCell<Option<(FileIdentity, Connection)>> = const { RefCell::new(None) };
 }
 
@@ -68,7 +68,7 @@ impl SqliteFile {
         Self(path.to_owned())
     }
 
-    /// Makes the file if there is none, for its owner's eyes only, and opens it for writing.
+    /// Makes the file if there is none, for its owner only, and opens it for writing.
     pub fn create(&self) -> Result<Connection, OpenError> {
         wal::refuse_foreign(&self.0)?;
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0);
@@ -82,7 +82,7 @@ impl SqliteFile {
         self.connect(OpenMode::Write)
     }
 
-    /// Who else may use what the database lies in.
+    /// Checks whether others than the owner can use the database's files and their folder.
     fn check_modes(&self) -> Result<(), OpenError> {
         for ending in ["", "-wal", "-shm"] {
             let mut path = self.0.as_os_str().to_owned();
@@ -96,7 +96,7 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// Whether there is a file and it has a schema of ours, without a change to either.
+    /// Whether there is a file and it has Kennel's schema, without a change to either.
     pub fn has_schema(&self) -> Result<bool, OpenError> {
         match fs::metadata(&self.0) {
             Ok(_) => {
@@ -165,7 +165,7 @@ struct Setting {
     value: String,
 }
 
-/// A pragma that SQLite does not know or cannot apply is not an error to it, but it is to us.
+/// Checks that a pragma took: SQLite ignores one that it does not know or cannot apply.
 fn confirm(conn: &mut SqliteConnection, name: &str, expected: &str) -> QueryResult<()> {
     let query = format!("SELECT CAST({name} AS TEXT) AS value FROM pragma_{name}");
     let Setting { value } = sql_query(query).get_result(conn)?;
@@ -175,8 +175,8 @@ fn confirm(conn: &mut SqliteConnection, name: &str, expected: &str) -> QueryResu
     Err(Error::QueryBuilderError(format!("PRAGMA {name} is {value} where {expected} was set").into()))
 }
 
-/// The first connection turns WAL on for good. While several start at once, SQLite refuses some of them
-/// without waiting, so they ask again until the time-out.
+/// Turns WAL on, which the first connection does for good. While several start at once, SQLite refuses some of them
+/// without waiting, so they try again until the time-out.
 fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
     const PAUSE: Duration = Duration::from_millis(20);
     let began = Instant::now();
@@ -245,7 +245,7 @@ impl SqliteEngine {
         self.writer.run(job).await
     }
 
-    /// Reads on the calling thread, if that can be done without waiting for anybody. None: ask a reader.
+    /// Reads on the calling thread, if that can be done without waiting; `None` if a reader has to do it.
     pub fn read_inline<T>(&self, job: impl Fn(&mut Connection) -> Result<T, Problem>) -> Option<Result<T, Problem>> {
         let read = |slot: &RefCell<Option<(FileIdentity, Connection)>>| {
             let mut slot = slot.try_borrow_mut().ok()?;
@@ -254,7 +254,7 @@ impl SqliteEngine {
             }
             let (_, conn) = slot.as_mut()?;
             match job(conn) {
-                // It is locked for a moment, or broken.
+                // The database is locked for a moment, or the connection is broken.
                 Err(problem) if problem.kind().status().is_server_error() => {
                     *slot = None;
                     None
@@ -262,12 +262,12 @@ impl SqliteEngine {
                 result => Some(result),
             }
         };
-        // None, too, when the thread ends.
+        // `None`, too, when the thread ends.
         INLINE.try_with(read).ok()?
     }
 
-    /// Whether the file is still where it was: SQLite goes on with a file that somebody moved or deleted, and
-    /// all that it writes is lost.
+    /// Checks that the file is still where it was: SQLite goes on with a file that was moved or deleted, and all that
+    /// it writes is lost.
     pub fn check_file(&self) -> Result<(), Problem> {
         if self.file.identity().is_ok_and(|identity| identity == self.identity) {
             return Ok(());
@@ -276,14 +276,14 @@ impl SqliteEngine {
             .caused_by("the database file was moved or deleted; restart with the right one"))
     }
 
-    /// The last connection to close moves the WAL into the database file.
+    /// Closes all connections; the last one moves the WAL into the database file.
     pub fn close(&self) {
         self.readers.close();
         self.writer.close();
     }
 }
 
-/// Reads; a connection that was left in a transaction is not kept, since it would see the past.
+/// Runs each read by itself; a connection that was left in a transaction is not kept, since it would see the past.
 fn read_one_by_one(conn: &mut Connection, group: Batch<Connection>) -> bool {
     let whole = one_by_one(conn, group);
     let depth = Transactions::transaction_manager_status_mut(conn).transaction_depth();

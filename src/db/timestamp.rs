@@ -3,9 +3,9 @@
 //!
 //! # How one type serves two databases
 //!
-//! [`Timestamptz`] is a SQL type of our own, with `HasSqlType` for both backends and for the one over both. `schema.rs` names
-//! it, so the columns of both schemas have it; [`Timestamp`] is its Rust type, with `ToSql` and `FromSql` for each. The same
-//! way any column can differ between databases without its queries knowing: a UUID, a list, money.
+//! [`Timestamptz`] is a SQL type of our own, with `HasSqlType` for both backends and for the one over both. `schema.rs`
+//! names it, so the columns of both schemas have it; [`Timestamp`] is its Rust type, with `ToSql` and `FromSql` for
+//! each. The same way any column can differ between databases without its queries knowing: a UUID, a list, money.
 
 use std::{
     io::Write,
@@ -25,13 +25,13 @@ use serde::{Serialize, Serializer};
 
 use super::{MultiBackend, MultiRawValue};
 
-/// The SQL type of every `*_at` column. By its number, since PostgreSQL would be asked for a name's.
+/// The SQL type of every `*_at` column. PostgreSQL's type is given by its number, since a name's has to be queried.
 #[derive(Clone, Copy, Debug, SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(oid = 1184, array_oid = 1185))]
 #[diesel(sqlite_type(name = "Long"))]
 pub struct Timestamptz;
 
-/// `diesel::table!` expects of a type with this name that one can add an interval to it.
+/// The sum with an interval, which `diesel::table!` expects of a type with this name.
 impl sql_types::ops::Add for Timestamptz {
     type Rhs = sql_types::Interval;
     type Output = Self;
@@ -47,7 +47,7 @@ impl sql_types::ops::Sub for Timestamptz {
 #[diesel(sql_type = Timestamptz)]
 pub struct Timestamp(i64);
 
-/// PostgreSQL counts from 2000-01-01 instead of 1970-01-01.
+/// The moment 2000-01-01, from which PostgreSQL counts, in microseconds since 1970-01-01.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 impl Timestamp {
@@ -58,31 +58,31 @@ impl Timestamp {
         Self(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
     }
 
-    /// A moment of the calendar; what is finer than a microsecond is cut off.
+    /// A moment of the calendar, cut off after the microseconds.
     #[must_use]
     pub fn at(moment: DateTime<Utc>) -> Self {
         Self(moment.timestamp_micros())
     }
 
-    /// A moment this much later.
+    /// The moment `duration` later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// A moment this much earlier.
+    /// The moment `duration` earlier.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// How much later it is than another moment; nothing, if it is not.
+    /// The time since an `earlier` moment; zero, if that is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
     }
 
-    /// When the next day begins, in UTC.
+    /// The beginning of the next day, in UTC.
     #[must_use]
     pub fn end_of_day(self) -> Self {
         const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -108,7 +108,7 @@ impl Timestamp {
     }
 }
 
-/// A timestamp in data of our own: whole microseconds since 1970, nothing lost.
+/// The serialization of a timestamp in cursors and the like: whole microseconds since 1970, without loss.
 pub mod micros {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -123,7 +123,7 @@ pub mod micros {
     }
 }
 
-/// RFC 3339, UTC, milliseconds: `2026-11-20T02:03:49.000Z`.
+/// Serializes as RFC 3339, in UTC, with milliseconds: `2026-11-20T02:03:49.000Z`.
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text =
@@ -133,7 +133,8 @@ impl Serialize for Timestamp {
 }
 
 impl Timestamp {
-    /// As JSON has it. A list writes two times a row, so this does without a calendar's types and without `write!`.
+    /// The text of the moment in JSON; `None` outside of the years 0 to 9999. A list has two timestamps a row, so this
+    /// does without a calendar's types and without `write!`.
     fn rfc3339(self) -> Option<[u8; 24]> {
         const DAY: i64 = 24 * 60 * 60 * 1_000;
         let millis = self.0.div_euclid(1_000);
@@ -150,8 +151,8 @@ impl Timestamp {
     }
 }
 
-/// Year, month and day of a day that is counted from 1970, from March of the year 0 to 9999. The year begins in March
-/// here, so that leap days come last (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// The year, month and day of a day that is counted from 1970, from March of the year 0 to the end of 9999. The year
+/// begins in March here, so that leap days come last (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 fn civil(day: i64) -> Option<(u32, u32, u32)> {
     const FROM_MARCH_0: i64 = 719_468;
     const ERA: u32 = 146_097;

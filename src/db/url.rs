@@ -1,4 +1,4 @@
-//! `DATABASE_URL`: which database there is.
+//! The URL of the database, `DATABASE_URL`.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -6,12 +6,12 @@ use percent_encoding::percent_decode_str;
 
 use crate::urls::origin::is_loopback;
 
-/// Which database, as `DATABASE_URL` names it.
+/// The database that `DATABASE_URL` names.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
-    /// The path of the file.
+    /// A SQLite file, by its path.
     Sqlite(PathBuf),
-    /// The whole URL; it may hold a password.
+    /// A PostgreSQL database, by its whole URL, which may hold a password.
     Postgres(String),
 }
 
@@ -20,7 +20,7 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         if let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) {
-            // libpq would take a part of the password for something else, and say it aloud.
+            // libpq would take a part of the password for something else, and quote it in its error.
             let address = rest.split('?').next().unwrap_or_default();
             let path = address.split_once('/').map_or("", |(_, path)| path);
             if path.contains('@') || address.matches('@').count() > 1 || !is_percent_encoded(rest) {
@@ -61,7 +61,7 @@ impl DatabaseUrl {
         named.iter().all(|host| is_loopback(host) || host.starts_with(['/', '@']))
     }
 
-    /// As it is displayed, with a file's whole path: what is missing is looked for in the wrong folder.
+    /// The displayed URL, but with a file's absolute path: a missing file was looked for in the wrong folder.
     #[must_use]
     pub fn in_full(&self) -> String {
         match self {
@@ -90,7 +90,7 @@ fn is_percent_encoded(url: &str) -> bool {
     url.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
 }
 
-/// What people are told: without the password.
+/// Shows the database without the password.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

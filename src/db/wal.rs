@@ -1,6 +1,6 @@
-//! The write-ahead log beside a SQLite file (`-wal`) belongs to it by nothing but its name: beside another file, or an
-//! earlier copy of the same one, SQLite mixes both, or deletes the log. Where that can be seen for sure it is refused;
-//! how to restore a backup so that it cannot happen, `docs/operating.md` says.
+//! The write-ahead log beside a SQLite file (`-wal`), which belongs to it by nothing but its name: beside another file,
+//! or an earlier copy of the same one, SQLite mixes both, or deletes the log. Where that can be seen for sure it is
+//! refused; `docs/operating.md` says how to restore a backup so that it cannot happen.
 
 use std::{
     fs::{self, File},
@@ -10,12 +10,12 @@ use std::{
 
 use super::OpenError;
 
-/// Where the file's header says what writes it (SQLite's file format, §1.3.3), and what it says in WAL mode.
+/// The offset of the write version in the file's header (SQLite's file format, §1.3.3), and its value in WAL mode.
 const WRITE_VERSION: usize = 18;
 const WAL: u8 = 2;
 
-/// Refuses a log that has something in it beside no database, an empty one, or one that is not in WAL mode. Ours are
-/// from their first moment on, before there is a log; what `VACUUM INTO` writes, as a backup, is not.
+/// Refuses a log with something in it beside no database, an empty one, or one that is not in WAL mode. Kennel's own
+/// databases are from their first moment on, before there is a log; a backup written by `VACUUM INTO` is not.
 ///
 /// # Errors
 /// There is such a log, or the files cannot be read.

@@ -1,4 +1,4 @@
-//! `/dogowner/dogs`, and `/dogowner/dog` as the tutorial spells it.
+//! The routes at `/dogowner/dogs`, and `/dogowner/dog` as the tutorial spells it.
 
 use actix_web::{
     Either, HttpResponse,
@@ -22,10 +22,10 @@ use crate::{
     wire::{Created, Preconditions, ValidQuery, WithEtag},
 };
 
-/// The dogs of a book, of which there may be so many.
+/// The dogs of a book, which are limited.
 const SHELF: Shelf = Shelf { rows: Rows::Dogs, count: |conn, me, most| Dogs::of(me).count_up_to(conn, most) };
 
-/// `GET /dogowner/dogs`
+/// `GET /dogowner/dogs`: lists the dogs.
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<DogFilter>,
@@ -34,7 +34,7 @@ pub async fn list(
     list.read(&db, move |conn, asked| Dogs::of(me.id).list(conn, asked)).await
 }
 
-/// `GET /dogowner/owners/{owner_id}/dogs`
+/// `GET /dogowner/owners/{owner_id}/dogs`: lists the dogs of an owner.
 pub async fn list_of_owner(
     me: CurrentUser,
     owner: Path<OwnerId>,
@@ -48,7 +48,7 @@ pub async fn list_of_owner(
     list.read(&db, rows).await
 }
 
-/// `POST /dogowner/dogs`
+/// `POST /dogowner/dogs`: makes a dog.
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<DogIn>,
@@ -63,7 +63,7 @@ pub async fn create(
     body.create(&db, &book, me.id, &SHELF, create).await
 }
 
-/// `GET /dogowner/dogs/{dog_id}`. With its owners it has no `ETag`: they change without it.
+/// `GET /dogowner/dogs/{dog_id}`: shows a dog. Expanded with its owners it has no `ETag`: they change without it.
 pub async fn show(
     me: CurrentUser,
     id: Path<DogId>,
@@ -79,7 +79,7 @@ pub async fn show(
     Ok(Either::Right(Json(dog.into())))
 }
 
-/// `PUT /dogowner/dogs/{dog_id}`
+/// `PUT /dogowner/dogs/{dog_id}`: replaces a dog.
 pub async fn replace(
     me: CurrentUser,
     id: Path<DogId>,
@@ -92,7 +92,7 @@ pub async fn replace(
     Ok(dog.into())
 }
 
-/// `PATCH /dogowner/dogs/{dog_id}`
+/// `PATCH /dogowner/dogs/{dog_id}`: changes a dog.
 pub async fn update(
     me: CurrentUser,
     id: Path<DogId>,
@@ -104,7 +104,7 @@ pub async fn update(
     Ok(dog.into())
 }
 
-/// `DELETE /dogowner/dogs/{dog_id}`
+/// `DELETE /dogowner/dogs/{dog_id}`: deletes a dog and its tasks.
 pub async fn delete(
     me: CurrentUser,
     id: Path<DogId>,

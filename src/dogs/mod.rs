@@ -8,5 +8,5 @@ mod wire;
 pub use repo::Dogs;
 pub use wire::DogOut;
 
-/// What is said of a dog that the user does not have.
+/// The detail of the error for a dog that the user does not have.
 pub const NO_SUCH_DOG: &str = "You have no dog with this id.";

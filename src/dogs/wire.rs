@@ -1,4 +1,4 @@
-//! Dogs as they arrive and as they leave.
+//! The bodies and queries of dogs.
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -35,7 +35,7 @@ const REFERENCES: &[Reference] = &[
     },
 ];
 
-/// A new dog, or what replaces one.
+/// A new dog, or the replacement of one.
 pub struct DogIn {
     pub owner_id: OwnerId,
     pub name: String,
@@ -60,7 +60,7 @@ impl FromBody for DogIn {
     }
 }
 
-/// What changes about a dog.
+/// A change of a dog.
 #[derive(Default, PartialEq)]
 pub struct DogPatch {
     pub owner_id: Option<OwnerId>,
@@ -88,7 +88,7 @@ impl FromBody for DogPatch {
     }
 }
 
-/// To replace is to change every field.
+/// A replacement as a change of every field.
 impl From<DogIn> for DogPatch {
     fn from(new: DogIn) -> Self {
         Self {
@@ -100,7 +100,7 @@ impl From<DogIn> for DogPatch {
     }
 }
 
-/// What is shown with a dog.
+/// The expansions of a dog: which rows are shown with it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Expand {
     pub owner: bool,
@@ -126,7 +126,7 @@ impl FromQuery for Expand {
     }
 }
 
-/// Which dogs are listed.
+/// The filter of a list of dogs.
 #[derive(Default)]
 pub struct DogFilter {
     pub owner_id: Option<OwnerId>,
@@ -153,14 +153,14 @@ impl List for DogFilter {
     }
 }
 
-/// What an owner is to a dog.
+/// The role of an owner to a dog.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Primary,
     Co,
 }
 
-/// Which dogs of an owner are listed: in both roles, unless one is given.
+/// The filter of an owner's dogs: in both roles, unless one is given.
 pub struct RoleFilter {
     pub role: Option<Role>,
     pub wanted: Wanted,
@@ -176,7 +176,7 @@ impl FromQuery for RoleFilter {
 
 impl List for RoleFilter {
     type Row = DogRow;
-    /// By id only.
+    /// The id only.
     const SORTS: &'static [Sort<DogRow>] = SORTS.split_at(1).0;
 
     fn most(&self) -> usize {

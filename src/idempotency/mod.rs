@@ -1,13 +1,14 @@
-//! Creating once, however often it is tried: with an `Idempotency-Key` the answer is stored in the very
-//! transaction that makes the row, and a retry gets the same bytes (after the IETF draft
+//! Creating once, however often it is tried: with an `Idempotency-Key` the response is stored in the very transaction
+//! that makes the row, and a retry gets the same bytes (after the IETF draft
 //! draft-ietf-httpapi-idempotency-key-header). Keys are kept for a day.
 //!
-//! # Why the answer is stored in the row's own transaction
+//! # Why the response is stored in the row's own transaction
 //!
-//! A client that got no answer cannot tell whether the row was made. If the key were written before the row, a crash
-//! between them would leave a key without a row, and every retry would be told of something that never happened; if after,
-//! a row without a key, and the retry would make it twice. In one transaction either both are there or neither is. The
-//! unique key also decides between two retries at the same moment: the loser finds the winner's answer and sends that.
+//! A client that got no response cannot tell whether the row was made. If the key were written before the row, a crash
+//! between them would leave a key without a row, and every retry would be told of something that never happened; if
+//! after, a row without a key, and the retry would make it twice. In one transaction either both are there or neither
+//! is. The unique key also decides between two retries at the same moment: the loser finds the winner's response and
+//! sends that.
 
 mod repo;
 
@@ -34,19 +35,19 @@ use crate::{
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// Characters of a key.
+/// The most characters of a key.
 const LONGEST_KEY: usize = 255;
-/// How long an answer is kept.
+/// The time for which a response is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a caller calls its request, and what the request was.
+/// A caller's name for its request, and the fingerprint of the request.
 pub struct RequestKey {
     name: String,
-    /// SHA-256 of the path and the body, so that a key that is used for something else is noticed.
+    /// The SHA-256 of the path and the body, so that a key that is used for another request is noticed.
     fingerprint: Vec<u8>,
 }
 
-/// A body to make a row of, which may come again.
+/// A body to make a row of, which may come again in a retry.
 pub struct Idempotent<T> {
     new: T,
     key: Option<RequestKey>,
@@ -71,7 +72,7 @@ impl<T: Body> FromRequest for Idempotent<T> {
     }
 }
 
-/// The caller's key, if there is one.
+/// The caller's `Idempotency-Key`, if there is one.
 fn key_name(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let malformed = || {
         let detail = format!("Idempotency-Key is one header of 1 to {LONGEST_KEY} visible ASCII characters.");
@@ -84,21 +85,21 @@ fn key_name(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     if is_plain && values.next().is_none() { Ok(Some(name.to_owned())) } else { Err(malformed()) }
 }
 
-/// The order of keys and the white space between them make no other body.
+/// The fingerprint of a request. The order of the body's keys, and white space between them, do not matter.
 fn fingerprint(path: &str, body: &mut Value) -> Vec<u8> {
     body.sort_all_objects();
     digest::digest(&digest::SHA256, format!("{path}\n{body}").as_bytes()).as_ref().to_vec()
 }
 
-/// The keys of the last day, which a book has no more of than rows.
+/// The limit on keys of the last day: as many as rows.
 const SHELF: Shelf = Shelf { rows: Rows::Keys, count: |conn, me, most| Answers::of(me).count_up_to(conn, most) };
 
 impl<T: Send + 'static> Idempotent<T> {
     /// Makes the row with `make`: in one statement or one transaction, or, with a key, in one transaction with its
-    /// stored answer; or gives the answer that is stored.
+    /// stored response; or returns the response that is stored.
     ///
     /// # Errors
-    /// Those of `make`, of which nothing is stored; `idempotency-key-reused`; that the book is full.
+    /// The errors of `make`, which are not stored; `idempotency-key-reused`; [`Full`].
     pub async fn create<F>(
         self,
         db: &Db,
@@ -116,7 +117,7 @@ impl<T: Send + 'static> Idempotent<T> {
             return Ok(db.write_statement(move |atomic| make(atomic, &new)).await?.into());
         };
         let reserved = reserve_both(db, book, user, shelf).await?;
-        // What was answered before is answered again, however full the book is by now.
+        // A stored response is sent again, however full the book is by now.
         let full = reserved.as_ref().err().copied();
         let make = move |atomic: Atomic<'_>| full.map_or_else(|| make(atomic, &new), |full| Err(full.into()));
         let (created, replayed) = db.write(move |conn| Answers::of(user).once(conn, &key, &make)).await?;

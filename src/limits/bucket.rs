@@ -1,5 +1,5 @@
-//! A token bucket for each caller (GCRA, by the crate `governor`), and what its answers say of it: the headers
-//! `RateLimit` and `RateLimit-Policy` (the IETF draft draft-ietf-httpapi-ratelimit-headers).
+//! A token bucket for each caller (GCRA, by the crate `governor`), and its state in responses: the headers `RateLimit`
+//! and `RateLimit-Policy` (the IETF draft draft-ietf-httpapi-ratelimit-headers).
 
 use std::{
     fmt,
@@ -25,19 +25,19 @@ use crate::problem::Problem;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// How many callers are remembered before those are looked for that can be forgotten.
+/// The callers from which on the sweep looks for those that can be forgotten.
 const MANY: usize = 10_000;
-/// How many are remembered at most, about 100 bytes each; all others share one bucket.
+/// The most callers that are remembered, about 100 bytes each; all others share one bucket.
 const MOST: usize = 200_000;
 
-/// Who is told apart. The default stands for all that are too many.
+/// The key of a caller. The default stands for all callers above the limit.
 pub trait Caller: Hash + Eq + Copy + Default + fmt::Display {}
 
 impl<K: Hash + Eq + Copy + Default + fmt::Display> Caller for K {}
 
 type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
 
-/// The quota of each caller that `K` tells apart.
+/// A quota for each caller, by its key `K`.
 pub struct Bucket<K: Caller>(Option<Limited<K>>);
 
 struct Limited<K: Caller> {
@@ -47,19 +47,19 @@ struct Limited<K: Caller> {
     period: Duration,
     limiter: Limiter<K>,
     clock: DefaultClock,
-    /// Too many are remembered; set and cleared by the sweep.
+    /// Whether too many callers are remembered; set and cleared by the sweep.
     is_full: AtomicBool,
 }
 
-/// What is left of the quota that a request was counted against last.
+/// The state of the quota that a request was counted against last.
 #[derive(Clone)]
 pub struct Counted {
     name: &'static str,
     policy: HeaderValue,
-    /// What the request has taken of it.
+    /// The units that the request has taken.
     taken: u32,
     left: u32,
-    /// Seconds until all of it is there again.
+    /// The seconds until the whole quota is there again.
     whole_in: u64,
 }
 
@@ -82,7 +82,7 @@ impl<K: Caller> Bucket<K> {
         }))
     }
 
-    /// Counts a request of `caller`; its answer will tell what is left.
+    /// Counts a request of `caller`; its response says what is left.
     ///
     /// # Errors
     /// `too-many-requests`.
@@ -90,11 +90,11 @@ impl<K: Caller> Bucket<K> {
         self.weigh(request, caller, 1)
     }
 
-    /// Counts work of so many units, beside what the request has taken already. All in all it takes no more than the
-    /// whole quota, however small that is, so that what is heavy can be asked for at all.
+    /// Counts `units` more for a request. All in all a request takes no more than the whole quota, however small that
+    /// is, so that a heavy one can be made at all.
     ///
     /// # Errors
-    /// `too-many-requests`; then no unit is taken.
+    /// `too-many-requests`; then none of `units` is taken.
     pub fn weigh(&self, request: &HttpRequest, caller: K, units: u32) -> Result<(), Problem> {
         let Some(limited) = &self.0 else { return Ok(()) };
         let taken = limited.taken(request);
@@ -107,7 +107,7 @@ impl<K: Caller> Bucket<K> {
         Err(Problem::too_many_requests(wait))
     }
 
-    /// Forgets who has the whole quota again, when there are many.
+    /// Forgets callers that have their whole quota again, when there are many.
     pub fn sweep(&self) {
         let Some(limited) = &self.0 else { return };
         if limited.limiter.len() < MANY {
@@ -120,15 +120,15 @@ impl<K: Caller> Bucket<K> {
 }
 
 impl<K: Caller> Limited<K> {
-    /// What a request has taken already.
+    /// The units of this quota that a request has taken already.
     fn taken(&self, request: &HttpRequest) -> u32 {
         let extensions = request.extensions();
         let counted = extensions.get::<Counted>().filter(|counted| counted.name == self.name);
         counted.map_or(0, |counted| counted.taken)
     }
 
-    /// Takes so many units beside those that were taken already, and tells what is left, or how long to wait for all of
-    /// them.
+    /// Takes `units` beside those that were `taken` already; returns what is left, and how long to wait if they are not
+    /// there.
     fn take(&self, caller: K, units: NonZeroU32, taken: u32) -> (Counted, Option<Duration>) {
         let caller = if self.is_full.load(Ordering::Relaxed) { K::default() } else { caller };
         let unit = self.period / self.burst;
@@ -138,10 +138,10 @@ impl<K: Caller> Limited<K> {
                 let wait = refusal.wait_time_from(self.clock.now());
                 let missing = wait.as_nanos().div_ceil(unit.as_nanos().max(1));
                 let missing = u32::try_from(missing).unwrap_or(u32::MAX).max(1);
-                // Who comes again takes those once more that this request has taken in vain.
+                // A new try takes those once more that this request has taken in vain.
                 (taken, units.get().saturating_sub(missing), Some(wait + unit * taken))
             }
-            // More than the whole quota, which nobody asks for.
+            // More than the whole quota, which `weigh` never takes.
             Err(_) => (taken, 0, Some(self.period)),
         };
         let whole_in = seconds(unit * self.burst.saturating_sub(left));
@@ -150,7 +150,7 @@ impl<K: Caller> Limited<K> {
 }
 
 impl Counted {
-    /// Tells the caller.
+    /// Writes the headers `RateLimit` and `RateLimit-Policy`.
     pub fn put_into(self, answer: &mut HeaderMap) {
         let Self { name, policy, taken: _, left, whole_in } = self;
         if let Ok(state) = HeaderValue::try_from(format!("\"{name}\";r={left};t={whole_in}")) {
@@ -160,7 +160,7 @@ impl Counted {
     }
 }
 
-/// Whole seconds, at least one.
+/// A wait in whole seconds, rounded up, at least one.
 fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0 || wait.is_zero())
 }

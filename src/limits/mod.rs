@@ -1,5 +1,6 @@
-//! Quotas: how much one caller may ask for in a while. They live in this process and its memory only; what must
-//! outlast a restart, failed logins, is in `auth::throttle`. Start with `bucket`; who a caller is, `source` says.
+//! Rate limits: how much one caller may ask for in a while. They are in this process's memory only; the count of failed
+//! logins, which must outlast a restart, is in `auth::throttle`. Start with `bucket`; the address of a caller is in
+//! `source`.
 
 mod bucket;
 mod rate;
@@ -22,28 +23,28 @@ pub use self::{
 };
 use crate::{problem::Problem, workers::Flow};
 
-/// How often what need not be remembered any more is forgotten.
+/// The interval at which callers that need not be remembered are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// Refreshing is what a browser does with every tab at once: a token counts a tenth of a request.
+/// The refreshes that count as one request: a browser refreshes in every tab at once.
 const REFRESHES_A_REQUEST: u32 = 10;
 
-/// Judging a new password is work, too: so many may be refused for each sign-up that there may be.
+/// The new passwords that may be judged for each sign-up of the quota: judging one is work, too.
 const PASSWORDS_A_SIGNUP: u32 = 10;
 
-/// What a new password weighs: judging it, checking the present one and hashing the new one take up to a seventh of a
-/// second, three thousand times what a row takes.
+/// The weight of a new password, in units: judging it, checking the present one and hashing the new one take up to a
+/// seventh of a second, three thousand times as long as a row.
 pub const NEW_PASSWORD: u32 = 50;
 
-/// How often callers may do what they do most: the configured rates, of which all quotas are made.
+/// The configured rates, from which all quotas are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
-    /// A signed-in user's requests.
+    /// The rate of a signed-in user's requests.
     pub user: Rate,
-    /// An address's requests without a login.
+    /// The rate of an address's requests without a login.
     pub ip: Rate,
-    /// An address's logins.
+    /// The rate of an address's logins.
     pub login: Rate,
-    /// An address's new accounts.
+    /// The rate of an address's new accounts.
     pub signup: Rate,
 }
 
@@ -62,14 +63,14 @@ pub struct Limits {
     pub forgot: Bucket<Source>,
     /// An address's new accounts.
     pub signup: Bucket<Source>,
-    /// The usernames and addresses of others that a signed-in user asks about, by wanting them.
+    /// The usernames and e-mail addresses that a signed-in user tries to take, and so learns whether they are taken.
     pub names: Bucket<i64>,
-    /// The passwords of new accounts that an address wants to have judged.
+    /// The passwords of new accounts that are judged for an address.
     pub password: Bucket<Source>,
 }
 
 impl Limits {
-    /// The quotas of a server with these rates, behind these proxies.
+    /// Makes the quotas of a server with `rates`, behind `proxies`.
     #[must_use]
     pub fn new(rates: Rates, proxies: Proxies) -> Self {
         let Rates { user, ip, login, signup } = rates;
@@ -86,16 +87,16 @@ impl Limits {
         }
     }
 
-    /// Those of the app.
+    /// The app's quotas.
     ///
     /// # Errors
-    /// `internal-error` when the app was put together without them.
+    /// `internal-error`, when the app was put together without them.
     pub fn of(request: &HttpRequest) -> Result<&Self, Problem> {
         let limits = request.app_data::<Data<Self>>().ok_or_else(|| Problem::internal("no limits in the app"))?;
         Ok(limits.get_ref())
     }
 
-    /// Counts a request from this address without a login.
+    /// Counts a request without a login, for its address.
     ///
     /// # Errors
     /// `too-many-requests`.
@@ -103,7 +104,7 @@ impl Limits {
         self.ip.count(request, self.proxies.source(request))
     }
 
-    /// Counts so many units more for a request that was counted already, as its user's or its address's.
+    /// Counts `units` more for a request, against the quota of its user or else of its address.
     ///
     /// # Errors
     /// `too-many-requests`.
@@ -115,8 +116,8 @@ impl Limits {
         }
     }
 
-    /// Forgets who has its whole quota again, from time to time, for ever: memory stays bounded, and nobody gets
-    /// anything back early.
+    /// Forgets callers that have their whole quota again, every second, for ever: memory stays bounded, and no quota
+    /// comes back early.
     pub async fn sweep(&self) {
         let mut interval = tokio::time::interval(SWEEP_INTERVAL);
         loop {
@@ -134,7 +135,7 @@ impl Limits {
 /// Middleware: counts requests that need no login, by address.
 ///
 /// # Errors
-/// Those of the handler; its own are finished answers.
+/// The handler's errors; a refusal for too many requests is a finished response.
 pub async fn count_by_ip(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let counted = Limits::of(request.request()).and_then(|limits| limits.count_anonymous(request.request()));
     match counted {
@@ -143,10 +144,10 @@ pub async fn count_by_ip(request: ServiceRequest, next: Next<BoxBody>) -> Result
     }
 }
 
-/// Middleware around a route whose work is heavy: counts so many units beside the one that every request is.
+/// Middleware around a route whose work is heavy: counts `units` beside the one that every request is.
 ///
 /// # Errors
-/// Those of the handler; its own are finished answers.
+/// The handler's errors; a refusal for too many requests is a finished response.
 pub async fn weigh(
     units: u32,
     request: ServiceRequest,

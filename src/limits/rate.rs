@@ -9,7 +9,7 @@ const LONGEST_PERIOD: u64 = 24 * 60 * 60;
 /// The largest burst.
 const LARGEST_BURST: u32 = 1_000_000;
 
-/// How much at once, and the time in which all of that comes back; or no limit.
+/// A rate: how much at once, and the time in which all of that comes back; or no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
     Off,
@@ -17,7 +17,7 @@ pub enum Rate {
 }
 
 impl Rate {
-    /// So many times as much in the same time.
+    /// The rate with `factor` times as much in the same time.
     #[must_use]
     pub fn times(self, factor: u32) -> Self {
         match self {
@@ -30,7 +30,7 @@ impl Rate {
     }
 }
 
-/// `10/1m`, or `off` (or `0`).
+/// Reads a rate such as `10/1m`, or `off` (or `0`).
 impl FromStr for Rate {
     type Err = ();
 

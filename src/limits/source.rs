@@ -1,4 +1,4 @@
-//! Where a request comes from: the address of its TCP peer, or the one that a trusted proxy names.
+//! The source of a request: the address of its TCP peer, or the one that a trusted proxy names.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 use crate::{headers::parts, workers::Flow};
 
-/// An IPv4 address, or an IPv6 network of 64 bits: what one customer of a provider has.
+/// An IPv4 address, or an IPv6 network of 64 bits, as one customer of a provider has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Source([u8; 16]);
 
@@ -24,7 +24,7 @@ impl Source {
         &self.0
     }
 
-    /// The flow of the jobs of requests that come from here.
+    /// The flow of the jobs of requests from this source.
     #[must_use]
     pub fn flow(&self) -> Flow {
         Flow::Address(self.0)
@@ -61,7 +61,7 @@ impl FromStr for TrustedProxy {
     }
 }
 
-/// All of them.
+/// All trusted proxies.
 pub struct Proxies(Vec<TrustedProxy>);
 
 impl Proxies {
@@ -70,7 +70,7 @@ impl Proxies {
         Self(trusted)
     }
 
-    /// Where a request comes from.
+    /// The source of a request.
     #[must_use]
     pub fn source(&self, request: &HttpRequest) -> Source {
         let Some(peer) = request.peer_addr() else { return Source::default() };
@@ -78,13 +78,13 @@ impl Proxies {
         Source::of(self.client(peer.ip(), &forwarded))
     }
 
-    /// Whose a TCP connection is; nobody's if it comes from a proxy, which has those of many.
+    /// The source of a TCP connection; `None` for a proxy's, which carries the requests of many.
     #[must_use]
     pub fn source_of_connection(&self, peer: IpAddr) -> Option<Source> {
         (!self.trust(peer)).then(|| Source::of(peer))
     }
 
-    /// Whether a proxy that we trust says that the request reached it by https.
+    /// Whether a trusted proxy says that the request reached it by https.
     #[must_use]
     pub fn say_https(&self, request: &HttpRequest) -> bool {
         if self.0.is_empty() || !request.peer_addr().is_some_and(|peer| self.trust(peer.ip())) {
@@ -95,8 +95,8 @@ impl Proxies {
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
     }
 
-    /// Each proxy adds whom it was called by at the end, so the list is believed from there, and no further than to
-    /// the first address that is none of ours.
+    /// The client that proxies name. Each adds the address of its caller at the end, so the list is believed from
+    /// there, and no further than to the first address that is not a trusted proxy's.
     fn client(&self, peer: IpAddr, forwarded: &[&str]) -> IpAddr {
         let mut client = peer;
         for named in forwarded.iter().rev() {
@@ -114,7 +114,7 @@ impl Proxies {
     }
 }
 
-/// An address, with or without a port.
+/// Reads an address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))

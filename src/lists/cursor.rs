@@ -1,5 +1,5 @@
-//! Cursors: what leads from one page of a list to the next. Opaque to clients, and signed, so that they cannot be
-//! made up or taken elsewhere.
+//! Cursors, which lead from one page of a list to the next. Opaque to clients, and signed, so that they cannot be
+//! made up or used with another list.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -10,26 +10,26 @@ use crate::{
     wire::query::Refusal,
 };
 
-/// A cursor: where to go on, and what is too long to stand in a link, which is a header and has to stay short.
+/// A cursor: where to go on, and the parameters that are too long for a link, which is a header and has to stay short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The keys of the last row seen.
     #[serde(rename = "k")]
     pub keys: Vec<SortKey>,
-    /// Parameters of the request, with their values.
+    /// The long parameters of the request, with their values.
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<(String, String)>,
 }
 
 impl Cursor {
-    /// Its text, signed together with what it is good for.
+    /// Writes the cursor as text, signed together with `bound_to`, the list that it is good for.
     pub fn write(&self, signer: &Signer, bound_to: &str) -> serde_json::Result<String> {
         let content = serde_json::to_vec(self)?;
         let signature = signer.sign(&[bound_to.as_bytes(), &content]);
         Ok(URL_SAFE_NO_PAD.encode([&signature, content.as_slice()].concat()))
     }
 
-    /// Reads one; `bound_to` tells what one that carries these parameters has to be good for.
+    /// Reads a cursor; `bound_to` returns the list that one with these parameters has to be good for.
     pub fn read(
         signer: &Signer,
         bound_to: impl FnOnce(&[(String, String)]) -> String,
@@ -43,7 +43,7 @@ impl Cursor {
     }
 }
 
-/// Why a cursor is refused.
+/// The refusal of a cursor that is not genuine, or of another list.
 pub fn foreign_cursor() -> Refusal {
     ("invalid_cursor", "Take a cursor from the Link header of this very list, sorted and filtered the same.".into())
 }

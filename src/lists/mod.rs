@@ -1,5 +1,5 @@
-//! Lists, a page at a time. A room's list is one line: its [`List`] says what rows it has and what they can be sorted and
-//! filtered by, [`ListRequest`] reads the request, [`PageRequest::page`] finds the rows, [`PageResponse`] sends them.
+//! Lists, a page at a time. A room's list is one line: its [`List`] says which rows it has and how they can be sorted
+//! and filtered, [`ListRequest`] reads the request, [`PageRequest::page`] finds the rows, [`PageResponse`] sends them.
 //!
 //! # Why pages are found by key and not by offset
 //!
@@ -18,12 +18,11 @@
 //!
 //! # Cursors
 //!
-//! The keys of the last row travel in the `Link` to the next page (RFC 8288), signed and bound to the list with its sort
-//! and filters (`cursor`): with another sort they would mean another place, and the reader would lose rows without a
-//! word. They are a place and not a position, so a cursor stays good for as long as the reader likes.
+//! The keys of the last row travel in the `Link` to the next page (RFC 8288), signed and bound to the list with its
+//! sort and filters (`cursor`): with another sort they would mean another row, and the reader would lose rows without a
+//! word. They name a row and not a position, so a cursor stays good for as long as the reader likes.
 //!
-//! What it does not do: jump to page 37, or tell how many pages there are. `count=true` counts, and costs what counting
-//! costs.
+//! Deliberately absent: a jump to page 37, and the number of pages. `count=true` counts, and costs what counting costs.
 
 mod cursor;
 mod keyset;

@@ -1,5 +1,5 @@
-//! Lists, a page at a time: `sort`, `limit`, `cursor` and `count` in, a bare array with `Link` (RFC 8288) and
-//! `X-Total-Count` out. What else a list can be asked, its [`List`] says; how rows are found, `keyset`.
+//! The request of a list: `sort`, `limit`, `cursor` and `count`, and the filters of its [`List`]. The rows are found in
+//! `keyset`; the response is in `response`.
 
 use std::{
     borrow::Cow,
@@ -25,22 +25,23 @@ use crate::{
 const DEFAULT_LIMIT: usize = 50;
 /// The most rows of a page.
 pub const MOST: usize = 200;
-/// Bytes of a parameter, as a link spells it, above which it is in the cursor, in a third of the room.
+/// The bytes of a parameter, as a link spells it, above which it is carried in the cursor, in a third of the room.
 const LONG: usize = 256;
-/// Bytes of a link that has ids in it, so that the head stays below 4 KiB: a hundred of them may be as long as all else.
+/// The most bytes of a link with ids in it, so that the head stays below 4 KiB: a hundred of them may be as long as all
+/// else.
 const LONGEST_LINK: usize = 2_900;
-/// What is unique in every list, as a query names it.
+/// The sort key that is unique in every list, as a query names it.
 const ID: &str = "id";
 
-/// A list that can be asked for in pages; the type holds what it is filtered by.
+/// A list that is read in pages; the type holds its filters.
 pub trait List: FromQuery + Send + Sync + 'static {
     type Row: 'static;
-    /// What it can be sorted by. The first is the id, and the usual order.
+    /// The sort keys of the list. The first is the id, and the default order.
     const SORTS: &'static [Sort<Self::Row>];
-    /// Whether `count=true` may be asked: not where there is no end of rows.
+    /// Whether `count=true` is allowed: not where the number of rows has no limit.
     const COUNTS: bool = true;
 
-    /// The most rows of a page, where what is asked for makes them large.
+    /// The most rows of a page; fewer, where the query makes rows large.
     fn most(&self) -> usize {
         MOST
     }
@@ -51,7 +52,7 @@ pub trait List: FromQuery + Send + Sync + 'static {
     }
 }
 
-/// What a request asks of a list.
+/// The query of a list: its filters, its page, and whether to count.
 pub struct ListQuery<L: List> {
     pub filter: L,
     pub window: PageRequest<L::Row>,
@@ -60,7 +61,7 @@ pub struct ListQuery<L: List> {
 }
 
 impl<L: List> ListQuery<L> {
-    /// A full page of all rows, by id, after those with these keys.
+    /// The query for a full page of all rows, by id, after the row with these keys.
     #[must_use]
     pub fn all_after(after: Option<Vec<SortKey>>) -> Self
     where
@@ -71,8 +72,7 @@ impl<L: List> ListQuery<L> {
         Self { filter: L::default(), window, count: false }
     }
 
-    /// Whether rows, their count and what is shown with them are read by several queries, which have to see the same
-    /// moment.
+    /// Whether rows, their count and their expansions are read by several queries, which have to see the same moment.
     fn needs_snapshot(&self) -> bool {
         self.count || self.window.steps() > 1 || self.filter.needs_snapshot()
     }
@@ -83,20 +83,20 @@ impl<L: List> ListQuery<L> {
 pub struct CanonicalPath(pub String);
 
 impl CanonicalPath {
-    /// The one path of what a request is about.
+    /// The canonical path of a request's resource.
     #[must_use]
     pub fn of(request: &HttpRequest) -> &str {
         request.app_data::<Self>().map_or_else(|| request.match_info().as_str(), |path| &path.0)
     }
 }
 
-/// The page that a request asks for. The only reader of a list's query; what it does not know is refused.
+/// The extractor of a list's query, of which it is the only reader; unknown parameters are refused.
 pub struct ListRequest<L: List> {
     asked: Arc<ListQuery<L>>,
     request: HttpRequest,
     /// Parameters that came in the cursor.
     carried: Vec<(String, String)>,
-    /// Whether the rows are named by their ids.
+    /// Whether the query names rows by their ids.
     names_rows: bool,
 }
 
@@ -117,7 +117,7 @@ impl<L: List> ListRequest<L> {
             Cursor::read(signer, |carried| bound_to(request, &not_given(request, carried.to_vec())), text)
         });
         let (after, carried) = cursor.map_or((None, Vec::new()), |cursor| (Some(cursor.keys), cursor.carried));
-        // Who repeats what the cursor has already says nothing new.
+        // A parameter that the query has, too, need not be taken from the cursor.
         let carried = not_given(request, carried);
         query.give(&carried);
         let limit = query.take("limit", limit);
@@ -130,12 +130,12 @@ impl<L: List> ListRequest<L> {
         let count = L::COUNTS && query.flag("count").unwrap_or(false);
         let before = query.filters();
         let filter = L::from_query(&mut query);
-        // No index has an order of any keys, nor each filter together with each order.
+        // There is no index for every order, nor for each filter together with each order.
         let filters = query.filters() - before;
         let is_looked_through = !by_index || filters > 1 || (filters == 1 && is_sorted) || query.is_looked_through();
         query.add_weight([count, is_looked_through].into_iter().filter(|is| *is).map(|_| MANY_ROWS).sum());
         query.add_weight(limit.map_or(0, weight_of_rows));
-        // Whoever asks for some rows by their ids wants all of them.
+        // A query for rows by their ids wants all of them.
         let names_rows = query.names_rows();
         query.end()?;
         let limit = limit.unwrap_or(if names_rows { MOST_IDS } else { DEFAULT_LIMIT }).min(filter.most());
@@ -144,10 +144,10 @@ impl<L: List> ListRequest<L> {
         Ok(Self { asked: Arc::new(ListQuery { filter, window, count }), request: request.clone(), carried, names_rows })
     }
 
-    /// Reads the page, and turns each row into what leaves the house.
+    /// Reads the page, and turns each row into its form in the response.
     ///
     /// # Errors
-    /// Those of `job`.
+    /// The errors of `job` and of the database.
     pub async fn read<R, T, F>(self, db: &Db, job: F) -> Result<PageResponse<T>, Problem>
     where
         R: Send + 'static,
@@ -158,7 +158,7 @@ impl<L: List> ListRequest<L> {
         let job = move |conn: &mut Connection| job(conn, &asked);
         let found = if self.asked.needs_snapshot() { db.snapshot(job).await? } else { db.read(job).await? };
         if found.was_much_work {
-            // It is done; for whoever has too little left the next one is one too many.
+            // The work is done; a caller with too little quota left is refused at the next request.
             drop(Limits::of(&self.request)?.weigh(&self.request, MANY_ROWS));
         }
         let next = found.next.map(|keys| self.next(keys)).transpose()?;
@@ -195,13 +195,14 @@ impl<L: List> ListRequest<L> {
     }
 }
 
-/// What a request asks for, in its query and in its cursor: each parameter once, however it was spelled.
+/// The parameters of a request, in its query and in its cursor, with each list joined.
 fn parameters<'a>(request: &'a HttpRequest, carried: &'a [(String, String)]) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
     let given = form_urlencoded::parse(request.query_string().as_bytes());
     listed(given.chain(carried.iter().map(|(name, value)| (Cow::from(name), Cow::from(value)))))
 }
 
-/// What a cursor carries and the query does not say itself. A client may build its own query, and take the cursor only.
+/// The parameters that a cursor carries and the query does not have itself. A client may build its own query, and take
+/// the cursor only.
 fn not_given(request: &HttpRequest, mut carried: Vec<(String, String)>) -> Vec<(String, String)> {
     if !carried.is_empty() {
         let given = listed(form_urlencoded::parse(request.query_string().as_bytes()));
@@ -210,13 +211,13 @@ fn not_given(request: &HttpRequest, mut carried: Vec<(String, String)>) -> Vec<(
     carried
 }
 
-/// What a cursor is good for: this list, sorted and filtered so.
+/// The text that binds a cursor to its list, sort and filters.
 fn bound_to(request: &HttpRequest, carried: &[(String, String)]) -> String {
     let mut given: Vec<_> = parameters(request, carried)
         .into_iter()
         .filter(|(name, _)| !["limit", "cursor", "count", "expand"].contains(&name.as_ref()))
         .collect();
-    // The order of ids is no matter, nor that one comes twice.
+    // Neither the order of ids nor a repeated one matters.
     for (_, ids) in given.iter_mut().filter(|(name, _)| name == ID) {
         let mut each: Vec<_> = ids.split(',').collect();
         each.sort_unstable();
@@ -235,12 +236,12 @@ fn cursor_key(request: &HttpRequest) -> Option<&Signer> {
     request.app_data::<Data<Keys>>().map(|keys| &keys.cursors)
 }
 
-/// What a page adds to the weight of its request: 1 for each 50 rows beyond the first 50.
+/// The weight that a page adds to its request: 1 for each 50 rows beyond the first 50.
 fn weight_of_rows(limit: usize) -> u32 {
     u32::try_from((limit.min(MOST) - 1) / DEFAULT_LIMIT).unwrap_or(0)
 }
 
-/// A whole number from 1; more than a page holds counts as a full page.
+/// Reads a limit, a whole number from 1; more than a page holds counts as a full page.
 fn limit(text: &str) -> Result<usize, Refusal> {
     if text.is_empty() || !text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(("type", "A limit is a whole number from 1.".into()));
@@ -252,8 +253,9 @@ fn limit(text: &str) -> Result<usize, Refusal> {
     Ok(number.unwrap_or(MOST).min(MOST))
 }
 
-/// `-created_at,name`: keys in the order of their weight, `-` for descending; nothing is by id. What was not asked
-/// for goes on in the direction of the key before it. Tells whether an index has that order.
+/// Reads a sort order such as `-created_at,name`: keys in the order of their weight, `-` for descending; none is by id.
+/// Keys that were not given go on in the direction of the key before them. Returns whether an index has that order,
+/// too.
 fn order<Row>(sorts: &'static [Sort<Row>], text: Option<&str>) -> Result<(Vec<SortTerm<Row>>, bool), Refusal> {
     let mut order: Vec<SortTerm<Row>> = Vec::new();
     for word in text.into_iter().flat_map(|text| text.split(',')) {
@@ -273,7 +275,7 @@ fn order<Row>(sorts: &'static [Sort<Row>], text: Option<&str>) -> Result<(Vec<So
     Ok((order, is_by_index))
 }
 
-/// Goes on with what was not asked for, up to the id.
+/// Completes an order with the keys that were not given, up to the id.
 fn complete<Row>(sorts: &'static [Sort<Row>], order: &mut Vec<SortTerm<Row>>) {
     let last = order.last().copied();
     let direction = last.map_or(Direction::Ascending, |term| term.direction);
@@ -288,7 +290,7 @@ fn complete<Row>(sorts: &'static [Sort<Row>], order: &mut Vec<SortTerm<Row>>) {
     }
 }
 
-/// By id.
+/// The default order: by id.
 fn usual_order<L: List>() -> (Vec<SortTerm<L::Row>>, bool) {
     order(L::SORTS, None).unwrap_or_default()
 }

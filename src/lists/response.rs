@@ -1,4 +1,4 @@
-//! A page of a list as it leaves: a bare array, with `Link` (RFC 8288) and `X-Total-Count`.
+//! The response of a list: a page as a bare array, with `Link` (RFC 8288) and `X-Total-Count`.
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -11,15 +11,15 @@ use crate::problem::Problem;
 
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
-/// Bytes of a row, as JSON: most have fewer, and so a body is written without being moved.
+/// The bytes that are reserved for each row as JSON: most have fewer, and so a body is written without being moved.
 const USUAL_ROW: usize = 256;
 
-/// A page of a list, on its way out.
+/// A page of a list as a response.
 pub struct PageResponse<T> {
     pub rows: Vec<T>,
     /// The value of `Link`, if there is a next page.
     pub next: Option<HeaderValue>,
-    /// How many rows there are on all pages, where that was asked.
+    /// The number of rows on all pages, if the query wants it.
     pub total: Option<i64>,
 }
 

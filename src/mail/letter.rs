@@ -1,28 +1,28 @@
-//! What we write about, and the words. A letter is made when it is sent, of the account as it is then; one whose
-//! reason is gone meanwhile is not written. Plain ASCII, and a token on a line of its own, so that nothing on the way
+//! The kinds of mails, and their words. A message is written when it is sent, from the account as it is then; one whose
+//! reason is gone meanwhile is not written. Plain ASCII, and a token on a line of its own, so that no server on the way
 //! has a reason to change it.
 
 use super::token::Purpose;
 use crate::{accounts::AccountRow, crypto::keys::Keys, urls::AppUrl};
 
-/// A reason to write.
+/// A kind of mail: the reason to send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailKind {
-    /// Somebody signed up with the address.
+    /// The address was signed up with.
     Verify,
-    /// Somebody wants to have the address from now on.
+    /// The address is to become the account's.
     Confirm,
     /// The address is to be replaced by another one, if that is confirmed.
     EmailChanging,
     /// The address is not the account's any more.
     EmailChanged,
-    /// Somebody forgot the password.
+    /// The password was forgotten.
     Reset,
-    /// The password is another one.
+    /// The password was changed.
     PasswordChanged,
 }
 
-/// A letter as it is sent.
+/// A written mail.
 #[derive(Debug)]
 pub struct MailMessage {
     pub address: String,
@@ -34,7 +34,7 @@ impl MailKind {
     const ALL: [Self; 6] =
         [Self::Verify, Self::Confirm, Self::EmailChanging, Self::EmailChanged, Self::Reset, Self::PasswordChanged];
 
-    /// As it is stored.
+    /// The name under which the kind is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,13 +47,13 @@ impl MailKind {
         }
     }
 
-    /// The one that is stored so.
+    /// The kind that is stored as `kind`.
     #[must_use]
     pub fn stored(kind: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|letter| letter.as_str() == kind)
     }
 
-    /// Writes it to `address`, as it was when there was a reason; none, if the reason is gone.
+    /// Writes a mail of this kind to `address`, the one at the time of queueing; `None` if its reason is gone.
     #[must_use]
     pub fn write(self, address: &str, account: &AccountRow, keys: &Keys, to: &Destination) -> Option<MailMessage> {
         let AccountRow { username, email, pending, .. } = account;
@@ -77,22 +77,22 @@ impl MailKind {
             Self::Reset => ("Choose a new password", reset(username, &token(Purpose::Reset)?, to)),
             Self::PasswordChanged => ("Your password was changed", password_changed(username, to)),
         };
-        // Who forgot the password may have spelled the address in another way.
+        // The request for a new password may have spelled the address in another way.
         let address = if self == Self::Reset { email } else { address };
         Some(MailMessage { address: address.to_owned(), subject, text })
     }
 }
 
-/// Where a letter leads.
+/// The places that a mail leads its reader to.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    /// Where people reach the server: `https://kennel.example.com`.
+    /// The URL where people reach the server: `https://kennel.example.com`.
     pub server: String,
-    /// The page of the application that does what a letter is about.
+    /// The page of the application that does what a mail is about.
     pub app: Option<AppUrl>,
 }
 
-/// What a letter asks its reader to do.
+/// An action that a mail asks its reader for.
 #[derive(Clone, Copy)]
 enum MailAction<'a> {
     VerifyEmail(&'a str),
@@ -102,7 +102,7 @@ enum MailAction<'a> {
 }
 
 impl Destination {
-    /// How it is done: a link, or a token and a command line that sends it.
+    /// The instructions for an action: a link, or a token and a command line that sends it.
     fn way(&self, action: MailAction<'_>) -> String {
         if let Some(app) = &self.app {
             return format!("    {}", action.link(app));
@@ -119,7 +119,7 @@ impl Destination {
         }
     }
 
-    /// The same in words: `a` where there is a page, or else `b`.
+    /// The words `a` where the application has a page, or else `b`.
     fn words(&self, a: &'static str, b: &'static str) -> &'static str {
         if self.app.is_some() { a } else { b }
     }

@@ -1,6 +1,6 @@
-//! Mail: a queue in the database, filled in the transaction that gives a reason to write, and a worker that sends
-//! what is due. The queue holds no text and no token: both are made when a mail is sent, of what is true by then.
-//! Start with `worker`; what is written is in `letter`, and how it is sent in `transport`.
+//! Mail: a queue in the database, filled in the transaction that gives the reason, and a worker that sends the mails
+//! that are due. The queue holds no text and no token: both are made when a mail is sent, from what is true by then.
+//! Start with `worker`; the texts are in `letter`, the sending in `transport`.
 
 mod count;
 mod letter;

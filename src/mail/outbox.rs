@@ -1,5 +1,5 @@
-//! Mail as files, for machines that have no mail server: one each, for people to read. They hold tokens, so they are
-//! for their owner's eyes only.
+//! Mails as files, for machines without a mail server: one file each, for people to read. Mails hold tokens, so only
+//! the files' owner may read them.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -27,7 +27,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// The folder itself is made when there is something to put into it.
+    /// Opens the outbox at `folder`, which is made with the first mail. A mail waits no longer than `patience`.
     ///
     /// # Errors
     /// The system has no more threads to give.
@@ -37,7 +37,7 @@ impl Outbox {
         Ok(Self { folder: folder.into(), writer: Workers::start("outbox", limits, || Ok(()), one_by_one)? })
     }
 
-    /// Writes a mail.
+    /// Writes a mail into the folder.
     ///
     /// # Errors
     /// The folder cannot be made, or the file cannot be written.
@@ -53,7 +53,7 @@ impl Outbox {
     }
 }
 
-/// Writes it under another name first, so that nobody finds half a mail.
+/// Writes a file under another name first, so that no reader finds half a mail.
 fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let draft: PathBuf = folder.join(format!(".{name}"));
@@ -63,7 +63,7 @@ fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     });
     // Half a draft is of no use, and where it cannot be deleted either, nothing more can be done.
     written.and_then(|()| fs::rename(&draft, folder.join(name))).inspect_err(|_| drop(fs::remove_file(&draft)))?;
-    // So that the name, too, survives a power cut: the mail is about to be marked as sent.
+    // The name, too, has to survive a power cut: the mail is about to be marked as sent.
     sync_folder(folder)
 }
 

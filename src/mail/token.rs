@@ -1,5 +1,5 @@
-//! The tokens of mails: whoever has one reads the mail of an address. None is stored. Each is signed together with
-//! what it changes, so that it is worth nothing once that has changed, by itself or by another one.
+//! Mail tokens: each proves that its holder reads the mail of an address. None is stored. Each is signed together with
+//! what it changes, so that it is worth nothing once that has changed, by this token or another one.
 
 use std::time::Duration;
 
@@ -18,24 +18,24 @@ use crate::{
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// A time after which no token that confirms the same request is good any more: it is sent within three days.
+/// The lifetime of a cancelling token: longer than that of the confirming one, which is sent within three days.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What a token is for.
+/// The purpose of a mail token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A new password. It ends with the password and with the address.
+    /// Sets a new password. The token ends with the password and with the address.
     Reset,
-    /// The address with which somebody signed up is theirs.
+    /// Verifies the address of a new account.
     Verify,
-    /// An address that a session asked for is theirs. It ends with the session, and with the password.
+    /// Confirms an address that a session asked for. The token ends with the session, and with the password.
     Confirm,
-    /// An address that a session asked for is not to be. It ends likewise.
+    /// Cancels an address that a session asked for. The token ends with the session, and with the password.
     Cancel,
 }
 
 impl Purpose {
-    /// A new token; none where it would have nothing to do.
+    /// Makes a new token; `None` where it would have nothing to do.
     #[must_use]
     pub fn token(self, keys: &Keys, account: &AccountRow) -> Option<String> {
         let expires_at = Timestamp::now().plus(self.life()).seconds();
@@ -58,14 +58,14 @@ impl Purpose {
         }
     }
 
-    /// What a token is signed with; none where it has nothing to do.
+    /// The parts that a token's signature covers; `None` where it would have nothing to do.
     fn signed(self, account: &AccountRow, expires_at: i64) -> Option<Vec<Vec<u8>>> {
         let AccountRow { id, email, pending, verified_at, password_hash, .. } = account;
         let (name, password_hash, pending) = match self {
             Self::Reset => ("reset", password_hash.as_str(), None),
             Self::Verify if verified_at.is_some() => return None,
             Self::Verify => ("verify", "", None),
-            // Who has changed the password since has called it off.
+            // A change of the password has called the new address off.
             Self::Confirm => ("confirm", password_hash.as_str(), Some(pending.as_ref()?)),
             Self::Cancel => ("cancel", password_hash.as_str(), Some(pending.as_ref()?)),
         };
@@ -74,7 +74,7 @@ impl Purpose {
         let [name, email, password_hash, new_email] =
             [name, email, password_hash, new_email].map(|text| text.as_bytes().to_vec());
         let mut parts = vec![name, id, expires_at, email, password_hash, new_email];
-        // So that the same address, asked for again, is another matter.
+        // A second request for the same address has other tokens.
         if let Some(PendingEmail { session, asked_at, .. }) = pending {
             parts.extend([*session, asked_at.micros()].map(|number| number.to_be_bytes().to_vec()));
         }
@@ -82,7 +82,7 @@ impl Purpose {
     }
 }
 
-/// A token that is presented, and not too old.
+/// A mail token as presented, and not expired.
 pub struct MailToken {
     pub user: UserId,
     expires_at: i64,
@@ -90,7 +90,7 @@ pub struct MailToken {
 }
 
 impl MailToken {
-    /// Reads it; none if it cannot be one, or came too late.
+    /// Reads a token; `None` if the text cannot be one, or it has expired.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
@@ -100,7 +100,7 @@ impl MailToken {
         parts.next().is_none().then_some(Self { user: UserId::parse(user)?, expires_at, signature })
     }
 
-    /// Whether it is one of ours, for this purpose and for the account as it is now.
+    /// Whether the token is genuine, for `purpose` and for the account as it is now.
     #[must_use]
     pub fn is_for(&self, purpose: Purpose, keys: &Keys, account: &AccountRow) -> bool {
         let signed = purpose.signed(account, self.expires_at).filter(|_| account.id == self.user.get());
@@ -145,7 +145,7 @@ mod tests {
         Timestamp::now().plus(Duration::MAX)
     }
 
-    /// For which purposes a token for `purpose` can be used once `account` is as it is.
+    /// The purposes that a token for `purpose` can be used for once `account` is as it is.
     fn good_for(purpose: Purpose, account: &AccountRow) -> Vec<Purpose> {
         let keys = keys(OLD, &[]);
         let token = purpose.token(&keys, &ann()).expect("something to do");

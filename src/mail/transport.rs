@@ -1,4 +1,4 @@
-//! How a mail leaves: to an SMTP server, or into a folder. One connection for each mail, so that one that fails
+//! The sending of mails: to an SMTP server, or into a folder. One connection for each mail, so that one that fails
 //! leaves nothing behind for the next.
 
 use std::{
@@ -21,20 +21,21 @@ use lettre::{
 use super::{letter::MailMessage, outbox::Outbox, repo::MailRow, url::MailUrl};
 use crate::{problem::Problem, urls::PublicUrl};
 
-/// How long it may take to send one mail, from the connection to the server's last word.
+/// The longest time to send one mail, from the connection to the server's last response.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Characters of a line, at most (RFC 5322 §2.1.1).
+/// The most characters of a line (RFC 5322 §2.1.1).
 const LONGEST_LINE: usize = 998;
-/// Says that no machine needs to answer (RFC 3834 §5).
+/// The header that tells machines not to reply (RFC 3834 §5).
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
-/// Where mail goes.
+/// An open way to send mail.
 pub enum Transport {
     Outbox(Outbox),
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
 }
 
-/// Why a mail was not sent. Says no address, no word of the mail and none of the server's, which may quote them.
+/// The reason why a mail was not sent. Holds no address, no word of the mail and none of the server's, which may quote
+/// them.
 #[derive(Debug)]
 pub struct SendError(String);
 
@@ -68,10 +69,10 @@ impl From<smtp::Error> for SendError {
     }
 }
 
-/// What sends to the server that a URL names.
+/// Makes the SMTP client of a URL.
 ///
 /// # Errors
-/// The URL cannot be understood as a whole.
+/// The URL is not one that lettre understands.
 pub fn smtp(url: &str, public_url: Option<&PublicUrl>) -> Result<AsyncSmtpTransport<Tokio1Executor>, smtp::Error> {
     let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?.timeout(Some(PATIENCE));
     let address = url.split('?').next().unwrap_or_default();
@@ -93,11 +94,11 @@ fn client_id(host: &str) -> ClientId {
 }
 
 impl Transport {
-    /// Opens what `url` names. To an SMTP server we call ourselves by the host of `public_url`, unless the URL has a name
-    /// for that as its path.
+    /// Opens the transport of `url`. To an SMTP server the client names itself by the host of `public_url`, unless the
+    /// URL has a name for that as its path.
     ///
     /// # Errors
-    /// The system has no more threads to give; a URL that was accepted before is not any more.
+    /// The system has no more threads to give, or lettre does not understand the URL.
     pub fn open(url: &MailUrl, public_url: Option<&PublicUrl>) -> io::Result<Self> {
         Ok(match url {
             MailUrl::File(folder) => Self::Outbox(Outbox::open(folder, PATIENCE)?),
@@ -108,7 +109,7 @@ impl Transport {
     /// Sends a mail.
     ///
     /// # Errors
-    /// It was not sent; or perhaps it was, and nobody said so.
+    /// The mail was not sent; or perhaps it was, without the server's confirmation.
     pub async fn send(&self, from: &Mailbox, mail: &MailRow, letter: MailMessage) -> Result<(), SendError> {
         let message = message(from, mail, letter)?;
         match self {
@@ -123,12 +124,12 @@ impl Transport {
     }
 }
 
-/// A mail as it is sent. Its id stays the same however often it is sent, so that a second one is known to be the same.
+/// The message of a mail. Its id stays the same however often it is sent, so that a copy is known as one.
 fn message(from: &Mailbox, mail: &MailRow, letter: MailMessage) -> Result<Message, MessageError> {
     let id = format!("<{}.{}@{}>", mail.id, mail.created_at.micros(), from.email.domain());
     let (local, domain) = letter.address.rsplit_once('@').ok_or(MessageError::EmailMissingAt)?;
     // Every address was plausible as browsers judge it: that is wider than what lettre accepts, but has nothing that
-    // SMTP or a header could misread. The envelope is said, or lettre would read it from the header, and refuse.
+    // SMTP or a header could misread. The envelope is given, or lettre would read it from the header, and refuse.
     let to = Address::new_dangerous(local, domain);
     let envelope = Envelope::new(Some(from.email.clone()), vec![to.clone()])?;
     Message::builder()
@@ -142,7 +143,7 @@ fn message(from: &Mailbox, mail: &MailRow, letter: MailMessage) -> Result<Messag
         .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(letter.text)))
 }
 
-/// The text as it is: lettre would break lines of more than 76 characters, and with them the commands in it.
+/// The body of a text, as it is: lettre would break lines of more than 76 characters, and with them the commands.
 fn body(text: String) -> Body {
     if text.is_ascii() && text.lines().all(|line| line.len() <= LONGEST_LINE) {
         return Body::dangerous_pre_encoded(text.replace('\n', "\r\n").into_bytes(), ContentTransferEncoding::SevenBit);

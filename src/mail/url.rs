@@ -1,14 +1,14 @@
-//! How mail is sent, as `MAIL_URL` says it.
+//! The URL that says how mail is sent, `MAIL_URL`.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use super::transport;
 use crate::urls::origin::is_loopback;
 
-/// Where mail goes.
+/// The way in which mail is sent.
 #[derive(Clone, PartialEq, Eq)]
 pub enum MailUrl {
-    /// A folder, which gets a file for each.
+    /// A folder, which gets a file for each mail.
     File(PathBuf),
     /// An SMTP server; the URL may hold a password.
     Smtp(String),
@@ -23,7 +23,7 @@ impl FromStr for MailUrl {
                 let path = path.strip_prefix("//").unwrap_or(path);
                 if path.is_empty() { Err(()) } else { Ok(Self::File(PathBuf::from(path))) }
             }
-            // Better refused at the start than found out by the first mail.
+            // Better refused at the start than by the first mail.
             Some((scheme @ ("smtp" | "smtps"), rest))
                 if is_understood(scheme, rest) && transport::smtp(text, None).is_ok() =>
             {
@@ -34,8 +34,8 @@ impl FromStr for MailUrl {
     }
 }
 
-/// Whether lettre would take notice of all of it: it passes over a user without a password, and whatever the query
-/// has beside `tls`. A password is not said aloud, except to this machine.
+/// Whether lettre would take notice of the whole URL: it passes over a user without a password, and all of the query
+/// but `tls`. A password is sent only encrypted, except to this machine.
 fn is_understood(scheme: &str, rest: &str) -> bool {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, "tls="));
     let authority = rest.trim_start_matches('/').split('/').next().unwrap_or_default();
@@ -47,7 +47,7 @@ fn is_understood(scheme: &str, rest: &str) -> bool {
     has_password && query.starts_with("tls=") && !query.contains('&')
 }
 
-/// Without the password.
+/// Shows the server without the password.
 impl fmt::Debug for MailUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,5 @@
-//! The worker: claims what is due, writes it and sends it, several at a time, so that one that hangs keeps no other
-//! waiting. No request waits for it. A mail that cannot be sent stays in the queue, for days.
+//! The worker: claims the mails that are due, writes and sends them, several at a time, so that one that hangs keeps no
+//! other waiting. No request waits for it. A mail that cannot be sent stays in the queue, for days.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -24,14 +24,14 @@ use crate::{
     users::{Email, Users},
 };
 
-/// Mails on their way at the same time.
+/// The most mails that are sent at the same time.
 const AT_ONCE: usize = 8;
-/// How long nobody looks for what other instances queued, or left behind.
+/// The interval at which the worker looks for mails that other instances queued, or left behind.
 const POLL: Duration = Duration::from_secs(15);
-/// After what is due could not be had: somebody else is at it.
+/// The least pause between two looks at the queue, as when another instance is at a mail that is due.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How the rooms tell the worker that there is something to send.
+/// The signal that tells the worker of new mails.
 #[derive(Default)]
 pub struct MailSignal {
     bell: Notify,
@@ -39,19 +39,19 @@ pub struct MailSignal {
 }
 
 impl MailSignal {
-    /// There is a new mail, and its transaction is committed.
+    /// Tells the worker of a new mail, whose transaction is committed.
     pub fn wake(&self) {
         self.bell.notify_one();
     }
 
-    /// No further mail is begun; the worker ends with those on their way.
+    /// Lets the worker begin no further mail; it ends when those under way are sent.
     pub fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         self.wake();
     }
 }
 
-/// Sends mails.
+/// The worker that sends mails.
 pub struct Worker {
     pub db: Data<Db>,
     pub keys: Data<Keys>,
@@ -62,13 +62,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Sends mails until the post is closed.
+    /// Sends mails until the signal is closed.
     pub async fn run(self) {
         let due = stream::unfold((), |()| async { Some((self.next().await?, ())) });
         due.for_each_concurrent(AT_ONCE, |mail| self.deliver(mail)).await;
     }
 
-    /// The next mail that is due; waits for it.
+    /// Waits for the next mail that is due; `None` when the signal is closed.
     async fn next(&self) -> Option<MailRow> {
         while !self.post.is_closed.load(Ordering::Relaxed) {
             let pause = match self.db.write(repo::claim).await {
@@ -79,7 +79,7 @@ impl Worker {
                     POLL
                 }
             };
-            // Woken or not, the queue is the one that knows.
+            // Woken or not, the queue itself is looked at.
             drop(tokio::time::timeout(pause.max(SHORTEST_PAUSE), self.post.bell.notified()).await);
         }
         None
@@ -88,7 +88,7 @@ impl Worker {
     async fn deliver(&self, mail: MailRow) {
         let (mail_id, kind) = (mail.id, mail.kind.clone());
         if let Err(problem) = self.try_deliver(mail).await {
-            // When the lease is over, somebody finds it again.
+            // When the lease is over, an instance finds the mail again.
             tracing::warn!(mail_id, kind, cause = problem.cause_in_words(), "the database failed a mail");
         }
     }
@@ -111,14 +111,14 @@ impl Worker {
             Err(error) => {
                 tracing::warn!(mail_id, kind, attempts, cause = %error, "a mail could not be sent; later again");
                 self.db.write(move |conn| repo::postpone(conn, &mail)).await?;
-                // Whoever waits for the next one does not know of this yet.
+                // The loop that waits for the next mail does not know of this one yet.
                 self.post.wake();
                 Ok(())
             }
         }
     }
 
-    /// What to say in it; none if there is nothing to be said any more.
+    /// Writes a mail; `None` if its reason is gone.
     async fn write(&self, mail: &MailRow) -> Result<Option<MailMessage>, Problem> {
         let (mail, keys, to) = (mail.clone(), Data::clone(&self.keys), self.destination.clone());
         self.db.read(move |conn| write(conn, &mail, &keys, &to)).await

@@ -1,5 +1,6 @@
-//! What a deleted account leaves behind goes piece by piece, so that other writes get in between, however much it is.
-//! From the moment of its deletion nobody sees any of it. Where the process ends half-way, the sweeper goes on.
+//! The deletion of an account's rows, piece by piece, so that other writes get in between, however many rows there are.
+//! From the moment of the account's deletion no caller sees any of them. Where the process ends half-way, the sweeper
+//! goes on.
 
 use crate::{
     co_owners::CoOwners,
@@ -15,10 +16,10 @@ use crate::{
     users::Users,
 };
 
-/// Deletes some rows of a user in one room, at most about so many. Tells how many; fewer, when none is left.
+/// A deletion of some rows of a user in one room, at most about so many. Returns how many; fewer, when none is left.
 type Clear = fn(&mut Connection, UserId, usize) -> Result<usize, Problem>;
 
-/// Every room with rows of a user, and none before those that point at its rows.
+/// Every room with rows of a user, each after the rooms that point at its rows.
 const ROOMS: &[Clear] = &[
     |conn, user, most| Tasks::of(user).delete_some(conn, most),
     |conn, user, most| CoOwners::of(user).delete_some(conn, most),
@@ -29,7 +30,7 @@ const ROOMS: &[Clear] = &[
     |conn, user, most| Mails::of(user).delete_some(conn, most),
 ];
 
-/// Deletes the next piece of a deleted account; with the last one the account's own row. Tells whether there is more.
+/// Deletes the next piece of a deleted account; with the last one the account's own row. Returns whether there is more.
 pub fn delete_rest(conn: &mut Connection, user: UserId) -> Result<bool, Problem> {
     Users::of(user).lock_deleted(conn)?;
     let mut left = PIECE;
@@ -43,7 +44,7 @@ pub fn delete_rest(conn: &mut Connection, user: UserId) -> Result<bool, Problem>
     Ok(false)
 }
 
-/// Deletes a piece of some deleted account that was left half-way. Tells whether there may be more.
+/// Deletes a piece of some deleted account that was left half-way. Returns whether there may be more.
 pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
     let Some(user) = Users::find_deleted(conn)? else { return Ok(false) };
     let _of_this_one = delete_rest(conn, user)?;

@@ -1,4 +1,4 @@
-//! `/me`: the account of whoever asks.
+//! `/me`: the caller's own account.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 
@@ -19,13 +19,14 @@ use crate::{
     wire::{Preconditions, WithEtag},
 };
 
-/// `GET /me`
+/// `GET /me`: shows the account.
 pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Problem> {
     let user = db.read(move |conn| Users::of(me.id).show(conn)).await?;
     Ok(user.into())
 }
 
-/// `PATCH /me`: counted, before any other account is looked for, where the answer could tell about one.
+/// `PATCH /me`: changes the account. Where the response could tell about other accounts, it is counted before they are
+/// looked up.
 pub async fn update(
     request: HttpRequest,
     me: CurrentUser,
@@ -49,7 +50,7 @@ pub async fn update(
     Ok(user.into())
 }
 
-/// Sends what an e-mail change has queued, and logs that another address was asked for.
+/// Wakes the mail worker after a change of the address, and logs the request for another one.
 fn tell(change: EmailChange, me: CurrentUser, post: &MailSignal) {
     if change != EmailChange::None {
         post.wake();
@@ -59,8 +60,8 @@ fn tell(change: EmailChange, me: CurrentUser, post: &MailSignal) {
     }
 }
 
-/// `DELETE /me`: everything goes, so the password must have been given a moment ago. The account is gone at once and
-/// its rows piece by piece; what should be left of them then is for the sweeper.
+/// `DELETE /me`: deletes everything, so the password must have been given a moment ago. The account is gone at once and
+/// its rows piece by piece; the sweeper deletes any that are left.
 pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     db.write(move |conn| Users::of(me.id).delete(conn, me, &only_if)).await?;

@@ -1,4 +1,4 @@
-//! `/me`: the account of the user who asks: shown, changed, and deleted with everything that it has.
+//! `/me`: the caller's own account: shown, changed, and deleted with everything that it has.
 
 mod deletion;
 pub mod handlers;

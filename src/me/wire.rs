@@ -1,4 +1,4 @@
-//! The user's own account as it arrives at `/me`.
+//! The bodies of `/me`.
 
 use crate::{
     body::Body,
@@ -6,7 +6,7 @@ use crate::{
     wire::{Changes, Fields, FromBody},
 };
 
-/// What changes about an account.
+/// A change of an account.
 #[derive(Default, PartialEq)]
 pub struct UserPatch {
     pub username: Option<Username>,
@@ -16,13 +16,13 @@ pub struct UserPatch {
 impl Changes for UserPatch {}
 
 impl UserPatch {
-    /// The address in the patch, if it is another one than the present.
+    /// The address in the patch, if it is another one than the present one.
     #[must_use]
     pub fn other_email(&self, present: &UserRow) -> Option<&Email> {
         self.email.as_ref().filter(|email| email.key() != key(&present.email))
     }
 
-    /// Whether the answer tells about other accounts: that one has this username, or this address.
+    /// Whether the response discloses other accounts: that one has this username, or this address.
     #[must_use]
     pub fn asks_about_others(&self, present: &UserRow) -> bool {
         let is_other_name = |username: &Username| username.key() != key(&present.username);

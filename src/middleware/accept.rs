@@ -1,4 +1,4 @@
-//! Whether the caller takes what we make (`Accept`, RFC 9110 §12.5.1).
+//! Whether the caller accepts a response's media type (`Accept`, RFC 9110 §12.5.1).
 
 use actix_web::{
     dev::ServiceResponse,
@@ -10,7 +10,7 @@ use actix_web::{
 
 use crate::headers::split_unquoted;
 
-/// Whether the caller takes what was made for it. Errors are problem documents whatever is asked for.
+/// Whether the caller accepts a response. Errors are problem documents whatever the request accepts.
 pub fn is_accepted(response: &ServiceResponse) -> bool {
     if !response.status().is_success() || response.request().method() == Method::OPTIONS {
         return true;
@@ -20,7 +20,7 @@ pub fn is_accepted(response: &ServiceResponse) -> bool {
 }
 
 /// Whether `Accept` admits a media type: the most specific range decides. A part that cannot be read refuses nothing,
-/// since it may have meant this one.
+/// since it may have meant this type.
 pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut values = headers.get_all(header::ACCEPT);
     let Some(value) = values.next() else { return true };
@@ -43,7 +43,7 @@ pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     best.map_or(may_have_meant_it || !asks, |(_, is_wanted)| is_wanted)
 }
 
-/// A media range, and whether it is wanted at all: what is wanted more than another there is no choice of.
+/// A media range, and whether its weight is above 0: there is one type to choose from, so preferences do not matter.
 struct Range<'a> {
     kind: &'a str,
     subtype: &'a str,
@@ -51,7 +51,7 @@ struct Range<'a> {
 }
 
 impl<'a> Range<'a> {
-    /// Reads a media range. Of its parameters only the weight counts, so that another one spoils nothing.
+    /// Reads a media range. Of its parameters only the weight counts; all others are ignored.
     fn read(item: &'a [u8]) -> Option<Self> {
         let mut parts = split_unquoted(item, b';');
         let (kind, subtype) = std::str::from_utf8(parts.next()?).ok()?.split_once('/')?;
@@ -68,7 +68,7 @@ impl<'a> Range<'a> {
         Some(Self { kind, subtype, is_wanted })
     }
 
-    /// How exactly the range names a media type; none, if the type is another one.
+    /// The specificity with which the range names a media type, from 0 to 2; `None` if it does not match.
     fn specificity(&self, media_type: &str) -> Option<u8> {
         let (kind, subtype) = media_type.split_once('/').unwrap_or_default();
         match (self.kind, self.subtype) {
@@ -80,8 +80,8 @@ impl<'a> Range<'a> {
     }
 }
 
-/// Whether a weight is above 0; none, if it is no number. It may have any number of digits, and be written without the
-/// 0 before the point, as Java does.
+/// Whether a weight is above 0; `None` if it is no number. A weight may have any number of digits, and be written
+/// without the 0 before the point, as Java does.
 fn is_more_than_nothing(weight: &[u8]) -> Option<bool> {
     let mut parts = weight.split(|byte| *byte == b'.');
     let is_number = weight.iter().any(u8::is_ascii_digit)
@@ -90,7 +90,7 @@ fn is_more_than_nothing(weight: &[u8]) -> Option<bool> {
     is_number.then(|| weight.iter().any(|byte| matches!(byte, b'1'..=b'9')))
 }
 
-/// Whether a quoted string begins that does not end, so that nobody knows what was to come after it.
+/// Whether a quoted string begins that does not end, so that the rest cannot be understood.
 fn is_open(item: &[u8]) -> bool {
     let (is_quoted, _) = item.iter().fold((false, false), |(is_quoted, is_escaped), byte| match byte {
         b'\\' if is_quoted && !is_escaped => (true, true),
@@ -100,7 +100,7 @@ fn is_open(item: &[u8]) -> bool {
     is_quoted
 }
 
-/// RFC 9110 §5.6.2.
+/// Whether a text is a token (RFC 9110 §5.6.2).
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

@@ -1,5 +1,5 @@
-//! What wraps every request: the response that is completed whoever made it ([`response`]), and whether the caller takes
-//! what we make (`accept`).
+//! Middleware around every request: the completion of responses ([`response`]), and whether the caller accepts their
+//! media type (`accept`).
 
 mod accept;
 pub mod response;

@@ -1,5 +1,6 @@
-//! What every answer has, whoever made it: a request id, the security headers, a caching rule, and, if it is
-//! an error, a problem document. This wraps everything else, so that nothing leaves the house without it.
+//! The completion of every response, from a handler or the framework: a request id, the security headers, a caching
+//! rule, and, for an error, a problem document. This middleware wraps everything else, so that no response leaves
+//! without it.
 
 use std::{
     any::Any,
@@ -42,44 +43,45 @@ use crate::{
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// For a year (RFC 6797).
+/// The value of `Strict-Transport-Security`: https only, for a year (RFC 6797).
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// What cannot be read has neither method nor path for the log.
+/// The method and the path, in the log, of a request that cannot be read.
 const UNKNOWN: &str = "-";
 
-/// Bytes of path and query together.
+/// The most bytes of path and query together.
 const LONGEST_URI: usize = 8_192;
-/// Bytes of all headers together, names and values.
+/// The most bytes of all headers together, names and values.
 const LARGEST_HEADERS: usize = 16_384;
 
-/// On every answer, whatever it says. No page of ours runs in a browser, so nothing needs to be allowed.
+/// The security headers of every response. The service has no pages to run in a browser, so nothing needs to be
+/// allowed.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// What is known of a request when its answer leaves.
+/// The facts about a request that its response and its line in the log need.
 struct RequestContext {
     id: String,
     method: Method,
-    /// As it was spelled.
+    /// The path as the caller spelled it.
     path: String,
     route: RouteInfo,
     source: Source,
-    /// The origin of the page that sent it, if its answers may be read there.
+    /// The origin of the page that sent the request, if it may read the response.
     origin: Option<HeaderValue>,
     cors: Data<Cors>,
     is_https: bool,
     began: Instant,
 }
 
-/// Middleware: completes every answer, and makes one where there is none (a panic).
+/// Middleware: completes every response, and makes one where there is none (a panic).
 ///
 /// # Errors
-/// A panic's answer travels as an error, since the request is gone with it; it is complete all the same.
+/// The response to a panic travels as an error, since the request is lost with it; it is complete all the same.
 pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let context = RequestContext::of(&request)?;
     if let Some(preflight) = context.cors.preflight(request.method(), request.headers()) {
@@ -89,14 +91,14 @@ pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<Se
         return Ok(finish(request.error_response(problem), &context));
     }
     let is_safe = request.method().is_safe();
-    // Until the gate knows the user, what a request has to wait for waits in its address's turn.
+    // Until the gate knows the user, a request's jobs wait in its address's turn.
     let flow = context.source.flow();
     let answered = flow.scope(answer(request, next, context));
     if is_safe {
         return answered.await;
     }
-    // A client that hangs up ends what it reads, but not what it has begun to change: a wrong password would not be
-    // counted, and what happened to an account not be logged.
+    // A client that hangs up ends a read, but not a change that has begun: a wrong password would not be counted, and
+    // what happened to an account not be logged.
     rt::spawn(answered).await.unwrap_or_else(|lost| Err(Problem::internal(lost).into()))
 }
 
@@ -105,8 +107,8 @@ async fn answer(
     next: Next<BoxBody>,
     context: RequestContext,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    // In each line that is written inside of it, and so in each security event, whose target it has for that: a filter
-    // that lets them through lets it through.
+    // The span is in each line that is written inside of it, and so in each security event. It has the target of those:
+    // a filter that lets them through lets it through.
     let span =
         tracing::info_span!(target: "kennel::security", "request", request_id = context.id, source = %context.source);
     match without_panic(next.call(request).instrument(span)).await {
@@ -132,7 +134,7 @@ impl RequestContext {
             id: request_id(request.headers()),
             method: request.method().clone(),
             path: request.path().to_owned(),
-            // Decoded, as the routes are found: `/%6de` is `/me`.
+            // The decoded path, as routes are found: `/%6de` is `/me`.
             route: route_info(request.match_info().as_str()),
             source: proxies.source(request.request()),
             origin,
@@ -143,7 +145,7 @@ impl RequestContext {
     }
 }
 
-/// What can be refused before anybody looks at the request.
+/// Refuses a request whose size or `Accept` is not acceptable, before its handler sees it.
 fn check_size(request: &ServiceRequest) -> Result<(), Problem> {
     if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > LONGEST_URI) {
         return Err(Kind::UriTooLong.into());
@@ -152,8 +154,8 @@ fn check_size(request: &ServiceRequest) -> Result<(), Problem> {
     if headers.sum::<usize>() > LARGEST_HEADERS {
         return Err(Kind::HeaderFieldsTooLarge.into());
     }
-    // A write is not done first and refused afterwards. Nearly all take what nearly all answer, so that the table need
-    // not be context.
+    // A write is not done first and refused afterwards. Nearly all callers accept JSON, and then the table need not be
+    // looked up.
     if request.method().is_safe() || accepts(request.headers(), APPLICATION_JSON) {
         return Ok(());
     }
@@ -179,7 +181,7 @@ fn said_by(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("something that is no text")
 }
 
-/// Completes an answer and writes its line into the log.
+/// Completes a response and writes its line into the log.
 fn finish(response: ServiceResponse, context: &RequestContext) -> ServiceResponse {
     let user_id = response.request().extensions().get::<CurrentUser>().map(|me| me.id.get());
     let counted = response.request().extensions_mut().remove::<Counted>();
@@ -191,7 +193,7 @@ fn finish(response: ServiceResponse, context: &RequestContext) -> ServiceRespons
     ServiceResponse::new(request, response)
 }
 
-/// The same for an answer whose request was lost.
+/// Completes a response whose request was lost.
 fn finish_without_request(response: HttpResponse, context: &RequestContext) -> Error {
     InternalError::from_response("the request was lost", complete_response(response, context, None)).into()
 }
@@ -219,7 +221,7 @@ fn complete_response(response: HttpResponse, context: &RequestContext, user_id: 
     response
 }
 
-/// The answer to what cannot be read as a request, complete as any other; it came from `source`.
+/// The response to bytes from `source` that cannot be read as a request, complete as any other.
 #[must_use]
 pub fn refuse(problem: &Problem, source: IpAddr) -> HttpResponse {
     let id = request_id(&HeaderMap::new());
@@ -254,7 +256,7 @@ fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
-/// Gives an error its problem document; one that the framework made gets the problem of its status.
+/// Gives an error its problem document; an error of the framework gets the problem of its status.
 fn with_problem(response: HttpResponse, context: &RequestContext) -> HttpResponse {
     let describe = |problem: &Problem| {
         log_failure(problem, context);
@@ -273,7 +275,7 @@ fn made_by_the_framework(response: &HttpResponse) -> Problem {
     Problem::new(kind.unwrap_or(Kind::Internal)).caused_by(cause)
 }
 
-/// A failure of ours is logged once, here, where the request is known; a caller's own is no event.
+/// Logs a failure of the server, once, here, where the request is known; a caller's mistake is no event.
 fn log_failure(problem: &Problem, context: &RequestContext) {
     if !problem.kind().status().is_server_error() {
         return;
@@ -281,7 +283,7 @@ fn log_failure(problem: &Problem, context: &RequestContext) {
     let cause = problem.cause().map(ToString::to_string);
     let (request_id, method, route) = (&context.id, &context.method, context.route.name);
     let source = context.source;
-    // What passes by itself is no fault of ours.
+    // A 503 passes by itself, so it is a warning.
     if problem.kind().status() == StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(request_id, %source, %method, route, cause, "{problem}");
     } else {
@@ -302,7 +304,7 @@ fn request_id(headers: &HeaderMap) -> String {
     }
 }
 
-/// Tells this process's ids from those of another one.
+/// A random prefix, which tells this process's request ids from those of another.
 fn random_prefix() -> String {
     let mut bytes = [0_u8; 8];
     if aws_lc_rs::rand::fill(&mut bytes).is_err() {

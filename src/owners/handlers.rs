@@ -1,4 +1,4 @@
-//! `/dogowner/owners`, and `/dogowner/owner` as the tutorial spells it.
+//! The routes at `/dogowner/owners`, and `/dogowner/owner` as the tutorial spells it.
 
 use actix_web::{
     HttpResponse,
@@ -21,10 +21,10 @@ use crate::{
     wire::{Created, Preconditions, ValidQuery, WithEtag},
 };
 
-/// The owners of a book, of which there may be so many.
+/// The owners of a book, which are limited.
 const SHELF: Shelf = Shelf { rows: Rows::Owners, count: |conn, me, most| Owners::of(me).count_up_to(conn, most) };
 
-/// `GET /dogowner/owners`
+/// `GET /dogowner/owners`: lists the owners.
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<OwnerFilter>,
@@ -33,7 +33,7 @@ pub async fn list(
     list.read(&db, move |conn, asked| Owners::of(me.id).list(conn, asked)).await
 }
 
-/// `POST /dogowner/owners`
+/// `POST /dogowner/owners`: makes an owner.
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<OwnerIn>,
@@ -48,13 +48,13 @@ pub async fn create(
     body.create(&db, &book, me.id, &SHELF, create).await
 }
 
-/// `GET /dogowner/owners/{owner_id}`
+/// `GET /dogowner/owners/{owner_id}`: shows an owner.
 pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<WithEtag<OwnerOut>, Problem> {
     let owner = db.read(move |conn| Owners::of(me.id).show(conn, *id)).await?;
     Ok(owner.into())
 }
 
-/// `PUT /dogowner/owners/{owner_id}`
+/// `PUT /dogowner/owners/{owner_id}`: replaces an owner.
 pub async fn replace(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -67,7 +67,7 @@ pub async fn replace(
     Ok(owner.into())
 }
 
-/// `PATCH /dogowner/owners/{owner_id}`
+/// `PATCH /dogowner/owners/{owner_id}`: changes an owner.
 pub async fn update(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -79,7 +79,7 @@ pub async fn update(
     Ok(owner.into())
 }
 
-/// `DELETE /dogowner/owners/{owner_id}`
+/// `DELETE /dogowner/owners/{owner_id}`: deletes an owner, with its dogs if the query says so.
 pub async fn delete(
     me: CurrentUser,
     id: Path<OwnerId>,

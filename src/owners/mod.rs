@@ -7,5 +7,5 @@ mod wire;
 pub use repo::{OwnerRow, Owners, SORTS};
 pub use wire::OwnerOut;
 
-/// What is said of an owner whom the user does not have.
+/// The detail of the error for an owner whom the user does not have.
 pub const NO_SUCH_OWNER: &str = "You have no owner with this id.";

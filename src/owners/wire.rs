@@ -1,4 +1,4 @@
-//! Owners as they arrive and as they leave.
+//! The bodies and queries of owners.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::{
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
 
-/// A new owner, or what replaces one.
+/// A new owner, or the replacement of one.
 pub struct OwnerIn {
     pub name: String,
 }
@@ -28,7 +28,7 @@ impl FromBody for OwnerIn {
     }
 }
 
-/// What changes about an owner.
+/// A change of an owner.
 #[derive(Default, PartialEq)]
 pub struct OwnerPatch {
     pub name: Option<String>,
@@ -47,14 +47,14 @@ impl FromBody for OwnerPatch {
     }
 }
 
-/// To replace is to change every field.
+/// A replacement as a change of every field.
 impl From<OwnerIn> for OwnerPatch {
     fn from(new: OwnerIn) -> Self {
         Self { name: Some(new.name) }
     }
 }
 
-/// Which owners are listed.
+/// The filter of a list of owners.
 #[derive(Default)]
 pub struct OwnerFilter {
     pub wanted: Wanted,
@@ -71,10 +71,10 @@ impl List for OwnerFilter {
     const SORTS: &'static [Sort<OwnerRow>] = SORTS;
 }
 
-/// What it adds to the weight of a deletion that dogs and their tasks go, too.
+/// The weight that a deletion has more if the dogs and their tasks go, too.
 const WITH_DOGS: u32 = 19;
 
-/// How an owner is deleted.
+/// The query of an owner's deletion.
 pub struct Deletion {
     pub with_dogs: bool,
 }

@@ -1,11 +1,11 @@
-//! `/problems`: the `type` of a problem is an address (RFC 9457 §3.1.1), and this is what answers there.
+//! `/problems`: the `type` of a problem is an address (RFC 9457 §3.1.1), whose pages are here.
 
 use actix_web::web::{Json, Path};
 use serde::{Serialize, Serializer};
 
 use super::{FieldError, Kind, Problem};
 
-/// The request of the samples.
+/// The id of the samples' request.
 const REQUEST_ID: &str = "5f0c1e7a9b3d4c62";
 
 /// A kind of problem, in a list of them.
@@ -39,12 +39,12 @@ impl From<Kind> for KindOut {
     }
 }
 
-/// `GET /problems`
+/// `GET /problems`: lists the kinds of problems.
 pub async fn list() -> Json<Vec<KindOut>> {
     Json(Kind::ALL.iter().map(|kind| KindOut::from(*kind)).collect())
 }
 
-/// `GET /problems/{problem}`
+/// `GET /problems/{problem}`: shows a kind of problem, with a sample.
 pub async fn show(slug: Path<String>) -> Result<Json<KindShown>, Problem> {
     let kind = Kind::named(&slug).ok_or(Kind::NotFound)?;
     Ok(Json(KindShown { kind: kind.into(), sample: sample(kind) }))
@@ -54,7 +54,7 @@ fn as_a_document<S: Serializer>(sample: &Problem, serializer: S) -> Result<S::Ok
     sample.document(None, REQUEST_ID).serialize(serializer)
 }
 
-/// A problem of this kind, of some request.
+/// A sample problem of a kind.
 fn sample(kind: Kind) -> Problem {
     match kind {
         Kind::ValidationFailed => Problem::validation(vec![

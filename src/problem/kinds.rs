@@ -1,12 +1,12 @@
-//! The table of what can go wrong.
+//! The table of kinds of problems.
 
 use actix_web::http::StatusCode;
 
-/// Declares the kinds with their status, `type` (below `/problems/`), title and standard detail, and with what is told at
-/// that address: what it means, and how to mend it.
+/// Declares the kinds with their status, `type` (below `/problems/`), title and standard detail, and the text of the
+/// page at that address: the kind's meaning and its remedy.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $status:ident $slug:literal $title:literal $detail:literal $meaning:literal $remedy:literal;)*) => {
-        /// What can go wrong, one for each problem `type`.
+        /// A kind of problem, one for each problem `type`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Kind { $($(#[$doc])* $kind,)* }
 
@@ -65,12 +65,12 @@ kinds! {
         "The session that the token belongs to has ended: by a logout, a new password, from another device, or \
          because the account is gone or disabled."
         "Log in again with `POST /auth/login`.";
-    /// Not one that was given out, or its session ended.
+    /// The refresh token was never given out, or its session ended.
     InvalidRefreshToken UNAUTHORIZED "invalid-refresh-token" "The refresh token is not valid"
         "It was used before, its session has ended, or it is none of this server's. Log in at /auth/login for a new one."
         "The refresh token was used too long ago, its session has ended, or it was never given out here."
         "Log in again. Keep the newest refresh token only: each is used once.";
-    /// The login is too long ago for what was asked.
+    /// The login is too long ago for the request.
     FreshLoginRequired UNAUTHORIZED "fresh-login-required" "A fresh login is needed"
         "This needs a login of the last 5 minutes. Log in again at /auth/login, and use that access token."
         "What was asked needs a login of the last few minutes, so that a stolen session cannot do it."
@@ -83,20 +83,20 @@ kinds! {
         "Accounts are made by the people who run this server. Ask them for one."
         "Whoever runs this server makes its accounts by hand."
         "Ask them for an account.";
-    /// What the browser says of page and server (`Sec-Fetch-Site`), which keeps the cookie then.
+    /// The browser says that page and server are two sites (`Sec-Fetch-Site`), and then keeps the cookie.
     CrossSite FORBIDDEN "cross-site" "The page and this server are two sites"
         "A browser sends the cookie from pages of the same site only, and localhost and 127.0.0.1 are two: open the page and call this server under one host name (ports may differ), or log in without `cookie`."
         "The browser says that the page is of another site than this server (`Sec-Fetch-Site`), and to such it neither \
          gives the cookie nor takes one from it. Names that mean one machine, such as localhost and 127.0.0.1, are two sites."
         "Call this server under the host name that the page has; or log in without `cookie`, and send the refresh token in \
          the body.";
-    /// The cookie is there, but the page that sends it is not ours.
+    /// The cookie is there, but the page that sends it may not use it.
     ForeignOrigin FORBIDDEN "foreign-origin" "This origin may not use the cookie"
         "The cookie works for pages of this server, and of the origins that its CORS_ORIGINS names, only."
         "A page of another origin sent the cookie with the refresh token, and that origin is not one of those that may."
         "Send it from a page of this server, or have the origin added to CORS_ORIGINS; or send the refresh token in \
          the body.";
-    /// Not there, or not yours: the caller cannot tell which.
+    /// The row is absent, or another user's: the caller cannot tell which.
     NotFound NOT_FOUND "not-found" "Not found"
         "There is nothing here that you can see."
         "There is nothing at this address, or nothing that you may see: the two are not told apart."
@@ -178,7 +178,7 @@ kinds! {
         "This Idempotency-Key came before with another path or body. Use a new key for each new request."
         "Another path or body was sent under this `Idempotency-Key` within a day."
         "Make a new key for each new request, and keep it for its retries only.";
-    /// Of a password or an address: not ours, too old, or used.
+    /// The mail token is not genuine, too old, or used.
     InvalidOrUsedToken UNPROCESSABLE_ENTITY "invalid-or-used-token" "The token is not valid, or was used"
         "The token is too old, was used already, or is none of this server's. Ask for a new mail."
         "The token of a mail was used, is too old, or is none of this server's."
@@ -189,7 +189,7 @@ kinds! {
         "More was asked within a short time than the quota has; `RateLimit-Policy` names it. Or more of your requests \
          are waiting than there is room for."
         "Wait for the seconds that `Retry-After` says, and send fewer at once.";
-    /// After wrong passwords an account waits.
+    /// After wrong passwords the next try has to wait.
     TooManyAttempts TOO_MANY_REQUESTS "too-many-attempts" "Too many failed attempts"
         "After a wrong password the next try has to wait. Retry-After says how many seconds."
         "After wrong passwords the next try has to wait; meanwhile the right one does not help either."
@@ -202,12 +202,12 @@ kinds! {
         "This is our fault, and it was logged under the request_id. Try again later."
         "Something failed that is not the caller's doing. It is in the server's log."
         "Try again later; if it stays, tell whoever runs the server the `request_id`.";
-    /// More work than can be done in time: our capacity, not the caller's quota.
+    /// There is more work than can be done in time: the server's capacity, not the caller's quota.
     Overloaded SERVICE_UNAVAILABLE "overloaded" "The server is busy"
         "Too much is waiting to be done. Try again in a second."
         "More is waiting to be done than can be done in time."
         "Send the same again after the seconds that `Retry-After` says.";
-    /// The database does not answer, or the server is shutting down.
+    /// The database does not respond, or the server is shutting down.
     Unavailable SERVICE_UNAVAILABLE "unavailable" "The service is not available"
         "The database does not answer, or the server is shutting down. Try again in a second."
         "The database does not answer, or the server is about to stop."
@@ -215,7 +215,7 @@ kinds! {
 }
 
 impl Kind {
-    /// The status of the answer.
+    /// The status of the response.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         self.row().status
@@ -227,31 +227,31 @@ impl Kind {
         self.row().slug
     }
 
-    /// What it is called, for people.
+    /// The title, for people.
     #[must_use]
     pub const fn title(self) -> &'static str {
         self.row().title
     }
 
-    /// What to do about it, where nothing more can be said.
+    /// The standard detail, where no more is known about the problem.
     #[must_use]
     pub const fn detail(self) -> &'static str {
         self.row().detail
     }
 
-    /// What it means, at length.
+    /// The meaning of the kind, at length.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         self.row().meaning
     }
 
-    /// How to mend it, whatever the one problem was.
+    /// The advice how to mend a problem of this kind.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         self.row().remedy
     }
 
-    /// The problem's `type`: an address, which tells about it.
+    /// The problem's `type`: the address of a page about the kind.
     #[must_use]
     pub fn uri(self) -> String {
         format!("/problems/{}", self.slug())

@@ -1,6 +1,6 @@
-//! The one error type: what went wrong, as the caller is told it (RFC 9457), and what caused it, as the log
-//! is told it. The table of kinds is in `kinds`, and what is told of
-//! each at its own address in `handlers`; the body is completed by `middleware::response`, which knows the request.
+//! The one error type: the problem, for the caller (RFC 9457), and its cause, for the log. The table of kinds is in
+//! `kinds`, and the page about each in `handlers`; the body is completed by `middleware::response`, which knows the
+//! request.
 
 pub mod handlers;
 mod kinds;
@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub use self::kinds::Kind;
 
-/// Where in the request a fault is.
+/// The place of an error in the request.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum ErrorLocation {
@@ -28,7 +28,7 @@ pub enum ErrorLocation {
     Parameter(String),
 }
 
-/// One thing to mend in the request.
+/// An error in the request.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct FieldError {
     #[serde(flatten)]
@@ -37,7 +37,7 @@ pub struct FieldError {
     pub detail: Cow<'static, str>,
 }
 
-/// Why a value is not acceptable.
+/// The reason why a value is not acceptable.
 #[derive(Debug)]
 pub struct Invalid {
     code: &'static str,
@@ -55,19 +55,19 @@ impl Invalid {
         self.code
     }
 
-    /// The fault of one field that was found after the body was read.
+    /// The problem of one field whose error was found after the body was read.
     #[must_use]
     pub fn at(self, field: &str) -> Problem {
         Problem::validation(vec![self.of(field)])
     }
 
-    /// The code and the words, for what is no field of a body.
+    /// The code and the detail, for an error that is not in a body.
     #[must_use]
     pub fn into_parts(self) -> (&'static str, Cow<'static, str>) {
         (self.code, self.detail)
     }
 
-    /// The fault of this field of a body.
+    /// The error of a field of a body.
     #[must_use]
     pub fn of(self, field: &str) -> FieldError {
         // RFC 6901 §3.
@@ -76,10 +76,10 @@ impl Invalid {
     }
 }
 
-/// How many errors an answer lists, so that it stays small.
+/// The most errors that a response lists, so that it stays small.
 const MOST_ERRORS: usize = 50;
 
-/// A failure, on its way to the caller.
+/// A problem, on its way to the caller.
 #[derive(Debug)]
 pub struct Problem(Box<Inner>);
 
@@ -92,7 +92,7 @@ struct Inner {
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// The body of an answer (RFC 9457).
+/// The body of a problem's response (RFC 9457).
 #[derive(Serialize)]
 struct ProblemDocument<'a> {
     r#type: String,
@@ -106,7 +106,7 @@ struct ProblemDocument<'a> {
     errors: &'a [FieldError],
 }
 
-/// A kind alone is a problem: `rows.ok_or(Kind::NotFound)?`.
+/// Makes a problem of a kind alone: `rows.ok_or(Kind::NotFound)?`.
 impl From<Kind> for Problem {
     fn from(kind: Kind) -> Self {
         Self::new(kind)
@@ -133,26 +133,26 @@ impl Problem {
         Self(Box::new(Inner { kind, detail: Cow::Borrowed(kind.detail()), errors: Vec::new(), header, cause: None }))
     }
 
-    /// A failure of ours. The cause goes to the log, never to the caller.
+    /// A failure of the server. The cause goes to the log, never to the caller.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Kind::Internal).caused_by(cause)
     }
 
-    /// A quota is used up for so long.
+    /// The problem of a quota that is used up for `wait`.
     #[must_use]
     pub fn too_many_requests(wait: Duration) -> Self {
         Self::new(Kind::TooManyRequests).retry_after(wait)
     }
 
-    /// The same problem, with the time to wait: whole seconds, at least one, so that nobody comes back too early.
+    /// Adds the time to wait: whole seconds, rounded up, at least one.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
-    /// All fields that are not valid, at once; of very many, the first.
+    /// The problem of all fields that are not valid, at once; of very many, the first 50.
     #[must_use]
     pub fn validation(mut errors: Vec<FieldError>) -> Self {
         let detail = match errors.len() {
@@ -165,19 +165,19 @@ impl Problem {
         problem
     }
 
-    /// One field of the body that is not valid.
+    /// The problem of one field of the body that is not valid.
     #[must_use]
     pub fn field(pointer: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::validation(vec![FieldError::body(pointer, code, detail)])
     }
 
-    /// One query parameter that is not valid.
+    /// The problem of one query parameter that is not valid.
     #[must_use]
     pub fn parameter(name: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::validation(vec![FieldError::query(name, code, detail)])
     }
 
-    /// The same problem about a field of the body.
+    /// Adds the field of the body that the problem is about.
     #[must_use]
     pub fn at(mut self, pointer: &str, code: &'static str, detail: &'static str) -> Self {
         self.0.errors.push(FieldError::body(pointer, code, detail));
@@ -202,13 +202,13 @@ impl Problem {
         self
     }
 
-    /// The same failure for somebody else, its cause in words.
+    /// A copy of the problem for another caller, its cause in words.
     #[must_use]
     pub fn repeated(&self) -> Self {
         Self::new(self.kind()).caused_by(self.cause_in_words())
     }
 
-    /// What the log is told of it.
+    /// The cause, or else the problem itself, in words for the log.
     #[must_use]
     pub fn cause_in_words(&self) -> String {
         self.cause().map_or_else(|| self.to_string(), ToString::to_string)
@@ -219,27 +219,27 @@ impl Problem {
         self.0.kind
     }
 
-    /// What to mend in the request.
+    /// The errors in the request.
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors
     }
 
-    /// What brought it about.
+    /// The cause, which the caller is not told.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.cause.as_deref()
     }
 
-    /// The body for one request; one that cannot be read has no path.
+    /// The body of the response to a request; one that cannot be read has no path.
     #[must_use]
     pub fn body(&self, path: Option<&str>, request_id: &str) -> String {
         // Strings and numbers always serialize.
         serde_json::to_string(&self.document(path, request_id)).unwrap_or_default()
     }
 
-    /// What the body is made of. A 404 carries no `instance`, so that "not there" and "not yours" differ in nothing but
-    /// the request id.
+    /// The body's document. A 404 carries no `instance`, so that "not there" and "not yours" differ in nothing but the
+    /// request id.
     fn document<'a>(&'a self, path: Option<&'a str>, request_id: &'a str) -> ProblemDocument<'a> {
         let Inner { kind, detail, errors, .. } = &*self.0;
         ProblemDocument {
@@ -255,19 +255,19 @@ impl Problem {
 }
 
 impl FieldError {
-    /// About the body; `pointer` is a JSON pointer.
+    /// An error in the body, at `pointer`, a JSON pointer.
     pub fn body(pointer: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { place: ErrorLocation::Pointer(pointer.to_owned()), code, detail: detail.into() }
     }
 
-    /// Whether it is about this place in the body, or about the whole of what is there.
+    /// Whether the error is about `place` in the body, or about a whole that contains it.
     #[must_use]
     pub fn is_within(&self, place: &str) -> bool {
         let ErrorLocation::Pointer(pointer) = &self.place else { return false };
         place.strip_prefix(pointer.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// About a query parameter.
+    /// An error in a query parameter.
     pub fn query(name: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { place: ErrorLocation::Parameter(name.to_owned()), code, detail: detail.into() }
     }
@@ -286,7 +286,7 @@ impl ResponseError for Problem {
         self.0.kind.status()
     }
 
-    /// Status and headers; `middleware::response` adds the body.
+    /// A response with status and headers; `middleware::response` adds the body.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::new(self.status_code());
         if let Some((name, value)) = self.0.header.clone() {

@@ -1,4 +1,4 @@
-//! `/me/profile`
+//! The routes at `/me/profile`.
 
 use actix_web::{Either, HttpResponse, web::Data};
 
@@ -14,13 +14,13 @@ use crate::{
     wire::{Created, Preconditions, WithEtag},
 };
 
-/// `GET /me/profile`
+/// `GET /me/profile`: shows the profile.
 pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<ProfileOut>, Problem> {
     let profile = db.read(move |conn| Profiles::of(me.id).show(conn)).await?;
     Ok(profile.into())
 }
 
-/// `PUT /me/profile`: makes one where there is none.
+/// `PUT /me/profile`: replaces the profile, or makes one where there is none.
 pub async fn replace(
     me: CurrentUser,
     only_if: Preconditions,
@@ -36,7 +36,7 @@ pub async fn replace(
     Ok(Either::Left(created.into()))
 }
 
-/// `DELETE /me/profile`
+/// `DELETE /me/profile`: deletes the profile.
 pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     db.write(move |conn| Profiles::of(me.id).delete(conn, &only_if)).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -1,4 +1,4 @@
-//! Profiles: what a user tells the public. One to one with the user: there is one or none, and while there is
+//! Profiles: the public descriptions of users. One to one with the user: there is one or none, and while there is
 //! one, the user's page and dogs are public (`public`).
 
 pub mod handlers;

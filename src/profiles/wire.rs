@@ -1,4 +1,4 @@
-//! A profile as it arrives and as its user sees it.
+//! The bodies of profiles, in and out.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::{
 
 const DESCRIPTION: Rule = Rule { least: 1, most: 2000 };
 
-/// A new profile, or what replaces it.
+/// A new profile, or the replacement of one.
 pub struct ProfileIn {
     pub description: String,
 }

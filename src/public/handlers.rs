@@ -1,4 +1,4 @@
-//! `/users/{username}` and `/dogs`
+//! The routes at `/users/{username}` and `/dogs`.
 
 use actix_web::web::{Data, Json, Path};
 
@@ -14,14 +14,14 @@ use crate::{
     users::UsernameKey,
 };
 
-/// `GET /users/{username}`
+/// `GET /users/{username}`: shows the public page of a user.
 pub async fn show_user(username: Path<String>, db: Data<Db>) -> Result<Json<PublicProfileOut>, Problem> {
     let username = key(&username)?;
     let page = db.read(move |conn| repo::show_user(conn, &username)).await?;
     Ok(Json(page.into()))
 }
 
-/// `GET /users/{username}/dogs`
+/// `GET /users/{username}/dogs`: lists the public dogs of a user.
 pub async fn list_dogs_of_user(
     username: Path<String>,
     list: ListRequest<PublicFilter>,
@@ -31,18 +31,18 @@ pub async fn list_dogs_of_user(
     list.read(&db, move |conn, asked| repo::list_dogs_of_user(conn, &username, asked)).await
 }
 
-/// `GET /dogs`
+/// `GET /dogs`: lists all public dogs.
 pub async fn list_dogs(list: ListRequest<PublicFilter>, db: Data<Db>) -> Result<PageResponse<PublicDogOut>, Problem> {
     list.read(&db, repo::list_dogs).await
 }
 
-/// `GET /dogs/{dog_id}`
+/// `GET /dogs/{dog_id}`: shows a public dog.
 pub async fn show_dog(id: Path<DogId>, db: Data<Db>) -> Result<Json<PublicDogOut>, Problem> {
     let dog = db.read(move |conn| repo::show_dog(conn, *id)).await?;
     Ok(Json(dog.into()))
 }
 
-/// What cannot be a username is nobody's.
+/// The key of a username; `not-found`, if the text cannot be one.
 fn key(username: &str) -> Result<UsernameKey, Problem> {
     UsernameKey::of(username).ok_or_else(|| Problem::new(Kind::NotFound))
 }

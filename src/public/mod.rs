@@ -1,5 +1,5 @@
-//! What the public sees: the page of each user who has a profile, and those users' dogs. Read only, for anybody,
-//! and nothing private in it: no e-mail address, no user id, no owner.
+//! The public pages: the page of each user who has a profile, and those users' dogs. Read only, without a login,
+//! and nothing private in them: no e-mail address, no user id, no owner.
 
 pub mod handlers;
 mod repo;

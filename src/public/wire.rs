@@ -1,4 +1,4 @@
-//! Public pages as they leave.
+//! The bodies and queries of public pages.
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::{
     wire::{FromQuery, Query, Wanted},
 };
 
-/// Which public dogs are listed.
+/// The filter of a list of public dogs.
 pub struct PublicFilter {
     pub wanted: Wanted,
 }
@@ -27,7 +27,7 @@ impl List for PublicFilter {
     const COUNTS: bool = false;
 }
 
-/// A user's page.
+/// The public page of a user.
 #[derive(Serialize)]
 pub struct PublicProfileOut {
     username: String,
@@ -43,7 +43,7 @@ impl From<PublicProfileRow> for PublicProfileOut {
     }
 }
 
-/// A dog, for anybody.
+/// A dog, for the public.
 #[derive(Serialize)]
 pub struct PublicDogOut {
     id: i64,
@@ -60,7 +60,7 @@ impl From<PublicDogRow> for PublicDogOut {
     }
 }
 
-/// Whole years; who is not born yet has none. Born on 29 February, one is a year older on 1 March.
+/// The age in whole years, 0 before the birth. A dog born on 29 February is a year older on 1 March.
 fn age(born_on: NaiveDate, today: NaiveDate) -> u32 {
     today.years_since(born_on).unwrap_or(0)
 }

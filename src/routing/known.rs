@@ -1,28 +1,28 @@
-//! The route table as it is known before actix has found the route, and when there is none: who may keep an answer,
-//! and by which name a path is logged.
+//! The route table as it is known before actix has found the route, and when there is none: which cache may keep a
+//! response, and by which name a path is logged.
 
 use actix_web::http::{Method, StatusCode};
 
 use super::{Area, Verb};
 
-/// Who may keep an answer (`Cache-Control`, RFC 9111).
+/// The caches that may keep a response (`Cache-Control`, RFC 9111).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheControl {
-    /// No cache at all: tokens and accounts, and whatever the table does not say otherwise of.
+    /// No cache at all: tokens and accounts, and every area without another policy.
     #[default]
     NoStore,
-    /// The reader's own, which asks again before each use: a private book.
+    /// The reader's own cache, which revalidates before each use: a private book.
     Private,
-    /// Every cache, which asks again before each use; errors none.
+    /// Every cache, which revalidates before each use. Errors are not kept.
     Revalidated,
-    /// Every cache, for a minute without asking: public pages. Errors none.
+    /// Every cache, for a minute without revalidation: public pages. Errors are not kept.
     Public,
 }
 
 impl CacheControl {
-    /// The header's value for an answer with this status. One with a version (`ETag`) that writes are compared with is
-    /// not to be compressed on the way: what a proxy compresses has another tag, a weak one, and no `If-Match` matches
-    /// that (RFC 9110 §8.8.3.3, `no-transform` in RFC 9111 §5.2.2.6).
+    /// The header's value for a response with this status. One with a version (`ETag`) that writes are compared with is
+    /// not to be compressed on the way: a proxy that compresses makes the tag a weak one, which no `If-Match` matches
+    /// (RFC 9110 §8.8.3.3, `no-transform` in RFC 9111 §5.2.2.6).
     #[must_use]
     pub fn value(self, status: StatusCode, has_version: bool) -> &'static str {
         let is_error = status.is_client_error() || status.is_server_error();
@@ -37,11 +37,11 @@ impl CacheControl {
     }
 }
 
-/// What the table says of a path. The default is that of a path outside of every area.
+/// The table's entry for a path. The default is that of a path outside of every area.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RouteInfo {
-    /// The path's pattern, or the prefix of its area if that has no such path; never what a caller wrote, which may be
-    /// a secret in the wrong place.
+    /// The path's pattern, or the prefix of its area if that has no such path; never the path as the caller wrote it,
+    /// which may be a secret in the wrong place.
     pub name: &'static str,
     pub cache_control: CacheControl,
 }
@@ -53,10 +53,10 @@ struct KnownArea {
     patterns: Vec<KnownPattern>,
 }
 
-/// A pattern, and which methods it takes, each with the media type of its success.
+/// A pattern, and the methods that it takes, each with the media type of its success.
 struct KnownPattern {
     whole: &'static str,
-    /// Whether it has parameters; one without is compared as it is, which is the most of what there is to compare.
+    /// Whether the pattern has parameters; one without is compared as a whole, and most have none.
     has_parameters: bool,
     methods: Vec<(Method, Option<&'static str>)>,
 }
@@ -65,7 +65,7 @@ struct KnownPattern {
 pub struct KnownRoutes(Vec<KnownArea>);
 
 impl KnownRoutes {
-    /// The table's areas and patterns. Their names live for as long as the process.
+    /// Makes the lookup of a table's areas and patterns. Their names are kept for as long as the process runs.
     #[must_use]
     pub fn of(table: Vec<Area>) -> Self {
         let known = |area: Area| {
@@ -83,7 +83,7 @@ impl KnownRoutes {
         Self(table.into_iter().map(known).collect())
     }
 
-    /// What the table says of a decoded path.
+    /// The table's entry for a decoded path.
     #[must_use]
     pub fn info(&self, path: &str) -> RouteInfo {
         self.find(path).map_or_else(RouteInfo::default, |(area, pattern)| RouteInfo {
@@ -92,8 +92,8 @@ impl KnownRoutes {
         })
     }
 
-    /// The media type that this method answers at a decoded path if it succeeds; none, where it has no body then, or
-    /// where there is no such method.
+    /// The media type of a method's success at a decoded path; `None` where it has no body then, or where there is no
+    /// such method.
     #[must_use]
     pub fn success_type(&self, method: &Method, path: &str) -> Option<&'static str> {
         let (_, pattern) = self.find(path)?;

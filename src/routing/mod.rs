@@ -1,6 +1,7 @@
-//! What the route table is written in: areas with their gate and cache policy, resources with their paths, verbs with
-//! their handler, limit and weight. From it come the actix resources ([`mount`]), what is known of a path before actix
-//! has found its route ([`KnownRoutes`]), and the list that is compared with the contract ([`all_routes`]).
+//! The types that the route table is written in: areas with their gate and cache policy, resources with their paths,
+//! verbs with their handler, limit and weight. From a table come the actix resources ([`mount`]), what is known of a
+//! path before actix has found its route ([`KnownRoutes`]), and the list that is compared with the contract
+//! ([`all_routes`]).
 
 mod known;
 
@@ -66,12 +67,12 @@ pub fn mount(table: Vec<Area>, config: &mut ServiceConfig) {
     }
 }
 
-/// What no route takes.
+/// The handler of paths without a route.
 pub async fn not_found() -> Result<HttpResponse, Problem> {
     Err(Kind::NotFound.into())
 }
 
-/// Resources below one prefix, and for whom they are.
+/// Resources below one prefix, with their access and cache policy.
 pub struct Area {
     prefix: &'static str,
     access: Access,
@@ -79,42 +80,42 @@ pub struct Area {
     resources: Vec<Resource>,
 }
 
-/// Who may call.
+/// The callers that an area admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
-    /// Anybody; each address has its quota.
+    /// All callers; each address has its quota.
     Open,
-    /// Whoever has a session.
+    /// Callers with a session.
     Gated,
-    /// Anybody, who may ask whether an answer from before is still good.
+    /// All callers, with conditional requests for an earlier response.
     Public,
 }
 
-/// Resources for anybody.
+/// An area for all callers.
 #[must_use]
 pub fn open(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Open, resources)
 }
 
-/// Resources for whoever has a session.
+/// An area for callers with a session.
 #[must_use]
 pub fn gated(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Gated, resources)
 }
 
-/// Resources for anybody, caches among them.
+/// An area for all callers, caches among them.
 #[must_use]
 pub fn public(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Public, resources)
 }
 
 impl Area {
-    /// An area whose answers no cache keeps, unless the table says which one does.
+    /// An area whose responses no cache keeps, until [`Area::kept`] says which one does.
     fn new(prefix: &'static str, access: Access, resources: Vec<Resource>) -> Self {
         Self { prefix, access, cache_control: CacheControl::NoStore, resources }
     }
 
-    /// The same area with answers that may be kept.
+    /// Sets the cache policy of the area's responses.
     #[must_use]
     pub fn kept(mut self, cache_control: CacheControl) -> Self {
         self.cache_control = cache_control;
@@ -122,21 +123,21 @@ impl Area {
     }
 }
 
-/// One thing, under one path or several, and what can be done with it.
+/// A resource, under one path or several, with its verbs.
 pub struct Resource {
     patterns: &'static [&'static str],
     verbs: Vec<Verb>,
 }
 
-/// What can be done under one path, or under several that mean the same, of which the first is canonical.
+/// A resource under one path, or under several that mean the same, of which the first is canonical.
 #[must_use]
 pub fn at(patterns: &'static [&'static str], verbs: Vec<Verb>) -> Resource {
     Resource { patterns, verbs }
 }
 
 impl Resource {
-    /// One for each pattern: actix finds several together with a regular expression, one without parameters by
-    /// comparing.
+    /// The actix resources, one for each pattern: actix finds several together with a regular expression, one without
+    /// parameters by comparing.
     fn to_actix(&self, prefix: &str, access: Access) -> impl Iterator<Item = actix_web::Resource> {
         let canonical = self.patterns.first().map(|canonical| CanonicalPath(format!("{prefix}{canonical}")));
         let canonical = canonical.filter(|_| self.patterns.len() > 1);
@@ -170,7 +171,7 @@ impl Resource {
 pub struct Verb {
     method: Method,
     handled: Box<dyn Fn() -> Route>,
-    /// The media type of its body if it succeeds; none, if it has no body then, which every caller accepts.
+    /// The media type of a success; `None` if it has no body, which every caller accepts.
     answers: Option<&'static str>,
     queried: bool,
     is_unlimited: bool,
@@ -178,37 +179,37 @@ pub struct Verb {
 }
 
 impl Verb {
-    /// Is not counted before it is looked at. Where no login is needed all else counts against the quota of the address
-    /// that it comes from; behind the gate the gate counts, by user.
+    /// Leaves the verb uncounted. Where no login is needed all other requests count against the quota of their address;
+    /// behind the gate the gate counts, by user.
     #[must_use]
     pub fn unlimited(mut self) -> Self {
         self.is_unlimited = true;
         self
     }
 
-    /// Takes so many units of the quota, where others take one: it is that much more work. What depends on the query is
-    /// weighed where that is read.
+    /// Makes the verb take `weight` units of the quota, where others take one: it is that much more work. Work that
+    /// depends on the query is weighed where that is read.
     #[must_use]
     pub fn weighing(mut self, weight: u32) -> Self {
         self.weight = weight;
         self
     }
 
-    /// Succeeds with a body of this media type.
+    /// Sets the media type of a success.
     #[must_use]
     pub fn answering(mut self, media_type: &'static str) -> Self {
         self.answers = Some(media_type);
         self
     }
 
-    /// Succeeds with 202 or 204; DELETE always does.
+    /// Makes a success one without a body (202 or 204), as that of DELETE always is.
     #[must_use]
     pub fn without_a_body(mut self) -> Self {
         self.answers = None;
         self
     }
 
-    /// Its handler takes a `ListRequest` or `ValidQuery`, which reads the query; elsewhere there is none to read.
+    /// Allows a query, for handlers that take a `ListRequest` or a `ValidQuery`; elsewhere every parameter is refused.
     #[must_use]
     pub fn with_query(mut self) -> Self {
         self.queried = true;
@@ -227,7 +228,7 @@ impl Verb {
 
 macro_rules! verbs {
     ($($name:ident $method:ident $answers:expr, $guard:expr;)*) => {$(
-        #[doc = concat!("What `", stringify!($method), "` does.")]
+        #[doc = concat!("The verb `", stringify!($method), "` with its handler.")]
         pub fn $name<F, Args>(handler: F) -> Verb
         where
             F: actix_web::Handler<Args>,
@@ -248,7 +249,7 @@ verbs! {
     delete DELETE None, guard::Delete();
 }
 
-/// OPTIONS tells the methods, and what PATCH takes; any other is not one of them.
+/// The response to OPTIONS, with the methods and the media types of PATCH; any other method is not allowed.
 fn other_methods(request: &HttpRequest, allow: &str, takes_patches: bool) -> Result<HttpResponse, Problem> {
     let allow = HeaderValue::from_str(allow).map_err(Problem::internal)?;
     if request.method() == Method::OPTIONS {
@@ -261,7 +262,7 @@ fn other_methods(request: &HttpRequest, allow: &str, takes_patches: bool) -> Res
     Err(Problem::new(Kind::MethodNotAllowed).with_header(header::ALLOW, allow))
 }
 
-/// Unknown parameters are refused, never ignored, and where no query is read all are unknown.
+/// Middleware: refuses every query parameter, where none is known: unknown ones are never ignored.
 async fn refuse_any_query(
     request: ServiceRequest,
     next: Next<BoxBody>,

@@ -1,4 +1,4 @@
-//! Who is asking: what the gate finds and handlers take.
+//! The current user, whom the gate finds and handlers take.
 
 use std::{
     future::{Ready, ready},
@@ -15,41 +15,42 @@ use crate::{
     workers::Flow,
 };
 
-/// Whom a valid token speaks for.
+/// The subject of a valid access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenSubject {
     pub user: UserId,
     pub session: SessionId,
-    /// When its user logged in, in seconds since 1970; refreshing does not make it newer.
+    /// The time of the login, in seconds since 1970; a refresh does not make it newer.
     pub auth_time: i64,
 }
 
-/// How long after a login one may do what a stolen token must not: change the address, delete the account.
+/// The time for which a login is fresh, and allows what a stolen token must not: to change the address, to delete the
+/// account.
 const FRESH: Duration = Duration::from_secs(5 * 60);
 
-/// Who is asking. A handler that takes it needs a login, and only the gate can make one.
+/// The user of a request. A handler that takes it needs a login, and only the gate can provide it.
 #[derive(Clone, Copy, Debug)]
 pub struct CurrentUser {
     pub id: UserId,
     pub session: SessionId,
-    /// With a password; refreshing does not make it newer.
+    /// The time of the login with a password; a refresh does not make it newer.
     pub logged_in_at: Timestamp,
 }
 
 impl CurrentUser {
-    /// The token's claims, to ask again whether its session still stands.
+    /// The subject of the user's token, to check again that the session still stands.
     #[must_use]
     pub fn bearer(&self) -> TokenSubject {
         TokenSubject { user: self.id, session: self.session, auth_time: self.logged_in_at.seconds() }
     }
 
-    /// Whether the password was given a moment ago.
+    /// Whether the password was given in the last 5 minutes.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         Timestamp::now().since(self.logged_in_at) <= FRESH
     }
 
-    /// Wants the password to have been given a moment ago (RFC 9470).
+    /// Checks that the password was given in the last 5 minutes (RFC 9470).
     ///
     /// # Errors
     /// `fresh-login-required`.
@@ -74,8 +75,8 @@ pub fn flow(user: UserId) -> Flow {
     Flow::User(user.get())
 }
 
-/// Looks again, for a request that was let in some time ago: its session may have ended while its body was on its
-/// way, and nobody keeps a door open by holding a body back. Without a gate there is nothing to look at.
+/// Checks again that the session of a request stands: it may have ended while the body was on its way, and a client
+/// must not keep it open by holding a body back. A request without a gate has no session to check.
 ///
 /// # Errors
 /// `revoked-token`.

@@ -1,4 +1,4 @@
-//! `/me/sessions`: where one is logged in.
+//! The routes at `/me/sessions`: where the user is logged in.
 
 use actix_web::{
     HttpResponse,
@@ -16,7 +16,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// `GET /me/sessions`
+/// `GET /me/sessions`: lists the live sessions.
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<SessionFilter>,
@@ -30,7 +30,7 @@ pub async fn list(
     list.read(&db, rows).await
 }
 
-/// `DELETE /me/sessions`: all but the one that asks.
+/// `DELETE /me/sessions`: ends all sessions but the request's own.
 pub async fn delete_others(me: CurrentUser, db: Data<Db>) -> Result<HttpResponse, Problem> {
     db.write(move |conn| {
         require_live(conn, me)?;
@@ -41,7 +41,7 @@ pub async fn delete_others(me: CurrentUser, db: Data<Db>) -> Result<HttpResponse
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `DELETE /me/sessions/{session_id}`
+/// `DELETE /me/sessions/{session_id}`: ends a session.
 pub async fn delete(me: CurrentUser, session: Path<SessionId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let session = *session;
     let end = move |conn: &mut _| {

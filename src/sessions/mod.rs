@@ -1,6 +1,5 @@
-//! Sessions: what a login leaves behind, and how its user sees and ends it. One row per login; the gate asks it on
-//! every request, so that what has ended is dead on the next one, on every instance. How one begins and goes on,
-//! `auth` says.
+//! Sessions: one row for each login, which its user sees and ends. The gate reads it at every request, so that an ended
+//! session is refused at the next one, on every instance. Sessions begin and are renewed in `auth`.
 
 mod asked;
 mod current_user;

@@ -1,4 +1,4 @@
-//! How a session is shown to its user, and what the list of them can be asked.
+//! The bodies and queries of sessions, as their user sees them.
 
 use serde::Serialize;
 
@@ -10,10 +10,10 @@ use crate::{
     wire::{FromQuery, Query, Wanted},
 };
 
-/// Which sessions; all of them, unless a query asks.
+/// The filter of a list of sessions: the live ones for a query, all for the export.
 #[derive(Default)]
 pub struct SessionFilter {
-    /// Those that still stand.
+    /// Whether only live sessions are listed.
     pub live_only: bool,
     pub wanted: Wanted,
 }
@@ -29,7 +29,7 @@ impl List for SessionFilter {
     const SORTS: &'static [Sort<SessionRow>] = SORTS;
 }
 
-/// A session, for the user whose it is. Nothing of it opens a door.
+/// A session, for its user, without any of its secrets.
 #[derive(Serialize)]
 pub struct SessionOut {
     id: i64,
@@ -47,7 +47,7 @@ impl From<SessionRow> for SessionOut {
     }
 }
 
-/// A session that still stands.
+/// A live session, for its user.
 #[derive(Serialize)]
 pub struct LiveSessionOut {
     id: i64,
@@ -55,11 +55,11 @@ pub struct LiveSessionOut {
     created_at: Timestamp,
     last_seen_at: Timestamp,
     expires_at: Timestamp,
-    /// Whether it is the one that asks.
+    /// Whether the session is the request's own.
     current: bool,
 }
 
-/// A session, and the one that asks.
+/// Makes the body of a session's row and the id of the request's own session.
 impl From<(SessionRow, SessionId)> for LiveSessionOut {
     fn from((row, current): (SessionRow, SessionId)) -> Self {
         let SessionRow { id, user_agent, created_at, last_seen_at, expires_at, revoked_at: _ } = row;

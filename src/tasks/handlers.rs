@@ -1,4 +1,4 @@
-//! `/dogowner/tasks`
+//! The routes at `/dogowner/tasks`.
 
 use actix_web::{
     HttpResponse,
@@ -21,10 +21,10 @@ use crate::{
     wire::{Created, Preconditions, WithEtag},
 };
 
-/// The tasks of a book, of which there may be so many.
+/// The tasks of a book, which are limited.
 const SHELF: Shelf = Shelf { rows: Rows::Tasks, count: |conn, me, most| Tasks::of(me).count_up_to(conn, most) };
 
-/// `GET /dogowner/tasks`
+/// `GET /dogowner/tasks`: lists the tasks.
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<TaskFilter>,
@@ -33,7 +33,7 @@ pub async fn list(
     list.read(&db, move |conn, asked| Tasks::of(me.id).list(conn, asked)).await
 }
 
-/// `POST /dogowner/tasks`
+/// `POST /dogowner/tasks`: makes a task.
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<TaskIn>,
@@ -48,13 +48,13 @@ pub async fn create(
     body.create(&db, &book, me.id, &SHELF, create).await
 }
 
-/// `GET /dogowner/tasks/{task_id}`
+/// `GET /dogowner/tasks/{task_id}`: shows a task.
 pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<WithEtag<TaskOut>, Problem> {
     let task = db.read(move |conn| Tasks::of(me.id).show(conn, *id)).await?;
     Ok(task.into())
 }
 
-/// `PUT /dogowner/tasks/{task_id}`
+/// `PUT /dogowner/tasks/{task_id}`: replaces a task.
 pub async fn replace(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -67,7 +67,7 @@ pub async fn replace(
     Ok(task.into())
 }
 
-/// `PATCH /dogowner/tasks/{task_id}`
+/// `PATCH /dogowner/tasks/{task_id}`: changes a task.
 pub async fn update(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -79,7 +79,7 @@ pub async fn update(
     Ok(task.into())
 }
 
-/// `DELETE /dogowner/tasks/{task_id}`
+/// `DELETE /dogowner/tasks/{task_id}`: deletes a task.
 pub async fn delete(
     me: CurrentUser,
     id: Path<TaskId>,

@@ -1,4 +1,4 @@
-//! Tasks: what is to be done, for one of the user's dogs or for none in particular.
+//! Tasks: things to do, for one of the user's dogs or for none in particular.
 
 pub mod handlers;
 mod repo;

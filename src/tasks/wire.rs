@@ -1,4 +1,4 @@
-//! Tasks as they arrive and as they leave.
+//! The bodies and queries of tasks.
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -24,7 +24,7 @@ fn name(value: &Value) -> Result<String, Invalid> {
     Rule { least: 1, most: 120 }.read(value)
 }
 
-/// A new task, or what replaces one.
+/// A new task, or the replacement of one.
 pub struct TaskIn {
     pub dog_id: Option<DogId>,
     pub name: String,
@@ -48,7 +48,7 @@ impl FromBody for TaskIn {
     }
 }
 
-/// What changes about a task.
+/// A change of a task.
 #[derive(Default, PartialEq)]
 pub struct TaskPatch {
     pub dog_id: Patch<DogId>,
@@ -75,7 +75,7 @@ impl FromBody for TaskPatch {
     }
 }
 
-/// To replace is to change every field.
+/// A replacement as a change of every field.
 impl From<TaskIn> for TaskPatch {
     fn from(new: TaskIn) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl From<TaskIn> for TaskPatch {
     }
 }
 
-/// Which tasks are listed.
+/// The filter of a list of tasks.
 #[derive(Default)]
 pub struct TaskFilter {
     pub completed: Option<bool>,

@@ -6,8 +6,8 @@ use actix_web::http::Uri;
 
 use super::origin::has_right_port;
 
-/// An absolute http URL without a fragment. What is to be done there, and the token for it, come as the fragment, which
-/// no browser sends to a server or names to another page (RFC 3986 §3.5).
+/// An absolute http URL without a fragment. Links add the action and its token as the fragment, which no browser sends
+/// to a server or names to another page (RFC 3986 §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppUrl(String);
 

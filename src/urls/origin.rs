@@ -1,11 +1,11 @@
-//! Spellings of a host and a port, and which of them are the same: a browser leaves a port away that goes without
-//! saying, and a proxy does not always.
+//! Spellings of a host and a port, and which of them are the same: a browser leaves the default port away, and a proxy
+//! does not always.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::http::uri;
 
-/// A host and a port (RFC 3986 §3.2), in the one spelling that counts.
+/// A host and a port (RFC 3986 §3.2), normalized.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Authority {
     host: String,
@@ -13,7 +13,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Reads `host` or `host:port`; `usual` is the port that goes without saying.
+    /// Reads `host` or `host:port`; `usual` is the default port.
     #[must_use]
     pub fn parse(text: &str, usual: u16) -> Option<Self> {
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
@@ -40,7 +40,7 @@ impl Authority {
     }
 }
 
-/// Whether the port of a URL without a user is a number that there is, if one is given: `Uri` takes any.
+/// Whether the port of a URL without a user is valid, if there is one: `Uri` takes any digits.
 #[must_use]
 pub fn has_right_port(authority: &uri::Authority) -> bool {
     authority.port().is_some() || authority.as_str() == authority.host()
@@ -71,13 +71,13 @@ impl WebOrigin {
         Some(Self { scheme, authority: Authority::parse(authority, usual_port(scheme))? })
     }
 
-    /// Whether its host is this machine: `localhost`, a name below it, or a loopback address (RFC 6761 §6.3).
+    /// Whether the origin's host is this machine: `localhost`, a name below it, or a loopback address (RFC 6761 §6.3).
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.authority.host)
     }
 
-    /// Whether it is this machine by another name than `Host` has: one machine, and two sites.
+    /// Whether the origin is this machine by another name than `Host` has: one machine, and two sites.
     #[must_use]
     pub fn is_other_name_of_loopback(&self, host: &str) -> bool {
         let here = Authority::parse(host, usual_port(self.scheme));
@@ -86,8 +86,8 @@ impl WebOrigin {
         })
     }
 
-    /// Whether `Host` names the same host and port. How a request reached a proxy it does not tell, so the scheme is
-    /// the page's.
+    /// Whether `Host` names the same host and port. `Host` does not tell the scheme by which a request reached a proxy,
+    /// so the default port is that of the page's scheme.
     #[must_use]
     pub fn is_at(&self, host: &str) -> bool {
         Authority::parse(host, usual_port(self.scheme)).is_some_and(|here| here == self.authority)

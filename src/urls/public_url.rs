@@ -1,4 +1,4 @@
-//! Where people reach the server.
+//! The URL where people reach the server.
 
 use std::{fmt, str::FromStr};
 
@@ -22,7 +22,7 @@ impl PublicUrl {
         }
     }
 
-    /// Scheme, host and port, as a browser sends them (RFC 6454 §6.2).
+    /// The origin: scheme, host and port, as a browser sends them (RFC 6454 §6.2).
     #[must_use]
     pub fn origin(&self) -> String {
         let (scheme, rest) = self.0.split_once("://").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Users: who somebody is in the database, and what is shown of it. How one becomes a user, and proves to be one, is in
-//! `auth`; `/me`, the account of the user who asks, in `me`.
+//! Users: their rows in the database, and what is shown of them. Signing up and logging in are in `auth`; `/me`, the
+//! caller's own account, is in `me`.
 
 mod repo;
 mod wire;

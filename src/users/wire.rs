@@ -1,4 +1,4 @@
-//! Usernames and e-mail addresses, and the user as it is shown to itself.
+//! Usernames and e-mail addresses, and the user as shown to itself.
 
 use std::{fmt, str::FromStr};
 
@@ -13,12 +13,12 @@ use crate::{
     wire::{WithEtag, text::Rule},
 };
 
-/// Who may make an account.
+/// The way in which accounts are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignupPolicy {
-    /// Anybody.
+    /// All callers may sign up.
     Open,
-    /// Only who has the command line.
+    /// Accounts are made on the command line only.
     Closed,
 }
 
@@ -34,7 +34,7 @@ impl FromStr for SignupPolicy {
     }
 }
 
-/// Names that would look like ours, or like a path.
+/// Names that would look like the service's own, or like a path.
 const RESERVED: &[&str] = &[
     "admin",
     "administrator",
@@ -82,7 +82,7 @@ fn is_in_username(byte: u8) -> bool {
 pub struct UsernameKey(String);
 
 impl UsernameKey {
-    /// The key of a username in any letter case; none of what cannot be one.
+    /// The key of a username in any letter case; `None` if the text cannot be one.
     #[must_use]
     pub fn of(username: &str) -> Option<Self> {
         username.bytes().all(is_in_username).then(|| Self(key(username)))
@@ -99,8 +99,10 @@ impl UsernameKey {
 pub struct Username(String);
 
 impl Username {
+    /// Reads a username.
+    ///
     /// # Errors
-    /// It is too short or long, has another character, or is reserved.
+    /// The username is too short or too long, has another character, or is reserved.
     pub fn read(value: &Value) -> Result<Self, Invalid> {
         let text = Rule { least: 3, most: 30 }.read(value)?;
         if !text.bytes().all(is_in_username) {
@@ -123,7 +125,7 @@ impl fmt::Display for Username {
     }
 }
 
-/// Characters of an e-mail address (RFC 5321 §4.5.3.1.3, without the angle brackets).
+/// The most characters of an e-mail address (RFC 5321 §4.5.3.1.3, without the angle brackets).
 const LONGEST_EMAIL: usize = 254;
 
 /// An e-mail address that is plausible, as browsers judge it; only a mail can tell whether it exists.
@@ -131,25 +133,27 @@ const LONGEST_EMAIL: usize = 254;
 pub struct Email(String);
 
 impl Email {
+    /// Reads an e-mail address, and turns its domain into ASCII.
+    ///
     /// # Errors
-    /// It is too long, or not what HTML's `<input type=email>` accepts once the domain is in ASCII.
+    /// The address is too long, or not one that HTML's `<input type=email>` accepts once the domain is in ASCII.
     pub fn read(value: &Value) -> Result<Self, Invalid> {
         let text = with_ascii_domain(Rule { least: 3, most: LONGEST_EMAIL }.read(value)?);
         if !is_plausible(&text) {
             return Err(Invalid::new("format", "This is not an e-mail address such as ann@example.com."));
         }
-        // Its domain may have become longer.
+        // The domain may have become longer.
         Rule { least: 3, most: LONGEST_EMAIL }.check_length(&text)?;
         Ok(Self(text))
     }
 
-    /// One that was stored.
+    /// An address from the database.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The spelling by which it is found.
+    /// The spelling by which the address is found.
     #[must_use]
     pub fn key(&self) -> String {
         key(&self.0)
@@ -163,7 +167,7 @@ impl fmt::Display for Email {
 }
 
 /// An address with its domain as SMTP writes it, and as browsers send it: `müller.example` is `xn--mller-kva.example`
-/// (UTS #46). What is no domain stays as it is.
+/// (UTS #46). A text without a valid domain stays as it is.
 #[must_use]
 pub fn with_ascii_domain(text: String) -> String {
     if text.is_ascii() {
@@ -176,7 +180,7 @@ pub fn with_ascii_domain(text: String) -> String {
     ascii.unwrap_or(text)
 }
 
-/// WHATWG HTML's "valid email address": a wilful simplification of RFC 5322.
+/// Whether a text is a "valid email address" of WHATWG's HTML: a wilful simplification of RFC 5322.
 fn is_plausible(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     let in_local = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
@@ -189,7 +193,7 @@ fn is_plausible(text: &str) -> bool {
     !local.is_empty() && local.bytes().all(in_local) && domain.split('.').all(is_label)
 }
 
-/// The user, for the user's own eyes.
+/// The user, as shown to itself.
 #[derive(Serialize)]
 pub struct UserOut {
     id: i64,
@@ -201,7 +205,7 @@ pub struct UserOut {
 }
 
 impl UserOut {
-    /// What nobody can set.
+    /// The fields that cannot be set.
     pub const READ_ONLY: &'static [&'static str] = &["id", "verified_at", "created_at", "updated_at"];
 }
 

@@ -1,4 +1,4 @@
-//! The answer to a create.
+//! The response to a create.
 
 use actix_web::{
     HttpResponse,
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::conditional::tag_of;
 use crate::problem::Problem;
 
-/// A row that was made: where it is to be found from now on, its `ETag`, and its body as it is sent.
+/// A new row: its `Location`, its `ETag`, and its body as it is sent.
 #[derive(Debug)]
 pub struct Created {
     pub location: String,
@@ -18,13 +18,15 @@ pub struct Created {
 }
 
 impl Created {
+    /// Makes the response of a new row at `location`.
+    ///
     /// # Errors
-    /// Never in practice: bodies of ours always serialize.
+    /// `internal-error`, when the body cannot be serialized; those of the rooms always can.
     pub fn new<T: Serialize>(location: String, body: &T) -> Result<Self, Problem> {
         Ok(Self { location, etag: None, body: serde_json::to_vec(body).map_err(Problem::internal)? })
     }
 
-    /// With the version of the row, for those who will change it.
+    /// Adds the `ETag` of the row's version, for a later change.
     #[must_use]
     pub fn version(self, version: i64) -> Self {
         Self { etag: Some(tag_of(version).to_string()), ..self }

@@ -9,13 +9,13 @@ use crate::problem::Invalid;
 /// Reads a date of the years 1 to 9999.
 ///
 /// # Errors
-/// It is not written so, or there is no such day.
+/// The value is not written so, or there is no such day.
 pub fn date(value: &Value) -> Result<NaiveDate, Invalid> {
     let text = value.as_str().ok_or(Invalid::new("type", "A date is text: YYYY-MM-DD."))?;
     parse(text).ok_or(Invalid::new("format", "A date is YYYY-MM-DD, and a day that exists."))
 }
 
-/// The same as text.
+/// Reads a date from a text.
 pub(super) fn parse(text: &str) -> Option<NaiveDate> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else { return None };
     let number = |digits: &[&u8]| {

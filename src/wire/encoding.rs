@@ -1,9 +1,9 @@
-//! Which form of the same a caller takes (`Accept-Encoding`, RFC 9110 §12.5.3).
+//! The encoding that a caller accepts (`Accept-Encoding`, RFC 9110 §12.5.3).
 
 use actix_web::http::header::{ACCEPT_ENCODING, HeaderMap};
 
-/// Whether a caller takes gzip, and does not like it less than the plain form. What cannot be read of the header asks
-/// for nothing; the rest counts.
+/// Whether a caller accepts gzip, and does not prefer the plain form. A part of the header that cannot be read does not
+/// count; the rest does.
 #[must_use]
 pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut any, mut identity) = (None, None, None);
@@ -22,7 +22,7 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     gzip > 0.0 && gzip >= identity.unwrap_or(0.0)
 }
 
-/// `gzip` or `gzip;q=0.5`.
+/// Reads a coding such as `gzip` or `gzip;q=0.5`, with its weight.
 fn read(part: &str) -> Option<(&str, f32)> {
     let (coding, parameter) = part.split_once(';').map_or((part, None), |(coding, rest)| (coding, Some(rest.trim())));
     let quality = match parameter.and_then(|parameter| parameter.split_once('=')) {

@@ -1,5 +1,5 @@
-//! A JSON object on its way into a type: every field is looked at, every fault is kept, and what nobody
-//! asked for is a fault too.
+//! A JSON object on its way into a type: every field is looked at, every error is kept, and an unknown field is an
+//! error too.
 
 use serde_json::{Map, Value};
 
@@ -12,25 +12,25 @@ use crate::{
 /// Reads `true` or `false`.
 ///
 /// # Errors
-/// It is neither.
+/// The value is neither.
 pub fn boolean(value: &Value) -> Result<bool, Invalid> {
     value.as_bool().ok_or(Invalid::new("type", "This is true or false, not in quotes."))
 }
 
-/// A type that arrives as a body.
+/// A type that is read from a body.
 pub trait FromBody: Sized {
-    /// Fields that we send and nobody can set: accepted, so that one can send back what one got, and ignored.
+    /// The fields that are sent but cannot be set: accepted, so that a body can be sent back as it came, and ignored.
     const READ_ONLY: &'static [&'static str];
 
-    /// Takes the fields; none if one of them was not acceptable (`fields` has kept why).
+    /// Takes the fields; `None` if one of them was not acceptable (`fields` has kept why).
     fn from_body(fields: &mut Fields) -> Option<Self>;
 }
 
-/// The fields of an object, and the faults found so far.
+/// The fields of an object, and the errors found so far.
 pub struct Fields {
     object: Map<String, Value>,
     errors: Vec<FieldError>,
-    /// Those that can be set.
+    /// The fields that can be set.
     known: Names,
 }
 
@@ -57,7 +57,7 @@ impl Fields {
         }
     }
 
-    /// A field that must be there.
+    /// Takes a field that must be there.
     pub fn required<T>(&mut self, name: &'static str, read: impl FnOnce(&Value) -> Result<T, Invalid>) -> Option<T> {
         match self.remove(name) {
             Some(value) => self.check(name, read(&value)),
@@ -65,7 +65,7 @@ impl Fields {
         }
     }
 
-    /// A field that may be absent or null.
+    /// Takes a field that may be absent or null.
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -77,7 +77,7 @@ impl Fields {
         }
     }
 
-    /// A field that may be absent, but not null.
+    /// Takes a field that may be absent, but not null.
     pub fn usual<T>(
         &mut self,
         name: &'static str,
@@ -90,7 +90,7 @@ impl Fields {
         }
     }
 
-    /// A field of a PATCH that cannot be cleared.
+    /// Takes a field of a PATCH that cannot be cleared.
     pub fn change<T>(
         &mut self,
         name: &'static str,
@@ -103,7 +103,7 @@ impl Fields {
         }
     }
 
-    /// A field of a PATCH that null clears.
+    /// Takes a field of a PATCH that null clears.
     pub fn patch<T>(
         &mut self,
         name: &'static str,
@@ -116,7 +116,7 @@ impl Fields {
         }
     }
 
-    /// A set of at most so many ids: absent keeps it, null empties it.
+    /// Takes a set of at most `most` ids: absent keeps it, null empties it.
     pub fn ids<T>(&mut self, name: &'static str, most: usize) -> Option<Patch<Vec<Id<T>>>> {
         let values = match self.remove(name) {
             None => return Some(Patch::Keep),

@@ -1,14 +1,15 @@
-//! What all bodies share: how their fields are read ([`Fields`], [`Patch`]) and what those may hold (`text`), how queries are read ([`Query`]), and on which
-//! conditions a row is sent or changed ([`WithEtag`], [`Preconditions`]). What a body is made of, each room's own
-//! `wire.rs` says.
+//! The common parts of all bodies: how their fields are read ([`Fields`], [`Patch`]) and what those may hold (`text`),
+//! how queries are read ([`Query`]), and on which conditions a row is sent or changed ([`WithEtag`],
+//! [`Preconditions`]). The bodies themselves are in each room's `wire.rs`.
 //!
 //! # Why bodies are not read by a derived `Deserialize`
 //!
-//! serde stops at the first fault, and names it for a programmer. A form has several fields, and whoever fills it in wants
-//! to know all that is wrong at once, each with its place (a JSON pointer, RFC 6901), a code that a program can act on and
-//! words that say what to do. So a body is parsed into a [`serde_json::Value`] and its fields are taken out one by one, each
-//! by a function that is tested by itself ([`Fields`]); what is left over is unknown, and a fault too. `null`, absent and
-//! present are three things in a PATCH (RFC 7396), which [`Patch`] keeps apart where `Option` cannot.
+//! serde stops at the first error, and words it for a programmer. A form has several fields, and people who fill it in
+//! want to know all that is wrong at once, each with its place (a JSON pointer, RFC 6901), a code that a program can
+//! act on and words that say what to do. So a body is parsed into a [`serde_json::Value`] and its fields are taken out
+//! one by one, each by a function that is tested by itself ([`Fields`]); a field that is left over is unknown, and an
+//! error too. `null`, absent and present are three things in a PATCH (RFC 7396), which [`Patch`] keeps apart where
+//! `Option` cannot.
 
 mod conditional;
 mod created;

@@ -7,11 +7,11 @@ use chrono::NaiveTime;
 use super::{date, query::Refusal};
 use crate::db::timestamp::Timestamp;
 
-/// Reads a moment, and cuts off what is finer than the milliseconds that we show. A `+` that was not percent-encoded
-/// arrives as a blank, where nothing else can be meant.
+/// Reads a moment, cut off after the milliseconds, which is all that responses show. A `+` that was not percent-encoded
+/// arrives as a blank, where no other sign can be meant.
 ///
 /// # Errors
-/// It is not written so, or there is no such moment.
+/// The text is not written so, or there is no such moment.
 pub fn read(text: &str) -> Result<Timestamp, Refusal> {
     parse(text).ok_or((
         "format",
@@ -43,14 +43,14 @@ fn parse(text: &str) -> Option<Timestamp> {
     }
 }
 
-/// `09:30:00`; a leap second is the first of the next minute.
+/// The seconds of a time of day such as `09:30:00`; a leap second is the first of the next minute.
 fn seconds(time: &str) -> Option<u64> {
     let (hours, rest) = time.split_once(':')?;
     let (minutes, seconds) = rest.split_once(':')?;
     Some(number(hours, 23)? * 3_600 + number(minutes, 59)? * 60 + number(seconds, 60)?)
 }
 
-/// The milliseconds, and what follows the digits, of which there are as many as one likes.
+/// The milliseconds of a fraction with any number of digits, and the text behind them.
 fn fraction(text: &str) -> Option<(u64, &str)> {
     let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at_checked(end).filter(|_| end > 0)?;
@@ -58,7 +58,7 @@ fn fraction(text: &str) -> Option<(u64, &str)> {
     Some((millis, rest))
 }
 
-/// Two digits, up to `most`.
+/// The number of two digits, up to `most`.
 fn number(text: &str, most: u64) -> Option<u64> {
     let is_plain = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| is_plain && *number <= most)
@@ -85,7 +85,7 @@ mod tests {
             let moment = parse(text).map(|moment| serde_json::to_value(moment).expect("a moment"));
             assert_eq!(moment, Some(shown.into()), "{text}");
         }
-        // Outside of the years that we write, but moments.
+        // Outside of the years that are written, but moments.
         for text in ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:60-23:59"] {
             assert!(parse(text).is_some(), "{text}");
         }

@@ -1,6 +1,6 @@
-//! The names that a body or a query can have, as they are asked for, so that whoever gives another one is told of them.
+//! The names that a body or a query can have, noted as they are read, so that the error of an unknown one lists them.
 
-/// The most that any of ours has; of more the first are told.
+/// The most names of any body or query; of more only the first would be listed.
 const MOST: usize = 16;
 
 #[derive(Default)]
@@ -10,7 +10,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Notes one that is asked for.
+    /// Notes a name that is read.
     pub fn note(&mut self, name: &'static str) {
         if let Some(free) = self.names.get_mut(self.count) {
             *free = name;
@@ -18,7 +18,7 @@ impl Names {
         }
     }
 
-    /// As a sentence goes on: which there are.
+    /// The names as a sentence.
     #[must_use]
     pub fn told(&self) -> String {
         match self.names.get(..self.count) {

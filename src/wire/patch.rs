@@ -1,6 +1,6 @@
 //! The three things that a PATCH can do to a field (RFC 7396).
 
-/// Absent keeps, null clears, a value sets.
+/// A change of a field that can be cleared: absent keeps it, null clears it, a value sets it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
     #[default]
@@ -10,8 +10,7 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
-    /// The new value of a column that may be empty: none keeps it, some of none clears it. This is how
-    /// Diesel's changesets read.
+    /// The new value of a nullable column, as Diesel's changesets take it: `None` keeps it, `Some(None)` clears it.
     pub fn into_change(self) -> Option<Option<T>> {
         match self {
             Self::Keep => None,
@@ -21,7 +20,7 @@ impl<T> Patch<T> {
     }
 }
 
-/// What a PATCH may change: each field by itself, and by default none.
+/// The changes of a PATCH: each field by itself, and by default none.
 pub trait Changes: Default + PartialEq {
     /// Whether nothing is to be changed.
     fn is_empty(&self) -> bool {

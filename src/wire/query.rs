@@ -1,5 +1,4 @@
-//! The query of a request: each parameter is read once, every fault is kept, and what nobody asked for is a
-//! fault too.
+//! The query of a request: each parameter is read once, every error is kept, and an unknown parameter is an error too.
 
 use std::{
     borrow::Cow,
@@ -18,23 +17,23 @@ use crate::{
     problem::{FieldError, Invalid, Problem},
 };
 
-/// Why a parameter is not acceptable: code and detail.
+/// The reason why a parameter is not acceptable: code and detail.
 pub type Refusal = (&'static str, Cow<'static, str>);
 
-/// What is searched for: 0 to 255 characters.
+/// The rule of a search text: 0 to 255 characters.
 const SEARCHED: Rule = Rule { least: 0, most: 255 };
 
-/// How many rows can be named by their ids.
+/// The most ids in one query.
 pub const MOST_IDS: usize = 100;
 
-/// What a parameter adds to the weight of its request if it makes the database look through many rows, where a page by
+/// The weight that a parameter adds to its request if it makes the database look through many rows, where a page by
 /// itself takes an index to them.
 pub const MANY_ROWS: u32 = 4;
 
-/// The parameters that are lists, with commas between what is in them.
+/// The parameters that are lists of values with commas between them.
 const LISTS: [&str; 3] = ["id", "sort", "expand"];
 
-/// Parameters of a query, those that are lists each once: `sort=a&sort=b`, as some write a list, is `sort=a,b`.
+/// The parameters of a query, with each list joined: `sort=a&sort=b`, as some clients write a list, is `sort=a,b`.
 pub fn listed<'a>(given: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
     let mut parameters: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
     for (name, value) in given {
@@ -56,7 +55,7 @@ pub struct Query<'a> {
     weight: u32,
     names_rows: bool,
     is_looked_through: bool,
-    /// Those that have been asked for.
+    /// The parameters that have been read.
     known: Names,
 }
 
@@ -81,7 +80,7 @@ impl<'a> Query<'a> {
         query
     }
 
-    /// The parser puts U+FFFD in the place of bytes that are no UTF-8; what was meant nobody knows.
+    /// Refuses parameters that are not UTF-8: the parser has put U+FFFD in place of their bytes.
     fn refuse_what_is_not_utf8(&mut self, text: &str) {
         for parameter in text.split('&') {
             if percent_decode_str(parameter).decode_utf8().is_ok() {
@@ -93,18 +92,18 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// How many ids, days and words of a few have been given.
+    /// The number of filters given: ids, days and words from a short list.
     #[must_use]
     pub fn filters(&self) -> usize {
         self.filters
     }
 
-    /// Adds to what the request weighs.
+    /// Adds to the weight of the request, in units of its caller's quota.
     pub fn add_weight(&mut self, units: u32) {
         self.weight += units;
     }
 
-    /// A parameter, if it is there and acceptable.
+    /// Takes a parameter, if it is there and acceptable.
     pub fn take<T>(&mut self, name: &'static str, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
         self.known.note(name);
         let position = self.parameters.iter().position(|(given, _)| given == name)?;
@@ -117,29 +116,29 @@ impl<'a> Query<'a> {
         read(&text).map_err(|(code, detail)| self.errors.push(FieldError::query(name, code, detail))).ok()
     }
 
-    /// Adds parameters that came in another way.
+    /// Adds parameters that came in another way, as in a cursor.
     pub fn give(&mut self, more: &[(String, String)]) {
         self.parameters.extend(more.iter().map(|(name, value)| (name.clone().into(), value.clone().into())));
     }
 
-    /// Keeps a fault of a parameter that was taken already.
+    /// Keeps an error of a parameter that was taken already.
     pub fn refuse(&mut self, name: &str, (code, detail): Refusal) {
         self.errors.push(FieldError::query(name, code, detail));
     }
 
-    /// `true` or `false`.
+    /// Takes a parameter that is `true` or `false`.
     pub fn flag(&mut self, name: &'static str) -> Option<bool> {
         self.one_of(name, &[("true", true), ("false", false)])
     }
 
-    /// One of a few words.
+    /// Takes a parameter that is one of `words`.
     pub fn one_of<T: Copy>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<T> {
         let word = self.take(name, |text| find(text, words));
         self.filters += usize::from(word.is_some());
         word
     }
 
-    /// Words with commas between them, each at most once.
+    /// Takes a list of `words`, each at most once.
     pub fn some_of<T: Copy + PartialEq>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<Vec<T>> {
         self.take(name, |text| {
             let mut found = Vec::new();
@@ -154,14 +153,14 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// The id of a row; whether there is one, only the database knows.
+    /// Takes the id of a row, which need not exist.
     pub fn id<T>(&mut self, name: &'static str) -> Option<Id<T>> {
         let id = self.take(name, |text| Id::parse(text).ok_or(("type", "An id is a whole number from 1.".into())));
         self.filters += usize::from(id.is_some());
         id
     }
 
-    /// A day, `YYYY-MM-DD`.
+    /// Takes a day, `YYYY-MM-DD`.
     pub fn day(&mut self, name: &'static str) -> Option<NaiveDate> {
         let day = self.take(name, |text| {
             date::parse(text).ok_or(("format", "A date is YYYY-MM-DD, and a day that exists.".into()))
@@ -170,7 +169,7 @@ impl<'a> Query<'a> {
         day
     }
 
-    /// The ids of rows; whether there are such, only the database knows. That one comes twice changes nothing.
+    /// Takes the parameter `id`: the ids of rows, which need not exist, sorted and without repetitions.
     pub fn ids(&mut self) -> Option<Vec<i64>> {
         let ids = self.take("id", |text| {
             let ids = text.split(',').map(|id| Id::<()>::parse(id).map(Id::get)).collect::<Option<Vec<_>>>();
@@ -188,26 +187,26 @@ impl<'a> Query<'a> {
         ids
     }
 
-    /// A moment, to the millisecond. No index has the rows of a time in another order.
+    /// Takes a moment, to the millisecond. No index has the rows of a time in another order.
     pub fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
         let moment = self.take(name, moment::read);
         self.is_looked_through |= moment.is_some();
         moment
     }
 
-    /// Whether the rows are named by their ids.
+    /// Whether the query names rows by their ids.
     #[must_use]
     pub fn names_rows(&self) -> bool {
         self.names_rows
     }
 
-    /// Whether rows are filtered by what no index serves.
+    /// Whether the rows are filtered by a parameter that no index serves.
     #[must_use]
     pub fn is_looked_through(&self) -> bool {
         self.is_looked_through
     }
 
-    /// `q`: a part of a name.
+    /// Takes the parameter `q`: a part of a name.
     pub fn search(&mut self) -> Option<Search> {
         let search = self.take("q", |text| {
             SEARCHED.check(text).map_err(Invalid::into_parts)?;
@@ -217,7 +216,7 @@ impl<'a> Query<'a> {
         search
     }
 
-    /// The end of the reading: what the query weighs is counted.
+    /// Ends the reading, and counts the weight of the query.
     ///
     /// # Errors
     /// `validation-failed`, with every parameter that is not acceptable or unknown; `too-many-requests`.
@@ -245,22 +244,22 @@ fn find<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Result<T, Refusal> 
 pub struct Search(String);
 
 impl Search {
-    /// Whether a column of search keys has it anywhere.
+    /// The condition that a column of search keys contains the part.
     #[must_use]
     pub fn in_column(&self, column: &'static str) -> Contains {
         Contains { column, part: self.0.clone() }
     }
 }
 
-/// The fault of a parameter that a route does not have; these it has.
+/// The error of a parameter that a route does not have, with the `known` ones.
 #[must_use]
 pub fn unknown_parameter(name: &str, known: &Names) -> FieldError {
     FieldError::query(name, "unknown_parameter", format!("There is no such parameter here. {}", known.told()))
 }
 
-/// What a query says.
+/// A type that is read from a query.
 pub trait FromQuery: Sized {
-    /// Takes the parameters; `query` keeps the faults.
+    /// Takes the parameters; `query` keeps the errors.
     fn from_query(query: &mut Query<'_>) -> Self;
 }
 

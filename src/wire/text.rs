@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::problem::Invalid;
 
-/// What a name, of an owner or a dog, may be.
+/// The rule of an owner's or a dog's name.
 const NAME: Rule = Rule { least: 1, most: 255 };
 
-/// How long a text may be, in characters (code points) after trimming white space.
+/// The limits of a text's length, in characters (code points) after trimming white space.
 #[derive(Clone, Copy)]
 pub struct Rule {
     pub least: usize,
@@ -22,8 +22,8 @@ impl Rule {
     /// Reads text that keeps to the rule.
     ///
     /// # Errors
-    /// It is not text, too short or too long, has a control character (Unicode's Cc, NUL among them), or nothing of it can
-    /// be seen.
+    /// The value is not text, too short or too long, has a control character (Unicode's Cc, NUL among them), or no
+    /// visible one.
     pub fn read(self, value: &Value) -> Result<String, Invalid> {
         let text = string(value)?;
         refuse_control_characters(text)?;
@@ -33,19 +33,19 @@ impl Rule {
         Ok(trimmed.to_owned())
     }
 
-    /// Whether `text` keeps to the rule as it is.
+    /// Checks that `text` keeps to the rule as it is.
     ///
     /// # Errors
-    /// It is too short or too long, or has a control character.
+    /// The text is too short or too long, or has a control character.
     pub fn check(self, text: &str) -> Result<(), Invalid> {
         refuse_control_characters(text)?;
         self.check_length(text)
     }
 
-    /// Whether `text` is neither too short nor too long.
+    /// Checks that `text` is neither too short nor too long.
     ///
     /// # Errors
-    /// It is one of them.
+    /// The text is too short or too long.
     pub fn check_length(self, text: &str) -> Result<(), Invalid> {
         let length = text.chars().count();
         if length < self.least {
@@ -65,9 +65,8 @@ fn refuse_control_characters(text: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// Refuses text of which nothing can be seen, though it has characters. Beside a character that can be seen all others
-/// are kept: joiners and marks of direction write languages and emoji, and a text that turns what stands around it is
-/// for the page to isolate that shows it (`<bdi>`).
+/// Refuses text without a visible character. Beside a visible one all others are kept: joiners and marks of direction
+/// write languages and emoji, and a page that shows the text has to isolate it from what stands around it (`<bdi>`).
 fn refuse_unseen(text: &str) -> Result<(), Invalid> {
     if text.is_empty() || text.chars().any(is_seen) {
         return Ok(());
@@ -90,7 +89,7 @@ fn is_seen(c: char) -> bool {
 /// Reads a name: 1 to 255 characters.
 ///
 /// # Errors
-/// As [`Rule::read`].
+/// The errors of [`Rule::read`].
 pub fn name(value: &Value) -> Result<String, Invalid> {
     NAME.read(value)
 }
@@ -98,7 +97,7 @@ pub fn name(value: &Value) -> Result<String, Invalid> {
 /// Reads text as it is.
 ///
 /// # Errors
-/// It is not text.
+/// The value is not text.
 pub fn string(value: &Value) -> Result<&str, Invalid> {
     value.as_str().ok_or(Invalid::new("type", "This is text, in quotes."))
 }

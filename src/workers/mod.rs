@@ -1,19 +1,19 @@
-//! Workers: threads that each own their state (a database connection, the memory of a hash) and take
-//! jobs from one bounded queue, in which the callers take turns (`queue`). What the state is and how a group of jobs is
-//! run, `db` and `auth::passwords` say.
+//! Workers: threads that each own their state (a database connection, the memory of a hash) and take jobs from one
+//! bounded queue, in which the callers take turns (`queue`). The states, and how a batch of jobs is run, are in `db`
+//! and `auth::passwords`.
 //!
 //! # Why threads of our own, and not `web::block`
 //!
-//! SQLite and libpq block the thread that calls them, and so does a hash. actix offers `web::block`: a closure runs on a
-//! pool of up to 512 threads per worker and is waited for. That is right for work that is rare. For what nearly every
-//! request does it lacks three things that decide how a server behaves when it has too much to do. A job there brings no
-//! state, so each would have to take a connection out of a pool and give it back. Its queue has no end, so a server that is
-//! behind answers everything too late instead of refusing some of it at once. And it runs jobs one by one, so that writes
-//! which arrive together could not share one commit.
+//! SQLite and libpq block the thread that calls them, and so does a hash. actix offers `web::block`: a closure runs on
+//! a pool of up to 512 threads per worker and is waited for. That is right for work that is rare. For what nearly every
+//! request does it lacks three things that decide how a server behaves when it has too much to do. A job there brings
+//! no state, so each would have to take a connection out of a pool and give it back. Its queue has no end, so a server
+//! that is behind responds to everything too late instead of refusing some of it at once. And it runs jobs one by one,
+//! so that writes which arrive together could not share one commit.
 //!
-//! Here a thread owns what it works with, its queue is bounded, who waits longer than a moment is told (503), and a thread
-//! may take all that waits as one batch. What it costs is one channel and two context switches a job, which is why a single
-//! row by key is read on the serving thread instead (`Db::read_inline`).
+//! Here a thread owns what it works with, the queue is bounded, a caller that waits too long is told (503), and a
+//! thread may take all waiting jobs as one batch. The cost is one channel and two context switches a job, which is why
+//! a single row by key is read on the serving thread instead (`Db::read_inline`).
 
 mod queue;
 
@@ -29,51 +29,51 @@ use tokio::sync::oneshot;
 pub use self::queue::{FairQueue, Flow};
 use crate::problem::{Kind, Problem};
 
-/// How many threads and jobs there may be, and how long a caller waits.
+/// The limits of a kind of worker: its threads, its queue, and its time-outs.
 #[derive(Clone, Copy)]
 pub struct WorkerLimits {
-    /// Threads, each with a state of its own.
+    /// The threads, each with a state of its own.
     pub threads: usize,
-    /// Jobs that may wait; one more is refused at once, and of one caller's fewer may.
+    /// The most jobs that wait; one more is refused at once. Of one caller fewer may wait.
     pub queue: usize,
     /// The most jobs that a thread takes out of the queue at a time.
     pub group: usize,
-    /// How long a caller waits for its answer. A job that has not begun by then is not begun any more.
+    /// The longest wait of a caller for its result. A job that has not begun by then is not begun any more.
     pub patience: Duration,
-    /// A state that was not needed for so long is given up, and made again for the next job.
+    /// The time for which an idle thread keeps its state; it is made again for the next job. `None` for ever.
     pub rest: Option<Duration>,
 }
 
-/// What became of a job on the worker's thread.
+/// The outcome of a job on the worker's thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
     Failed(Kind),
-    /// It panicked, so the state may be half-changed.
+    /// The job panicked, so the state may be half-changed.
     Panicked,
 }
 
-/// A job in a worker's hands. Its answer is kept until the worker releases it, so that a writer can
-/// commit a whole group first.
+/// A job in a worker's hands. Its result is kept until the worker releases it, so that a writer can
+/// commit a whole batch first.
 pub trait Job<S>: Send {
-    /// Runs the job; a panic is caught and becomes its answer. What was undone may be run again.
+    /// Runs the job; a panic is caught and becomes its result. A job whose work was rolled back may be run again.
     fn run(&mut self, state: &mut S) -> Outcome;
-    /// Sends the answer to the caller.
+    /// Sends the result to the caller.
     fn answer(self: Box<Self>);
-    /// Sends a failure instead of whatever the job came to.
+    /// Sends a failure instead of the job's result.
     fn refuse(self: Box<Self>, problem: Problem);
-    /// Whether nobody waits for the answer any more.
+    /// Whether the caller waits for the result no longer.
     fn is_abandoned(&self) -> bool;
 }
 
 /// Jobs taken together, in the order of their arrival.
 pub type Batch<S> = Vec<Box<dyn Job<S>>>;
 
-/// The jobs that wait, and who waits for jobs.
+/// The waiting jobs, and the threads that wait for jobs.
 struct Waiting<S> {
     jobs: FairQueue<Box<dyn Job<S>>>,
     /// The threads that sleep. The last to fall asleep is woken first: its memory is warm, and requests that
-    /// come one by one all find the same thread, so that none of them is told from another by its thread.
+    /// come one by one all find the same thread, so that none can be distinguished from another by its thread.
     idle: Vec<Thread>,
     closed: bool,
 }
@@ -91,7 +91,7 @@ pub struct Workers<S> {
 
 impl<S: 'static> Workers<S> {
     /// Starts the threads. `make` builds the state of each, on the thread itself, and again after the state
-    /// was spoilt; while it fails, its problem answers the jobs. `run_group` does the work and returns
+    /// was spoilt; while it fails, its problem is the result of the jobs. `run_group` does the work and returns
     /// whether the state may be used again.
     ///
     /// # Errors
@@ -113,11 +113,11 @@ impl<S: 'static> Workers<S> {
         Ok(Self { queue, threads: Mutex::new(threads), limits })
     }
 
-    /// Runs `job` on a worker, in the turn of the [`Flow`] that asks, and waits for its answer.
+    /// Runs `job` on a worker, in the turn of the current [`Flow`], and waits for its result.
     ///
     /// # Errors
-    /// What the job returns; `overloaded` when the queue is full or the answer is late; `too-many-requests` when too
-    /// many of the flow's own jobs wait; `internal-error` when the job panicked.
+    /// The job's errors; `overloaded`, when the queue is full or the result is late; `too-many-requests`, when too many
+    /// of the flow's own jobs wait; `internal-error`, when the job panicked.
     pub async fn run<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -180,7 +180,7 @@ impl<S> Queue<S> {
             return Err(Kind::Overloaded.into());
         }
         waiting.jobs.push(Flow::current(), job)?;
-        // A wake-up is a system call; a thread that is busy looks into the queue by itself.
+        // A wake-up is a system call; a busy thread looks into the queue by itself.
         let sleeper = waiting.idle.pop();
         drop(waiting);
         if let Some(thread) = sleeper {
@@ -189,8 +189,8 @@ impl<S> Queue<S> {
         Ok(())
     }
 
-    /// The next jobs, at most `most`; waits for the first, and calls `give_up` once if that takes as long as `rest`.
-    /// None when the queue is closed and empty.
+    /// Takes the next jobs, at most `most`; waits for the first, and calls `give_up` once if that takes as long as
+    /// `rest`. `None` when the queue is closed and empty.
     fn take(&self, most: usize, mut rest: Option<Duration>, mut give_up: impl FnMut()) -> Option<Batch<S>> {
         let mut waiting = lock(&self.waiting);
         loop {
@@ -206,10 +206,10 @@ impl<S> Queue<S> {
             waiting.idle.push(thread::current());
             drop(waiting);
             let since = Instant::now();
-            // Whoever takes this thread off the list wakes it, even if it has not fallen asleep yet.
+            // The caller that takes this thread off the list wakes it, even if it has not fallen asleep yet.
             rest.map_or_else(thread::park, thread::park_timeout);
             waiting = lock(&self.waiting);
-            // It may also wake because nobody came, or for no reason, and then it is still on the list.
+            // A thread may also wake after `rest`, or for no reason, and then it is still on the list.
             let me = thread::current().id();
             waiting.idle.retain(|thread| thread.id() != me);
             if waiting.jobs.is_empty() && rest.take_if(|rest| since.elapsed() >= *rest).is_some() {
@@ -227,12 +227,12 @@ impl<S> Queue<S> {
     }
 }
 
-/// No code panics while it holds these locks, so a poisoned one is still whole.
+/// Locks a mutex. No code panics while it holds these locks, so a poisoned one is still whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A caller's closure, its result, and the way back.
+/// A caller's closure, its result, and the channel back.
 struct Call<T, F> {
     job: F,
     result: Option<Result<T, Problem>>,
@@ -257,7 +257,7 @@ where
 
     fn answer(self: Box<Self>) {
         if let Some(result) = self.result {
-            // The caller may have left; then there is nobody to tell.
+            // The caller may have left; then the result is dropped.
             drop(self.sender.send(result));
         }
     }
@@ -271,7 +271,7 @@ where
     }
 }
 
-/// The way most run their groups (of one): a job by itself, answered as soon as it is done.
+/// Runs each job of a batch by itself, and sends its result as soon as it is done.
 pub fn one_by_one<S>(state: &mut S, group: Batch<S>) -> bool {
     for mut job in group {
         if job.is_abandoned() {
@@ -299,7 +299,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// Says so when it is given up.
+    /// A state that sends a message when it is dropped.
     struct State(mpsc::Sender<()>);
 
     impl Drop for State {
@@ -335,7 +335,7 @@ mod tests {
             };
             Box::pin(flow.scope(workers.run(job)))
         };
-        // The thread is kept busy until all of them wait.
+        // The thread is kept busy until all jobs wait.
         let busy = workers.run(move |(): &mut ()| begun.recv_timeout(PATIENCE).map_err(super::Problem::internal));
         let (alice, bob) = (Flow::User(1), Flow::User(2));
         let jobs = join_all([alice, alice, alice, bob, alice].map(job));

@@ -1,5 +1,6 @@
-//! A queue in which no flow of jobs stands in another's way: each has a lane of its own, the lanes take turns, and
-//! none may hold more places than are still free (the idea of dynamic thresholds: Choudhury and Hahne, 1998).
+//! A fair queue, in which no flow of jobs stands in another's way: each has a lane of its own, the lanes take turns,
+//! and none may hold more jobs than there is still room for (the idea of dynamic thresholds: Choudhury and Hahne,
+//! 1998).
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,17 +9,17 @@ use std::{
 
 use crate::problem::{Kind, Problem};
 
-/// Lanes that are kept for the next flows that wait.
+/// The most empty lanes that are kept for the next flows.
 const SPARE_LANES: usize = 64;
-/// After how long a flow may come again whose jobs were too many.
+/// The time after which a flow with too many jobs may try again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// On whose behalf a job runs.
+/// The caller on whose behalf a job runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flow {
     /// A signed-in user.
     User(i64),
-    /// An address, of which no user is known.
+    /// An address whose user is not known.
     Address([u8; 16]),
     /// The service itself: mail, sweeping, tests. Only the queue's end bounds it.
     Service,
@@ -29,21 +30,21 @@ tokio::task_local! {
 }
 
 impl Flow {
-    /// The flow of the task that asks; outside of every [`Flow::scope`] that of the service.
+    /// The flow of the current task; outside of every [`Flow::scope`] that of the service.
     #[must_use]
     pub fn current() -> Self {
         CURRENT.try_with(|flow| *flow).unwrap_or(Self::Service)
     }
 
-    /// Work whose jobs belong to this flow. What it spawns does not.
+    /// Runs `work` so that its jobs belong to this flow; those of tasks that it spawns do not.
     pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self, work)
     }
 }
 
-/// What waits, by flow. Of one flow it comes out in the order in which it went in.
+/// The waiting items, by flow. Those of one flow come out in the order in which they went in.
 pub struct FairQueue<T> {
-    /// What waits all by itself: nearly always there is nothing else, and no lane is needed.
+    /// The only waiting item: nearly always there is no other, and no lane is needed.
     alone: Option<(Flow, T)>,
     lanes: HashMap<Flow, VecDeque<T>>,
     /// The flows that have a lane, the next first.
@@ -73,13 +74,13 @@ impl<T> FairQueue<T> {
     /// Puts a job at the end of its flow's lane.
     ///
     /// # Errors
-    /// `overloaded`, when every place is taken; `too-many-requests`, when the flow holds as many as are free.
+    /// `overloaded`, when the queue is full; `too-many-requests`, when the flow has as many jobs as there is room for.
     pub fn push(&mut self, flow: Flow, item: T) -> Result<(), Problem> {
         let free = self.capacity.saturating_sub(self.len);
         if free == 0 {
             return Err(Kind::Overloaded.into());
         }
-        // No flow holds more than all of them together.
+        // No flow has more jobs than all flows together, so the lane need not be looked up below.
         if self.len >= free && flow != Flow::Service && self.waiting(flow) >= free {
             let detail =
                 "Too many of your requests are waiting already. Retry-After says in how many seconds to try again.";
@@ -97,7 +98,7 @@ impl<T> FairQueue<T> {
         Ok(())
     }
 
-    /// The first job of the flow whose turn it is.
+    /// Takes the first job of the flow whose turn it is.
     pub fn pop(&mut self) -> Option<T> {
         let item = match self.alone.take() {
             Some((_, item)) => Some(item),

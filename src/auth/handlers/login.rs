@@ -1,5 +1,5 @@
-//! `POST /auth/login`, step by step: whom it means, whether a lock is in the way, whether the password is right, and
-//! the session that it earns.
+//! `POST /auth/login`, step by step: which user is meant, whether a lock is in the way, whether the password is right,
+//! and the session that it earns.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ use crate::{
 /// The most characters of a `User-Agent` that are kept.
 const LONGEST_USER_AGENT: usize = 255;
 
-/// `POST /auth/login`
+/// `POST /auth/login`: begins a session.
 pub async fn login(
     request: HttpRequest,
     body: Valid<LoginIn>,
@@ -65,7 +65,7 @@ pub async fn login(
     issuer.answer(&session, user.into(), delivery)
 }
 
-/// Where somebody stands who logs in.
+/// A request to log in: its address, and the services that it needs.
 struct Login<'a> {
     hasher: &'a Hasher,
     issuer: &'a Data<Issuer>,
@@ -73,27 +73,27 @@ struct Login<'a> {
     source: Source,
 }
 
-/// Whom a login means, if anybody, and what stands between.
+/// The account that a login may mean: its stored hash, and the lock that is in the way.
 struct Candidate {
     stored: Option<PasswordHash>,
-    /// What is counted here, once the network is known.
+    /// The failures of this name from this network, which count once the user has logged in from there.
     here: FailureKey,
     attempt: Attempt,
     lock: Option<Lock>,
 }
 
-/// Somebody who knows the password.
+/// A user whose password was given.
 struct Proven {
     user: UserId,
-    /// What has failed under this name, from anywhere and from here, is forgotten.
+    /// The counters to clear: the failures under this name from anywhere, and from this network.
     forgiven: [FailureKey; 2],
-    /// What the password was checked against, and what is to be stored from now on.
+    /// The hash that the password was checked against, and the one to store from now on.
     checked: PasswordHash,
     kept: PasswordHash,
 }
 
 impl Login<'_> {
-    /// The session that a right password earns, and whose it is.
+    /// The session that a right password earns, and its user.
     async fn log_in(
         &self,
         login: LoginKey,
@@ -101,8 +101,8 @@ impl Login<'_> {
         user_agent: Option<String>,
     ) -> Result<(LiveSession, UserRow), Problem> {
         let login = Arc::new(login);
-        // Once more, if the hash was another one by the time that the password was checked: another login may have
-        // stored it under today's parameters.
+        // Once more, if the hash has changed while the password was checked: another login may have stored it under
+        // today's parameters.
         for _ in 0..2 {
             let proven = self.prove(&login, password.clone()).await?;
             if let Some(begun) = self.begin(proven, user_agent.clone()).await? {
@@ -112,7 +112,7 @@ impl Login<'_> {
         Err(self.failed(None))
     }
 
-    /// Whether it is them. What is locked is told so without a hash.
+    /// Checks the password. A locked login is refused without a hash.
     async fn prove(&self, login: &Arc<LoginKey>, password: Password) -> Result<Proven, Problem> {
         let (login, issuer, source) = (Arc::clone(login), Data::clone(self.issuer), self.source);
         let find = move |conn: &mut _| Candidate::find(conn, &login, &issuer.keys.sources, source);
@@ -128,7 +128,7 @@ impl Login<'_> {
         Ok(Proven { user, forgiven: [attempt.failures, here], checked, kept })
     }
 
-    /// Begins the session, if the password is still what was checked: somebody may have changed it meanwhile.
+    /// Begins the session, if the password is still the one that was checked: it may have changed meanwhile.
     async fn begin(
         &self,
         proven: Proven,
@@ -159,7 +159,7 @@ impl Login<'_> {
 }
 
 impl Candidate {
-    /// Asks the same of a name that nobody has, so that the time tells nothing.
+    /// Looks the account up, with the same queries for an unknown name, so that the time tells nothing.
     fn find(conn: &mut Connection, login: &LoginKey, signer: &Signer, source: Source) -> Result<Self, Problem> {
         let (user, stored) = Users::find_for_login(conn, login)?.map(|found| (found.id, found.password_hash)).unzip();
         let is_known = has_begun_at(conn, user, &known_as(signer, user, source))?;
@@ -170,7 +170,7 @@ impl Candidate {
     }
 }
 
-/// What the client calls itself, so that people know their sessions apart.
+/// The client's name for itself, so that people can tell their sessions apart.
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let text = lossy_text(headers.get(header::USER_AGENT)?.as_bytes(), LONGEST_USER_AGENT);
     Some(text).filter(|text| !text.is_empty())

@@ -26,8 +26,8 @@ use crate::{
 /// The event of a session that ends because its user wants it.
 const LOGOUT: &str = "logout";
 
-/// `POST /auth/logout`: ends every session that the request names. Whoever has none is logged out already, so no
-/// token is too old or too wrong for it.
+/// `POST /auth/logout`: ends every session that the request names. A client without one is logged out already, so no
+/// token is too old or too wrong.
 pub async fn logout(
     request: HttpRequest,
     body: Optional<RefreshIn>,
@@ -51,10 +51,10 @@ pub async fn logout(
     Ok(answer.json(MessageOut { message: "Logged Out" }))
 }
 
-/// The session that the access token names, however old it is; none, if there is no token that we have made.
+/// The session that the access token names, however old it is; `None` without a genuine token.
 ///
 /// # Errors
-/// `malformed-request`: of two tokens it cannot be known which is meant.
+/// `malformed-request`, when there are two tokens.
 fn access_token(request: &HttpRequest, issuer: &Issuer) -> Result<Option<TokenSubject>, Problem> {
     match presented_token(request) {
         Err(problem) if problem.kind() == Kind::MalformedRequest => Err(problem),
@@ -62,7 +62,7 @@ fn access_token(request: &HttpRequest, issuer: &Issuer) -> Result<Option<TokenSu
     }
 }
 
-/// Ends the sessions of refresh tokens that we have made.
+/// Ends the sessions of genuine refresh tokens.
 async fn end_refreshed(tokens: Arc<[Presented]>, issuer: Data<Issuer>, source: Source, db: &Db) -> Result<(), Problem> {
     if tokens.is_empty() {
         return Ok(());

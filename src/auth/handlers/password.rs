@@ -22,7 +22,7 @@ use crate::{
     users::{Email, Users},
 };
 
-/// `PUT /me/password`: whoever else is logged in is not any more.
+/// `PUT /me/password`: changes the password and ends all other sessions of the user.
 pub async fn replace_password(
     request: HttpRequest,
     me: CurrentUser,
@@ -45,17 +45,17 @@ pub async fn replace_password(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// A try to show the present password. Counted by session, so that one that is stolen locks no other; and all of a
-/// user's together, but for those whose password was given a moment ago.
+/// A try to show the present password. Tries are counted for each session, so that a stolen one locks no other; and for
+/// all sessions of the user together, except those whose password was given a moment ago.
 fn attempt(me: &CurrentUser, keys: &Keys, source: Source) -> Attempt {
     let wider = (!me.is_fresh()).then(|| FailureKey::of_all_changes(&keys.sources, me.id));
     Attempt { user: Some(me.id), source, failures: FailureKey::of_change(&keys.sources, me.session), wider }
 }
 
-/// Lets through who knows the present password.
+/// Checks the present password.
 ///
 /// # Errors
-/// `validation-failed` at `/current_password`, when it is another one; those of [`Attempt::check`].
+/// `validation-failed` at `/current_password`, when it is another one; the errors of [`Attempt::check`].
 async fn check_current(
     attempt: Attempt,
     current: Password,
@@ -68,21 +68,22 @@ async fn check_current(
         tracing::info!(target: "kennel::security", user_id, %source, "password_change_failed");
         return Err(Invalid::new("wrong", "This is not your present password.").at("current_password"));
     };
-    // At once: a new one that is too easy is no failure of the present one.
+    // At once: a new password that is too easy to guess is no failure of the present one.
     db.write(move |conn| attempt.succeed(conn)).await
 }
 
-/// What a change of the password was decided on.
+/// A decided change of the password: the hash that was checked, the new one, and the address to tell.
 struct Change {
     checked: PasswordHash,
     new: PasswordHash,
     email: Email,
 }
 
-/// Stores a new password, if the old one is still what was checked; ends all other sessions, and tells the address.
+/// Stores a new password, if the old one is still the one that was checked; ends all other sessions and queues the
+/// mail.
 ///
 /// # Errors
-/// `revoked-token`, when the session has ended while its passwords were looked at.
+/// `revoked-token`, when the session has ended while the passwords were checked.
 fn change_password(conn: &mut Connection, me: CurrentUser, keys: &Keys, change: &Change) -> Result<(), Problem> {
     if !Users::of(me.id).set_password(conn, &change.checked, &change.new)? {
         // Or the account is gone altogether.

@@ -1,5 +1,5 @@
-//! What a mail helps with: `POST /auth/password/forgot`, `POST /auth/password/reset`, `POST /auth/email/verify` and
-//! `POST /auth/email/cancel`. The mails and their tokens are in `mail`.
+//! The routes that work by mail: `POST /auth/password/forgot`, `POST /auth/password/reset`, `POST /auth/email/verify`
+//! and `POST /auth/email/cancel`. The mails and their tokens are in `mail`.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 
@@ -40,7 +40,7 @@ pub async fn forgot_password(
     Ok(HttpResponse::Accepted().finish())
 }
 
-/// `POST /auth/password/reset`: whoever was logged in is not any more.
+/// `POST /auth/password/reset`: sets a new password and ends all sessions of the user.
 pub async fn reset_password(
     request: HttpRequest,
     body: Valid<ResetIn>,
@@ -62,21 +62,21 @@ pub async fn reset_password(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Sets the password, if the token was not used meanwhile; ends every session, and the locks that the wrong passwords
-/// of its user may have put up.
+/// Sets the password, if the token was not used meanwhile; ends every session, and the locks that wrong passwords may
+/// have put up.
 fn reset(conn: &mut Connection, account: &AccountRow, new: &PasswordHash, keys: &Keys) -> Result<(), Problem> {
     let user = account.user()?;
     if !Users::of(user).set_password(conn, &PasswordHash::stored(account.password_hash.clone()), new)? {
         return Err(used());
     }
-    // Whoever got the token reads the mail of this address.
+    // The token proves that its holder reads the mail of this address.
     let _is_new = Users::of(user).verify(conn, &account.email)?;
     Sessions::of(user).end_and_forget(conn)?;
     forgive(conn, &keys.sources, Some(user), &account.username, &account.email)?;
     Mails::of(user).queue(conn, &keys.sources, MailKind::PasswordChanged, &Email::stored(account.email.clone()))
 }
 
-/// `POST /auth/email/verify`
+/// `POST /auth/email/verify`: verifies the account's address, or lets a new one take effect.
 pub async fn verify_email(
     body: Valid<VerifyIn>,
     keys: Data<Keys>,
@@ -103,15 +103,15 @@ fn verify(conn: &mut Connection, account: &AccountRow) -> Result<(), Problem> {
 /// Lets the new address take effect, if the session that asked for it still stands, and tells the old one.
 fn confirm(conn: &mut Connection, account: &AccountRow, keys: &Keys) -> Result<(), Problem> {
     let (user, pending) = (account.user()?, account.pending.as_ref().ok_or_else(used)?);
-    // The account first, as everywhere, so that nobody waits for each other.
+    // The account first, as everywhere, so that two transactions never wait for each other.
     if !Users::of(user).confirm_email(conn, account, pending)? || !Sessions::of(user).take_email(conn, pending)? {
         return Err(used());
     }
     Mails::of(user).queue(conn, &keys.sources, MailKind::EmailChanged, &Email::stored(account.email.clone()))
 }
 
-/// `POST /auth/email/cancel`: calls off another address by a token that the present one got, and ends the session that
-/// asked for it.
+/// `POST /auth/email/cancel`: calls off a change of the address, by a token sent to the present one, and ends the
+/// session that asked for the change.
 pub async fn cancel_email(body: Valid<VerifyIn>, keys: Data<Keys>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (account, _) = account_of(&body.0.token, &[Purpose::Cancel], &keys, &db).await?;
     let (user_id, pending) = (account.id, account.pending.clone().ok_or_else(used)?);
@@ -124,7 +124,7 @@ pub async fn cancel_email(body: Valid<VerifyIn>, keys: Data<Keys>, db: Data<Db>)
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The account whose token this is, and for which of `purposes`.
+/// The account whose mail token `token` is, and for which of `purposes`.
 ///
 /// # Errors
 /// `invalid-or-used-token`.

@@ -27,7 +27,7 @@ use crate::{
 /// The event of a session that ends because a copy of its token came.
 const REUSE: &str = "refresh_reuse";
 
-/// `POST /auth/refresh`
+/// `POST /auth/refresh`: exchanges a refresh token for new tokens.
 pub async fn refresh(
     request: HttpRequest,
     body: Optional<RefreshIn>,
@@ -50,7 +50,7 @@ pub async fn refresh(
     Ok(answer)
 }
 
-/// The tokens of a request, and where they came: in the body, which says which is meant, or in the cookie.
+/// The refresh tokens of a request, and where they came: in the body, which goes first, or in the cookie.
 fn sent(body: Option<RefreshIn>, request: &HttpRequest, cors: &Cors) -> Result<(Cookies, Delivery), Problem> {
     match body.and_then(|body| body.refresh_token) {
         Some(token) => Ok((Cookies { tokens: vec![token], has_old: false }, Delivery::Body)),
@@ -58,7 +58,7 @@ fn sent(body: Option<RefreshIn>, request: &HttpRequest, cors: &Cors) -> Result<(
     }
 }
 
-/// Counts a request whose tokens are good for nothing as a guess of its address, once.
+/// Counts a request without a good token as a guess of its address, once.
 fn count_guess(flow: Flow, request: &HttpRequest) -> Result<(), Problem> {
     match flow {
         Flow::User(_) => Limits::of(request)?.count_anonymous(request),
@@ -66,8 +66,8 @@ fn count_guess(flow: Flow, request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// Counts a request before any of its tokens is looked up: for each user whom this service has made one for, or, if
-/// none tells so, for the address. Gives the flow in whose turn they are looked up.
+/// Counts a request before any of its tokens is looked up: for each user whom this service has made a token for, or, if
+/// there is none, for the address. Returns the flow in whose turn the tokens are looked up.
 fn count(tokens: &[Presented], request: &HttpRequest, issuer: &Issuer) -> Result<Flow, Problem> {
     let (flow, limits) = (flow_of(tokens, issuer), Limits::of(request)?);
     if !matches!(flow, Flow::User(_)) {
@@ -77,7 +77,7 @@ fn count(tokens: &[Presented], request: &HttpRequest, issuer: &Issuer) -> Result
     users.into_iter().try_for_each(|user| limits.refresh.count(request, user)).map(|()| flow)
 }
 
-/// The first user whom this service has made one of the tokens for, or the caller.
+/// The flow of the first user whom this service has made one of the tokens for, or that of the caller.
 pub(super) fn flow_of(tokens: &[Presented], issuer: &Issuer) -> Flow {
     makers(tokens, issuer).next().map_or_else(Flow::current, flow)
 }
@@ -90,16 +90,16 @@ fn makers<'a>(tokens: &'a [Presented], issuer: &'a Issuer) -> impl Iterator<Item
     })
 }
 
-/// The worth of all tokens of a request together.
+/// The outcome of all refresh tokens of a request together.
 enum RefreshOutcome {
-    /// A good token: the first of those that are, with its session and user.
+    /// The first good token, with its session and user.
     Good(Standing, LiveSession, UserRow),
-    /// No good token, but copies of used ones, of these sessions.
+    /// No good token, but copies of used tokens: the sessions to end.
     Reused(Vec<TokenSubject>),
     Nothing,
 }
 
-/// The session that one of the tokens renews, and its user; none if they are good for nothing.
+/// The session that one of the tokens renews, and its user; `None` without a good token.
 async fn renew(
     tokens: Arc<[Presented]>,
     source: Source,
@@ -107,7 +107,7 @@ async fn renew(
     db: &Db,
 ) -> Result<Option<(LiveSession, UserRow)>, Problem> {
     let lives = issuer.lives;
-    // Whoever loses the race for the rotation looks again, and finds the winner's.
+    // The loser of a race for the rotation looks again, and finds the winner's token.
     loop {
         let (tokens, issuer) = (Arc::clone(&tokens), Data::clone(issuer));
         let (standing, session, user) = match db.read(move |conn| find(conn, &tokens, &issuer)).await? {
@@ -126,7 +126,7 @@ async fn renew(
     }
 }
 
-/// Finds a good token wherever it stands among them: a neighbour may have put others before it.
+/// Finds the good token wherever it stands: a neighbouring host may have put cookies before it.
 fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<RefreshOutcome, Problem> {
     let genuine = genuine(conn, tokens, issuer)?;
     let now = Timestamp::now();
@@ -134,7 +134,7 @@ fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<
     let is_good = |standing: &Standing| matches!(standing, Standing::Current | Standing::JustRotated);
     if let Some((standing, session)) = standings.find(|(standing, _)| is_good(standing)) {
         return match Users::of(session.bearer()?.user).show(conn) {
-            // Deleted between the two.
+            // The user was deleted between the two queries.
             Err(problem) if problem.kind() == Kind::RevokedToken => Ok(RefreshOutcome::Nothing),
             user => user.map(|user| RefreshOutcome::Good(standing, session.clone(), user)),
         };
@@ -144,7 +144,7 @@ fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<
     Ok(if reused.is_empty() { RefreshOutcome::Nothing } else { RefreshOutcome::Reused(reused) })
 }
 
-/// The tokens that we have made, however old they are, each with its session, if that still stands.
+/// The genuine tokens, however old, each with its session; without those whose session has ended.
 pub(super) fn genuine<'a>(
     conn: &mut Connection,
     tokens: &'a [Presented],
@@ -163,7 +163,7 @@ pub(super) fn parsed(tokens: &[String]) -> Arc<[Presented]> {
     tokens.iter().filter_map(|token| Presented::parse(token)).collect()
 }
 
-/// Ends sessions, in one transaction, and tells of each that was there to end.
+/// Ends sessions, in one transaction, and logs each that had not ended before.
 pub(super) async fn end(
     bearers: Vec<TokenSubject>,
     event: &'static str,
@@ -184,7 +184,7 @@ pub(super) async fn end(
     };
     for (user_id, session_id) in db.write(end).await? {
         if event == REUSE {
-            // Told by itself: where warnings alone are logged there is no span that knows it.
+            // The event names the source itself: where only warnings are logged there is no span that does.
             tracing::warn!(target: "kennel::security", user_id, session_id, %source, "{event}");
         } else {
             tracing::info!(target: "kennel::security", user_id, session_id, "{event}");

@@ -14,7 +14,7 @@ use crate::{
     wire::Created,
 };
 
-/// `POST /auth/signup`
+/// `POST /auth/signup`: makes an account.
 pub async fn signup(
     request: HttpRequest,
     body: Valid<SignupIn>,
@@ -36,7 +36,7 @@ pub async fn signup(
 }
 
 /// The user that a body asks for, with the hash of its password. Judging a password is work, so a refused one counts
-/// too, if less than an account.
+/// against the limits too, if less than an account.
 async fn new_user(request: &HttpRequest, source: Source, body: SignupIn, hasher: &Hasher) -> Result<NewUser, Problem> {
     let SignupIn { username, email, password } = body;
     let limits = Limits::of(request)?;
@@ -46,11 +46,11 @@ async fn new_user(request: &HttpRequest, source: Source, body: SignupIn, hasher:
     Ok(NewUser::new(&username, &email, &hasher.hash(password).await?))
 }
 
-/// Makes the account, and queues the mail that asks whether the address is theirs.
+/// Makes the account, and queues the mail that verifies its address.
 fn create(conn: &mut Connection, new: &NewUser, signer: &Signer) -> Result<UserRow, Problem> {
     let user = Users::create(conn, new)?;
     Mails::of(user.user()?).queue(conn, signer, MailKind::Verify, &Email::stored(user.email.clone()))?;
-    // What failed under these names before was somebody else's guess.
+    // Failures under these names before were others' guesses.
     forgive(conn, signer, None, &user.username, &user.email)?;
     Ok(user)
 }

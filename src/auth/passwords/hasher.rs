@@ -1,5 +1,5 @@
-//! The threads that hash passwords: as many as there are cores, each with memory that it keeps, behind a queue that
-//! has an end. What they compute is in `password`.
+//! The threads that hash passwords: as many as there are cores, each with memory that it keeps, behind a bounded queue.
+//! The hash itself is in `password`.
 
 use std::{
     sync::Arc,
@@ -18,35 +18,35 @@ use crate::{
     workers::{WorkerLimits, Workers, one_by_one},
 };
 
-/// A core does 256 hashes in one to three seconds; who would wait longer is told so at once.
+/// The most hashes that wait for one thread. A core does 256 in one to three seconds; the next is refused at once.
 const QUEUE_PER_THREAD: usize = 256;
-/// How many new passwords may wait to be judged; the worst take a twentieth of a second. An address may have half of
+/// The most new passwords that wait to be judged; the worst take a twentieth of a second. An address may have half of
 /// them waiting: fifty sign-ups that come at once are all judged.
 const JUDGE_QUEUE: usize = 128;
-/// How long a hash is waited for.
+/// The longest wait for a turn, or for a thread.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a thread keeps its memory while nobody logs in.
+/// The time for which an idle thread keeps its memory.
 const REST: Duration = Duration::from_secs(2);
 
-/// The hash threads.
+/// The threads that hash and judge passwords.
 pub struct Hasher {
     workers: Workers<Memory>,
-    /// Judges new passwords, which may take longer than a hash; on a thread of its own, so that whoever makes it work
-    /// keeps nobody from logging in.
+    /// The thread that judges new passwords, which may take longer than a hash; a thread of its own, so that sign-ups
+    /// keep no login waiting.
     judge: Workers<()>,
-    /// Verified against when there is no such user, so that nobody can tell by the time.
+    /// The hash to verify against when there is no such user, so that the time tells nothing.
     decoy: Arc<PasswordHash>,
-    /// Wrong passwords are told after a multiple of this: twice what the decoy takes. A stored hash may have other
-    /// parameters than the decoy, and takes another time.
+    /// The step in which a wrong password's response is delayed: twice the time of the decoy. A stored hash may have
+    /// other parameters than the decoy, and then takes another time.
     step: Duration,
     min_length: usize,
-    /// Who may check a password now: twice as many as there are threads, so that none of them waits for a database.
+    /// The turns to check a password: twice as many as threads, so that no thread waits for the database.
     turns: Turns,
 }
 
 impl Hasher {
-    /// Starts `threads` of them; one for each core is right, since hashing does nothing but compute.
+    /// Starts `threads` hash threads; one for each core is right, since hashing does nothing but compute.
     ///
     /// # Errors
     /// The system has no more threads or random numbers to give.
@@ -63,20 +63,21 @@ impl Hasher {
         Ok(Self { workers, judge, decoy, step, min_length, turns: Turns::new(2 * threads, queue) })
     }
 
-    /// Waits for a turn to check a password. Few checks are under way at any time, however many wait, so a try can be
-    /// counted just before it is made.
+    /// Waits up to 10 seconds for a turn to check a password. Few checks are under way at any time, however many wait,
+    /// so a try can be counted just before it is made.
     ///
     /// # Errors
-    /// `overloaded`, when too many wait or it takes too long; `too-many-requests`, when too many of one caller's wait.
+    /// `overloaded`, when too many wait or the wait takes too long; `too-many-requests`, when too many of one caller
+    /// wait.
     pub async fn turn(&self) -> Result<Turn, Problem> {
         self.turns.take(PATIENCE).await
     }
 
-    /// Judges a new password: whether it is long enough, and hard to guess for somebody who knows `context` (the
-    /// username and the e-mail address).
+    /// Judges a new password: whether it is long enough, and hard to guess even knowing `context` (the username and
+    /// the e-mail address).
     ///
     /// # Errors
-    /// `validation-failed` at `field`, saying why; `overloaded`.
+    /// `validation-failed` at `field`, with the reason; `overloaded`.
     pub async fn judge(
         &self,
         password: Password,
@@ -97,11 +98,11 @@ impl Hasher {
         self.workers.run(move |memory: &mut Memory| password::hash(&password, memory)).await
     }
 
-    /// Whether `password` belongs to `stored`, and the moment when a wrong one may be told; without a `stored`, takes as
-    /// long and says no. Needs a [`Turn`].
+    /// Checks `password` against `stored`; without a `stored`, takes as long and says that it is wrong. Gives with the
+    /// verdict the moment at which the response to a wrong password may be sent. Needs a [`Turn`].
     ///
     /// # Errors
-    /// `overloaded`; `internal-error` when what is stored is no hash.
+    /// `overloaded`; `internal-error`, when what is stored is no hash.
     pub async fn verify(
         &self,
         _: &Turn,
@@ -118,16 +119,16 @@ impl Hasher {
         self.workers.run(verify).await
     }
 
-    /// Finishes what waits and ends the threads.
+    /// Finishes the waiting jobs and ends the threads.
     pub fn close(&self) {
         self.judge.close();
         self.workers.close();
     }
 
-    /// Runs anything on a hash thread, for tests of what happens there.
+    /// Runs `job` on a hash thread, for tests.
     ///
     /// # Errors
-    /// What `job` returns, `overloaded`, or `internal-error` when it panics.
+    /// The errors of `job`; `overloaded`; `internal-error` when it panics.
     #[doc(hidden)]
     pub async fn run<T: Send + 'static>(
         &self,
@@ -137,12 +138,12 @@ impl Hasher {
     }
 }
 
-/// How long this thread has computed: what else the machine does at the start does not count.
+/// The CPU time of this thread: other work of the machine at the start does not count.
 fn computed() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// The next multiple of `step`.
+/// The next multiple of `step` after `took`.
 fn up_to_a_step(took: Duration, step: Duration) -> Duration {
     let steps = took.as_nanos().div_ceil(step.as_nanos().max(1));
     step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))

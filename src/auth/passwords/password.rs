@@ -1,5 +1,5 @@
 //! Passwords and their hashes (argon2id): a type for each stage, so that no password is stored unhashed and no
-//! verdict ignored. The threads that compute are in `hasher`.
+//! verdict ignored. The threads that hash are in `hasher`.
 
 use std::fmt;
 
@@ -15,14 +15,14 @@ use crate::{
     wire::text,
 };
 
-/// The characters of a password (code points, after NFC): the fewest of any new one, and the most.
+/// The lengths of a password, in characters (code points, after NFC): the least of a new one, and the most.
 const SHORTEST: usize = 8;
 const LONGEST: usize = 256;
 /// Bytes of a salt and of a hash.
 const SALT: usize = 16;
 const HASH: usize = 32;
 
-/// A password as somebody typed it, in Unicode's NFC. Never shown, never trimmed, never cut.
+/// A password as typed, in Unicode's NFC. Never shown, never trimmed, never cut.
 #[derive(Clone)]
 pub struct Password(String);
 
@@ -33,11 +33,11 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
-    /// Reads a new password: 8 to 256 characters, any but NUL. The configured least length, and how hard it is
-    /// to guess, are judged when it is hashed.
+    /// Reads a new password: 8 to 256 characters, any but NUL. [`AcceptedPassword::judge`] checks the configured
+    /// least length and how hard it is to guess.
     ///
     /// # Errors
-    /// It is no text, or of another length.
+    /// The value is no text, has another length, or has a NUL.
     pub fn new(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(SHORTEST, value)
     }
@@ -45,7 +45,7 @@ impl Password {
     /// Reads a password that is presented: 1 to 256 characters.
     ///
     /// # Errors
-    /// As [`Password::new`].
+    /// The errors of [`Password::new`].
     pub fn presented(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(1, value)
     }
@@ -64,10 +64,10 @@ impl Password {
 pub struct AcceptedPassword(Password);
 
 impl AcceptedPassword {
-    /// Judges a password: whether it is long enough, and hard to guess for somebody who knows `context`.
+    /// Judges a password: whether it is long enough, and hard to guess even knowing `context`.
     ///
     /// # Errors
-    /// It is too short, or says how it can be guessed.
+    /// The password is too short or too easy to guess, with the reason.
     pub fn judge(password: &Password, least: usize, context: &[String]) -> Result<Self, Invalid> {
         text::Rule { least, most: LONGEST }.check_length(&password.0)?;
         strength::check(&password.0, context)?;
@@ -87,13 +87,13 @@ pub enum Verdict {
     Wrong,
 }
 
-/// What a hash is computed in: 7 MiB, allocated with the first and kept for the next.
+/// The memory that a hash is computed in: 7 MiB, allocated with the first and kept for the next.
 #[derive(Default)]
 pub struct Memory(Vec<Block>);
 
 impl Memory {
-    /// So many blocks, of which what is not used is never touched. More than 32 MiB: what is as large glibc gives back
-    /// to the system when it is dropped, and never keeps (mallopt(3), `M_MMAP_THRESHOLD`).
+    /// The blocks that are reserved; the unused ones are never touched. More than 32 MiB: glibc gives an allocation of
+    /// that size back to the system when it is dropped, and never keeps it (mallopt(3), `M_MMAP_THRESHOLD`).
     const RESERVED: usize = 33 * 1_024;
 
     fn of_at_least(&mut self, blocks: usize) -> &mut [Block] {
@@ -105,8 +105,8 @@ impl Memory {
     }
 }
 
-/// Those of OWASP's parameters for argon2id that take the least time, and then the least memory (`cargo bench --bench
-/// pieces -- hash`): 7 MiB, 5 passes, 1 lane.
+/// The parameters of a hash: of OWASP's for argon2id those that take the least time, and then the least memory (`cargo
+/// bench --bench pieces -- hash`): 7 MiB, 5 passes, 1 lane.
 fn params() -> Params {
     const PARAMS: Result<Params, argon2::Error> = Params::new(7_168, 5, 1, Some(HASH));
     PARAMS.unwrap_or_default()
@@ -117,7 +117,7 @@ pub fn hash(password: &AcceptedPassword, memory: &mut Memory) -> Result<Password
     hash_any(&password.0, memory)
 }
 
-/// Hashes a password that nobody has, for comparison with those that somebody has.
+/// Hashes a password of no user, to compare with where there is no user.
 pub fn hash_decoy(memory: &mut Memory) -> Result<PasswordHash, Problem> {
     hash_any(&Password("a password that nobody has".to_owned()), memory)
 }
@@ -136,7 +136,10 @@ fn hash_any(password: &Password, memory: &mut Memory) -> Result<PasswordHash, Pr
     Ok(PasswordHash::stored(phc.to_string()))
 }
 
-/// Whether a password belongs to a hash.
+/// Checks a password against a hash.
+///
+/// # Errors
+/// `internal-error`, when `stored` is no argon2 hash.
 pub fn verify(
     password: &Password,
     stored: &PasswordHash,
@@ -203,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_hash_at_weaker_parameters_is_made_anew() {
-        // The reference implementation's, for "password" with the salt "somesalt".
+        // The reference implementation's hash of "password" with the salt "somesalt".
         let weaker = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         let verdict = verify(&password("password"), &PasswordHash::stored(weaker.to_owned()), &mut Memory::default());
         let rehashed = verdict.expect("a verdict").expect("right").rehashed.expect("a new hash");

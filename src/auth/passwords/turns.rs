@@ -14,7 +14,7 @@ use crate::{
     workers::{FairQueue, Flow},
 };
 
-/// The turns that there are, and who waits for one.
+/// The turns that there are, and the queue for them.
 #[derive(Clone)]
 pub struct Turns(Arc<Mutex<TurnState>>);
 
@@ -23,7 +23,7 @@ struct TurnState {
     waiting: FairQueue<oneshot::Sender<Turn>>,
 }
 
-/// The right to check one password, while it lasts.
+/// The right to check one password, until dropped.
 #[must_use]
 pub struct Turn(Turns);
 
@@ -34,17 +34,17 @@ impl fmt::Debug for Turn {
 }
 
 impl Turns {
-    /// So many turns at a time, and so many who may wait for one.
+    /// Allows `turns` at a time, and `queue` callers to wait for one.
     #[must_use]
     pub fn new(turns: usize, queue: usize) -> Self {
         Self(Arc::new(Mutex::new(TurnState { free: turns, waiting: FairQueue::new(queue) })))
     }
 
-    /// Waits for a turn, as long as `patience`.
+    /// Waits for a turn, no longer than `patience`.
     ///
     /// # Errors
-    /// `overloaded`, when too many wait or it takes too long; `too-many-requests`, when too many of the same [`Flow`]
-    /// wait.
+    /// `overloaded`, when too many wait or the wait takes too long; `too-many-requests`, when too many of the same
+    /// [`Flow`] wait.
     pub async fn take(&self, patience: Duration) -> Result<Turn, Problem> {
         let turn = {
             let mut state = self.lock();
@@ -60,7 +60,7 @@ impl Turns {
         turn.map_err(Problem::internal)
     }
 
-    /// Gives a turn that has ended to the next who still waits.
+    /// Gives a turn that has ended to the next caller that still waits.
     fn pass_on(&self) {
         let next = {
             let mut state = self.lock();
@@ -69,12 +69,12 @@ impl Turns {
             next
         };
         if let Some(next) = next {
-            // Who has left this very moment leaves the turn behind, and it is passed on when it is dropped.
+            // A caller that leaves this very moment leaves the turn behind; dropped, it is passed on.
             drop(next.send(Turn(self.clone())));
         }
     }
 
-    /// No code panics while it holds this, so a poisoned one is still whole.
+    /// Locks the state. No code panics while it holds the lock, so a poisoned one is still whole.
     fn lock(&self) -> MutexGuard<'_, TurnState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! One try to prove by a password who one is: counted before it is made, and made only if no lock is in the way.
+//! A try to give the right password: counted before it is made, and made only if no lock is in the way.
 //! The counters are in `lock` and `repo`, the hashing in `passwords`.
 
 use super::{
@@ -17,19 +17,19 @@ use crate::{
     problem::Problem,
 };
 
-/// Who tries, as far as it is known, and where it is counted.
+/// A try to give the right password: of which user, from where, and the counters that it goes into.
 #[derive(Clone, Copy)]
 pub struct Attempt {
     pub user: Option<UserId>,
     pub source: Source,
     pub failures: FailureKey,
-    /// The counter of the user's other sessions, where the try is counted, too.
+    /// The counter of all of the user's sessions, where the try is counted, too.
     pub wider: Option<FailureKey>,
 }
 
 impl Attempt {
-    /// Checks `password` against `stored`, or against nothing in the same time. Who takes the right password for an
-    /// answer clears the counter in the transaction that it leads to.
+    /// Checks `password` against `stored`, or against nothing in the same time. The caller clears the counter of a
+    /// right password, in the transaction that it leads to.
     ///
     /// # Errors
     /// `too-many-attempts`; `too-many-requests`; `overloaded`.
@@ -50,7 +50,7 @@ impl Attempt {
             Ok((right @ Verdict::Right { .. }, _)) => Ok(right),
             Ok((Verdict::Wrong, tell_at)) => {
                 db.write(move |conn| Failures::of(failures).fail(conn)).await?;
-                // Others need not wait for the moment when this may be told.
+                // The next caller need not wait until the response may be sent.
                 drop(turn);
                 tokio::time::sleep_until(tell_at.into()).await;
                 Ok(Verdict::Wrong)
@@ -62,7 +62,7 @@ impl Attempt {
         }
     }
 
-    /// Counts the try no longer: the password was not looked at after all.
+    /// Takes the try out of the counters: the password was not checked after all.
     fn take_back(self, conn: &mut Connection) -> Result<(), Problem> {
         for key in [self.failures].into_iter().chain(self.wider) {
             Failures::of(key).take_back(conn)?;
@@ -70,16 +70,16 @@ impl Attempt {
         Ok(())
     }
 
-    /// Clears what has failed here, and counts the right password nowhere else.
+    /// Clears the counter of failures, and takes the try out of the wider one.
     ///
     /// # Errors
-    /// Those of the database.
+    /// The database's errors.
     pub fn succeed(self, conn: &mut Connection) -> Result<(), Problem> {
         Failures::of(self.failures).clear(conn)?;
         self.wider.map_or(Ok(()), |wider| Failures::of(wider).take_back(conn))
     }
 
-    /// What somebody is told who has to wait.
+    /// The problem of a caller that has to wait.
     pub fn refused(self, lock: Lock) -> Problem {
         let (user_id, source) = (self.user.map(UserId::get), self.source);
         tracing::info!(target: "kennel::security", user_id, %source, "locked");

@@ -1,6 +1,6 @@
-//! The soft lock: after a wrong password the next try waits, longer and longer. It is kept in the database, so that
-//! a restart forgets nothing and all instances count together; and a network that the user has logged in from has a
-//! counter of its own, so that nobody can lock somebody else out. The queries are in `repo`.
+//! The soft lock: after a wrong password the next try waits, longer and longer. The lock is kept in the database, so
+//! that a restart forgets nothing and all instances count together; and a network that the user has logged in from has
+//! a counter of its own, so that strangers cannot lock a user out. The queries are in `repo`.
 
 use std::time::Duration;
 
@@ -12,35 +12,35 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// How many tries a day (UTC) may fail.
+/// The most tries that may fail in a day (UTC).
 const MOST_A_DAY: i64 = 100;
 /// The most failures of a day in all sessions of a user whose login is not fresh: more than one session can have.
 const MOST_IN_ALL_SESSIONS: i64 = 5 * MOST_A_DAY;
 
-/// How many failures of a day somebody has free whom we know: people mistype, and their programs try again at once.
+/// The failures of a day without a pause for a known user: people mistype, and their programs try again at once.
 const FREE: i64 = 10;
 
-/// Whose failures are counted.
+/// The key of a counter of failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailureKey {
     bytes: [u8; 16],
     patience: Patience,
 }
 
-/// A rule for how many failures are let pass.
+/// The rule for how many failures a counter allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Patience {
     /// The rule for strangers.
     Stranger,
     /// The rule for users who have logged in, or have done so from there.
     Known,
-    /// The rule for all sessions of a user together: none is in the others' way, until far too many have failed.
+    /// The rule for all sessions of a user together: none delays the others, until far too many have failed.
     InAll,
 }
 
 impl FailureKey {
-    /// Those of a name, whether or not it has an account: nobody can tell by the lock. A username and an e-mail
-    /// address are counted each by itself, or one could find out whose address it is.
+    /// The failures of a name, whether or not it has an account, so that the lock does not tell. A username and an
+    /// e-mail address are counted each by itself, so that the lock does not tell that they belong together.
     #[must_use]
     pub fn of_login(signer: &Signer, login: &LoginKey) -> Self {
         let bytes = half(signer.sign(&[b"login", login.as_str().as_bytes()]));
@@ -54,14 +54,15 @@ impl FailureKey {
         Self { bytes, patience: Patience::Known }
     }
 
-    /// The failures of all of a user's sessions together, likewise: several stolen ones have no more tries for that.
+    /// The failures of all of a user's sessions to change the password: several stolen ones have no more tries for
+    /// that.
     #[must_use]
     pub fn of_all_changes(signer: &Signer, user: UserId) -> Self {
         let bytes = half(signer.sign(&[b"changes", &user.get().to_be_bytes()]));
         Self { bytes, patience: Patience::InAll }
     }
 
-    /// Those of a name from a network that its user has logged in from.
+    /// The failures of a name from a network that its user has logged in from.
     #[must_use]
     pub fn of_known_source(signer: &Signer, login: &LoginKey, source: Source) -> Self {
         let bytes = half(signer.sign(&[b"known source", login.as_str().as_bytes(), source.as_bytes()]));
@@ -73,7 +74,7 @@ impl FailureKey {
         &self.bytes
     }
 
-    /// How long to wait after so many failures of a day; after the last of all, until the day's end.
+    /// The pause after so many failures of a day; after the last of all, the lock holds until the day's end.
     #[must_use]
     pub fn pause_after(&self, failures: i64) -> Duration {
         Duration::from_secs(match (self.patience, failures) {
@@ -92,18 +93,18 @@ impl FailureKey {
     }
 }
 
-/// What a user's sessions from a network are known by: under each key of the service, the one to store first.
+/// The stored names of a user's sessions from a network: one under each key of the service, the one to store first.
 pub fn known_as(signer: &Signer, user: Option<UserId>, source: Source) -> Vec<[u8; 16]> {
     let user = user.map_or(0, UserId::get);
     signer.known_as(&[b"session", &user.to_be_bytes(), source.as_bytes()]).into_iter().map(half).collect()
 }
 
-/// Half of HMAC-SHA256 is enough to tell networks apart.
+/// The first half of an HMAC-SHA256, which is enough to tell networks apart.
 fn half(signature: [u8; 32]) -> [u8; 16] {
     signature.first_chunk().copied().unwrap_or_default()
 }
 
-/// How long the next try has to wait.
+/// The time that the next try has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lock(pub Duration);
 

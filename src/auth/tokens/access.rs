@@ -1,5 +1,5 @@
 //! Access tokens: JWT (RFC 7519, and RFC 9068's `typ: at+jwt`), signed with HS256 and nothing else. A token
-//! that is valid here may still belong to a session that ended; that, the gate asks the database.
+//! that is valid here may still belong to a session that ended; the gate looks that up in the database.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -16,16 +16,16 @@ use crate::{
     sessions::TokenSubject,
 };
 
-/// Who our tokens are for: this service.
+/// The audience of access tokens (`aud`): this service.
 const SERVICE: &str = "kennel";
-/// How far the clocks of two instances may be apart, in seconds.
+/// The most by which the clocks of two instances may be apart, in seconds.
 const LEEWAY: i64 = 5;
-/// No token lives longer, in seconds, whatever it says of itself.
+/// The longest lifetime of a token, in seconds, whatever its own claims say.
 const LONGEST_LIFE: i64 = 3600;
-/// A longer text is not looked at, in bytes.
+/// The longest text that is read as a token, in bytes.
 const LONGEST_TOKEN: usize = 4096;
 
-/// What a token says. All claims are required.
+/// The claims of a token. All are required.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -44,18 +44,18 @@ pub struct AccessTokens {
     issuer: String,
     header: Header,
     encoding: EncodingKey,
-    /// The newest first, which signs.
+    /// The keys that verify; the first is the newest, which signs.
     keys: Vec<VerifyingKey>,
     validation: Validation,
-    /// The same for tokens that may have expired.
+    /// The validation of tokens that may have expired.
     lenient: Validation,
     life: Duration,
 }
 
-/// A key, and how its tokens begin.
+/// A key that verifies tokens, and how those begin.
 struct VerifyingKey {
-    /// The header as it stands in every token of ours, with its dot. A token that begins otherwise has
-    /// another algorithm, key, type or a `crit`, and is refused before anything of it is decoded (RFC 8725).
+    /// The encoded header of every token under this key, with its dot. A token that begins otherwise has another
+    /// algorithm, key, type or a `crit`, and is refused before anything of it is decoded (RFC 8725).
     prefix: String,
     decoding: DecodingKey,
 }
@@ -76,8 +76,10 @@ fn header(key: &AccessKey) -> Header {
 }
 
 impl AccessTokens {
+    /// Makes the issuer and verifier of access tokens that are valid for `life`.
+    ///
     /// # Errors
-    /// The header cannot be encoded.
+    /// There is no key, or the header cannot be encoded.
     pub fn new(keys: &Keys, life: Duration) -> Result<Self, jsonwebtoken::errors::Error> {
         let newest = keys.access.first().ok_or(ErrorKind::InvalidKeyFormat)?;
         let mut lenient = validation(&keys.issuer);
@@ -93,13 +95,13 @@ impl AccessTokens {
         })
     }
 
-    /// How long a token lives.
+    /// The lifetime of a token.
     #[must_use]
     pub fn life(&self) -> Duration {
         self.life
     }
 
-    /// A new token.
+    /// Makes a new token for a subject.
     ///
     /// # Errors
     /// `internal-error` when the system gives no random numbers.
@@ -121,7 +123,7 @@ impl AccessTokens {
         jsonwebtoken::encode(&self.header, &claims, &self.encoding).map_err(Problem::internal)
     }
 
-    /// Whom `token` speaks for, and the last second in which it does, since 1970.
+    /// The subject of `token`, and the last second in which it is valid, since 1970.
     ///
     /// # Errors
     /// `expired-token`, or `invalid-token` for everything else that is wrong with it.
@@ -129,7 +131,7 @@ impl AccessTokens {
         self.check(token, &self.validation)
     }
 
-    /// As [`AccessTokens::verify`], but an expired token still says whose it was.
+    /// The subject of `token`, even of an expired one.
     ///
     /// # Errors
     /// `invalid-token`.
@@ -161,7 +163,7 @@ impl AccessTokens {
     }
 }
 
-/// jsonwebtoken's defaults are laxer than RFC 8725 asks for.
+/// The checks of a token's claims: stricter than jsonwebtoken's defaults, as RFC 8725 asks.
 fn validation(issuer: &str) -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.required_spec_claims = HashSet::from(["exp", "nbf", "iss", "aud", "sub"].map(str::to_owned));

@@ -1,5 +1,5 @@
 //! Cookie mode: for pages in a browser the refresh token lies in a cookie that no script can read (RFC 6265). Only
-//! refreshing and logging out look at it, and only where the page that sends it may (`middleware::cors`). Its name begins with
+//! refreshing and logging out look at it, and only where the page that sends it may (`cors`). Its name begins with
 //! `__Host-`, so that browsers take it from this host alone, and no neighbour on the same domain can plant one.
 
 use actix_web::{
@@ -15,14 +15,14 @@ use crate::{
 
 const NAME: &str = "__Host-kennel_refresh";
 const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/";
-/// The earlier name, which is read for one release more.
+/// The cookie's earlier name, which is read for one release more.
 const OLD_NAME: &str = "kennel_refresh";
 const OLD_ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/auth";
 
-/// How a client gets its refresh token, and keeps it.
+/// The way in which a client gets and keeps its refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// In the answer's body.
+    /// The token is in the response's body.
     Body,
     Cookie,
 }
@@ -30,14 +30,14 @@ pub enum Delivery {
 /// The refresh tokens in a request's cookies.
 #[derive(Debug, Default)]
 pub struct Cookies {
-    /// The tokens in the order of the headers, but those of the old name last.
+    /// The refresh tokens in the order of the headers, but those of the old name last.
     pub tokens: Vec<String>,
-    /// Whether one has the old name.
+    /// Whether one of the cookies has the old name.
     pub has_old: bool,
 }
 
 impl Cookies {
-    /// The refresh tokens of a request, among whatever neighbours and proxies have put there.
+    /// The refresh tokens in a request's cookies, among those that neighbouring hosts and proxies have put there.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let named = |wanted: &'static str| {
@@ -51,7 +51,7 @@ impl Cookies {
     }
 }
 
-/// Whether a page may use the cookie, so that one that cannot keep it is told when it asks for it.
+/// Checks that the page that sends a request may use the cookie.
 ///
 /// # Errors
 /// `cross-site` or `foreign-origin`.
@@ -64,34 +64,34 @@ pub fn check_page(request: &HttpRequest, cors: &Cors) -> Result<(), Problem> {
     })
 }
 
-/// The refresh tokens in cookies.
+/// The refresh tokens in a request's cookies, if its page may use them.
 ///
 /// # Errors
-/// As [`check_page`].
+/// The errors of [`check_page`].
 pub fn admitted(request: &HttpRequest, cors: &Cors) -> Result<Cookies, Problem> {
     check_page(request, cors).map(|()| Cookies::of(request.headers()))
 }
 
-/// `Set-Cookie` for a token that is good for so many seconds.
+/// The `Set-Cookie` of a token that is good for `seconds`.
 ///
 /// # Errors
-/// The token is no text for a header; ours are.
+/// The token cannot stand in a header; genuine ones can.
 pub fn set(token: &str, seconds: u64) -> Result<HeaderValue, InvalidHeaderValue> {
     HeaderValue::try_from(format!("{NAME}={token}; {ATTRIBUTES}; Max-Age={seconds}"))
 }
 
-/// `Set-Cookie` that takes it away.
+/// The `Set-Cookie` that removes the cookie.
 ///
 /// # Errors
-/// As [`set`].
+/// The errors of [`set`].
 pub fn cleared() -> Result<HeaderValue, InvalidHeaderValue> {
     set("", 0)
 }
 
-/// `Set-Cookie` that takes one of the old name away.
+/// The `Set-Cookie` that removes the cookie of the old name.
 ///
 /// # Errors
-/// As [`set`].
+/// The errors of [`set`].
 pub fn old_cleared() -> Result<HeaderValue, InvalidHeaderValue> {
     HeaderValue::try_from(format!("{OLD_NAME}=; {OLD_ATTRIBUTES}; Max-Age=0"))
 }

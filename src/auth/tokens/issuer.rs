@@ -1,4 +1,4 @@
-//! What a login, and each refresh after it, gives: an access token, and the means to get the next.
+//! The tokens of a login, and of each refresh after it: an access token, and the refresh token that gets the next.
 
 use actix_web::{HttpRequest, HttpResponse, http::header::SET_COOKIE, web::Data};
 
@@ -16,7 +16,7 @@ use crate::{
     users::UserOut,
 };
 
-/// Makes tokens.
+/// The maker of access and refresh tokens.
 pub struct Issuer {
     pub access: AccessTokens,
     pub keys: Data<Keys>,
@@ -24,16 +24,16 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// That of the app.
+    /// The app's issuer.
     ///
     /// # Errors
-    /// `internal-error` when the app was put together without it.
+    /// `internal-error`, when the app was put together without one.
     pub fn of(request: &HttpRequest) -> Result<&Self, Problem> {
         let issuer = request.app_data::<Data<Self>>().ok_or_else(|| Problem::internal("no issuer in the app"))?;
         Ok(issuer.get_ref())
     }
 
-    /// The answer that hands a session's present tokens out.
+    /// The response that hands out a session's present tokens.
     ///
     /// # Errors
     /// `internal-error`, when the system gives no random numbers.

@@ -1,5 +1,5 @@
-//! Tokens: the access token that each request carries, the refresh token that gets the next one, and the cookie that it
-//! may lie in.
+//! Tokens: the access token that each request carries, the refresh token that gets the next one, and the cookie that
+//! may hold the refresh token.
 
 pub mod access;
 pub mod cookie;

@@ -1,8 +1,8 @@
-//! Refresh tokens: `<session>.<counter>.<signature>`. What is signed (HMAC) is the session, the counter and the session's
-//! salt, so that the database holds nothing that could be presented, and the successor of a token can be made again for
-//! a tab that came second (RFC 9700 §4.14: rotated at every use, and an old one ends the session). The signature's 32
-//! bytes are the user, the beginning of that HMAC, and the beginning of one over all that is before it, the seal, which
-//! needs no salt: so a token is counted for its user before the database is asked.
+//! Refresh tokens: `<session>.<counter>.<signature>`. The HMAC is of the session, the counter and the session's salt,
+//! so that the database holds nothing that could be presented, and the successor of a token can be made again for a tab
+//! that came second (RFC 9700 §4.14: rotated at every use, and an old one ends the session). The signature's 32 bytes
+//! are the user, the beginning of that HMAC, and the beginning of an HMAC over all before it, the seal, which needs no
+//! salt: so a token is counted for its user before the database is queried.
 
 use std::time::Duration;
 
@@ -16,47 +16,47 @@ use crate::{
     sessions::LiveSession,
 };
 
-/// Bytes of the parts of a signature: the user's id, and twice the beginning of an HMAC.
+/// The sizes of a signature's parts, in bytes: the user's id, and twice the beginning of an HMAC.
 const USER: usize = 8;
 const HALF: usize = (SIGNATURE - USER) / 2;
-/// What tells the HMAC of a seal from that of a session.
+/// The first part of a seal's message, which tells its HMAC from that of a session.
 const SEAL: &[u8] = b"seal";
 
-/// How long after a rotation the token before still gets the same successor: for tabs that race, and for an answer
-/// that got lost.
+/// The time after a rotation in which the token before still gets the same successor: for tabs that race, and for a
+/// response that got lost.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// A refresh token as somebody presents it. Only the session's salt can tell whether it is one.
+/// A refresh token as presented. Only the session's salt can tell whether it is genuine.
 pub struct Presented {
     pub session: SessionId,
     counter: i64,
     signature: [u8; SIGNATURE],
 }
 
-/// Who has made a token, as far as it says so itself.
+/// The maker of a token, as far as the token itself tells.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Maker {
-    /// This service, for this user.
+    /// Made by this service, for a user.
     Service(UserId),
-    /// This service, when tokens had no seal yet, or a stranger. Only the session can tell.
+    /// Made by this service when tokens had no seal yet, or by a stranger: only the session can tell.
     Unknown,
 }
 
-/// What a right token is good for.
+/// The standing of a genuine token among those of its session.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It is the session's present one.
+    /// The session's present token.
     Current,
-    /// It is the one before, and its successor has only just been made.
+    /// The token before the present one, which was made less than [`GRACE`] ago.
     JustRotated,
-    /// It was used before: somebody has a copy.
+    /// A token that was used before: there is a copy of it.
     Reused,
-    /// It was never given out by this database, which was put back to an earlier state.
+    /// A token that this database has never given out: it was put back to an earlier state.
     Unborn,
 }
 
 impl Presented {
-    /// Reads a token; none of what cannot be one.
+    /// Reads a token; `None` if the text cannot be one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
@@ -66,7 +66,7 @@ impl Presented {
         parts.next().is_none().then_some(Self { session: SessionId::parse(session)?, counter, signature })
     }
 
-    /// Who has made it.
+    /// The maker of the token.
     #[must_use]
     pub fn maker(&self, signer: &Signer) -> Maker {
         let (sealed, seal) = self.signature.split_at(USER + HALF);
@@ -76,7 +76,7 @@ impl Presented {
         user.filter(|_| is_sealed).map_or(Maker::Unknown, Maker::Service)
     }
 
-    /// Whether we have made it, for this session.
+    /// Whether this service has made the token, for `session`.
     #[must_use]
     pub fn is_genuine(&self, signer: &Signer, session: &LiveSession) -> bool {
         let (session_id, counter) = (self.session.get().to_be_bytes(), self.counter.to_be_bytes());
@@ -89,7 +89,7 @@ impl Presented {
         }
     }
 
-    /// What a genuine one is good for now.
+    /// The standing of a genuine token now.
     #[must_use]
     pub fn standing(&self, session: &LiveSession, now: Timestamp) -> Standing {
         let is_fresh = session.rotated_at.is_some_and(|rotated_at| now <= rotated_at.plus(GRACE));
@@ -102,7 +102,7 @@ impl Presented {
     }
 }
 
-/// Seals a signature: its last bytes become the seal of those before.
+/// Seals a signature: the last bytes are the seal of those before.
 fn seal(signer: &Signer, session: i64, counter: i64, user: i64, half: [u8; HALF]) -> Vec<u8> {
     let mut signature = [user.to_be_bytes().as_slice(), &half].concat();
     let seal = signer.sign(&[SEAL, &session.to_be_bytes(), &counter.to_be_bytes(), &signature]);
@@ -113,7 +113,7 @@ fn seal(signer: &Signer, session: i64, counter: i64, user: i64, half: [u8; HALF]
 /// The present token of a session.
 ///
 /// # Errors
-/// `internal-error`, when what is stored cannot be.
+/// `internal-error`, when the stored session is not valid.
 pub fn token_of(signer: &Signer, session: &LiveSession) -> Result<String, Problem> {
     let (id, counter, user) = (session.id, session.refresh_counter, session.bearer()?.user.get());
     let signed = signer.sign(&[&id.to_be_bytes(), &counter.to_be_bytes(), &session.refresh_salt]);

@@ -1,5 +1,5 @@
-//! Access tokens that were found valid a while ago. A client sends the same one for minutes, and what was computed
-//! once need not be computed for each request. The session is another matter: the gate asks for it every time.
+//! Access tokens that were verified before. A client sends the same one for minutes, and its signature need not be
+//! computed for each request. The session is another matter: the gate looks it up every time.
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -10,27 +10,27 @@ use crate::{
     sessions::TokenSubject,
 };
 
-/// How many are remembered, less than 1 KiB each.
+/// The most tokens that are remembered, less than 1 KiB each.
 const MOST: usize = 1_024;
 
-/// The tokens of one thread that serves requests, by their whole text. Only what verified gets in, so nobody fills it
-/// with what is none of ours, and the hash is keyed, so nobody finds one by trying.
+/// The verified tokens of one thread that serves requests, by their whole text. Only verified ones get in, so that
+/// strangers cannot fill it, and the hash is keyed, so that none is found by trying.
 #[derive(Default)]
 pub struct VerifiedTokenCache(RefCell<HashMap<Box<str>, VerifiedToken>>);
 
 struct VerifiedToken {
     bearer: TokenSubject,
-    /// Whether its session was found to have ended. None begins again.
+    /// Whether the session was found to have ended; an ended one never begins again.
     has_ended: bool,
-    /// The last second in which it is valid, since 1970.
+    /// The last second in which the token is valid, since 1970.
     until: i64,
 }
 
 impl VerifiedTokenCache {
-    /// Whom `token` speaks for.
+    /// The subject of `token`.
     ///
     /// # Errors
-    /// As [`AccessTokens::verify`]; `revoked-token` when its session is known to have ended.
+    /// The errors of [`AccessTokens::verify`]; `revoked-token`, when the session is known to have ended.
     pub fn verify(&self, tokens: &AccessTokens, token: &str) -> Result<TokenSubject, Problem> {
         if let Some(known) = self.0.borrow().get(token)
             && Timestamp::now().seconds() <= known.until
@@ -46,7 +46,7 @@ impl VerifiedTokenCache {
         Ok(bearer)
     }
 
-    /// Remembers that the session of `token` has ended, so that nobody is asked again whoever goes on sending it.
+    /// Remembers that the session of `token` has ended, so that the next request with it needs no query.
     pub fn end(&self, token: &str) {
         if let Some(known) = self.0.borrow_mut().get_mut(token) {
             known.has_ended = true;

@@ -1,4 +1,4 @@
-//! How many guesses a text withstands from somebody who tries words, names, dates, walks over the keyboard and the
+//! The guesses that a text withstands from a guesser who tries words, names, dates, walks over the keyboard and the
 //! usual decoration. zxcvbn knows these one by one; how they are put together is counted here, since zxcvbn takes any
 //! three pieces for hard (it adds 10,000 guesses for each further piece), and a word between signs for random letters.
 
@@ -9,48 +9,47 @@ use zxcvbn::{Entropy, matching::patterns::MatchPattern, zxcvbn};
 
 use super::known;
 
-/// What makes a place of a number.
+/// The endings of ordinal numbers.
 const ORDINALS: [&str; 4] = ["st", "nd", "rd", "th"];
-/// The two-letter words that others are joined with; of all other pairs of letters there is some word.
+/// The two-letter words of English that others are joined with; any other pair of letters counts as random.
 const SHORT_WORDS: &[&str] = &[
     "am", "an", "as", "at", "be", "by", "do", "go", "he", "hi", "if", "in", "is", "it", "me", "my", "no", "of", "oh",
     "ok", "on", "or", "so", "to", "up", "us", "we",
 ];
-/// Letters of the longest word that is looked for in a run of letters.
+/// The length of the longest word that is looked for in a run of letters.
 const LONGEST_WORD: usize = 14;
-/// What each further piece is worth: whether there is one, and where.
+/// The guesses for each further piece: whether there is one, and where.
 const JOINT: u128 = 2;
-/// The same for a word that nothing divides from the one before.
+/// The guesses for a further word that no sign divides from the one before.
 const CUT: u128 = 4;
-/// So many letters of a run are cut into words, which is enough to know that they are hard.
+/// The most letters of a run that are cut into words: enough to know that they are hard.
 const MOST_LETTERS: usize = 20;
-/// How many of the ways to write a text in disguise are tried before the one that was taken.
+/// The guesses for a disguise: how many ways to write a text are tried before the one that was taken.
 const DISGUISE: u128 = 4;
-/// So many different signs decorate words.
+/// The most different signs that decorate words.
 const MOST_SIGNS: usize = 2;
-/// What is left of a text's guesses when it has no letters but in words.
+/// The divisor of a text's guesses when all of its letters are in words.
 const WORDS_ALONE: u128 = 10;
-/// Which of the digits of a walk over the keyboard are typed with Shift.
+/// The guesses for which digits of a walk over the keyboard are typed with Shift.
 const SHIFTED: u128 = 32;
-/// What a word is worth that no list here ranks: all languages together have more, but one is tried at a time.
+/// The guesses for a word that no list here ranks: all languages together have more, but one is tried at a time.
 const A_WORD: u128 = 20_000;
-/// Letters of the shortest run that is taken for such a word if it is Latin; of the shorter ones most are.
+/// The length of the shortest Latin run that is taken for an unranked word; most of the shorter ones are words.
 const SHORTEST_WORD: usize = 5;
-/// So many consonants come one behind the other in most words.
+/// The most consonants in a row in most words.
 const MOST_CONSONANTS: usize = 3;
-/// What a word is worth that everybody takes who takes any, in whatever language.
+/// The guesses for a word that is usual in passwords, in whatever language.
 const AN_EVERYDAY_WORD: u128 = 200;
-/// What each syllable of a Chinese name is worth in Latin letters.
+/// The guesses for each syllable of a Chinese name in Latin letters.
 const A_SYLLABLE: u128 = 40;
-/// What a number is worth that mathematics or physics knows, or a row that anybody can continue.
+/// The guesses for a constant of mathematics or physics, or a well-known sequence of numbers.
 const A_CONSTANT: u128 = 1_000;
-/// What `th` is worth behind a number.
+/// The guesses for `th` behind a number.
 const AN_ORDINAL: u128 = 4;
-/// What is left of an address but for its names: which scheme, which top-level domain; and what a number of the
-/// Internet is worth, since there are few that people type.
+/// The guesses for an address's scheme or top-level domain; and for an IPv4 address, since people type few of them.
 const AN_ADDRESS: u128 = 4;
 const A_HOST_NUMBER: u128 = 10_000;
-/// Up to this length a text may be a walk over the keyboard with Shift held now and then.
+/// The length of the longest text that may be a walk over the keyboard with Shift held now and then.
 const LONGEST_WALK: usize = 20;
 
 /// The guesses for the way of putting `text` together that takes the fewest.
@@ -65,7 +64,7 @@ pub fn least(text: &str, expected: &[&str]) -> u128 {
     undisguised.fold(plain.min(walk).min(address), u128::min)
 }
 
-/// The product of what zxcvbn found, with what it did not know counted by its alphabet.
+/// The product of the guesses that zxcvbn found, with unknown parts counted by their alphabet.
 pub fn product(estimate: &Entropy) -> u128 {
     let parts = estimate.sequence().iter().map(|part| match part.pattern {
         MatchPattern::BruteForce => at_random(&part.token),
@@ -75,7 +74,7 @@ pub fn product(estimate: &Entropy) -> u128 {
 }
 
 /// The runs of letters, of digits and of other characters; a capital begins a new run of letters, and so does a letter
-/// that no keyboard of ours has.
+/// that is not ASCII.
 pub fn pieces(text: &str) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     let mut before: Option<char> = None;
@@ -96,7 +95,7 @@ pub fn of_piece(piece: &str, expected: &[&str]) -> u128 {
     let random = at_random(piece);
     let length = piece.chars().count();
     match piece.chars().next().map(kind) {
-        // A single sign is a space, a dot, an exclamation mark: one of the few that everybody takes.
+        // A single sign is a space, a dot, an exclamation mark: one of the few that are usual.
         Some(CharKind::Sign) if length == 1 => 10,
         Some(CharKind::Letter | CharKind::Foreign) if length > 1 => random.min(of_letters(piece, expected)),
         Some(CharKind::Digit) if length > 2 => random.min(product(&zxcvbn(piece, expected))).min(of_constant(piece)),
@@ -135,11 +134,11 @@ fn at_random(text: &str) -> u128 {
     foreign.fold(others, u128::saturating_mul)
 }
 
-/// The guesses for a run of letters in which no list finds a word: up to some length it is one. Letters at random
-/// cannot be told from a word in most scripts, but no word is much longer.
+/// The guesses for a run of letters in which no list finds a word: up to some length the run counts as one. Letters at
+/// random cannot be told from a word in most scripts, but no word is much longer.
 fn of_unknown_word(run: &str) -> u128 {
     let longest = |c: char| match CodePointMapData::<Script>::new().get(c) {
-        // A sign for each syllable or word; then without blanks or vowels between words.
+        // First scripts with a sign for each syllable or word; then those without blanks or vowels between words.
         Script::Han | Script::Hangul => (4, 100_u128),
         Script::Hiragana | Script::Katakana | Script::Thai | Script::Lao | Script::Khmer | Script::Myanmar => (6, 40),
         _ => (10, 26),
@@ -152,7 +151,7 @@ fn of_unknown_word(run: &str) -> u128 {
 
 /// Whether Latin letters can be a word of some language: every pair of them is usual in one.
 fn may_be_word(lower: &str) -> bool {
-    /// For each letter those that follow it.
+    /// The letters that usually follow each letter.
     const FOLLOWERS: [&str; 26] = [
         "bcdefghiklmnprstuvwyz",
         "abeilorsuy",
@@ -192,14 +191,14 @@ fn may_be_word(lower: &str) -> bool {
         && lower.chars().zip(lower.chars().skip(1)).all(|(a, b)| usual(a, b))
 }
 
-/// The guesses for digits if a part of them belongs to a number that everybody can look up.
+/// The guesses for digits if a part of them belongs to a known constant.
 fn of_constant(digits: &str) -> u128 {
     known::constant_in(digits).map_or(u128::MAX, |(before, behind)| {
         [before, behind].into_iter().map(at_random).fold(A_CONSTANT, u128::saturating_mul)
     })
 }
 
-/// The product of all different pieces: a repetition is hardly worth a guess.
+/// The product of the guesses for all different pieces: a repetition is hardly worth a guess.
 fn structured(text: &str, expected: &[&str]) -> u128 {
     let (mut seen, mut guesses, mut only_words, mut signs) = (HashSet::new(), 1_u128, true, 0);
     let mut before = CharKind::Sign;
@@ -211,7 +210,7 @@ fn structured(text: &str, expected: &[&str]) -> u128 {
             continue;
         }
         signs += usize::from(kind == CharKind::Sign);
-        // Where there are many different signs they do not decorate.
+        // Where there are many different signs, they do not decorate but are random.
         let is_random = signs > MOST_SIGNS && piece.chars().count() == 1;
         let of_piece = match is_random {
             true => at_random(&piece),
@@ -220,7 +219,7 @@ fn structured(text: &str, expected: &[&str]) -> u128 {
         };
         let joint = if seen.len() > 1 { JOINT } else { 1 };
         guesses = guesses.saturating_mul(of_piece).saturating_mul(joint);
-        // How much easier than its letters a word is, as far as it is one.
+        // How much easier to guess a word is than its letters.
         let ease = match piece.chars().count() {
             0..3 => 5,
             3 => 20,
@@ -240,7 +239,7 @@ fn of_letters(piece: &str, expected: &[&str]) -> u128 {
     let name = known::syllables_of_name(&lower).map_or(u128::MAX, |syllables| A_SYLLABLE.saturating_pow(syllables));
     let whole = product(&zxcvbn(&lower, expected)).max(2).min(unknown).min(name);
     let letters: Vec<char> = lower.chars().take(MOST_LETTERS).collect();
-    // The fewest for the first so many letters.
+    // The fewest guesses for the first 0, 1, 2 … letters.
     let mut fewest = vec![1];
     fewest.resize(letters.len() + 1, u128::MAX);
     for begin in 0..letters.len() {
@@ -260,14 +259,14 @@ fn of_letters(piece: &str, expected: &[&str]) -> u128 {
     whole.min(cut).saturating_mul(if lower == piece { 1 } else { 2 })
 }
 
-/// The rank of a word; of what is none, its letters.
+/// The guesses for a word: its rank, or those for its letters if it is none.
 fn of_word(word: &str, expected: &[&str]) -> u128 {
     let everyday = if known::is_everyday_word(word) { AN_EVERYDAY_WORD } else { u128::MAX };
     everyday.min(of_ranked_word(word, expected))
 }
 
 fn of_ranked_word(word: &str, expected: &[&str]) -> u128 {
-    // What zxcvbn does not know is one word, wherever it is cut.
+    // Letters that zxcvbn does not know are one word, wherever they are cut.
     if !word.is_ascii() {
         return u128::MAX;
     }
@@ -284,7 +283,8 @@ fn of_ranked_word(word: &str, expected: &[&str]) -> u128 {
     }
 }
 
-/// What a text may be without the signs that look like letters, and without letters that come twice.
+/// The texts that `text` may be in disguise: with letters for the signs that look like them, without repeated letters,
+/// and so on.
 fn disguises(text: &str) -> Vec<String> {
     let last_letter = text.char_indices().rev().find(|(_, c)| c.is_alphabetic()).map_or(0, |(at, _)| at);
     let letter = |c: char| match c {
@@ -296,7 +296,7 @@ fn disguises(text: &str) -> Vec<String> {
         '7' => 't',
         c => c,
     };
-    // What stands at the end decorates.
+    // Signs at the end decorate.
     let spelled = text.char_indices().map(|(at, c)| if at < last_letter { letter(c) } else { c }).collect::<String>();
     let mut once = String::new();
     for c in text.chars() {
@@ -316,7 +316,7 @@ fn disguises(text: &str) -> Vec<String> {
     disguises
 }
 
-/// A text without what divides a number's places.
+/// A text without the dots and commas that divide a number's digits.
 fn without_points(text: &str) -> Option<String> {
     let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     let (mut rest, mut before, mut behind) = (String::new(), None, text.chars().skip(1));
@@ -330,8 +330,7 @@ fn without_points(text: &str) -> Option<String> {
     (rest != text).then_some(rest)
 }
 
-/// What is left of an address (of a page, a host, a mailbox) without what every other one has, too, and what that is
-/// worth.
+/// An address (of a page, a host, a mailbox) without its scheme and top-level domain, and the guesses for those.
 fn without_address(text: &str) -> Option<(String, u128)> {
     let mut rest = text.to_lowercase();
     let mut guesses = 1_u128;
@@ -358,19 +357,19 @@ fn without_address(text: &str) -> Option<(String, u128)> {
     (guesses > 1).then(|| (kept.concat(), guesses))
 }
 
-/// The names before a top-level domain, and the number that stands behind it.
+/// The names before a top-level domain, and the number behind it.
 fn without_top_level(host: &str) -> Option<(&str, &str)> {
     let (names, last) = host.rsplit_once('.')?;
     let top = last.trim_end_matches(|c: char| c.is_ascii_digit());
     known::TOP_LEVEL_DOMAINS.contains(&top).then(|| (names, last.get(top.len()..).unwrap_or_default()))
 }
 
-/// Four numbers of a byte each, with a dot between them.
+/// Whether a host is four numbers of a byte each, with a dot between them (IPv4).
 fn is_host_number(host: &str) -> bool {
     host.split('.').count() == 4 && host.split('.').all(|number| number.parse::<u8>().is_ok())
 }
 
-/// The keys of an American keyboard, if Shift was held for some of the digits.
+/// The text with digits for the signs that Shift makes of them on an American keyboard, if there are any.
 fn unshifted(text: &str) -> Option<String> {
     const SHIFTED: &str = ")!@#$%^&*(";
     if text.contains(' ') || text.chars().count() > LONGEST_WALK {

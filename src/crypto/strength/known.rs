@@ -1,4 +1,4 @@
-//! What is tried first because it is known: passwords that leaked, sayings, and words of offices.
+//! Known passwords, which are tried first: leaked ones, sayings, and words of offices.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -9,9 +9,9 @@ use passwords::analyzer::is_common_password;
 
 use super::plain::plain;
 
-/// Characters of the shortest part that is looked up: anything shorter is no password here.
+/// The length of the shortest part that is looked up, in characters: anything shorter is no password here.
 const SHORTEST: usize = 8;
-/// Characters of the longest one that is looked up: what people type again and again is no longer.
+/// The length of the longest part that is looked up, in characters: leaked passwords are rarely longer.
 const LONGEST: usize = 24;
 
 /// Words that no dictionary ranks high and that half of all office passwords begin with.
@@ -20,7 +20,7 @@ pub const OFFICE_WORDS: [&str; 16] = [
     "globex", "contoso", "fabrikam",
 ];
 
-/// What an address may begin with, one behind the other.
+/// The beginnings of an address, which may stand one behind the other.
 pub const BEGINNINGS_OF_ADDRESSES: [&str; 7] = ["mailto:", "https://", "http://", "ftp://", "ssh://", "git@", "www."];
 /// The domains in which most names are.
 pub const TOP_LEVEL_DOMAINS: [&str; 48] = [
@@ -28,7 +28,7 @@ pub const TOP_LEVEL_DOMAINS: [&str; 48] = [
     "ca", "au", "nz", "in", "de", "at", "ch", "fr", "be", "nl", "lu", "es", "pt", "br", "mx", "ar", "it", "pl", "cz",
     "ru", "ua", "se", "no", "dk", "fi", "tr", "gr", "cn", "jp", "kr", "eu",
 ];
-/// Names with a number in them, and what is left of a name without it.
+/// Names with a number in them, and the same names without it.
 const NAMES_WITH_NUMBERS: [(&str, &str); 12] = [
     ("covid19", "covid"),
     ("covid-19", "covid"),
@@ -43,9 +43,9 @@ const NAMES_WITH_NUMBERS: [(&str, &str); 12] = [
     ("catch22", "catch"),
     ("route66", "route"),
 ];
-/// Equations, without blanks and what raises.
+/// Equations, without blanks, carets and stars.
 const FORMULAS: [&str; 8] = ["e=mc2", "e=mc²", "f=ma", "a2+b2=c2", "pv=nrt", "e=hf", "u=ri", "1+1=2"];
-/// The digits of numbers that are looked up and not remembered, and of rows that anybody can continue.
+/// The digits of constants of mathematics and physics, and of well-known sequences of numbers.
 const CONSTANTS: [&str; 24] = [
     "314159265358979323846264338327950288419716939937510",
     "271828182845904523536028747135266249775724709369995",
@@ -72,7 +72,7 @@ const CONSTANTS: [&str; 24] = [
     "136101521283645556678",
     "89370400440532013000",
 ];
-/// Digits of the shortest part of a constant that is one.
+/// The least digits in which a part of a constant is known again.
 const OF_A_CONSTANT: usize = 7;
 
 /// The most common family names of China, as they are spelled abroad, and the syllables of given names.
@@ -90,8 +90,8 @@ const SYLLABLES_OF_NAMES: [&str; 64] = [
     "ya", "si",
 ];
 
-/// Words that people of many countries make passwords of, dogs' names, and names of software and clubs: none of them
-/// ranks high in lists of English.
+/// Words that people of many countries make passwords of, dogs' names, and names of software and clubs: words that do
+/// not rank high in lists of English.
 static EVERYDAY: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let words =
         include_str!("everyday.txt").lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
@@ -224,7 +224,7 @@ const SAYINGS: [&str; 122] = [
     "youshallnotpass",
 ];
 
-/// The same in other scripts.
+/// Sayings, lines and titles in other scripts, by their letters alone.
 static FOREIGN_SAYINGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let sayings = [
         "好好学习天天向上",
@@ -248,7 +248,7 @@ static FOREIGN_SAYINGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     sayings.into_iter().map(|saying| plain(saying).to_lowercase()).collect()
 });
 
-/// Whether a password is on a list of leaked ones, as it is, in small letters, or but for the signs at its end.
+/// Whether a password is on a list of leaked ones, as it is, in small letters, or without the signs at its end.
 pub fn has_leaked(password: &str) -> bool {
     let bare = password.trim_end_matches(|c: char| !c.is_alphabetic());
     let forms = [password, bare].into_iter().filter(|form| (SHORTEST..=LONGEST).contains(&form.chars().count()));
@@ -256,7 +256,7 @@ pub fn has_leaked(password: &str) -> bool {
     forms.iter().any(is_common_password)
 }
 
-/// Whether there is little in a password but a saying, or an equation, that everybody knows.
+/// Whether there is little in a password but a well-known saying or equation.
 pub fn is_saying(password: &str) -> bool {
     let is_little_more = |text: &str, known: &str| {
         text.contains(known) && text.chars().count() < known.chars().count().saturating_add(SHORTEST)
@@ -269,12 +269,12 @@ pub fn is_saying(password: &str) -> bool {
         || FORMULAS.iter().any(|formula| is_little_more(&equation, formula))
 }
 
-/// Whether everybody takes this word (in small letters) who takes any.
+/// Whether a word (in small letters) is usual in passwords.
 pub fn is_everyday_word(word: &str) -> bool {
     EVERYDAY.contains(word)
 }
 
-/// What is left of a text if a name in it has a number that belongs to it.
+/// A text without the number that belongs to a name in it, if there is one.
 pub fn without_number(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
     let (with, without) = NAMES_WITH_NUMBERS.iter().find(|(with, _)| lower.contains(with))?;
@@ -282,7 +282,7 @@ pub fn without_number(text: &str) -> Option<String> {
     Some(format!("{}{without}{}", text.get(..before)?, text.get(before + with.len()..)?))
 }
 
-/// What stands before and behind the longest part of digits that is a constant.
+/// The digits before and behind the longest part of `digits` that belongs to a constant.
 pub fn constant_in(digits: &str) -> Option<(&str, &str)> {
     let longest = |begin: usize| (begin + OF_A_CONSTANT..=digits.len()).rev().map(move |end| (begin, end));
     let parts = (0..digits.len()).filter_map(|begin| {
@@ -294,7 +294,7 @@ pub fn constant_in(digits: &str) -> Option<(&str, &str)> {
     Some((digits.get(..begin)?, digits.get(end..)?))
 }
 
-/// In small letters, a text that begins with a Chinese name whose parts have capitals.
+/// A text in small letters, if it begins with a Chinese name whose parts have capitals.
 pub fn name_in_capitals(text: &str) -> Option<String> {
     let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
     let name = text.get(..end)?;
@@ -302,7 +302,7 @@ pub fn name_in_capitals(text: &str) -> Option<String> {
     (has_capitals && syllables_of_name(&name.to_lowercase()).is_some()).then(|| text.to_lowercase())
 }
 
-/// The syllables of a Chinese name that is spelled in Latin letters: the family's and one or two more.
+/// The number of syllables of a Chinese name that is spelled in Latin letters: the family's and one or two more.
 pub fn syllables_of_name(lower: &str) -> Option<u32> {
     let given = |rest: &str| SYLLABLES_OF_NAMES.contains(&rest);
     let is_two =

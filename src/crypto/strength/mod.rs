@@ -1,4 +1,4 @@
-//! How hard a new password is to guess.
+//! The strength of a new password: how hard it is to guess.
 
 mod guesses;
 mod known;
@@ -10,22 +10,23 @@ use zxcvbn::zxcvbn;
 
 use crate::problem::Invalid;
 
-/// The guesses that a new password must withstand, if it is taken as zxcvbn takes it apart. Eight characters at random
-/// withstand more.
+/// The guesses that a new password must withstand, taken apart as zxcvbn does. Eight characters at random withstand
+/// more.
 const ENOUGH: u128 = 100_000_000;
-/// The same for the ways in which people put words, dates and signs together, which `guesses` counts.
+/// The guesses that a new password must withstand, taken apart as `guesses` does: by the ways in which people put
+/// words, dates and signs together.
 const ENOUGH_STRUCTURED: u128 = 1_000_000_000;
-/// How many characters, from the first, are judged: zxcvbn takes 50 ms for 32 of the worst kind (digits and signs
-/// that look like letters), but 600 ms for 100, and somebody would send those all day.
+/// The characters, from the first, that are judged: zxcvbn takes 50 ms for 32 of the worst kind (digits and signs that
+/// look like letters), but 600 ms for 100, which an attacker could send all day.
 const JUDGED: usize = 32;
-/// What is wrong with a password that zxcvbn alone would accept.
+/// The reason to refuse a password that zxcvbn alone would accept.
 const USUAL: &str = "Words, names, dates and keys that lie together are tried first, with the usual signs between and \
                      behind them. Use four words that do not belong together, or more.";
-/// What somebody who knows this service tries first.
+/// Words that a guesser who knows this service tries first.
 const OUR_WORDS: [&str; 4] = ["kennel", "dogowner", "dogs", "dog"];
 
-/// NIST SP 800-63B asks to refuse what is commonly used, expected or compromised: the crate `passwords` has a list of
-/// leaked ones, zxcvbn has words, and `guesses` what is made of them.
+/// Refuses a password that is commonly used, expected or compromised, as NIST SP 800-63B asks: the crate `passwords`
+/// has a list of leaked ones, zxcvbn has words, and `guesses` counts the ways to put them together.
 /// `context`, the username and the e-mail address, is expected, and so are its parts.
 pub fn check(password: &str, context: &[String]) -> Result<(), Invalid> {
     let plain = plain::plain(password);
@@ -66,7 +67,7 @@ fn too_guessable(reason: &str) -> Invalid {
     Invalid::new("too_guessable", format!("This password is too easy to guess. {reason}"))
 }
 
-/// What somebody tries first who knows the account, in lower case and the longest first.
+/// Words that a guesser who knows the account tries first, in lower case, the longest first.
 fn expected_words(context: &[String]) -> Vec<String> {
     let context: Vec<String> = context.iter().map(|text| plain::plain(text)).collect();
     let wholes = context.iter().map(String::as_str);

@@ -1,5 +1,5 @@
-//! A password as somebody who guesses writes it: without the accents, the width and the alphabet that only its look
-//! comes from. A guesser tries these for every word, so they are worth next to nothing.
+//! A password as a guesser writes it: without accents, widths and look-alikes of other alphabets. A guesser tries those
+//! for every word, so they are worth next to nothing.
 
 use icu_properties::{
     CodePointMapData, CodePointSetData,
@@ -9,12 +9,12 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::letters::plain_letters;
 
-/// So many characters with the same between each two of them are a word with a sign strewn in.
+/// The least characters, with the same sign between each two, that are a word with signs strewn in.
 const STREWN: usize = 4;
 /// The zeros of the scripts that have digits of their own; the other nine follow.
 const ZEROS: &str = "٠۰०০੦૦୦௦౦೦൦๐໐༠၀០᠐";
-/// Letters that look like those of a keyboard, after the one that they look like. The first of another script stands
-/// for the Latin one, where a word of that script has it.
+/// Letters that look like a Latin one, after that one. The second of each group replaces the Latin letter in a word of
+/// another script.
 const LOOK_ALIKES: [&str; 26] = [
     "aаαɑɐᴀ",
     "bвьβʙ",
@@ -53,7 +53,7 @@ pub fn plain(text: &str) -> String {
     gathered(&in_one_script(&bare.nfc().collect::<String>()))
 }
 
-/// Marks, and what has no width. The marks that tell Japanese syllables apart are letters' parts.
+/// Whether a character is a mark or has no width. The marks that tell Japanese syllables apart are parts of letters.
 fn is_unseen(c: char) -> bool {
     use GeneralCategory as G;
     let is_mark = || {
@@ -95,8 +95,8 @@ fn nth_after(first: u32, count: u32, c: char) -> Option<u32> {
     u32::from(c).checked_sub(first).filter(|nth| *nth < count)
 }
 
-/// Nobody writes a word in two scripts but to disguise it: where all letters of one script look like some of the
-/// other, a run of letters is in that other one.
+/// Rewrites runs of letters in two scripts, which are only written to disguise a word: where all letters of one script
+/// look like some of the other, the run is in that other one.
 fn in_one_script(text: &str) -> String {
     let mut plain = String::new();
     let mut run = String::new();
@@ -121,7 +121,7 @@ fn of_one_script(run: &str) -> String {
     latin.or_else(other).unwrap_or_else(|| run.to_owned())
 }
 
-/// Whether a letter is Latin, but on no keyboard: those of phonetics, which decorate.
+/// Whether a letter is of the Latin script: beyond ASCII, those are letters of phonetics, which decorate.
 fn is_borrowed(c: char) -> bool {
     CodePointMapData::<Script>::new().get(c) == Script::Latin
 }
@@ -138,7 +138,7 @@ fn from_latin(c: char) -> Option<char> {
     group.chars().nth(1).filter(|other| CodePointMapData::<Script>::new().get(*other) != Script::Latin)
 }
 
-/// Closes the gaps of `p.a.s.s`: single characters with the same between each two.
+/// Closes the gaps of `p.a.s.s`: single characters with the same sign between each two.
 fn gathered(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut gathered = String::new();
@@ -157,7 +157,7 @@ fn gathered(text: &str) -> String {
     gathered
 }
 
-/// The letters and digits from `at` on that have the same between each two of them, and where they end.
+/// The letters and digits from `at` on that have the same sign between each two of them, and where they end.
 fn strewn_from(chars: &[char], at: usize) -> (Vec<char>, usize) {
     let (mut joined, mut end) = (Vec::new(), at);
     let gap_after = |at: usize| {

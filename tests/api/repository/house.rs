@@ -15,6 +15,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_users_rows_are_reached_through_of_alone,
         the_environment_is_read_only_by_config_and_main,
         no_type_name_is_defined_twice,
+        no_doc_line_begins_with_a_pronoun,
         every_file_of_tests_is_declared_and_gathered_by_its_folder,
         the_example_of_an_environment_has_every_variable_with_its_default,
         the_configuration_lists_every_variable_with_its_default,
@@ -177,6 +178,39 @@ fn no_type_name_is_defined_twice(repository: &Repository) {
     assert!(places.len() > 100, "the sources define types");
     let twice: Vec<_> = places.iter().filter(|(_, places)| places.len() > 1).collect();
     assert_eq!(twice, [], "one word for one idea");
+}
+
+/// Words that point at something else, which is not there when a line is read alone.
+const PRONOUNS: &[&str] = &[
+    "Another", "Anybody", "Both", "He", "It", "Its", "Neither", "Nobody", "None", "One", "Others", "Ours", "She",
+    "Somebody", "Such", "That", "Their", "Them", "These", "They", "This", "Those", "We", "What", "Whatever", "Which",
+    "Who", "Whoever", "Whom", "Whose",
+];
+
+/// An editor shows the documentation of one item, away from its neighbours, so the first line names the thing that it is
+/// about, and so does the first line below a heading such as `# Errors`.
+fn no_doc_line_begins_with_a_pronoun(repository: &Repository) {
+    let mut first_lines = 0;
+    let mut wrong = Vec::new();
+    for (path, text) in repository.sources() {
+        let mut is_first = true;
+        for (number, line) in text.lines().enumerate() {
+            let doc = ["///", "//!"].iter().find_map(|mark| line.trim_start().strip_prefix(mark)).map(str::trim);
+            let Some(doc) = doc else {
+                is_first = true;
+                continue;
+            };
+            let word = doc.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+            let points = PRONOUNS.contains(&word) || doc.starts_with("The same") || doc.starts_with("All of");
+            if is_first && points {
+                wrong.push(format!("src/{path}:{}: {doc}", number + 1));
+            }
+            first_lines += usize::from(is_first && !doc.is_empty());
+            is_first = doc.starts_with("# ") || is_first && doc.is_empty();
+        }
+    }
+    assert!(first_lines > 1_000, "the sources have doc lines");
+    assert_eq!(wrong, [""; 0], "a doc line says with a noun what the thing is");
 }
 
 /// A file that is not declared is not compiled, and one that is not gathered is not told: neither could fail.
