@@ -13,7 +13,8 @@
 //! the same 404 as none, every error is a problem document, a refused write changes nothing. Written once for each resource
 //! such tests are forgotten for the tenth. Here they walk `openapi.yaml`: it lists the operations, examples of their bodies
 //! and the shapes of their answers, so a law holds for a resource from the moment that the contract has it; and every answer
-//! that any test gets is validated against it on the way. What the contract cannot say (how to make a cat) is one line.
+//! that any test gets is validated against it on the way. How to make a cat the contract says, too: by the POST whose path
+//! the cat's begins with, and the example of its body that says most.
 
 #![allow(
     clippy::expect_used,

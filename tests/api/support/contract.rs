@@ -290,6 +290,14 @@ impl Operation {
         contract().resolve(&self.definition["requestBody"])["required"] != true
     }
 
+    /// The example of the JSON body with the most fields that are not null; the first of several.
+    pub fn telling_example(&self) -> Value {
+        let fields_of = |example: &Value| fields(example).filter(|(_, value)| !value.is_null()).count();
+        let examples = self.body_examples().into_iter();
+        let most = examples.reduce(|most, next| if fields_of(&next) > fields_of(&most) { next } else { most });
+        most.unwrap_or_else(|| panic!("{} has an example of its body", self.id))
+    }
+
     /// The examples of the JSON body.
     pub fn body_examples(&self) -> Vec<Value> {
         let Some(body) = self.definition.get("requestBody") else { return Vec::new() };
