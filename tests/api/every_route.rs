@@ -6,7 +6,7 @@ use kennel::problem::Kind;
 use serde_json::{Value, json};
 
 use crate::support::contract::{Operation, contract, fields};
-use crate::support::walk::{NEVER, body, call, id_fields, is_private, make_everything, path, row, rows};
+use crate::support::walk::{NEVER, body, call, is_private, make_everything, path, row, rows};
 use crate::support::{App, Repository, Sentence, schema, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -64,7 +64,7 @@ fn a_neighbours_row_answers_the_very_bytes_of_a_row_that_never_was(app: &App) {
 fn a_neighbours_id_in_a_body_is_an_id_that_never_was(app: &App) {
     let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
     for operation in &contract().operations {
-        for field in id_fields(operation) {
+        for field in operation.id_fields() {
             let path = path(operation, |name| row(&bob, name));
             let mut body = body(operation, |name| row(&bob, name)).expect("a body");
             let is_list = field.ends_with("_ids");

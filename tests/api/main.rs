@@ -40,6 +40,7 @@ mod dogs;
 mod email;
 mod events;
 mod every_body;
+mod every_filter;
 mod every_method;
 mod every_route;
 mod expand;
@@ -173,6 +174,7 @@ fn sentences() -> Vec<Sentence> {
         email::sentences(),
         events::sentences(),
         every_body::sentences(),
+        every_filter::sentences(),
         every_method::sentences(),
         every_route::sentences(),
         expand::sentences(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::contract::{Operation, contract, fields};
+use super::contract::{Operation, contract};
 use super::{Actor, Answer, PASSWORD};
 
 /// A new row of this actor's, for a path parameter or body field of this name.
@@ -56,22 +56,12 @@ pub fn path(operation: &Operation, id: impl Fn(&str) -> Value) -> String {
     operation.path_parameters().into_iter().fold(operation.path.clone(), fill)
 }
 
-/// The fields of the operation's body that name a row (`_id`) or several (`_ids`).
-pub fn id_fields(operation: &Operation) -> Vec<String> {
-    let Some(schema) = operation.body_schema() else { return Vec::new() };
-    let schema = contract().at(&schema).1;
-    let named = fields(&schema["properties"])
-        .filter(|(name, _)| name.ends_with("_id") || name.ends_with("_ids"))
-        .filter(|(_, field)| contract().resolve(field)["readOnly"] != true);
-    named.map(|(name, _)| name.clone()).collect()
-}
-
 /// A good body, if the operation takes one: the example of the contract that says most, about rows that `id` gives. A
 /// password stays the one that everybody has.
 pub fn body(operation: &Operation, id: impl Fn(&str) -> Value) -> Option<Value> {
     operation.body_schema()?;
     let mut body = operation.telling_example();
-    for name in id_fields(operation) {
+    for name in operation.id_fields() {
         match &body[&name] {
             Value::Number(_) => body[&name] = id(&name),
             Value::Array(ids) if !ids.is_empty() => body[&name] = json!([id(&name)]),
