@@ -40,6 +40,7 @@ mod dogs;
 mod email;
 mod events;
 mod every_body;
+mod every_edit;
 mod every_filter;
 mod every_method;
 mod every_route;
@@ -174,6 +175,7 @@ fn sentences() -> Vec<Sentence> {
         email::sentences(),
         events::sentences(),
         every_body::sentences(),
+        every_edit::sentences(),
         every_filter::sentences(),
         every_method::sentences(),
         every_route::sentences(),

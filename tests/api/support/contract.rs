@@ -115,6 +115,11 @@ impl Contract {
         in_pages.filter(|operation| !operation.id.ends_with("_singular"))
     }
 
+    /// The operations that change or delete single rows, as those who have seen a version of it may ask for.
+    pub fn edits(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.iter().filter(|operation| operation.knows_header("If-Match"))
+    }
+
     /// The operations that make rows of a book, but for the aliases.
     pub fn creations(&self) -> impl Iterator<Item = &Operation> {
         let posts = self.operations.iter().filter(|one| one.method == "POST" && one.path.starts_with("/dogowner/"));
@@ -308,6 +313,12 @@ impl Operation {
     pub fn takes(&self, field: &str, value: &Value) -> bool {
         let schema = self.body_schema().unwrap_or_else(|| panic!("{} has no body", self.id));
         contract().validate(&format!("{}/properties/{field}", contract().at(&schema).0), value).is_ok()
+    }
+
+    /// Whether a body without this field is refused.
+    pub fn requires(&self, field: &str) -> bool {
+        let schema = self.body_schema().map(|schema| &contract().at(&schema).1["required"]);
+        schema.and_then(Value::as_array).is_some_and(|required| required.iter().any(|name| name == field))
     }
 
     /// The fields of the body that are not read-only.
