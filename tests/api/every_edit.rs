@@ -1,11 +1,11 @@
 //! The law of edits: a PATCH changes what it names and nothing else, a PUT writes everything anew, and either gives the
-//! row another version. (What edits do about each other is in `preconditions.rs`.)
+//! row another version; a DELETE leaves nothing behind that names what is gone. (What edits do about each other is in `preconditions.rs`.)
 
 use serde_json::{Map, Value, json};
 
 use crate::support::contract::{Operation, contract};
 use crate::support::walk::{call, creation_of};
-use crate::support::{Answer, App, Book, Sentence, sentences};
+use crate::support::{Answer, App, Book, Sentence, schema, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -13,6 +13,7 @@ pub fn sentences() -> Vec<Sentence> {
         every_field_of_a_put_becomes_what_it_says,
         what_a_put_leaves_out_is_as_in_a_new_row,
         every_change_of_a_row_gives_it_another_version,
+        a_row_on_which_others_hang_is_deleted_with_what_named_it_or_stays_as_it_is,
     ]
 }
 
@@ -147,4 +148,33 @@ fn every_change_of_a_row_gives_it_another_version(app: &App) {
             assert_eq!(alice.get(&path).etag(), after.etag(), "{} of {field}, and what is read then", edit.id);
         }
     }
+}
+
+fn a_row_on_which_others_hang_is_deleted_with_what_named_it_or_stays_as_it_is(app: &App) {
+    let alice = app.sign_in("alice");
+    let book = Book::of(&alice);
+    let keys = schema::shape(&app.database);
+    let mut hung = 0;
+    for delete in edits("DELETE").into_iter().filter(|edit| edit.path.ends_with("_id}")) {
+        let (collection, name) = delete.path.rsplit_once("/{").expect("a row's path");
+        let table = collection.rsplit('/').next().expect("a name");
+        let to_it: Vec<_> = keys.iter().filter(|key| key.contains(&format!(" to {table} ("))).collect();
+        for query in [String::new()].into_iter().chain(delete.switches()) {
+            let path = row_for(&book, delete);
+            let id: i64 = path.rsplit('/').next().and_then(|id| id.parse().ok()).expect("an id");
+            let others = book.hang_on(name.trim_end_matches('}'), id);
+            hung += others.len();
+            let told = format!("{} with {query:?}, where {others:?} name the row", delete.id);
+            let answer = alice.delete(&format!("{path}{query}"));
+            assert!([204, 409].contains(&answer.status), "{told}: the keys are {to_it:#?}, and here is {answer}");
+            let is_gone = answer.status == 204;
+            assert_eq!(alice.get(&path).status == 404, is_gone, "{told}: {answer}");
+            for (other, field) in &others {
+                let left = alice.get(other);
+                let names_it = left.status == 200 && (left.json[field] == id || left.json[field] == json!([id]));
+                assert_eq!(names_it, !is_gone, "{told}: after {} there is {left}", answer.status);
+            }
+        }
+    }
+    assert!(hung > 3, "only {hung} rows hung on others");
 }

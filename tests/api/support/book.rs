@@ -24,6 +24,10 @@ impl<'a> Book<'a> {
 
     /// The row that is called so and has this number, made when it is first asked for. Number 0 is the one in paths.
     pub fn id(&self, name: &str, number: usize) -> Value {
+        if name == "username" {
+            // That may have changed.
+            return row(self.actor, name);
+        }
         let mut about = self.about.borrow_mut();
         about.entry((name.to_owned(), number)).or_insert_with(|| row(self.actor, name)).clone()
     }
@@ -74,7 +78,7 @@ impl<'a> Book<'a> {
             call(self.actor, link, &path, None).expect(204);
         } else if let Some(create) = adding_to(list) {
             let mut body = self.body(create, number);
-            let ways: Vec<_> = id_ways(create, &above).collect();
+            let ways = id_ways(create, &above);
             if let Some((field, parameter)) = ways.get(number % ways.len().max(1)) {
                 let id = self.id(parameter, 0);
                 body[field] = if field.ends_with("_ids") { json!([id]) } else { id };
@@ -85,6 +89,20 @@ impl<'a> Book<'a> {
         } else {
             panic!("how a row comes into {} must be said here", list.path);
         }
+    }
+
+    /// Makes rows that name this one, one for each field that can; where they are, and in which field.
+    pub fn hang_on(&self, name: &str, id: i64) -> Vec<(String, String)> {
+        let ways = contract()
+            .creations()
+            .flat_map(|create| id_ways(create, &[name]).into_iter().map(move |(field, _)| (create, field)));
+        let hung = ways.map(|(create, field)| {
+            let mut body = self.body(create, 0);
+            body[&field] = if field.ends_with("_ids") { json!([id]) } else { json!(id) };
+            let made = call(self.actor, create, &self.path(create), Some(&body)).expect(201);
+            (made.header("location").to_owned(), field)
+        });
+        hung.collect()
     }
 
     /// Adds the rows of these numbers, and tells what the list shows then.
@@ -108,13 +126,13 @@ fn adding_to(list: &Operation) -> Option<&'static Operation> {
 }
 
 /// The fields of a new row that name one of those in the path, each with that parameter.
-fn id_ways<'b>(create: &Operation, above: &'b [&str]) -> impl Iterator<Item = (String, &'b str)> {
+fn id_ways<'b>(create: &Operation, above: &[&'b str]) -> Vec<(String, &'b str)> {
     let made_by = |name: &str| creation_of(name).map(|create| create.path.as_str());
-    let ways = create.id_fields().into_iter().flat_map(move |field| {
+    let ways = create.id_fields().into_iter().filter_map(|field| {
         let same = above.iter().find(|name| made_by(name).is_some() && made_by(name) == made_by(&field));
         same.map(|parameter| (field, *parameter))
     });
-    ways
+    ways.collect()
 }
 
 /// Texts, numbers and flags that a field of a body can be: what the examples have, here and in other bodies of the same

@@ -275,6 +275,13 @@ impl Operation {
         all.filter(|parameter| parameter["in"] == place).filter_map(|parameter| parameter["name"].as_str()).collect()
     }
 
+    /// Queries with each flag that makes a write do more than it usually does.
+    pub fn switches(&self) -> Vec<String> {
+        let all = self.parameters("query").into_iter().filter(|_| self.method != "GET");
+        let flags = all.filter(|name| self.query_schema(name)["type"] == "boolean");
+        flags.map(|name| format!("?{name}=true")).collect()
+    }
+
     /// What the schema says of a query parameter.
     pub fn query_schema(&self, name: &str) -> &Value {
         let mut all = self.definition["parameters"].as_array().into_iter().flatten();
