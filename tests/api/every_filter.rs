@@ -28,7 +28,7 @@ struct Filter<'a> {
 }
 
 /// A value as it stands in a query; none for null.
-fn text(value: &Value) -> Option<String> {
+pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
@@ -38,9 +38,9 @@ fn text(value: &Value) -> Option<String> {
 
 /// How a filter looks at a row: what is to be true of which field, and of the filter's value. None, where the name of the
 /// parameter does not tell.
-type Meets = fn(&str, &str) -> bool;
+pub type Meets = fn(&str, &str) -> bool;
 
-fn relation(parameter: &str, row: &Value) -> Option<(String, Meets)> {
+pub fn relation(parameter: &str, row: &Value) -> Option<(String, Meets)> {
     let of_time = |kind: &str| {
         let fields = ["on", "at"].map(|suffix| format!("{kind}_{suffix}"));
         fields.into_iter().find(|field| row.get(field).is_some())
@@ -58,7 +58,7 @@ fn relation(parameter: &str, row: &Value) -> Option<(String, Meets)> {
 }
 
 /// What a parameter can be asked for by its schema alone.
-fn values_of_schema(list: &Operation, parameter: &str) -> Vec<String> {
+pub fn values_of_schema(list: &Operation, parameter: &str) -> Vec<String> {
     let schema = list.query_schema(parameter);
     match (&schema["enum"], schema["type"].as_str(), schema["format"].as_str()) {
         (Value::Array(values), ..) => values.iter().filter_map(text).collect(),
