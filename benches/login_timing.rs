@@ -17,7 +17,6 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use diesel::connection::SimpleConnection;
-use kennel::app::nothing_extra;
 use kennel::config::Config;
 use kennel::db;
 use kennel::server::Server;
@@ -39,7 +38,7 @@ fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let (tell, told) = mpsc::channel();
     let server = thread::spawn(move || {
         System::new().block_on(async move {
-            let server = Server::start(config, nothing_extra).await.map_err(|error| error.to_string())?;
+            let server = Server::start(config).await.map_err(|error| error.to_string())?;
             tell.send((server.addr(), server.stop_handle())).map_err(|error| error.to_string())?;
             server.wait().await.map_err(|error| error.to_string())
         })

@@ -182,10 +182,10 @@ fn secret(config: &Config) -> Result<Secret, StartError> {
     }
 }
 
-/// The app of one serving thread. `extra` adds routes to the table.
+/// The app of one serving thread. with `more` routes beside those of the table.
 pub fn app(
     state: &AppState,
-    extra: fn(&mut ServiceConfig),
+    more: fn(&mut ServiceConfig),
 ) -> App<
     impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
     + use<>,
@@ -193,7 +193,7 @@ pub fn app(
     App::new()
         .configure(|config| state.put_into(config))
         .configure(routes::mount)
-        .configure(extra)
+        .configure(more)
         .default_service(web::to(routing::not_found))
         .wrap(from_fn(response::complete))
 }

@@ -57,17 +57,25 @@ impl StopHandle {
 
 impl Server {
     /// Opens the database, brings its schema up to date, and begins to serve. Must run on an actix system;
-    /// blocks it until the database is open. `extra` adds routes to the table.
+    /// blocks it until the database is open.
     ///
     /// # Errors
     /// The configuration, the database, the key or the address cannot be used: in one line that says what to do.
-    pub async fn start(config: Config, extra: fn(&mut ServiceConfig)) -> Result<Self, StartError> {
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_with_routes(config, |_| {}).await
+    }
+
+    /// As [`Server::start`], with `more` routes beside those of the table.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_with_routes(config: Config, more: fn(&mut ServiceConfig)) -> Result<Self, StartError> {
         let most = open_files(config.database_pool_size);
         let state = AppState::open(&config)?;
         let transport = Transport::open(&config.mail_url, config.public_url.as_ref())
             .map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
         let shared = state.clone();
-        let app = move || app(&shared, extra);
+        let app = move || app(&shared, more);
         let proxies = Proxies::new(config.trusted_proxies.clone());
         let admission = Arc::new(Admission::new(most, config.ip_connections.most(), proxies));
         let connections = Arc::new(Shared { times: config.times, admission });

@@ -14,7 +14,7 @@ use std::{
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::{
-    app::{StartError, nothing_extra},
+    app::StartError,
     config::{Config, VARIABLES},
     db::{self, migrate},
     files, log,
@@ -99,7 +99,7 @@ pub fn start_log(config: &Config) {
 async fn serve(config: Config) -> Result<(), StartError> {
     let (database, dev) = (config.database_url.to_string(), config.dev);
     let longest_stop = config.shutdown_timeout + TO_CLOSE;
-    let server = Server::start(config, nothing_extra).await?;
+    let server = Server::start(config).await?;
     // Before it is announced that the server listens: from then on it may be stopped.
     stop_on_signal(&server, longest_stop)?;
     let at = if dev { by_name(server.addr()) } else { format!("http://{}", server.addr()) };

@@ -3,7 +3,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::Algorithm;
-use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use crate::support::forge::{Forge, encode, key, sign};
@@ -230,7 +229,7 @@ fn the_scheme_may_be_in_any_letter_case(app: &App) {
 
 fn a_token_is_good_for_as_long_as_configured(usual: &App) {
     let settings = [("ACCESS_TOKEN_TTL", "2m")];
-    let app = App::with(Database::fresh(usual.engine), &settings, nothing_extra);
+    let app = App::with(Database::fresh(usual.engine), &settings);
     let alice = app.sign_in("alice");
     let token = Forge::of(alice.token());
     assert_eq!(token.claims["exp"].as_i64(), token.claims["iat"].as_i64().map(|time| time + 120));
@@ -238,7 +237,7 @@ fn a_token_is_good_for_as_long_as_configured(usual: &App) {
 
 fn a_token_of_another_server_is_none_here(app: &App) {
     let settings = [("JWT_SECRET", "Zk9wQnV5dE1hR3ZyS2pYc0xkUWZoVGl6Y09nQWVVeDc")];
-    let other = App::with(Database::fresh(app.engine), &settings, nothing_extra);
+    let other = App::with(Database::fresh(app.engine), &settings);
     let (_, stranger) = (app.sign_in("alice"), other.sign_in("alice"));
     app.anon().with_token(stranger.token()).get("/me").expect(401).problem("invalid-token");
 }
@@ -303,7 +302,7 @@ fn a_token_that_differs_in_one_character_from_one_that_was_good_a_moment_ago_is_
 fn for_a_session_that_has_ended_the_database_is_asked_no_more(scene: &Database) {
     let database = Database::fresh(scene.engine);
     let recorder = Recorder::on(&database);
-    let app = App::with(database, &[("WORKERS", "1")], nothing_extra);
+    let app = App::with(database, &[("WORKERS", "1")]);
     let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
     alice.get("/me").expect(200);
     alice.send("POST", "/auth/logout", &[], None).expect(200);

@@ -181,7 +181,7 @@ fn all_sessions_together_have_an_end_that_a_fresh_login_has_not(app: &App) {
 fn a_session_that_ends_while_its_password_is_looked_at_sets_none(database: &Database) {
     let fresh = Database::fresh(database.engine);
     let recorder = Recorder::on(&fresh);
-    let app = App::with(fresh, &[], routes);
+    let app = App::with_routes(fresh, &[], routes);
     let name = format!("hashers-of-a-session-{}", app.address.port());
     let (alice, thief) = (app.sign_in("alice"), app.log_in("alice"));
     let late = thread::scope(|scope| {
@@ -260,7 +260,7 @@ async fn park_hashers(park: Path<String>, hasher: Data<Hasher>) -> HttpResponse 
 fn a_login_that_was_under_way_with_the_old_password_comes_to_nothing(scene: &Database) {
     let database = Database::fresh(scene.engine);
     let recorder = Recorder::on(&database);
-    let app = App::with(database, &[], routes);
+    let app = App::with_routes(database, &[], routes);
     let name = format!("hashers-{}", app.address.port());
     app.sign_in("alice");
     let bob = json!({"username": "bob", "email": "bob@example.com", "password": NEW});

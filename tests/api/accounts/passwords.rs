@@ -1,6 +1,5 @@
 //! What a password may be, and what is kept of it.
 
-use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, App, Database, PASSWORD, Repository, Sentence, sentences, weak_passwords};
@@ -86,7 +85,7 @@ fn white_space_around_a_password_is_a_part_of_it(app: &App) {
 }
 
 fn the_least_length_is_a_setting(app: &App) {
-    let app = App::with(Database::fresh(app.engine), &[("PASSWORD_MIN_LENGTH", "15")], nothing_extra);
+    let app = App::with(Database::fresh(app.engine), &[("PASSWORD_MIN_LENGTH", "15")]);
     sign_up(&app, "alice", "vK8#qz!WmT2&xB").error("/password", "too_short");
     sign_up(&app, "alice", "vK8#qz!WmT2&xBr").expect(201);
 }

@@ -245,7 +245,7 @@ fn thirty_days_after_the_login_a_session_ends_however_busy_it_is(app: &App) {
 fn how_long_sessions_live_is_configured(usual: &App) {
     for (idle, most, ends_in) in [("2h", "3h", 7200), ("90d", "1h", 3600), ("1d", "365d", 86_400)] {
         let settings = [("REFRESH_IDLE_TTL", idle), ("REFRESH_TTL", most)];
-        let app = App::with(Database::fresh(usual.engine), &settings, kennel::app::nothing_extra);
+        let app = App::with(Database::fresh(usual.engine), &settings);
         let alice = app.sign_in("alice");
         about(ends(&app.database).0, ends_in);
         alice.refresh();

@@ -3,7 +3,6 @@
 
 use std::fs;
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::operations::startup::refused;
@@ -99,7 +98,7 @@ fn a_database_keeps_its_name(database: &Database) {
         // A backup is the same database.
         let restored = Database::fresh(Engine::Sqlite);
         database.execute(&format!("VACUUM INTO '{}'", restored.file().display())).expect("a backup");
-        let app = App::with(restored, &[], nothing_extra);
+        let app = App::with(restored, &[]);
         app.anon().with_token(&token).get("/me").expect(200);
     }
 }

@@ -3,7 +3,6 @@
 
 use std::time::Instant;
 
-use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use crate::support::recorder::Recorder;
@@ -29,7 +28,7 @@ pub fn sentences() -> Vec<Sentence> {
 /// A server with the rates that it has if nobody says otherwise, or with one that differs.
 fn limited(engine: Engine, rates: &[(&str, &str)]) -> App {
     let defaults = [("LOGIN_RATE", ""), ("SIGNUP_RATE", "")];
-    App::with(Database::fresh(engine), &[&defaults, rates].concat(), nothing_extra)
+    App::with(Database::fresh(engine), &[&defaults, rates].concat())
 }
 
 fn log_in(app: &App, name: &str) -> Answer {
@@ -197,7 +196,7 @@ fn a_signup_with_a_name_that_is_taken_is_counted(scene: &Database) {
 fn whether_a_name_is_taken_can_be_asked_as_often_as_one_signs_up(scene: &Database) {
     let database = Database::fresh(scene.engine);
     let recorder = Recorder::on(&database);
-    let app = App::with(database, &[("SIGNUP_RATE", "3/1h")], nothing_extra);
+    let app = App::with(database, &[("SIGNUP_RATE", "3/1h")]);
     let (alice, bob) = (app.sign_in("alice"), app.from(1).sign_in("bob").by(&app).token().to_owned());
     let bob = app.anon().with_token(&bob);
     let taken = alice.patch("/me", &json!({"username": "BOB"})).expect(409).problem("username-taken");

@@ -68,7 +68,7 @@ fn a_server_that_stops_does_not_wait_for_those_who_do_not_read(database: &Databa
 }
 
 fn quick(database: &Database, settings: &[(&str, &str)]) -> App {
-    App::with(Database::fresh(database.engine), settings, kennel::app::nothing_extra)
+    App::with(Database::fresh(database.engine), settings)
 }
 
 fn a_head_that_does_not_come_is_408_on_any_request_of_a_connection(database: &Database) {

@@ -3,7 +3,6 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::support::process::Program;
@@ -72,7 +71,7 @@ async fn in_a_handler() -> HttpResponse {
 
 fn open_to_pages(scene: &Database) -> App {
     let settings = [("CORS_ORIGINS", ORIGINS), ("SIGNUP_RATE", "2/1h")];
-    App::with(Database::fresh(scene.engine), &settings, routes)
+    App::with_routes(Database::fresh(scene.engine), &settings, routes)
 }
 
 /// The elements of a header that is a list, in lower case and in order.
@@ -281,7 +280,7 @@ fn options_without_a_question_is_no_preflight(scene: &Database) {
 
 fn a_preflight_is_not_counted_and_needs_no_token(scene: &Database) {
     let settings = [("CORS_ORIGINS", ALLOWED), ("USER_RATE", "1/1h"), ("IP_RATE", "3/1h"), ("LOGIN_RATE", "1/1h")];
-    let app = App::with(Database::fresh(scene.engine), &settings, nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &settings);
     let alice = app.sign_in("alice");
     for _ in 0..5 {
         for path in PATHS {
@@ -309,7 +308,7 @@ fn without_origins_nothing_varies_and_nothing_is_allowed(app: &App) {
 
 fn headers_that_are_configured_may_be_sent_too(scene: &Database) {
     let settings = [("CORS_ORIGINS", ALLOWED), ("CORS_HEADERS", " X-Tenant,x-csrf-token , X-Requested-With")];
-    let app = App::with(Database::fresh(scene.engine), &settings, nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &settings);
     let sent = list(&preflight(&app, ALLOWED, "/me", "GET").expect(204), "access-control-allow-headers");
     for name in SENT.into_iter().chain(["x-tenant", "x-csrf-token"]) {
         assert!(sent.contains(&name.to_owned()), "{name} is none of {sent:?}");

@@ -1,7 +1,6 @@
 //! What another site's page could make a browser send: without a token in the body the cookie counts only from pages
 //! of ours.
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::accounts::refresh_cookie::{cookie, new_browser, refresh};
@@ -45,7 +44,7 @@ fn foreign(app: &App) -> Vec<String> {
 /// A server with a page of its own elsewhere, and another name for itself.
 fn with_pages(scene: &Database) -> App {
     let settings = [("CORS_ORIGINS", "https://app.example.com"), ("PUBLIC_URL", "https://kennel.example")];
-    App::with(Database::fresh(scene.engine), &settings, nothing_extra)
+    App::with(Database::fresh(scene.engine), &settings)
 }
 
 fn a_refresh_from_a_foreign_page_is_refused(scene: &Database) {

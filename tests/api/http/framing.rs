@@ -1,7 +1,5 @@
 //! Where a request and an answer end, one after the other on a connection: as the headers say, whatever else they say.
 
-use kennel::app::nothing_extra;
-
 use crate::support::wire::Wire;
 use crate::support::{Actor, App, Database, Sentence, sentences};
 
@@ -24,7 +22,7 @@ pub fn sentences() -> Vec<Sentence> {
 /// A server that hangs up if it has a reason to, and not because of the time.
 fn patient(database: &Database) -> App {
     let settings = [("KEEP_ALIVE", "10m"), ("HEADER_TIMEOUT", "60s"), ("WRITE_TIMEOUT", "10m")];
-    App::with(Database::fresh(database.engine), &settings, nothing_extra)
+    App::with(Database::fresh(database.engine), &settings)
 }
 
 /// What a client may offer to change to, as headers.

@@ -1,7 +1,6 @@
 //! Headers are bytes, and others write into them: a neighbour's cookie, a proxy's note, a phone with a name. Each part
 //! is judged by itself, and one that is no text spoils nothing else. (Cookies are in `accounts/refresh_cookie.rs`.)
 
-use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use crate::accounts::refresh_cookie::{cookie, new_browser};
@@ -67,7 +66,7 @@ fn a_programs_name_is_kept_as_text_whatever_its_bytes_are(app: &App) {
 
 fn a_forwarded_address_counts_whatever_stands_before_it(scene: &Database) {
     let settings = [("TRUSTED_PROXIES", "127.0.0.1"), ("LOGIN_RATE", "2/1h")];
-    let app = App::with(Database::fresh(scene.engine), &settings, nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &settings);
     let mut number = 0;
     let mut log_in = |forwarded: &[&[u8]]| {
         number += 1;
@@ -91,7 +90,7 @@ fn a_forwarded_address_counts_whatever_stands_before_it(scene: &Database) {
 }
 
 fn a_scheme_counts_whatever_stands_before_it(scene: &Database) {
-    let app = App::with(Database::fresh(scene.engine), &[("TRUSTED_PROXIES", "127.0.0.1")], nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &[("TRUSTED_PROXIES", "127.0.0.1")]);
     let insists = |scheme: &[u8]| {
         let answer = ask(&app, "GET /", &[&[b"X-Forwarded-Proto: ", scheme].concat()], "").expect(200);
         answer.header_if_any("strict-transport-security").is_some()

@@ -1,6 +1,5 @@
 //! The `type` of a problem is an address, and what it means stands there.
 
-use kennel::app::nothing_extra;
 use kennel::problem::Kind;
 use serde_json::{Value, json};
 
@@ -74,7 +73,7 @@ fn what_is_no_type_of_a_problem_is_404(app: &App) {
 }
 
 fn what_problems_mean_is_counted_by_address(scene: &Database) {
-    let app = App::with(Database::fresh(scene.engine), &[("IP_RATE", "3/1h")], nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &[("IP_RATE", "3/1h")]);
     let anon = app.anon();
     for (rest, path) in [(2, "/problems"), (1, "/problems/not-found"), (0, "/problems/nothing")] {
         assert_eq!(left(&anon.get(path)), ("ip", rest));

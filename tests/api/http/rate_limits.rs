@@ -3,7 +3,6 @@
 
 use std::time::Instant;
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::support::manners::parse_quota;
@@ -28,7 +27,7 @@ pub fn sentences() -> Vec<Sentence> {
 }
 
 pub fn with(scene: &Database, settings: &[(&str, &str)]) -> App {
-    App::with(Database::fresh(scene.engine), settings, nothing_extra)
+    App::with(Database::fresh(scene.engine), settings)
 }
 
 /// The quota that an answer was counted against, and what is left of it.
@@ -200,7 +199,7 @@ fn a_refresh_has_a_quota_of_its_own_and_a_wrong_one_is_the_addresss(scene: &Data
 fn no_refresh_token_is_looked_up_before_it_is_counted(scene: &Database) {
     let database = Database::fresh(scene.engine);
     let recorder = Recorder::on(&database);
-    let app = App::with(database, &[("USER_RATE", "1/1h"), ("IP_RATE", "5/1h")], nothing_extra);
+    let app = App::with(database, &[("USER_RATE", "1/1h"), ("IP_RATE", "5/1h")]);
     app.from(1).sign_up("alice");
     let mut alice = Actor::logged_in(&app, &app.from(1).try_log_in("alice", PASSWORD).expect(200));
     let session = alice.session();

@@ -3,7 +3,6 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::support::client::PASSWORD;
@@ -71,7 +70,7 @@ fn a_body_that_comes_late_is_taken_while_the_session_lasts(app: &App) {
 fn what_cannot_be_undone_is_not_done_for_a_session_that_ended_while_it_waited(scene: &Database) {
     let database = Database::fresh(scene.engine);
     let recorder = Recorder::on(&database);
-    let app = App::with(database, &[], nothing_extra);
+    let app = App::with(database, &[]);
     let alice = app.sign_in("alice");
     let owner = alice.owner("Ann");
     alice.dog("Rex", owner);

@@ -3,7 +3,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::support::actor::Header;
@@ -26,7 +25,7 @@ pub fn sentences() -> Vec<Sentence> {
 /// A server behind the proxies with these addresses, where each caller may try two logins.
 fn behind(scene: &Database, proxies: &str) -> App {
     let settings = [("TRUSTED_PROXIES", proxies), ("LOGIN_RATE", "2/1h")];
-    App::with(Database::fresh(scene.engine), &settings, nothing_extra)
+    App::with(Database::fresh(scene.engine), &settings)
 }
 
 /// The first source of the tests.
@@ -65,7 +64,7 @@ fn from_anybody_else_the_header_counts_for_nothing(scene: &Database) {
     let callers = ["203.0.113.1", "203.0.113.2", PROXY, "127.0.0.1", "::1", "203.0.113.3"];
     assert_eq!(looked_at(&app, &callers), 2);
     assert_eq!(looked_at(&app.from(2), &callers), 2);
-    let alone = App::with(Database::fresh(scene.engine), &[("LOGIN_RATE", "2/1h")], nothing_extra);
+    let alone = App::with(Database::fresh(scene.engine), &[("LOGIN_RATE", "2/1h")]);
     assert_eq!(looked_at(&alone, &callers), 2, "without a proxy");
 }
 

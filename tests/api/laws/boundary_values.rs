@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::contract::{contract, fields};
-use crate::support::walk::{NEVER, body, call, id_fields, path, row};
+use crate::support::walk::{NEVER, body, call, path, row};
 use crate::support::{App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -144,7 +144,7 @@ fn numbers_past_every_bound_are_refused(app: &App) {
         "-0",
     ];
     for operation in &contract().operations {
-        for field in id_fields(operation) {
+        for field in operation.id_fields() {
             let path = path(operation, |name| row(&alice, name));
             let mut body = body(operation, |name| row(&alice, name)).expect("a body");
             let is_list = field.ends_with("_ids");

@@ -2,12 +2,15 @@
 //! the gate, the neighbours, and that the router and the contract are one. (The law of shape is in
 //! `every_method.rs` and `every_body.rs`, the law of coverage in `main.rs`.)
 
+use std::collections::BTreeSet;
+
 use kennel::problem::Kind;
 use serde_json::{Value, json};
 
+use super::every_edit::row_for;
 use crate::support::contract::{Operation, contract, fields};
-use crate::support::walk::{NEVER, body, call, id_fields, is_private, make_everything, path, row, rows};
-use crate::support::{App, Repository, Sentence, schema, sentences};
+use crate::support::walk::{NEVER, body, call, is_private, make_everything, path, row, rows};
+use crate::support::{App, Book, Repository, Sentence, schema, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -61,21 +64,43 @@ fn a_neighbours_row_answers_the_very_bytes_of_a_row_that_never_was(app: &App) {
     }
 }
 
+/// In a list at its place among others; and whatever else is wrong with the body.
 fn a_neighbours_id_in_a_body_is_an_id_that_never_was(app: &App) {
     let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
+    let book = Book::of(&bob);
     for operation in &contract().operations {
-        for field in id_fields(operation) {
-            let path = path(operation, |name| row(&bob, name));
-            let mut body = body(operation, |name| row(&bob, name)).expect("a body");
+        for field in operation.id_fields() {
+            let path =
+                if operation.knows_header("If-Match") { row_for(&book, operation) } else { book.path(operation) };
             let is_list = field.ends_with("_ids");
-            let pointer = if is_list { format!("/{field}/0") } else { format!("/{field}") };
-            let mut refusal = |id: Value| {
-                body[&field] = if is_list { json!([id]) } else { id };
-                call(&bob, operation, &path, Some(&body)).error(&pointer, "not_found")
+            let (good, [one, other]) = (book.body(operation, 0), [1, 2].map(|number| book.id(&field, number)));
+            let pointers =
+                if is_list { vec![format!("/{field}/1"), format!("/{field}/3")] } else { vec![format!("/{field}")] };
+            let refusal = |ids: [&Value; 2], also_wrong: bool| {
+                let mut body = good.clone();
+                body[&field] = if is_list { json!([one, ids[0], other, ids[1]]) } else { ids[0].clone() };
+                if also_wrong {
+                    body["colour"] = json!("red");
+                }
+                let answer = call(&bob, operation, &path, Some(&body));
+                let errors = pointers.iter().map(|pointer| (pointer.as_str(), "not_found"));
+                let errors = errors.chain(also_wrong.then_some(("/colour", "unknown_field")));
+                let expected: BTreeSet<_> =
+                    errors.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())).collect();
+                assert_eq!(
+                    answer.errors(),
+                    expected,
+                    "{} of {body} is to be refused so; it is\n{answer}",
+                    operation.id
+                );
+                answer
             };
-            let hers = row(&alice, &field);
+            let hers = [row(&alice, &field), row(&alice, &field)];
             let rows = app.database.rows();
-            refusal(hers).same_as(&refusal(json!(NEVER)));
+            for also_wrong in [false, true] {
+                let refused = refusal([&hers[0], &hers[1]], also_wrong);
+                refused.same_as(&refusal([&json!(NEVER), &json!(NEVER - 1)], also_wrong));
+            }
             assert_eq!(app.database.rows(), rows, "{} changed something", operation.id);
         }
     }
@@ -121,8 +146,13 @@ fn whoever_leaves_takes_everything_along_and_nothing_else(app: &App) {
     let tables: Vec<_> = columns.iter().filter_map(|column| Some(column.split_once(".user_id ")?.0)).collect();
     let hers = || tables.iter().filter(|table| app.database.count(&format!("{table} WHERE user_id = {id}")) > 0);
     assert_eq!(hers().collect::<Vec<_>>(), tables.iter().collect::<Vec<_>>(), "she has some of everything");
-    alice.delete("/me").expect(204);
-    assert_eq!(hers().count(), 0, "{:?}", hers().collect::<Vec<_>>());
+    let deleted = alice.delete("/me");
+    let left: Vec<_> = hers().collect();
+    let keys = schema::shape(&app.database).into_iter();
+    let keys = keys.filter(|line| left.iter().any(|table| line.starts_with(&format!("foreign key {table} ("))));
+    let keys: Vec<_> = keys.collect();
+    assert!(left.is_empty(), "rows are left in {left:?}, which have these keys: {keys:#?}; and here is {deleted}");
+    deleted.expect(204);
     assert_eq!(app.database.everything(), without_her);
 }
 

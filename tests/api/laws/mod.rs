@@ -4,12 +4,14 @@
 //! row is the same 404 as none, every error is a problem document, a refused write changes nothing. Written once for
 //! each resource such tests are forgotten for the tenth. Here they walk `openapi.yaml`: it lists the operations, examples
 //! of their bodies and the shapes of their answers, so a law holds for a resource from the moment that the contract has
-//! it; and every answer that any test gets is validated against it on the way. What the contract cannot say (how to make
-//! a cat) is one line in `support/walk.rs`.
+//! it; and every answer that any test gets is validated against it on the way. How to make a cat the contract says, too:
+//! by the POST whose path the cat's begins with, and the example of its body that says most.
 
 pub mod boundary_values;
 pub mod contract_shapes;
 pub mod every_body;
+pub mod every_edit;
+pub mod every_filter;
 pub mod every_method;
 pub mod every_route;
 pub mod idempotency;
@@ -21,6 +23,8 @@ crate::support::gather![
     boundary_values,
     contract_shapes,
     every_body,
+    every_edit,
+    every_filter,
     every_method,
     every_route,
     idempotency,

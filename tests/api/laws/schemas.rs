@@ -1,5 +1,7 @@
 //! The schema is written down three times (two migration trees and `src/db/schema.rs`); here they are compared.
 
+use std::collections::BTreeSet;
+
 use crate::support::process::Program;
 use crate::support::{Database, Engine, Repository, Sentence, schema, sentences};
 
@@ -7,6 +9,9 @@ pub fn sentences() -> Vec<Sentence> {
     sentences![
         both_databases_have_the_same_schema,
         the_schema_file_agrees_with_the_database,
+        every_row_of_a_user_goes_with_the_user,
+        no_key_is_emptied_that_cannot_be_empty,
+        no_key_stands_in_the_way_of_rows_that_are_about_to_go,
         every_foreign_key_is_indexed,
         sqlite_follows_a_foreign_key_by_all_of_its_columns,
         sqlite_tables_are_strict,
@@ -62,6 +67,79 @@ fn the_schema_file_agrees_with_the_database(database: &Database) {
     assert_eq!(schema::columns(&migrated(database.engine)), expected);
 }
 
+/// A foreign key: `here (columns) to there (targets) on delete …`.
+struct ForeignKey {
+    text: String,
+    here: String,
+    columns: Vec<String>,
+    there: String,
+    targets: Vec<String>,
+    on_delete: String,
+}
+
+fn foreign_keys(shape: &[String]) -> Vec<ForeignKey> {
+    let keys = shape.iter().filter_map(|line| line.strip_prefix("foreign key ")).map(|text| {
+        let (from, to) = text.split_once(" to ").expect("it leads somewhere");
+        let (here, columns) = table_and_columns(from).expect("columns");
+        let (there, targets) = table_and_columns(to).expect("columns");
+        let on_delete = to.split_once(" on delete ").and_then(|(_, rest)| rest.split_once(" on update "));
+        let owned = |columns: Vec<&str>| columns.into_iter().map(str::to_owned).collect();
+        ForeignKey {
+            text: text.to_owned(),
+            here: here.to_owned(),
+            columns: owned(columns),
+            there: there.to_owned(),
+            targets: owned(targets),
+            on_delete: on_delete.expect("what happens then").0.to_owned(),
+        }
+    });
+    let keys: Vec<_> = keys.collect();
+    assert!(keys.len() > 5, "foreign keys can be read: {shape:#?}");
+    keys
+}
+
+/// By a key of its own, or by one to rows that go with the user.
+fn every_row_of_a_user_goes_with_the_user(database: &Database) {
+    let migrated = migrated(database.engine);
+    let keys = foreign_keys(&schema::shape(&migrated));
+    let mut go = BTreeSet::from(["users"]);
+    let is_of_the_user =
+        |key: &ForeignKey| key.there == "users" || key.columns.iter().any(|column| column == "user_id");
+    while let Some(key) = keys.iter().find(|key| {
+        key.on_delete == "cascade" && is_of_the_user(key) && go.contains(&*key.there) && !go.contains(&*key.here)
+    }) {
+        go.insert(&key.here);
+    }
+    for column in schema::columns(&migrated) {
+        if let Some((table, _)) = column.split_once(".user_id ") {
+            let own: Vec<_> = keys.iter().filter(|key| key.here == table).map(|key| &key.text).collect();
+            assert!(go.contains(table), "no key deletes the rows of {table} with their user; its keys are {own:#?}");
+        }
+    }
+}
+
+/// `ON DELETE SET NULL` empties every column of a key, `user_id` too, and the deletion fails. Let the key be without an
+/// action, and the repository empty the column before it deletes what that named.
+fn no_key_is_emptied_that_cannot_be_empty(database: &Database) {
+    let shape = schema::shape(&migrated(database.engine));
+    for key in foreign_keys(&shape).iter().filter(|key| key.on_delete.starts_with("set ")) {
+        for column in &key.columns {
+            let is_needed = |line: &String| {
+                line.starts_with(&format!("column {} ", key.here)) && line.ends_with(&format!(" {column} not null"))
+            };
+            assert!(!shape.iter().any(is_needed), "{} cannot empty {column}, which is NOT NULL", key.text);
+        }
+    }
+}
+
+/// RESTRICT looks at once, while the rows that it is about may be about to go with the same user; without an action a key
+/// is looked at when all of them are gone.
+fn no_key_stands_in_the_way_of_rows_that_are_about_to_go(database: &Database) {
+    let shape = schema::shape(&migrated(database.engine));
+    let restricting = foreign_keys(&shape).into_iter().filter(|key| key.on_delete == "restrict").map(|key| key.text);
+    assert_eq!(restricting.collect::<Vec<_>>(), [""; 0], "these restrict");
+}
+
 /// A key, unique or index serves a foreign key if it begins with the key's columns, or with the one that says which
 /// row it is. A flag (`is_…`) tells little apart and need not be among them.
 fn every_foreign_key_is_indexed(database: &Database) {
@@ -70,17 +148,16 @@ fn every_foreign_key_is_indexed(database: &Database) {
         .iter()
         .flat_map(|kind| shape.iter().filter_map(move |line| table_and_columns(line.strip_prefix(kind)?)))
         .collect();
-    for key in shape.iter().filter_map(|line| line.strip_prefix("foreign key ")) {
-        let (here, there) = key.split_once(" to ").expect("it leads somewhere");
-        let (table, columns) = table_and_columns(here).expect("columns");
-        let (_, targets) = table_and_columns(there).expect("columns");
-        let the_row = columns.iter().zip(&targets).filter(|(_, target)| **target == "id").map(|(column, _)| *column);
-        let the_row: Vec<_> = the_row.collect();
-        let but_for_flags: Vec<_> = columns.into_iter().filter(|column| !column.starts_with("is_")).collect();
+    for key in foreign_keys(&shape) {
+        let the_row =
+            key.columns.iter().zip(&key.targets).filter(|(_, target)| *target == "id").map(|(column, _)| column);
+        let the_row: Vec<_> = the_row.map(String::as_str).collect();
+        let but_for_flags = key.columns.iter().map(String::as_str).filter(|column| !column.starts_with("is_"));
+        let but_for_flags: Vec<_> = but_for_flags.collect();
         let served = indexes.iter().any(|(indexed, by)| {
-            *indexed == table && (by.starts_with(&but_for_flags) || !the_row.is_empty() && by.starts_with(&the_row))
+            *indexed == key.here && (by.starts_with(&but_for_flags) || !the_row.is_empty() && by.starts_with(&the_row))
         });
-        assert!(served, "no index serves {key} in {shape:#?}");
+        assert!(served, "no index serves {} in {shape:#?}", key.text);
     }
 }
 
@@ -91,9 +168,7 @@ fn sqlite_follows_a_foreign_key_by_all_of_its_columns(database: &Database) {
         return;
     }
     let migrated = migrated(database.engine);
-    let shape = schema::shape(&migrated);
-    for key in shape.iter().filter_map(|line| line.strip_prefix("foreign key ")) {
-        let (table, columns) = table_and_columns(key).expect("columns");
+    for ForeignKey { text: key, here: table, columns, .. } in foreign_keys(&schema::shape(&migrated)) {
         let conditions: Vec<_> =
             columns.iter().filter(|column| !column.starts_with("is_")).map(|column| format!("{column}=?")).collect();
         let plan = migrated.plan(&format!("DELETE FROM {table} WHERE {}", conditions.join(" AND "))).join("; ");

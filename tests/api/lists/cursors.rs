@@ -3,7 +3,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::lists::paging::follow;
@@ -243,7 +242,7 @@ fn rows_with_the_longest_names_can_be_paged(app: &App) {
 fn the_head_of_a_page_stays_short_whatever_is_searched_and_found(database: &Database) {
     let origin = "https://a-long-name-of-a-page.somewhere.example.com:8443";
     let settings = [("CORS_ORIGINS", origin), ("TRUSTED_PROXIES", "127.0.0.1"), ("USER_RATE", "1000000/24h")];
-    let app = App::with(Database::fresh(database.engine), &settings, nothing_extra);
+    let app = App::with(Database::fresh(database.engine), &settings);
     let alice = app.sign_in("alice");
     let id = "a".repeat(64);
     let headers = [("Origin", origin), ("X-Forwarded-Proto", "https"), ("X-Request-Id", id.as_str())];

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::accounts::email_verification::verify;
@@ -47,7 +46,7 @@ const MOODS: [Mood; 15] = [
 
 fn mailing_to(engine: Engine, unwell: &Unwell) -> App {
     let url = format!("smtp://{}", unwell.address);
-    App::with(Database::fresh(engine), &[("MAIL_URL", &url)], nothing_extra)
+    App::with(Database::fresh(engine), &[("MAIL_URL", &url)])
 }
 
 /// Lets all mails that failed be due now, and none that is on its way, and wakes the worker.
@@ -114,7 +113,7 @@ fn while_a_mail_server_is_silent_everything_else_goes_on(scene: &Database) {
 fn while_there_is_no_mail_server_mails_wait(scene: &Database) {
     let address = free_address();
     let url = format!("smtp://{address}");
-    let app = App::with(Database::fresh(scene.engine), &[("MAIL_URL", &url)], nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &[("MAIL_URL", &url)]);
     let alice = app.sign_in("alice");
     until_tried(&app.database);
     alice.get("/me").expect(200);

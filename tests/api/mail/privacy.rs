@@ -3,7 +3,6 @@
 
 use std::fs;
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::accounts::email_verification::{cancel, verify};
@@ -51,7 +50,7 @@ fn a_forgotten_password_costs_the_same_statements_for_all(scene: &Database) {
     let recorder = Recorder::on(&database);
     let (silent, _letters) = Unwell::listen(free_address(), Mood::At("HELLO", Does::Waits));
     let url = format!("smtp://{}", silent.address);
-    let app = App::with(database, &[("MAIL_URL", &url)], nothing_extra);
+    let app = App::with(database, &[("MAIL_URL", &url)]);
     for number in 0..10 {
         app.sign_up(&format!("user-{number}"));
     }

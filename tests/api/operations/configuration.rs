@@ -4,7 +4,6 @@
 use std::fs;
 use std::time::Instant;
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::operations::startup::refused;
@@ -132,7 +131,7 @@ fn a_setting_that_cannot_be_used_is_refused_at_once_and_never_shown(scene: &Data
     for (variable, values) in BAD {
         for value in values.iter().filter(|value| !value.is_empty()) {
             let differing = [(variable, *value)];
-            let accepted = App::try_with(Database::fresh(scene.engine), &differing, nothing_extra).is_ok();
+            let accepted = App::try_with(Database::fresh(scene.engine), &differing).is_ok();
             assert!(!accepted, "{variable}={value} is accepted");
             let began = Instant::now();
             let ended = Program::on(scene).set(variable, value).run();
@@ -168,7 +167,7 @@ fn what_a_setting_accepts_is_accepted(scene: &Database) {
         [("CORS_HEADERS", "X-Tenant, x-csrf-token"), ("APP_URL", "http://localhost:5173/a?b=c"), ("DEV", "FALSE")],
         [("CORS_HEADERS", ""), ("APP_URL", "https://app.example.com"), ("DEV", "true")],
     ] {
-        let app = App::try_with(Database::fresh(scene.engine), &settings, nothing_extra);
+        let app = App::try_with(Database::fresh(scene.engine), &settings);
         let app = app.unwrap_or_else(|error| panic!("{settings:?}: {error}"));
         app.anon().get("/health/ready").expect(200);
     }
@@ -235,7 +234,7 @@ fn a_secret_that_is_given_twice_is_given_wrongly(database: &Database) {
 }
 
 fn signup_can_be_closed(scene: &Database) {
-    let app = App::with(Database::fresh(scene.engine), &[("SIGNUP", "closed")], nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &[("SIGNUP", "closed")]);
     let body = json!({"username": "alice", "email": "alice@example.com", "password": PASSWORD});
     app.anon().post("/auth/signup", &body).expect(403).problem("signup-closed");
     assert_eq!(app.database.count("users"), 0);

@@ -1,6 +1,5 @@
 //! `--dev`, or `DEV=true`: what makes work on one's own machine easy, and where it is refused.
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::accounts::refresh_cookie::cookie;
@@ -18,7 +17,7 @@ pub fn sentences() -> Vec<Sentence> {
 }
 
 fn dev(scene: &Database, more: &[(&str, &str)]) -> App {
-    App::with(Database::fresh(scene.engine), &[&[("DEV", "true")], more].concat(), nothing_extra)
+    App::with(Database::fresh(scene.engine), &[&[("DEV", "true")], more].concat())
 }
 
 fn pages_of_this_machine_may_call_whatever_their_port(scene: &Database) {

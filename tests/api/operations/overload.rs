@@ -78,7 +78,7 @@ fn parked(what: &str, db: &Data<Db>, hasher: &Data<Hasher>, park: Arc<Park>) -> 
 
 /// The park comes last, so that it is opened before the server is waited for.
 fn flooded(database: &Database, settings: &[(&str, &str)]) -> (App, Keeper) {
-    let app = App::with(Database::fresh(database.engine), settings, routes);
+    let app = App::with_routes(Database::fresh(database.engine), settings, routes);
     let park = Park::named(&park_of(&app));
     (app, Keeper(park))
 }

@@ -77,7 +77,7 @@ async fn fill_the_disk(db: Data<Db>) -> Result<HttpResponse, Problem> {
 const PLACES: [&str; 5] = ["/test/handler", "/test/read", "/test/write", "/test/transaction", "/test/hash"];
 
 fn a_panic_anywhere_is_a_500_and_the_next_request_is_fine(database: &Database) {
-    let app = App::with(Database::fresh(database.engine), &[], routes);
+    let app = App::with_routes(Database::fresh(database.engine), &[], routes);
     let alice = app.sign_in("alice");
     let mut owners = Vec::new();
     for place in PLACES {
@@ -93,7 +93,7 @@ fn a_panic_anywhere_is_a_500_and_the_next_request_is_fine(database: &Database) {
 }
 
 fn a_write_that_panics_leaves_nothing_behind(database: &Database) {
-    let app = App::with(Database::fresh(database.engine), &[], routes);
+    let app = App::with_routes(Database::fresh(database.engine), &[], routes);
     let alice = app.sign_in("alice");
     alice.owner("Ann");
     let before = app.database.rows();
@@ -104,7 +104,7 @@ fn a_write_that_panics_leaves_nothing_behind(database: &Database) {
 }
 
 fn a_write_that_panics_takes_no_other_write_with_it(database: &Database) {
-    let app = App::with(Database::fresh(database.engine), &[], routes);
+    let app = App::with_routes(Database::fresh(database.engine), &[], routes);
     let alice = app.sign_in("alice");
     let written: usize = thread::scope(|scope| {
         let writers: Vec<_> = (0..8)
@@ -136,7 +136,7 @@ fn a_full_disk_is_503_and_passes_by_itself(database: &Database) {
     if database.engine == Engine::Postgres {
         return;
     }
-    let app = App::with(Database::fresh(database.engine), &[], routes);
+    let app = App::with_routes(Database::fresh(database.engine), &[], routes);
     let alice = app.sign_in("alice");
     let first = alice.owner("Ann");
     app.anon().get("/test/fill").expect(204);

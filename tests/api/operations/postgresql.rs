@@ -45,7 +45,7 @@ fn a_deadlock_is_run_again_whatever_language_tells_of_it(database: &Database) {
     if database.engine == Engine::Sqlite {
         return;
     }
-    let app = App::with(Database::fresh(database.engine), &[], routes);
+    let app = App::with_routes(Database::fresh(database.engine), &[], routes);
     for name in ["alice", "bob"] {
         app.sign_in(name);
     }

@@ -1,6 +1,5 @@
 //! What a request may cost: the gate is one read, and whoever is turned away costs no hash.
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::operations::overload::{flood_hashers_now, with_floods};
@@ -50,7 +49,7 @@ fn the_gate_is_one_read(scene: &Database) {
 fn a_create_is_one_statement_and_with_a_key_one_transaction(scene: &Database) {
     let database = Database::fresh(scene.engine);
     let recorder = Recorder::on(&database);
-    let app = App::with(database, &[("DATABASE_POOL_SIZE", "1")], nothing_extra);
+    let app = App::with(database, &[("DATABASE_POOL_SIZE", "1")]);
     let alice = app.sign_in("alice");
     let owner = alice.owner("Ann");
     let dog = alice.dog("Rex", owner);

@@ -43,7 +43,7 @@ fn in_flight(app: &App) -> (Keeper, Wire<'_>) {
 }
 
 fn a_request_in_flight_is_finished(database: &Database) {
-    let app = App::with(Database::fresh(database.engine), &[], routes);
+    let app = App::with_routes(Database::fresh(database.engine), &[], routes);
     let (park, mut wire) = in_flight(&app);
     app.begin_stop();
     drop(park);
@@ -53,7 +53,7 @@ fn a_request_in_flight_is_finished(database: &Database) {
 }
 
 fn a_server_that_stops_is_never_ready(database: &Database) {
-    let app = App::with(Database::fresh(database.engine), &[], routes);
+    let app = App::with_routes(Database::fresh(database.engine), &[], routes);
     let (park, mut wire) = in_flight(&app);
     app.begin_stop();
     wire.send(b"GET /health/ready HTTP/1.1\r\nHost: kennel\r\n\r\n");

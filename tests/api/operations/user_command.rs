@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
 use crate::accounts::email_verification::verify;
@@ -94,7 +93,7 @@ fn an_account_is_made_with_a_password_from_standard_input(app: &App) {
 
 fn while_signup_is_closed_accounts_are_made_here(scene: &Database) {
     let closed = [("SIGNUP", "closed")];
-    let app = App::with(Database::fresh(scene.engine), &closed, nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &closed);
     let body = json!({"username": "alice", "email": "alice@example.com", "password": PASSWORD});
     app.anon().post("/auth/signup", &body).expect(403).problem("signup-closed");
     assert_eq!((app.database.count("users"), app.database.count("mails")), (0, 0));

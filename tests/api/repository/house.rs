@@ -5,6 +5,7 @@ use std::process::Command;
 
 use kennel::config::VARIABLES;
 
+use crate::support::contract::contract;
 use crate::support::{Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -136,7 +137,8 @@ fn name_at(text: &str) -> String {
 
 /// Whoever asks for rows says once whose: `Dogs::of(user)`. A function that is told the user would be another way.
 fn a_users_rows_are_reached_through_of_alone(repository: &Repository) {
-    let rooms = ["owners", "dogs", "tasks", "co_owners", "profiles", "idempotency"];
+    let collections = contract().creations().filter_map(|create| create.path.rsplit('/').next());
+    let rooms: Vec<_> = collections.chain(["co_owners", "profiles", "idempotency"]).collect();
     let repositories: Vec<_> = repository
         .sources()
         .into_iter()

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use kennel::app::nothing_extra;
 use serde_json::Value;
 
 use crate::support::{App, Database, Repository, Sentence, sentences};
@@ -69,7 +68,7 @@ fn a_chapter_leaves_no_account_behind(app: &App) {
 
 fn the_usual_quotas_are_enough_for_each_chapter(scene: &Database) {
     let usual = ["LOGIN_RATE", "SIGNUP_RATE", "USER_RATE", "IP_RATE"].map(|name| (name, ""));
-    let app = App::with(Database::fresh(scene.engine), &usual, nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &usual);
     for chapter in chapters() {
         walk(&app, &chapter, || {});
     }

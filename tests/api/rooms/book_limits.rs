@@ -2,14 +2,15 @@
 
 use std::thread;
 
-use kennel::app::nothing_extra;
 use serde_json::json;
 
+use crate::support::contract::contract;
 use crate::support::process::Program;
-use crate::support::{Actor, Answer, App, Database, Sentence, sentences};
+use crate::support::{Actor, Answer, App, Book, Database, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
+        every_kind_of_row_that_a_book_has_has_an_end,
         a_book_has_so_many_rows_and_not_one_more,
         what_is_deleted_makes_room_at_once,
         a_full_book_can_be_changed_and_read_and_is_full_for_its_user_only,
@@ -24,7 +25,7 @@ pub fn sentences() -> Vec<Sentence> {
 
 fn limited(scene: &Database, owners: &str, dogs: &str, tasks: &str) -> App {
     let settings = [("MOST_OWNERS", owners), ("MOST_DOGS", dogs), ("MOST_TASKS", tasks)];
-    App::with(Database::fresh(scene.engine), &settings, nothing_extra)
+    App::with(Database::fresh(scene.engine), &settings)
 }
 
 fn create(alice: &Actor<'_>, path: &str, owner: i64) -> Answer {
@@ -34,6 +35,31 @@ fn create(alice: &Actor<'_>, path: &str, owner: i64) -> Answer {
         json!({"name": "Name"})
     };
     alice.post(path, &body)
+}
+
+/// `MOST_DOGS` is the end of `/dogowner/dogs`, and `too-many-dogs` says so; thus for each path.
+fn every_kind_of_row_that_a_book_has_has_an_end(scene: &Database) {
+    for add in contract().creations() {
+        let kind = add.path.rsplit('/').next().expect("a name");
+        let setting = format!("MOST_{}", kind.to_uppercase().replace('-', "_"));
+        let app = App::with(Database::fresh(scene.engine), &[(&setting, "2")]);
+        let alice = app.sign_in("alice");
+        let book = Book::of(&alice);
+        let aliases: Vec<_> =
+            contract().operations.iter().filter(|one| one.id == format!("{}_singular", add.id)).collect();
+        let body = book.body(add, 0);
+        for _ in 0..2 {
+            alice.post(&add.path, &body).expect(201);
+        }
+        for add in [add].into_iter().chain(aliases) {
+            let refused = alice.post(&add.path, &body);
+            assert_eq!(refused.status, 409, "{} of a third with {setting}=2: {refused}", add.id);
+            let refused = refused.problem(&format!("too-many-{kind}"));
+            assert!(refused.text("detail").contains(&format!("2 {kind}")), "{refused}");
+        }
+        alice.delete(&format!("{}/{}", add.path, alice.get(&add.path).expect(200).ids()[0])).expect(204);
+        alice.post(&add.path, &body).expect(201);
+    }
 }
 
 fn a_book_has_so_many_rows_and_not_one_more(scene: &Database) {

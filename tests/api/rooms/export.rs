@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use crate::support::contract::contract;
@@ -211,7 +210,7 @@ fn an_export_breaks_off_when_its_account_goes_or_is_disabled(app: &App) {
 
 /// However slowly it is read.
 fn an_export_breaks_off_when_its_time_is_over(scene: &Database) {
-    let app = App::with(Database::fresh(scene.engine), &[("EXPORT_TIMEOUT", "1s")], nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &[("EXPORT_TIMEOUT", "1s")]);
     let alice = with_a_large_book(&app, "alice");
     let wire = begin(&app, &alice);
     wire.until_there_is_something();

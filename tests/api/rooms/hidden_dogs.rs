@@ -1,7 +1,5 @@
 //! The list of everybody's dogs where very many of them are hidden: it is whole, in order, and never read without end.
 
-use kennel::app::nothing_extra;
-
 use crate::laws::query_plans::{hold, set, watched};
 use crate::lists::paging::follow;
 use crate::support::manners::parse_quota;
@@ -66,7 +64,7 @@ fn public_dogs_are_found_among_any_number_of_hidden_ones(app: &App) {
 }
 
 fn a_page_that_passed_over_very_many_dogs_weighs_more(scene: &Database) {
-    let app = App::with(Database::fresh(scene.engine), &[("IP_RATE", "1000/24h")], nothing_extra);
+    let app = App::with(Database::fresh(scene.engine), &[("IP_RATE", "1000/24h")]);
     let taken = |path: &str| {
         let left = || {
             let answer = app.anon().get(path).expect(200);

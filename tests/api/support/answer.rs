@@ -1,5 +1,6 @@
 //! What came back, and the ways a sentence speaks about it. Each helper fails with the whole answer in its words.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -90,6 +91,13 @@ impl Answer {
             .is_some_and(|errors| errors.iter().any(|error| error[kind] == place && error["code"] == code));
         assert!(found, "no error {code} at {kind} {place:?} in {answer}");
         answer
+    }
+
+    /// The places and codes of all that it finds wrong with the body.
+    pub fn errors(&self) -> BTreeSet<(String, String)> {
+        let errors = self.json["errors"].as_array().into_iter().flatten();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        errors.map(|error| (text(&error["pointer"]), text(&error["code"]))).collect()
     }
 
     /// How many fields it complains about.

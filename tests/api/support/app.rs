@@ -7,7 +7,6 @@ use std::thread::{self, JoinHandle};
 
 use actix_web::rt::System;
 use actix_web::web::ServiceConfig;
-use kennel::app::nothing_extra;
 use kennel::config::Config;
 use kennel::server::{Server, StopHandle};
 
@@ -43,25 +42,30 @@ impl Scene for App {
 
 impl App {
     pub fn on(database: Database) -> Self {
-        Self::with(database, &[], nothing_extra)
+        Self::with(database, &[])
     }
 
-    /// With settings that differ from the tests' usual ones, and routes that only a test has.
-    pub fn with(database: Database, settings: &[(&str, &str)], extra: fn(&mut ServiceConfig)) -> Self {
-        Self::try_with(database, settings, extra).unwrap_or_else(|error| panic!("the server does not start: {error}"))
+    /// With settings that differ from the tests' usual ones.
+    pub fn with(database: Database, settings: &[(&str, &str)]) -> Self {
+        Self::with_routes(database, settings, |_| {})
+    }
+
+    /// With such settings, and routes that only a test has.
+    pub fn with_routes(database: Database, settings: &[(&str, &str)], more: fn(&mut ServiceConfig)) -> Self {
+        Self::try_start(database, settings, more).unwrap_or_else(|error| panic!("the server does not start: {error}"))
     }
 
     /// As [`App::with`]; the error is what the server says when it does not start.
-    pub fn try_with(
-        database: Database,
-        settings: &[(&str, &str)],
-        extra: fn(&mut ServiceConfig),
-    ) -> Result<Self, String> {
+    pub fn try_with(database: Database, settings: &[(&str, &str)]) -> Result<Self, String> {
+        Self::try_start(database, settings, |_| {})
+    }
+
+    fn try_start(database: Database, settings: &[(&str, &str)], more: fn(&mut ServiceConfig)) -> Result<Self, String> {
         let config = config(&database, settings)?;
         let (tell, told) = mpsc::channel();
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
-                let server = match Server::start(config, extra).await {
+                let server = match Server::start_with_routes(config, more).await {
                     Ok(server) => server,
                     Err(error) => {
                         tell.send(Err(error.to_string())).expect("the test waits for the start");

@@ -115,6 +115,17 @@ impl Contract {
         in_pages.filter(|operation| !operation.id.ends_with("_singular"))
     }
 
+    /// The operations that change or delete single rows, as those who have seen a version of it may ask for.
+    pub fn edits(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.iter().filter(|operation| operation.knows_header("If-Match"))
+    }
+
+    /// The operations that make rows of a book, but for the aliases.
+    pub fn creations(&self) -> impl Iterator<Item = &Operation> {
+        let posts = self.operations.iter().filter(|one| one.method == "POST" && one.path.starts_with("/dogowner/"));
+        posts.filter(|operation| !operation.id.ends_with("_singular"))
+    }
+
     /// The operation that a method and a path mean; HEAD means GET. A path without a parameter wins.
     pub fn find(&self, method: &str, path: &str) -> Option<&Operation> {
         let method = if method == "HEAD" { "GET" } else { method };
@@ -264,6 +275,20 @@ impl Operation {
         all.filter(|parameter| parameter["in"] == place).filter_map(|parameter| parameter["name"].as_str()).collect()
     }
 
+    /// Queries with each flag that makes a write do more than it usually does.
+    pub fn switches(&self) -> Vec<String> {
+        let all = self.parameters("query").into_iter().filter(|_| self.method != "GET");
+        let flags = all.filter(|name| self.query_schema(name)["type"] == "boolean");
+        flags.map(|name| format!("?{name}=true")).collect()
+    }
+
+    /// What the schema says of a query parameter.
+    pub fn query_schema(&self, name: &str) -> &Value {
+        let mut all = self.definition["parameters"].as_array().into_iter().flatten();
+        let parameter = all.find(|parameter| parameter["in"] == "query" && parameter["name"] == name);
+        contract().resolve(&parameter.unwrap_or_else(|| panic!("{} knows no {name}", self.id))["schema"])
+    }
+
     /// What a list can be sorted by.
     pub fn sort_keys(&self) -> Vec<&str> {
         let mut all = self.definition["parameters"].as_array().into_iter().flatten();
@@ -285,9 +310,53 @@ impl Operation {
         Some(format!("{pointer}/content/application~1json/schema"))
     }
 
+    /// What the schema says of a field of the body.
+    pub fn field(&self, name: &str) -> &'static Value {
+        let schema = self.body_schema().unwrap_or_else(|| panic!("{} has no body", self.id));
+        contract().resolve(&contract().at(&schema).1["properties"][name])
+    }
+
+    /// Whether the contract has this value for a field of the body.
+    pub fn takes(&self, field: &str, value: &Value) -> bool {
+        let schema = self.body_schema().unwrap_or_else(|| panic!("{} has no body", self.id));
+        contract().validate(&format!("{}/properties/{field}", contract().at(&schema).0), value).is_ok()
+    }
+
+    /// Whether a body without this field is refused.
+    pub fn requires(&self, field: &str) -> bool {
+        let schema = self.body_schema().map(|schema| &contract().at(&schema).1["required"]);
+        schema.and_then(Value::as_array).is_some_and(|required| required.iter().any(|name| name == field))
+    }
+
+    /// The fields of the body that are not read-only.
+    pub fn writable(&self) -> Vec<String> {
+        let Some(schema) = self.body_schema() else { return Vec::new() };
+        let all = fields(&contract().at(&schema).1["properties"]);
+        all.filter(|(_, field)| contract().resolve(field)["readOnly"] != true).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The fields of the body that name a row (`_id`) or several (`_ids`).
+    pub fn id_fields(&self) -> Vec<String> {
+        self.writable().into_iter().filter(|name| name.ends_with("_id") || name.ends_with("_ids")).collect()
+    }
+
+    /// The query parameters that choose among the rows of a list.
+    pub fn filters(&self) -> Vec<&str> {
+        let all = self.parameters("query").into_iter();
+        all.filter(|name| !["sort", "limit", "cursor", "count", "expand"].contains(name)).collect()
+    }
+
     /// Whether no body is as good as one.
     pub fn may_have_no_body(&self) -> bool {
         contract().resolve(&self.definition["requestBody"])["required"] != true
+    }
+
+    /// The example of the JSON body with the most fields that are not null; the first of several.
+    pub fn telling_example(&self) -> Value {
+        let fields_of = |example: &Value| fields(example).filter(|(_, value)| !value.is_null()).count();
+        let examples = self.body_examples().into_iter();
+        let most = examples.reduce(|most, next| if fields_of(&next) > fields_of(&most) { next } else { most });
+        most.unwrap_or_else(|| panic!("{} has an example of its body", self.id))
     }
 
     /// The examples of the JSON body.

@@ -7,6 +7,7 @@
 pub mod actor;
 pub mod answer;
 pub mod app;
+pub mod book;
 pub mod client;
 pub mod clock;
 pub mod contract;
@@ -38,6 +39,7 @@ pub mod wire;
 pub use actor::Actor;
 pub use answer::Answer;
 pub use app::App;
+pub use book::Book;
 pub use client::PASSWORD;
 pub use database::{Database, Engine};
 pub use repository::Repository;

@@ -6,7 +6,6 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use kennel::app::nothing_extra;
 use serde_json::{Value, json};
 
 use super::client::PATIENCE;
@@ -205,7 +204,7 @@ impl Posted {
         let post = Postbox::open();
         let url = post.url();
         let settings = [&[("MAIL_URL", url.as_str())], settings].concat();
-        Self { app: App::with(Database::fresh(engine), &settings, nothing_extra), post }
+        Self { app: App::with(Database::fresh(engine), &settings), post }
     }
 
     /// All mails that were sent and that nobody has asked for, once nothing is left to send.

@@ -48,13 +48,18 @@ impl Recorder {
         Self { queries: watch.queries }
     }
 
-    /// How many queries it took to answer what was asked since the last time. The mail goes out by itself, and who it
-    /// is for is asked with the address that waits to be confirmed.
+    /// How many queries it took to answer what was asked since the last time.
     pub fn count(&self) -> usize {
+        self.statements().len()
+    }
+
+    /// The queries that it took. The mail goes out by itself, and who it is for is asked with the address that waits to
+    /// be confirmed.
+    pub fn statements(&self) -> Vec<String> {
         let asked = |query: &String| {
             ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|verb| query.starts_with(verb))
         };
-        self.take().iter().filter(|query| asked(query) && !is_of_the_mail(query)).count()
+        self.take().into_iter().filter(|query| asked(query) && !is_of_the_mail(query)).collect()
     }
 
     /// The first word of each query since the last time, with those that begin and end transactions, but without

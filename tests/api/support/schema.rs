@@ -67,9 +67,11 @@ fn shapes(engine: Engine) -> &'static [&'static str] {
              GROUP BY i.indexrelid, i.indisprimary, i.indisunique, i.indpred IS NULL, t.relname, n.relname",
             "SELECT 'foreign key ' || t.relname || ' (' || string_agg(a.attname, ', ' ORDER BY k.position) || ') to ' || o.relname \
                     || ' (' || string_agg(b.attname, ', ' ORDER BY k.position) || ') on delete ' \
-                    || CASE f.confdeltype WHEN 'a' THEN 'no action' WHEN 'c' THEN 'cascade' ELSE f.confdeltype::text END \
+                    || CASE f.confdeltype WHEN 'a' THEN 'no action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade' \
+                       WHEN 'n' THEN 'set null' ELSE 'set default' END \
                     || ' on update ' \
-                    || CASE f.confupdtype WHEN 'a' THEN 'no action' WHEN 'c' THEN 'cascade' ELSE f.confupdtype::text END AS value \
+                    || CASE f.confupdtype WHEN 'a' THEN 'no action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade' \
+                       WHEN 'n' THEN 'set null' ELSE 'set default' END AS value \
              FROM pg_constraint f JOIN pg_class t ON t.oid = f.conrelid JOIN pg_class o ON o.oid = f.confrelid \
              CROSS JOIN unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (here, there, position) \
              JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.here \

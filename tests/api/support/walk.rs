@@ -5,19 +5,36 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::contract::{Operation, contract, fields};
+use super::contract::{Operation, contract};
 use super::{Actor, Answer, PASSWORD};
 
-/// A new row of this actor's, for a path parameter or body field of this name: a new kind of row needs a line.
+/// A new row of this actor's, for a path parameter or body field of this name.
 pub fn row(actor: &Actor<'_>, name: &str) -> Value {
     match name {
-        "owner_id" | "co_owner_ids" => json!(actor.owner("Ann")),
-        "dog_id" => json!(actor.dog("Rex", actor.owner("Ann"))),
-        "task_id" => json!(actor.task("Walk")),
         "session_id" => json!(actor.once_more().session()),
         "username" => actor.get("/me").expect(200).json["username"].clone(),
         "problem" => json!("not-found"),
-        other => panic!("how to make a row for {other:?} must be said here"),
+        _ => {
+            let create = creation_of(name).unwrap_or_else(|| {
+                panic!("openapi.yaml has no POST that makes what {name} means, and here is no way to")
+            });
+            let body = body(create, |name| row(actor, name));
+            json!(call(actor, create, &create.path, body.as_ref()).expect(201).id())
+        }
+    }
+}
+
+/// What makes the rows that a name means: of `dog_id` the POST at the path to which `/{dog_id}` is added to read one; of
+/// `co_owner_ids` the same as of `owner_id`.
+pub fn creation_of(name: &str) -> Option<&'static Operation> {
+    let single = name.strip_suffix("_ids").map_or_else(|| name.to_owned(), |kind| format!("{kind}_id"));
+    let is_private_get = |operation: &&Operation| operation.method == "GET" && is_private(operation);
+    let shown = contract().operations.iter().filter(is_private_get);
+    let collection = shown.filter_map(|show| show.path.strip_suffix(&format!("/{{{single}}}"))).next();
+    match (collection, single.split_once('_')) {
+        (Some(collection), _) => contract().find("POST", collection),
+        (None, Some((_, rest))) if rest.contains('_') => creation_of(rest),
+        _ => None,
     }
 }
 
@@ -39,22 +56,12 @@ pub fn path(operation: &Operation, id: impl Fn(&str) -> Value) -> String {
     operation.path_parameters().into_iter().fold(operation.path.clone(), fill)
 }
 
-/// The fields of the operation's body that name a row (`_id`) or several (`_ids`).
-pub fn id_fields(operation: &Operation) -> Vec<String> {
-    let Some(schema) = operation.body_schema() else { return Vec::new() };
-    let schema = contract().at(&schema).1;
-    let named = fields(&schema["properties"])
-        .filter(|(name, _)| name.ends_with("_id") || name.ends_with("_ids"))
-        .filter(|(_, field)| contract().resolve(field)["readOnly"] != true);
-    named.map(|(name, _)| name.clone()).collect()
-}
-
-/// A good body, if the operation takes one: the contract's first example, about rows that `id` gives. A password stays
-/// the one that everybody has.
+/// A good body, if the operation takes one: the example of the contract that says most, about rows that `id` gives. A
+/// password stays the one that everybody has.
 pub fn body(operation: &Operation, id: impl Fn(&str) -> Value) -> Option<Value> {
     operation.body_schema()?;
-    let mut body = operation.body_examples().into_iter().next().expect("an example of the body");
-    for name in id_fields(operation) {
+    let mut body = operation.telling_example();
+    for name in operation.id_fields() {
         match &body[&name] {
             Value::Number(_) => body[&name] = id(&name),
             Value::Array(ids) if !ids.is_empty() => body[&name] = json!([id(&name)]),

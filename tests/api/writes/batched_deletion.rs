@@ -5,9 +5,11 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::support::contract::contract;
 use crate::support::invariants::hold;
 use crate::support::process::Program;
 use crate::support::touched::Touched;
+use crate::support::walk::make_everything;
 use crate::support::{Actor, App, Database, Engine, PASSWORD, Sentence, schema, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -35,22 +37,43 @@ fn in_pieces(touched: &Touched, rows: usize) {
     let transactions = touched.transactions();
     let all: i64 = transactions.iter().sum();
     assert!(all >= i64::try_from(rows).expect("few"), "{all} of {rows} rows were touched: {transactions:?}");
-    assert!(transactions.iter().all(|touched| *touched <= MOST), "{transactions:?}");
+    assert!(
+        transactions.iter().all(|touched| *touched <= MOST),
+        "rows that each transaction touched: {transactions:?}"
+    );
+}
+
+/// Very many numbers, as `n.i`.
+fn numbers() -> String {
+    format!("(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) SELECT i FROM n) AS n")
 }
 
 /// Writes many rows into a table past the server; `i` counts them.
 fn fill(database: &Database, into: &str, select: &str) {
-    let numbers =
-        format!("(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) SELECT i FROM n)");
     let statement =
-        format!("INSERT INTO {into} SELECT {select} FROM users u, {numbers} AS n WHERE u.username = 'alice'");
+        format!("INSERT INTO {into} SELECT {select} FROM users u, {} WHERE u.username = 'alice'", numbers());
     database.execute(&statement).unwrap_or_else(|error| panic!("{statement}\n{error}"));
 }
 
 const TIMES: &str = "u.created_at, u.created_at";
 
-fn owners(database: &Database) {
-    fill(database, "owners (user_id, name, name_key, created_at, updated_at)", &format!("u.id, 'Ann', 'ann', {TIMES}"));
+/// Makes very many of the row of alice's that came last into a table.
+fn multiply(database: &Database, table: &str) {
+    let columns = schema::columns(database).into_iter();
+    let columns =
+        columns.filter_map(|column| Some(column.strip_prefix(&format!("{table}."))?.split(' ').next()?.to_owned()));
+    let columns: Vec<_> = columns.filter(|column| column != "id").collect();
+    let row: Vec<_> = columns.iter().map(|column| format!("r.{column}")).collect();
+    let last = format!(
+        "(SELECT r.* FROM {table} r JOIN users u ON u.id = r.user_id WHERE u.username = 'alice' ORDER BY r.id DESC LIMIT 1)"
+    );
+    let statement = format!(
+        "INSERT INTO {table} ({}) SELECT {} FROM {last} AS r, {}",
+        columns.join(", "),
+        row.join(", "),
+        numbers()
+    );
+    database.execute(&statement).unwrap_or_else(|error| panic!("{statement}\n{error}"));
 }
 
 fn dogs(database: &Database, owner: i64) {
@@ -75,14 +98,12 @@ fn shares(database: &Database, owner: i64) {
 
 /// Very many rows in each table that has any of a user's.
 fn everything(alice: &Actor<'_>, database: &Database) {
-    let (ann, mia) = (alice.owner("Ann"), alice.owner("Mia"));
-    let dog = alice.dog("Rex", ann);
-    alice.go_public();
-    owners(database);
-    dogs(database, ann);
-    shares(database, mia);
-    tasks(database, &dog.to_string());
+    make_everything(alice);
+    for create in contract().creations() {
+        multiply(database, create.path.rsplit('/').next().expect("a name"));
+    }
     tasks(database, "NULL");
+    shares(database, alice.owner("Mia"));
     let bytes = |digits: &str| match database.engine {
         Engine::Sqlite => format!("x'{digits}'"),
         Engine::Postgres => format!("'\\x{digits}'::bytea"),

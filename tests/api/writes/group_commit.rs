@@ -103,7 +103,7 @@ fn behind_a_parked_writer<T>(app: &App, park: &str, work: impl FnOnce(&Park) -> 
 }
 
 fn of_writes_that_are_committed_together_each_failure_undoes_itself_alone(scene: &Database) {
-    let app = App::with(Database::fresh(scene.engine), &[], routes);
+    let app = App::with_routes(Database::fresh(scene.engine), &[], routes);
     let alice = app.sign_in("alice");
     let together = app.engine == Engine::Sqlite;
     for plan in ["s", "f", "p", "ssss", "fsss", "ssfs", "sssb", "spss", "ssst", "tfsp", "sfsbspsts", "ffff", "pppp"] {
@@ -152,7 +152,7 @@ const GATED: usize = 9;
 fn of_many_requests_at_one_moment_each_does_all_of_its_own_once_or_nothing(scene: &Database) {
     let database = Database::fresh(scene.engine);
     let recorder = Recorder::on(&database);
-    let app = App::with(database, &[], routes);
+    let app = App::with_routes(database, &[], routes);
     let alice = &app.sign_in("alice");
     let held = alice.owner("Holly");
     alice.dog("Ivy", held);
