@@ -123,10 +123,10 @@ fn sign_up(conn: &mut Connection, name: &str) -> (UserId, TokenSubject) {
     let (username, email) = (Username::read(&json!(name)), Email::read(&json!(format!("{name}@example.com"))));
     let (Ok(username), Ok(email)) = (username, email) else { panic!("{name} is a name") };
     let new = NewUser::new(&username, &email, &PasswordHash::stored("$argon2id$none".to_owned()));
-    let user = UserId::new(Users::create(conn, &new).expect("a user").id).expect("an id");
+    let user = Users::create(conn, &new).expect("a user").id;
     let place = ClientInfo { user_agent: None, source: [0; 16] };
     let session = Sessions::of(user).create(conn, LIVES, &place).expect("a session");
-    (user, session.bearer().expect("a bearer"))
+    (user, session.bearer())
 }
 
 fn fill(conn: &mut Connection, user: UserId) -> OwnerId {
@@ -145,7 +145,7 @@ fn fill(conn: &mut Connection, user: UserId) -> OwnerId {
     let request = TestRequest::default().to_http_request();
     let unconditionally = Preconditions::from_request(&request, &mut Payload::None).into_inner().expect("no headers");
     let _profile = Profiles::of(user).replace(conn, &unconditionally, &profile).expect("a profile");
-    OwnerId::new(*owners.first().expect("20 of them")).expect("an id")
+    *owners.first().expect("20 of them")
 }
 
 pub fn body<T: FromBody>(json: Value) -> T {

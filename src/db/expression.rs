@@ -12,10 +12,8 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use super::{
-    MultiBackend,
-    timestamp::{Timestamp, Timestamptz},
-};
+use super::timestamp::{Timestamp, Timestamptz};
+use crate::ids::UserId;
 
 /// What Diesel wants to know of an expression of our own. That its columns are there nobody checks; the tests
 /// run every one of them.
@@ -85,7 +83,8 @@ pub struct AnyOf {
 
 impl AnyOf {
     #[must_use]
-    pub fn new(column: &'static str, ids: Vec<i64>) -> Self {
+    pub fn new(column: &'static str, ids: impl IntoIterator<Item = impl Into<i64>>) -> Self {
+        let ids: Vec<i64> = ids.into_iter().map(Into::into).collect();
         let json = format!("[{}]", ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
         Self { column, ids, json }
     }
@@ -110,12 +109,6 @@ impl QueryFragment<Pg> for AnyOf {
         out.push_bind_param::<Array<BigInt>, _>(&self.ids)?;
         out.push_sql(")");
         Ok(())
-    }
-}
-
-impl QueryFragment<MultiBackend> for AnyOf {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        MultiBackend::walk_variant_ast(self, pass)
     }
 }
 
@@ -153,12 +146,6 @@ impl QueryFragment<Sqlite> for Contains {
 impl QueryFragment<Pg> for Contains {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.walk("strpos", out)
-    }
-}
-
-impl QueryFragment<MultiBackend> for Contains {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        MultiBackend::walk_variant_ast(self, pass)
     }
 }
 
@@ -288,7 +275,7 @@ impl<DB: Backend> QueryFragment<DB> for Unindexed {
 /// The number of rows that a user has in a table, as far as `most`: more are not looked at.
 pub struct CountUpTo {
     pub table: &'static str,
-    pub user: i64,
+    pub user: UserId,
     pub most: i64,
 }
 

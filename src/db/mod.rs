@@ -28,10 +28,9 @@ use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
 };
 
-pub(crate) use self::connection::natively;
 pub use self::{
     atomic::Atomic,
-    connection::{AnyConnection as Connection, MultiBackend, MultiRawValue, columns},
+    connection::{Conn, Conn as Connection, MultiBackend, columns},
     constraint::{Broken, OnConstraint},
     identity::DatabaseId,
     search_key::{folded, search_key},

@@ -8,6 +8,7 @@ use crate::{
     book::Shelf,
     db::timestamp::Timestamp,
     idempotency::New,
+    ids::{OwnerId, UserId},
     lists::{List, Sort},
     wire::{Changes, Fields, FromBody, FromQuery, Query, Wanted, WithEtag, text::name},
 };
@@ -96,8 +97,8 @@ impl FromQuery for Deletion {
 /// An owner, for the user whose book it is in.
 #[derive(Serialize)]
 pub struct OwnerOut {
-    id: i64,
-    user_id: i64,
+    id: OwnerId,
+    user_id: UserId,
     name: String,
     created_at: Timestamp,
     updated_at: Timestamp,

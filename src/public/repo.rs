@@ -3,9 +3,9 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable,
     backend::Backend,
     dsl::{Eq, auto_type},
+    prelude::*,
     query_builder::{AstPass, QueryFragment},
     serialize::ToSql,
     sql_types::{BigInt, HasSqlType, Nullable, Text},
@@ -15,14 +15,14 @@ use super::wire::PublicFilter;
 use crate::{
     co_owners::IdList,
     db::{
-        Connection, columns,
+        Conn, columns,
         expression::{AnyOf, Table, Unindexed, expression},
-        natively, rows,
+        rows,
         schema::{dogs, profiles, users},
         timestamp::Timestamp,
         torn,
     },
-    ids::DogId,
+    ids::{Dog, DogId, UserId},
     lists::{ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
     users::UsernameKey,
@@ -40,7 +40,7 @@ pub struct PublicProfileRow {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = dogs)]
 pub struct PublicDogRow {
-    pub id: i64,
+    pub id: DogId,
     pub name: String,
     pub born_on: Option<NaiveDate>,
     #[diesel(select_expression = users::username)]
@@ -50,7 +50,7 @@ pub struct PublicDogRow {
 
 /// By id only.
 pub const SORTS: &[Sort<PublicDogRow>] =
-    &[Sort { name: "id", sql: "dogs.id", key: |row| SortKey::Id(row.id), tie_breaker: None }];
+    &[Sort { name: "id", sql: "dogs.id", key: |row| SortKey::Id(row.id.get()), tie_breaker: None }];
 
 /// Every dog that is public, with its user.
 #[auto_type]
@@ -119,14 +119,15 @@ where
 ///
 /// # Errors
 /// `not-found`, when there is no such user or no profile.
-pub fn show_user(conn: &mut Connection, username: &UsernameKey) -> Result<PublicProfileRow, Problem> {
+pub fn show_user(conn: &mut Conn, username: &UsernameKey) -> Result<PublicProfileRow, Problem> {
     let count = dogs::table.filter(dogs::user_id.eq(users::id)).count().single_value();
-    let found: Option<(String, String, Timestamp, Option<i64>)> = users::table
-        .inner_join(profiles::table)
-        .filter(users::username_key.eq(username.as_str()))
-        .select((users::username, profiles::description, profiles::created_at, count))
-        .first(conn)
-        .optional()?;
+    let page = users::table.inner_join(profiles::table).filter(users::username_key.eq(username.as_str())).select((
+        users::username,
+        profiles::description,
+        profiles::created_at,
+        count,
+    ));
+    let found: Option<(String, String, Timestamp, Option<i64>)> = conn.find(page)?;
     let (username, description, created_at, dogs_count) = found.ok_or_else(not_found)?;
     Ok(PublicProfileRow { username, description, dogs_count: dogs_count.unwrap_or(0), created_at })
 }
@@ -136,21 +137,17 @@ pub fn show_user(conn: &mut Connection, username: &UsernameKey) -> Result<Public
 /// # Errors
 /// As [`show_user`].
 pub fn list_dogs_of_user(
-    conn: &mut Connection,
+    conn: &mut Conn,
     username: &UsernameKey,
     asked: &ListQuery<PublicFilter>,
 ) -> Result<Page<PublicDogRow>, Problem> {
-    let user: Option<i64> = users::table
-        .inner_join(profiles::table)
-        .filter(users::username_key.eq(username.as_str()))
-        .select(users::id)
-        .first(conn)
-        .optional()?;
-    let user = user.ok_or_else(not_found)?;
+    let user =
+        users::table.inner_join(profiles::table).filter(users::username_key.eq(username.as_str())).select(users::id);
+    let user: UserId = conn.find(user)?.ok_or_else(not_found)?;
     asked.window.page(|seek| {
         let theirs = public_dogs().filter(dogs::user_id.eq(user)).filter(asked.filter.wanted.of(&Table::DOGS));
         let page = theirs.filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<PublicDogRow>());
-        natively!(conn => page.load(conn))
+        conn.load(page)
     })
 }
 
@@ -161,21 +158,21 @@ pub fn list_dogs_of_user(
 ///
 /// # Errors
 /// [`torn`], when what was found in two queries does not fit together.
-pub fn list_dogs(conn: &mut Connection, asked: &ListQuery<PublicFilter>) -> Result<Page<PublicDogRow>, Problem> {
+pub fn list_dogs(conn: &mut Conn, asked: &ListQuery<PublicFilter>) -> Result<Page<PublicDogRow>, Problem> {
     let (after, wanted) = (asked.window.after_id(), asked.window.limit + 1);
     if asked.filter.wanted.ids().is_some() {
         let these = public_dogs_by_id().filter(asked.filter.wanted.of(&Table::DOGS)).filter(dogs::id.gt(after));
         let page = these.order(dogs::id).limit(rows(wanted)).select(columns::<PublicDogRow>());
-        return Ok(asked.window.found(natively!(conn => page.load(conn))?));
+        return Ok(asked.window.found(conn.load(page)?));
     }
     let end = after.saturating_add(WALK);
     let walk = public_dogs_by_id().filter(dogs::id.gt(after)).filter(dogs::id.le(end)).order(dogs::id);
     let walk = walk.filter(asked.filter.wanted.of(&Table::DOGS));
     let walk = walk.limit(rows(wanted)).select((columns::<PublicDogRow>(), FirstAfter(end)));
-    let walked: Vec<(PublicDogRow, Option<i64>)> = natively!(conn => walk.load(conn))?;
+    let walked: Vec<(PublicDogRow, Option<i64>)> = conn.load(walk)?;
     let further = match walked.last() {
         Some((_, further)) => *further,
-        None => diesel::select(FirstAfter(end)).get_result(conn)?,
+        None => conn.one(diesel::select(FirstAfter(end)))?,
     };
     let mut found: Vec<_> = walked.into_iter().map(|(row, _)| row).collect();
     let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.window.found(found)) };
@@ -187,7 +184,7 @@ pub fn list_dogs(conn: &mut Connection, asked: &ListQuery<PublicFilter>) -> Resu
     };
     let count = ids.len();
     let merged = public_dogs_by_id().filter(AnyOf::new("dogs.id", ids)).order(dogs::id);
-    let mut merged: Vec<PublicDogRow> = merged.select(columns::<PublicDogRow>()).load(conn)?;
+    let mut merged: Vec<PublicDogRow> = conn.load(merged.select(columns::<PublicDogRow>()))?;
     if merged.len() < count {
         return Err(torn());
     }
@@ -196,15 +193,15 @@ pub fn list_dogs(conn: &mut Connection, asked: &ListQuery<PublicFilter>) -> Resu
 }
 
 /// The ids of the next public dogs, found by their users; none, if there are too many public users to look at each.
-fn merge(conn: &mut Connection, after: i64, wanted: usize) -> Result<Option<Vec<i64>>, Problem> {
+fn merge(conn: &mut Conn, after: i64, wanted: usize) -> Result<Option<Vec<DogId>>, Problem> {
     let most = rows(wanted);
     let most_users = LOOKED_AT / most;
     let of_users = users::table.filter(users::is_public).order(users::id).limit(most_users + 1);
-    let ids: Vec<IdList> = of_users.select(NextIds { after, most }).load(conn)?;
+    let ids: Vec<IdList<Dog>> = conn.load(of_users.select(NextIds { after, most }))?;
     if rows(ids.len()) > most_users {
         return Ok(None);
     }
-    let mut ids: Vec<i64> = ids.into_iter().flat_map(|IdList(ids)| ids).collect();
+    let mut ids: Vec<DogId> = ids.into_iter().flat_map(|IdList(ids)| ids).collect();
     ids.sort_unstable();
     ids.truncate(wanted);
     Ok(Some(ids))
@@ -214,9 +211,9 @@ fn merge(conn: &mut Connection, after: i64, wanted: usize) -> Result<Option<Vec<
 ///
 /// # Errors
 /// `not-found`.
-pub fn show_dog(conn: &mut Connection, id: DogId) -> Result<PublicDogRow, Problem> {
-    let dog = public_dogs().filter(dogs::id.eq(id.get())).select(columns::<PublicDogRow>());
-    let found = natively!(conn => dog.first(conn)).optional()?;
+pub fn show_dog(conn: &mut Conn, id: DogId) -> Result<PublicDogRow, Problem> {
+    let dog = public_dogs().filter(dogs::id.eq(id)).select(columns::<PublicDogRow>());
+    let found = conn.find(dog)?;
     found.ok_or_else(not_found)
 }
 

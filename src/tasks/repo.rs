@@ -2,16 +2,16 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
     dsl::{Eq, auto_type, case_when},
+    prelude::*,
 };
 
 use super::wire::{TaskFilter, TaskIn, TaskPatch};
 use crate::{
     db::{
-        Atomic, Broken, Connection, OnConstraint, columns,
+        Atomic, Broken, Conn, OnConstraint, columns,
         expression::{AnyOf, Between, CountUpTo, Narrowed, Table, When},
-        natively, rows,
+        rows,
         schema::tasks,
         search_key,
         timestamp::Timestamp,
@@ -27,9 +27,9 @@ use crate::{
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = tasks)]
 pub struct TaskRow {
-    pub id: i64,
-    pub user_id: i64,
-    pub dog_id: Option<i64>,
+    pub id: TaskId,
+    pub user_id: UserId,
+    pub dog_id: Option<DogId>,
     pub name: String,
     pub completed: bool,
     pub completed_at: Option<Timestamp>,
@@ -42,8 +42,8 @@ pub struct TaskRow {
 #[derive(Insertable)]
 #[diesel(table_name = tasks)]
 struct NewTask<'a> {
-    user_id: i64,
-    dog_id: Option<i64>,
+    user_id: UserId,
+    dog_id: Option<DogId>,
     name: &'a str,
     name_key: String,
     completed: bool,
@@ -57,7 +57,7 @@ struct NewTask<'a> {
 #[diesel(table_name = tasks)]
 struct TaskChanges<'a> {
     /// None keeps it, some of none clears it; so with the day.
-    dog_id: Option<Option<i64>>,
+    dog_id: Option<Option<DogId>>,
     name: Option<&'a str>,
     name_key: Option<String>,
     completed: Option<bool>,
@@ -70,7 +70,7 @@ const DUE: &str = "COALESCE(tasks.due_on, '9999-12-31')";
 
 /// What tasks are sorted by.
 pub const SORTS: &[Sort<TaskRow>] = &[
-    Sort { name: "id", sql: "tasks.id", key: |row| SortKey::Id(row.id), tie_breaker: None },
+    Sort { name: "id", sql: "tasks.id", key: |row| SortKey::Id(row.id.get()), tie_breaker: None },
     Sort { name: "name", sql: "tasks.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
     Sort {
         name: "due_on",
@@ -86,18 +86,18 @@ pub struct Tasks(UserId);
 
 /// One task of one user; every query about a single row begins here.
 #[auto_type]
-fn one(user: i64, id: i64) -> _ {
+fn one(user: UserId, id: TaskId) -> _ {
     tasks::table.filter(tasks::user_id.eq(user)).filter(tasks::id.eq(id))
 }
 
 /// The tasks of one user that are filtered and wanted.
 #[auto_type]
-fn some(user: i64, filter: &TaskFilter) -> _ {
+fn some(user: UserId, filter: &TaskFilter) -> _ {
     let completed: When<Eq<tasks::completed, bool>> = When(filter.completed.map(|is| tasks::completed.eq(is)));
-    let of_dog: When<Eq<tasks::dog_id, i64>> = When(filter.dog_id.map(|dog| tasks::dog_id.eq(dog.get())));
+    let of_dog: When<Eq<tasks::dog_id, DogId>> = When(filter.dog_id.map(|dog| tasks::dog_id.eq(dog)));
     let due: Between = Between { sql: DUE, column: "tasks.due_on", after: filter.due_after, before: filter.due_before };
     let wanted: Narrowed = filter.wanted.of(&Table::TASKS);
-    let mine: Eq<tasks::user_id, i64> = tasks::user_id.eq(user);
+    let mine: Eq<tasks::user_id, UserId> = tasks::user_id.eq(user);
     tasks::table.filter(mine).filter(completed).filter(of_dog).filter(due).filter(wanted)
 }
 
@@ -108,12 +108,12 @@ impl Tasks {
     }
 
     /// A page of those that are asked for.
-    pub fn list(&self, conn: &mut Connection, asked: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
-        let some = || some(self.0.get(), &asked.filter);
-        let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
+    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
+        let some = || some(self.0, &asked.filter);
+        let total = asked.count.then(|| conn.one(some().count())).transpose()?;
         let found = asked.window.page(|seek| {
             let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<TaskRow>());
-            natively!(conn => page.load(conn))
+            conn.load(page)
         })?;
         Ok(found.of(total))
     }
@@ -122,15 +122,14 @@ impl Tasks {
     ///
     /// # Errors
     /// `not-found`.
-    pub fn show(&self, conn: &mut Connection, id: TaskId) -> Result<TaskRow, Problem> {
-        let mine = one(self.0.get(), id.get()).select(columns::<TaskRow>());
-        let found = natively!(conn => mine.first(conn)).optional()?;
-        found.ok_or_else(|| Problem::new(Kind::NotFound))
+    pub fn show(&self, conn: &mut Conn, id: TaskId) -> Result<TaskRow, Problem> {
+        let found = conn.find(one(self.0, id).select(columns::<TaskRow>()))?;
+        Ok(found.ok_or(Kind::NotFound)?)
     }
 
     /// The number of the user's tasks, as far as `most`.
-    pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
-        Ok(diesel::select(CountUpTo { table: "tasks", user: self.0.get(), most }).get_result(conn)?)
+    pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
+        Ok(conn.one(diesel::select(CountUpTo { table: "tasks", user: self.0, most }))?)
     }
 
     /// A new one.
@@ -140,8 +139,8 @@ impl Tasks {
     pub fn create(&self, atomic: Atomic<'_>, new: &TaskIn) -> Result<TaskRow, Problem> {
         let now = Timestamp::now();
         let row = NewTask {
-            user_id: self.0.get(),
-            dog_id: new.dog_id.map(DogId::get),
+            user_id: self.0,
+            dog_id: new.dog_id,
             name: &new.name,
             name_key: search_key(&new.name),
             completed: new.completed,
@@ -161,7 +160,7 @@ impl Tasks {
     /// `not-found`, `precondition-failed`; `validation-failed` as for [`Tasks::create`].
     pub fn update(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         id: TaskId,
         only_if: &Preconditions,
         patch: &TaskPatch,
@@ -173,7 +172,7 @@ impl Tasks {
         let now = Timestamp::now();
         let TaskPatch { dog_id, name, completed, due_on } = patch;
         let changes = TaskChanges {
-            dog_id: dog_id.clone().into_change().map(|dog| dog.map(DogId::get)),
+            dog_id: dog_id.clone().into_change(),
             name: name.as_deref(),
             name_key: name.as_deref().map(search_key),
             completed: *completed,
@@ -185,18 +184,16 @@ impl Tasks {
             let since = case_when(tasks::completed.eq(completed), tasks::completed_at);
             tasks::completed_at.eq(since.otherwise(completed.then_some(now)))
         });
-        let mine = one(self.0.get(), id.get()).filter(tasks::version.between(versions.least, versions.most));
-        let changed = diesel::update(mine)
+        let mine = one(self.0, id).filter(tasks::version.between(versions.least, versions.most));
+        let update = diesel::update(mine)
             .set((changes, completed_at, tasks::version.eq(tasks::version + 1)))
-            .returning(columns::<TaskRow>())
-            .get_result(conn)
-            .optional()
-            .on_constraint(|broken| broken_by(broken, true))?;
+            .returning(columns::<TaskRow>());
+        let changed = conn.find(update).on_constraint(|broken| broken_by(broken, true))?;
         changed.ok_or_else(|| versions.not_found())
     }
 
     /// The versions that one may have when it is written.
-    fn versions(&self, conn: &mut Connection, id: TaskId, only_if: &Preconditions) -> Result<Versions, Problem> {
+    fn versions(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<Versions, Problem> {
         only_if.versions(|| Ok(self.show(conn, id)?.version))
     }
 
@@ -204,32 +201,33 @@ impl Tasks {
     ///
     /// # Errors
     /// `not-found`, `precondition-failed`.
-    pub fn delete(&self, conn: &mut Connection, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
+    pub fn delete(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
         let versions = self.versions(conn, id, only_if)?;
-        let mine = one(self.0.get(), id.get()).filter(tasks::version.between(versions.least, versions.most));
-        match diesel::delete(mine).execute(conn)? {
+        let mine = one(self.0, id).filter(tasks::version.between(versions.least, versions.most));
+        match conn.execute(diesel::delete(mine))? {
             0 => Err(versions.not_found()),
             _ => Ok(()),
         }
     }
 
     /// Deletes tasks of these dogs, at most `most`. Tells how many; fewer than `most`, when none is left.
-    pub fn delete_some_of(&self, conn: &mut Connection, dogs: Vec<i64>, most: usize) -> Result<usize, Problem> {
-        let theirs = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(AnyOf::new("tasks.dog_id", dogs));
-        let ids = theirs.limit(rows(most)).select(tasks::id).load(conn)?;
+    pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
+        let theirs =
+            tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new("tasks.dog_id", dogs.iter().copied()));
+        let ids = conn.load(theirs.limit(rows(most)).select(tasks::id))?;
         self.delete_those(conn, ids)
     }
 
     /// Deletes tasks of any dog or none, at most `most`. Tells how many; fewer than `most`, when none is left.
-    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
-        let mine = tasks::table.filter(tasks::user_id.eq(self.0.get())).order(tasks::id).limit(rows(most));
-        let ids = mine.select(tasks::id).load(conn)?;
+    pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0)).order(tasks::id).limit(rows(most));
+        let ids = conn.load(mine.select(tasks::id))?;
         self.delete_those(conn, ids)
     }
 
-    fn delete_those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<usize, Problem> {
-        let mine = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(AnyOf::new("tasks.id", ids));
-        Ok(diesel::delete(mine).execute(conn)?)
+    fn delete_those(&self, conn: &mut Conn, ids: Vec<TaskId>) -> Result<usize, Problem> {
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new("tasks.id", ids));
+        Ok(conn.execute(diesel::delete(mine))?)
     }
 }
 

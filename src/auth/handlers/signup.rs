@@ -36,13 +36,13 @@ pub async fn signup(
     let new = NewUser::new(&username, &email, &hasher.hash(password).await?);
     let create = move |conn: &mut _| {
         let user = Users::create(conn, &new)?;
-        Mails::of(user.user()?).queue(conn, &keys.sources, MailKind::Verify, &email)?;
+        Mails::of(user.id).queue(conn, &keys.sources, MailKind::Verify, &email)?;
         // What failed under these names before was somebody else's guess.
         forgive(conn, &keys.sources, None, &user.username, &user.email)?;
         Ok(user)
     };
     let user = db.write(create).await?;
     post.wake();
-    tracing::info!(target: "kennel::security", user_id = user.id, %source, "signup");
+    tracing::info!(target: "kennel::security", user_id = user.id.get(), %source, "signup");
     Ok(Created::new("/me".to_owned(), &UserOut::from(user))?.into())
 }

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl,
-};
+use diesel::{prelude::*, query_dsl::methods};
 
 use crate::{
     crypto::signer::Signer,
-    db::{Connection, natively, schema::mail_counts, timestamp::Timestamp},
+    db::{Conn, schema::mail_counts, timestamp::Timestamp},
     ids::UserId,
     mail::MailKind,
     problem::Problem,
@@ -25,7 +23,7 @@ struct Subject([u8; 16]);
 
 /// Counts a mail, unless there were too many of its kind in the last hour: then tells how long to wait.
 pub fn count(
-    conn: &mut Connection,
+    conn: &mut Conn,
     signer: &Signer,
     user: Option<UserId>,
     letter: MailKind,
@@ -50,39 +48,34 @@ impl Subject {
 
     /// Counts one mail more, with one statement whether there is a row or not, so that of many at once no more are
     /// counted than may be.
-    fn count(&self, conn: &mut Connection) -> Result<Result<(), Duration>, Problem> {
+    fn count(&self, conn: &mut Conn) -> Result<Result<(), Duration>, Problem> {
         let now = Timestamp::now();
-        let counted = natively!(conn => {
-            use diesel::query_dsl::methods::FilterDsl;
-
-            let first = (mail_counts::subject.eq(self.0.as_slice()), mail_counts::latest_at.eq(now));
-            let one_more = (
-                mail_counts::latest_at.eq(now),
-                mail_counts::second_at.eq(mail_counts::latest_at.nullable()),
-                mail_counts::third_at.eq(mail_counts::second_at),
-                mail_counts::fourth_at.eq(mail_counts::third_at),
-                mail_counts::fifth_at.eq(mail_counts::fourth_at),
-            );
-            let may = mail_counts::fifth_at.is_null().or(mail_counts::fifth_at.le(now.minus(HOUR)));
-            let insert = diesel::insert_into(mail_counts::table).values(first);
-            let insert = insert.on_conflict(mail_counts::subject).do_update().set(one_more);
-            FilterDsl::filter(insert, may).execute(conn)
-        })?;
-        if counted > 0 {
+        let first = (mail_counts::subject.eq(self.0.as_slice()), mail_counts::latest_at.eq(now));
+        let one_more = (
+            mail_counts::latest_at.eq(now),
+            mail_counts::second_at.eq(mail_counts::latest_at.nullable()),
+            mail_counts::third_at.eq(mail_counts::second_at),
+            mail_counts::fourth_at.eq(mail_counts::third_at),
+            mail_counts::fifth_at.eq(mail_counts::fourth_at),
+        );
+        let may = mail_counts::fifth_at.is_null().or(mail_counts::fifth_at.le(now.minus(HOUR)));
+        let insert = diesel::insert_into(mail_counts::table).values(first);
+        let insert = insert.on_conflict(mail_counts::subject).do_update().set(one_more);
+        if conn.execute(methods::FilterDsl::filter(insert, may))? > 0 {
             return Ok(Ok(()));
         }
         let fifth = mail_counts::table.find(self.0.as_slice()).select(mail_counts::fifth_at);
-        let fifth = fifth.first::<Option<Timestamp>>(conn).optional()?.flatten();
+        let fifth = conn.find::<Option<Timestamp>, _>(fifth)?.flatten();
         Ok(Err(fifth.map_or(HOUR, |at| at.plus(HOUR).since(now))))
     }
 }
 
 /// Deletes some of the counts that are of more than an hour ago. Tells whether there may be more.
-pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = || mail_counts::table.filter(mail_counts::latest_at.le(Timestamp::now().minus(HOUR)));
-    let oldest: Vec<Timestamp> =
-        old().order(mail_counts::latest_at).limit(SWEPT_AT_ONCE).select(mail_counts::latest_at).load(conn)?;
+    let oldest = old().order(mail_counts::latest_at).limit(SWEPT_AT_ONCE).select(mail_counts::latest_at);
+    let oldest: Vec<Timestamp> = conn.load(oldest)?;
     let Some(last) = oldest.last() else { return Ok(false) };
-    let _rows = diesel::delete(mail_counts::table.filter(mail_counts::latest_at.le(*last))).execute(conn)?;
+    let _rows = conn.execute(diesel::delete(mail_counts::table.filter(mail_counts::latest_at.le(*last))))?;
     Ok(true)
 }
