@@ -19,7 +19,7 @@ use kennel::crypto::PasswordHash;
 use kennel::db::{self, Atomic, Connection, DatabaseId, Db, Near, migrate};
 use kennel::dogs::Dogs;
 use kennel::limits::Limits;
-use kennel::lists::{Direction, List, ListQuery, PageRequest, SortTerm};
+use kennel::lists::{List, ListQuery, Order};
 use kennel::middleware::cors::{Cors, CorsSettings};
 use kennel::profiles::Profiles;
 use kennel::sessions::{ClientInfo, SessionLifetimes, Sessions, TokenSubject};
@@ -156,14 +156,10 @@ pub fn body<T: FromBody>(json: Value) -> T {
 pub fn asked<L: List>(by_name: bool) -> ListQuery<L> {
     let request = TestRequest::default().to_http_request();
     let filter = L::from_query(&mut Query::of(&request));
-    let by = |name: &str| {
-        let sort = L::SORTS.iter().find(|sort| sort.name == name).expect("a key to sort by");
-        SortTerm { sort, direction: Direction::Ascending }
+    let (order, limit) = if by_name {
+        (Order::parse(L::SORTS, "name").expect("a key to sort by"), 20)
+    } else {
+        (Order::usual(L::SORTS), 50)
     };
-    let (order, limit) = if by_name { (vec![by("name"), by("id")], 20) } else { (vec![by("id")], 50) };
-    ListQuery {
-        filter,
-        window: PageRequest { order, by_index: true, compares_rows: false, after: None, limit },
-        count: false,
-    }
+    ListQuery { filter, order, compares_rows: false, after: None, limit, count: false }
 }

@@ -51,7 +51,7 @@ fn dogs_by_name_second_20(bencher: Bencher<'_, '_>, engine: Engine) {
     let mut park = Park::on(engine);
     let mine = Dogs::of(park.user);
     let mut asked = asked(true);
-    asked.window.after = mine.list(&mut park.conn, &asked).expect("a page").next;
+    asked.after = mine.list(&mut park.conn, &asked).expect("a page").next;
     bench_list(bencher, &mut park, &asked, |conn, asked| mine.list(conn, asked));
 }
 

@@ -13,8 +13,10 @@ use diesel::{
 use super::{MOST_CO_OWNERS, wire::CoOwnerFilter};
 use crate::{
     db::{
-        Broken, Conn, OnConstraint, columns,
-        expression::{AnyOf, Table, expression},
+        Broken, Conn, OnConstraint,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, expression},
         rows,
         schema::{dog_co_owners, owners},
     },
@@ -89,16 +91,16 @@ impl CoOwners {
             return self.list_wanted(conn, dog, asked);
         }
         let total = asked.count.then(|| conn.one(of_dog.count())).transpose()?;
-        let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
+        let enough = rows(asked.limit + 1);
         let page = of_dog
-            .filter(dog_co_owners::owner_id.gt(asked.window.after_id()))
+            .filter(dog_co_owners::owner_id.gt(asked.after_id()))
             .order(dog_co_owners::owner_id)
             .limit(enough)
             .select(dog_co_owners::owner_id);
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(owners::id.eq_any(page));
         let mut rows = conn.load(mine.select(columns::<OwnerRow>()))?;
         rows.sort_unstable_by_key(|row: &OwnerRow| row.id);
-        Ok(asked.window.found(rows).of(total))
+        Ok(asked.found(rows).of(total))
     }
 
     /// The same of those that are wanted: of the few that a dog has each is looked at.
@@ -110,12 +112,12 @@ impl CoOwners {
     ) -> Result<Page<OwnerRow>, Problem> {
         let ids = of_dog(self.0, dog).select(dog_co_owners::owner_id);
         let theirs = owners::table.filter(owners::user_id.eq(self.0)).filter(owners::id.eq_any(ids));
-        let wanted = || asked.filter.wanted.of(&Table::OWNERS);
+        let wanted = || asked.filter.wanted.of(&CommonColumns::OWNERS);
         let total = asked.count.then(|| conn.one(theirs.filter(wanted()).count())).transpose()?;
-        let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
-        let page = theirs.filter(wanted()).filter(owners::id.gt(asked.window.after_id())).order(owners::id);
+        let enough = rows(asked.limit + 1);
+        let page = theirs.filter(wanted()).filter(owners::id.gt(asked.after_id())).order(owners::id);
         let rows = conn.load(page.limit(enough).select(columns::<OwnerRow>()))?;
-        Ok(asked.window.found(rows).of(total))
+        Ok(asked.found(rows).of(total))
     }
 
     /// Makes somebody a co-owner, who may be one already.
@@ -177,7 +179,7 @@ impl CoOwners {
         }
         let found = owners::table
             .filter(owners::user_id.eq(self.0))
-            .filter(AnyOf::new("owners.id", co_owners.iter().copied()))
+            .filter(AnyOf::new(owners::id, co_owners.iter().copied()))
             .select((dog.into_sql::<BigInt>(), owners::id, owners::user_id));
         let columns = (dog_co_owners::dog_id, dog_co_owners::owner_id, dog_co_owners::user_id);
         let filled = conn
@@ -202,14 +204,14 @@ impl CoOwners {
         let some = shared().order(dog_co_owners::dog_id).limit(rows(most.div_ceil(2)));
         let dogs: Vec<DogId> = conn.load(some.select(dog_co_owners::dog_id))?;
         let touched = Dogs::of(self.0).touch_those(conn, &dogs)?;
-        let left = conn.execute(diesel::delete(shared().filter(AnyOf::new("dog_co_owners.dog_id", dogs))))?;
+        let left = conn.execute(diesel::delete(shared().filter(AnyOf::new(dog_co_owners::dog_id, dogs))))?;
         Ok(touched + left)
     }
 
     /// Deletes links of these dogs to their co-owners, about `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
-        let theirs = mine.filter(AnyOf::new("dog_co_owners.dog_id", dogs.iter().copied()));
+        let theirs = mine.filter(AnyOf::new(dog_co_owners::dog_id, dogs.iter().copied()));
         let some = conn.load(theirs.limit(rows(most)).select(dog_co_owners::dog_id))?;
         self.delete_of(conn, some)
     }
@@ -226,7 +228,7 @@ impl CoOwners {
     fn delete_of(&self, conn: &mut Conn, mut dogs: Vec<DogId>) -> Result<usize, Problem> {
         dogs.dedup();
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
-        Ok(conn.execute(diesel::delete(mine.filter(AnyOf::new("dog_co_owners.dog_id", dogs))))?)
+        Ok(conn.execute(diesel::delete(mine.filter(AnyOf::new(dog_co_owners::dog_id, dogs))))?)
     }
 
     /// What is wrong with each of these.

@@ -3,6 +3,7 @@
 //! What stands behind it is in `sqlite` and `postgres`; the queries are in each room's `repo.rs`.
 
 mod atomic;
+pub mod column;
 mod connection;
 mod constraint;
 mod error;

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use diesel::{
     dsl::{Eq, auto_type},
     prelude::*,
+    sqlite::Sqlite,
 };
 
 use super::{
@@ -13,24 +14,26 @@ use super::{
 use crate::{
     co_owners::{CoOwnerIds, CoOwners, IdList},
     db::{
-        Atomic, Broken, Conn, OnConstraint, PIECE, columns,
-        expression::{AnyOf, CountUpTo, InSubquery, Narrowed, Table, When},
+        Atomic, Broken, Conn, OnConstraint, PIECE,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, CountUpTo, Narrowed, When, when},
         rows,
         schema::{dog_co_owners, dogs},
         search_key,
         timestamp::Timestamp,
     },
     ids::{DogId, Owner, OwnerId, UserId},
-    lists::{LAST_DAY, ListQuery, Page, Sort, SortKey},
+    lists::{ListQuery, Page, Sort},
     owners::NO_SUCH_OWNER,
     problem::{Kind, Problem},
     tasks::Tasks,
-    wire::{Changes, Preconditions, Versions},
+    wire::{Changes, Preconditions, no_row},
 };
 
 /// A stored dog, and who owns it too.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = dogs)]
+#[diesel(table_name = dogs, check_for_backend(Sqlite))]
 pub struct DogRow {
     pub id: DogId,
     pub user_id: UserId,
@@ -69,15 +72,10 @@ struct DogChanges<'a> {
 
 /// What dogs are sorted by.
 pub const SORTS: &[Sort<DogRow>] = &[
-    Sort { name: "id", sql: "dogs.id", key: |row| SortKey::Id(row.id.get()), tie_breaker: None },
-    Sort { name: "name", sql: "dogs.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
-    Sort {
-        name: "born_on",
-        sql: "COALESCE(dogs.born_on, '9999-12-31')",
-        key: |row| SortKey::Day(row.born_on.unwrap_or(LAST_DAY)),
-        tie_breaker: Some("name"),
-    },
-    Sort { name: "created_at", sql: "dogs.created_at", key: |row| SortKey::Moment(row.created_at), tie_breaker: None },
+    Sort::id(dogs::id, |row| row.id.get()),
+    Sort::name(dogs::name_key, |row| &row.name),
+    Sort::day(dogs::born_on, |row: &DogRow| row.born_on).tie_breaker("name"),
+    Sort::moment(dogs::created_at, |row| row.created_at),
 ];
 
 /// The dogs in one user's book.
@@ -92,7 +90,7 @@ fn one(user: UserId, id: DogId) -> _ {
 /// The dogs of one user that have one of these ids.
 #[auto_type]
 fn those(user: UserId, ids: &[DogId]) -> _ {
-    let these: AnyOf = AnyOf::new("dogs.id", ids.iter().copied());
+    let these: AnyOf = AnyOf::new(dogs::id, ids.iter().copied());
     dogs::table.filter(dogs::user_id.eq(user)).filter(these)
 }
 
@@ -105,8 +103,8 @@ fn of_owner(user: UserId, owner: OwnerId) -> _ {
 /// The dogs of one user that are filtered and wanted.
 #[auto_type]
 fn some(user: UserId, filter: &DogFilter) -> _ {
-    let owned: When<Eq<dogs::owner_id, OwnerId>> = When(filter.owner_id.map(|owner| dogs::owner_id.eq(owner)));
-    let wanted: Narrowed = filter.wanted.of(&Table::DOGS);
+    let owned: When<Eq<dogs::owner_id, OwnerId>> = when(filter.owner_id, |owner| dogs::owner_id.eq(owner));
+    let wanted: Narrowed = filter.wanted.of(&CommonColumns::DOGS);
     dogs::table.filter(dogs::user_id.eq(user)).filter(owned).filter(wanted)
 }
 
@@ -118,21 +116,8 @@ impl Dogs {
 
     /// A page of those that are asked for.
     pub fn list(&self, conn: &mut Conn, asked: &ListQuery<DogFilter>) -> Result<Page<ExpandedDog>, Problem> {
-        let some = || some(self.0, &asked.filter);
-        let total = asked.count.then(|| conn.one(some().count())).transpose()?;
-        let found = asked.window.page(|seek| {
-            let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit);
-            if seek.in_memory {
-                // Only ids are sorted; a row is fetched with its co-owners once it is known to be in the page. Told
-                // of the user again, SQLite would look through all of the user's dogs for these.
-                let ids = InSubquery { column: "dogs.id", query: page.select(dogs::id) };
-                let page = dogs::table.filter(ids).order(seek.order).select(columns::<DogRow>());
-                return conn.load(page);
-            }
-            let page = page.select(columns::<DogRow>());
-            conn.load(page)
-        })?;
-        found.of(total).try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
+        let found = asked.page(conn, || some(self.0, &asked.filter))?;
+        found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
     }
 
     /// A page of those of one owner, by id. An owner that is not the user's has none.
@@ -142,13 +127,13 @@ impl Dogs {
         owner: OwnerId,
         asked: &ListQuery<RoleFilter>,
     ) -> Result<Page<ExpandedDog>, Problem> {
-        let (user, after) = (self.0, asked.window.after_id());
+        let (user, after) = (self.0, asked.after_id());
         let has_role = |role| asked.filter.role.is_none_or(|wanted| wanted == role);
-        let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
+        let enough = rows(asked.limit + 1);
         let owned = of_owner(user, owner);
         let shared =
             dog_co_owners::table.filter(dog_co_owners::user_id.eq(user)).filter(dog_co_owners::owner_id.eq(owner));
-        let wanted = || asked.filter.wanted.of(&Table::DOGS);
+        let wanted = || asked.filter.wanted.of(&CommonColumns::DOGS);
         let (mut rows, mut total) = (Vec::new(), 0);
         if has_role(Role::Primary) {
             let page = owned.filter(wanted()).filter(dogs::id.gt(after)).order(dogs::id).limit(enough);
@@ -172,7 +157,7 @@ impl Dogs {
         rows.sort_unstable_by_key(|row: &DogRow| row.id);
         // One whose owners changed places between the two queries.
         rows.dedup_by_key(|row| row.id);
-        let found = asked.window.found(rows).of(asked.count.then_some(total));
+        let found = asked.found(rows).of(asked.count.then_some(total));
         found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
     }
 
@@ -187,13 +172,12 @@ impl Dogs {
 
     /// Which of these ids the user has.
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
-        Ok(conn
-            .load(dogs::table.filter(dogs::user_id.eq(self.0)).filter(AnyOf::new("dogs.id", ids)).select(dogs::id))?)
+        Ok(conn.load(dogs::table.filter(dogs::user_id.eq(self.0)).filter(AnyOf::new(dogs::id, ids)).select(dogs::id))?)
     }
 
     /// The number of the user's dogs, as far as `most`.
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
-        Ok(conn.one(diesel::select(CountUpTo { table: "dogs", user: self.0, most }))?)
+        Ok(conn.one(diesel::select(CountUpTo::new(dogs::user_id, self.0, most)))?)
     }
 
     /// One of them with its owners.
@@ -247,7 +231,7 @@ impl Dogs {
         only_if: &Preconditions,
         patch: &DogPatch,
     ) -> Result<DogRow, Problem> {
-        let versions = self.versions(conn, id, only_if)?;
+        let version = self.version(conn, id, only_if)?;
         if patch.is_empty() {
             return self.show(conn, id);
         }
@@ -259,10 +243,10 @@ impl Dogs {
             born_on: born_on.clone().into_change(),
             updated_at: Timestamp::now(),
         };
-        let mine = one(self.0, id).filter(dogs::version.between(versions.least, versions.most));
+        let mine = one(self.0, id).filter(when(version, |version| dogs::version.eq(version)));
         let update = diesel::update(mine).set((changes, dogs::version.eq(dogs::version + 1)));
         if conn.execute(update).on_constraint(no_such_owner)? == 0 {
-            return Err(versions.not_found());
+            return Err(no_row(version, Kind::NotFound).into());
         }
         let co_owners = CoOwners::of(self.0);
         if let Some(ids) = co_owner_ids {
@@ -303,9 +287,9 @@ impl Dogs {
         Ok(conn.execute(diesel::update(those(self.0, ids)).set(changes))?)
     }
 
-    /// The versions that one may have when it is written.
-    fn versions(&self, conn: &mut Conn, id: DogId, only_if: &Preconditions) -> Result<Versions, Problem> {
-        only_if.versions(|| Ok(self.show(conn, id)?.version))
+    /// The version that one must still have when it is written, if the client wants that.
+    fn version(&self, conn: &mut Conn, id: DogId, only_if: &Preconditions) -> Result<Option<i64>, Problem> {
+        only_if.version(|| Ok(self.show(conn, id)?.version))
     }
 
     /// Deletes the first piece of a dog with its tasks. Tells whether there is more, for [`Dogs::delete_rest`].
@@ -314,7 +298,7 @@ impl Dogs {
     /// `not-found`, `precondition-failed`. Nothing is deleted then.
     pub fn delete(&self, conn: &mut Conn, id: DogId, only_if: &Preconditions) -> Result<bool, Problem> {
         let _owner = self.lock(conn, id)?;
-        let _locked = only_if.versions(|| Ok(self.show(conn, id)?.version))?;
+        let _locked = self.version(conn, id, only_if)?;
         self.delete_rest(conn, id)
     }
 

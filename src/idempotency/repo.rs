@@ -1,6 +1,6 @@
 //! The stored answers. [`Answers::of`] is the only way to any of them; the sweep is nobody's.
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sqlite::Sqlite};
 use serde::{Deserialize, Serialize};
 
 use super::{KEPT, RequestKey};
@@ -17,7 +17,7 @@ const CREATED: i64 = 201;
 
 /// A stored answer, as far as it is read again.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = idempotency_keys)]
+#[diesel(table_name = idempotency_keys, check_for_backend(Sqlite))]
 struct AnswerRow {
     fingerprint: Vec<u8>,
     headers: String,
@@ -93,7 +93,7 @@ impl Answers {
 
     /// The number of the user's keys, as far as `most`.
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
-        Ok(conn.one(diesel::select(CountUpTo { table: "idempotency_keys", user: self.0, most }))?)
+        Ok(conn.one(diesel::select(CountUpTo::new(idempotency_keys::user_id, self.0, most)))?)
     }
 
     /// Deletes stored answers, at most `most`. Tells how many; fewer than `most`, when none is left.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sqlite::Sqlite};
 
 use super::{count::count, letter::MailKind};
 use crate::{
@@ -42,7 +42,7 @@ struct NewMail<'a> {
 
 /// A mail that is to be sent.
 #[derive(Clone, Queryable, Selectable)]
-#[diesel(table_name = mails)]
+#[diesel(table_name = mails, check_for_backend(Sqlite))]
 pub struct MailRow {
     pub id: i64,
     pub user_id: Option<UserId>,
@@ -97,7 +97,7 @@ impl Mails {
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = mails::table.filter(mails::user_id.eq(self.0)).limit(rows(most));
         let ids: Vec<i64> = conn.load(mine.select(mails::id))?;
-        Ok(conn.execute(diesel::delete(mails::table.filter(AnyOf::new("mails.id", ids))))?)
+        Ok(conn.execute(diesel::delete(mails::table.filter(AnyOf::new(mails::id, ids))))?)
     }
 
     /// Queues a letter that what leads to it must not do without.
@@ -125,7 +125,7 @@ impl Mails {
         // An hour has a few; of very many, as after a flood of requests long ago, the sweep takes the rest.
         let resets = mails::table.filter(mails::address_key.eq(address.key())).filter(mails::user_id.is_null());
         let ids: Vec<i64> = conn.load(resets.limit(rows(PIECE)).select(mails::id))?;
-        let _rows = conn.execute(diesel::delete(mails::table.filter(AnyOf::new("mails.id", ids))))?;
+        let _rows = conn.execute(diesel::delete(mails::table.filter(AnyOf::new(mails::id, ids))))?;
         Ok(())
     }
 }
@@ -203,7 +203,7 @@ pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     if old.is_empty() {
         return Ok(false);
     }
-    let _rows = conn.execute(diesel::delete(mails::table.filter(AnyOf::new("mails.id", old))))?;
+    let _rows = conn.execute(diesel::delete(mails::table.filter(AnyOf::new(mails::id, old))))?;
     Ok(true)
 }
 

@@ -5,13 +5,13 @@ use diesel::prelude::*;
 use super::wire::UserPatch;
 use crate::{
     crypto::signer::Signer,
-    db::{Broken, Conn, OnConstraint, columns, schema::users, timestamp::Timestamp},
+    db::{Broken, Conn, OnConstraint, columns, expression::when, schema::users, timestamp::Timestamp},
     mail::{MailKind, Mails},
     problem::{Kind, Problem},
     profiles::Profiles,
     sessions::{self, CurrentUser, Sessions},
     users::{Email, USERNAME_TAKEN, UserRow, Username, Users, one, taken_by_others},
-    wire::{Changes, Preconditions, Versions},
+    wire::{Changes, Preconditions, no_row},
 };
 
 /// What became of an e-mail address in a change of an account.
@@ -52,13 +52,13 @@ impl Users {
         if new_email.is_some() {
             asking.me.require_fresh_login()?;
         }
-        let versions = only_if.versions(|| Ok(present.version))?;
+        let version = only_if.version(|| Ok(present.version))?;
         if patch.is_empty() {
             return Ok((present, EmailChange::None));
         }
         let change = match (email, new_email) {
             (None, _) => EmailChange::None,
-            (Some(_), Some(email)) => self.ask_for_email(conn, versions, email, username.as_ref(), asking)?,
+            (Some(_), Some(email)) => self.ask_for_email(conn, version, email, username.as_ref(), asking)?,
             (Some(_), None) => {
                 Sessions::of(self.0).call_off_email(conn)?;
                 // Whoever sends everything back with another name wants no mail.
@@ -67,7 +67,7 @@ impl Users {
             }
         };
         let user = match username {
-            Some(username) => self.rename(conn, versions, username)?,
+            Some(username) => self.rename(conn, version, username)?,
             None => present,
         };
         sessions::require_live(conn, asking.me)?;
@@ -79,7 +79,7 @@ impl Users {
     fn ask_for_email(
         &self,
         conn: &mut Conn,
-        versions: Versions,
+        version: Option<i64>,
         email: &Email,
         username: Option<&Username>,
         asking: &Asking<'_>,
@@ -88,11 +88,11 @@ impl Users {
         if let Some(taken) = taken_by_others(conn, &username_key, &email.key(), Some(self.0))? {
             return Err(taken);
         }
-        let me = one(self.0).filter(users::version.between(versions.least, versions.most));
+        let me = one(self.0).filter(when(version, |version| users::version.eq(version)));
         // Changes nothing, but makes whoever asks at the same time wait, so that of two one comes first.
         let touch = diesel::update(me).set(users::version.eq(users::version)).returning(users::email);
         let present: Option<String> = conn.find(touch)?;
-        let present = present.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))?;
+        let present = present.ok_or(no_row(version, Kind::RevokedToken))?;
         if !Sessions::of(self.0).ask_for_email(conn, asking.me.session, email)? {
             return Err(Kind::RevokedToken.into());
         }
@@ -108,8 +108,8 @@ impl Users {
         Ok(EmailChange::AskedAgain)
     }
 
-    fn rename(&self, conn: &mut Conn, versions: Versions, username: &Username) -> Result<UserRow, Problem> {
-        let me = one(self.0).filter(users::version.between(versions.least, versions.most));
+    fn rename(&self, conn: &mut Conn, version: Option<i64>, username: &Username) -> Result<UserRow, Problem> {
+        let me = one(self.0).filter(when(version, |version| users::version.eq(version)));
         let changes = (
             users::username.eq(username.to_string()),
             users::username_key.eq(username.key()),
@@ -121,7 +121,7 @@ impl Users {
             let taken = *broken == Broken::Unique("users_username_key_unique".to_owned());
             taken.then(|| Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN))
         })?;
-        changed.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))
+        Ok(changed.ok_or(no_row(version, Kind::RevokedToken))?)
     }
 
     /// Makes the account a deleted one: it cannot be used or seen any more, and its names are free again. The rows that
@@ -131,8 +131,8 @@ impl Users {
     /// `precondition-failed`.
     pub fn delete(&self, conn: &mut Conn, me: CurrentUser, only_if: &Preconditions) -> Result<(), Problem> {
         let present = self.show(conn)?;
-        let versions = only_if.versions(|| Ok(present.version))?;
-        let account = one(self.0).filter(users::version.between(versions.least, versions.most));
+        let version = only_if.version(|| Ok(present.version))?;
+        let account = one(self.0).filter(when(version, |version| users::version.eq(version)));
         // No name has a colon, and no address is without an `@`.
         let (nobody, key, now) = ("deleted", format!("deleted:{}", self.0), Timestamp::now());
         let names = (
@@ -144,7 +144,7 @@ impl Users {
         );
         let state = (users::is_public.eq(false), users::disabled_at.eq(now), users::deleted_at.eq(now));
         if conn.execute(diesel::update(account).set((names, state)))? == 0 {
-            return Err(versions.unmet_or(Kind::RevokedToken));
+            return Err(no_row(version, Kind::RevokedToken).into());
         }
         sessions::require_live(conn, me)?;
         Profiles::of(self.0).remove(conn)?;

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use diesel::{dsl::auto_type, prelude::*};
+use diesel::{dsl::auto_type, prelude::*, sqlite::Sqlite};
 
 use super::wire::{OwnerFilter, OwnerIn, OwnerPatch};
 use crate::{
     co_owners::CoOwners,
     db::{
-        Atomic, Broken, Conn, OnConstraint, PIECE, columns,
-        expression::{AnyOf, CountUpTo, Narrowed, Table},
+        Atomic, Broken, Conn, OnConstraint, PIECE,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, CountUpTo, Narrowed, when},
         rows,
         schema::owners,
         search_key,
@@ -18,14 +20,14 @@ use crate::{
     },
     dogs::Dogs,
     ids::{OwnerId, UserId},
-    lists::{ListQuery, Page, Sort, SortKey},
+    lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
-    wire::{Changes, Preconditions, Versions},
+    wire::{Changes, Preconditions, no_row},
 };
 
 /// A stored owner.
 #[derive(Clone, Queryable, Selectable)]
-#[diesel(table_name = owners)]
+#[diesel(table_name = owners, check_for_backend(Sqlite))]
 pub struct OwnerRow {
     pub id: OwnerId,
     pub user_id: UserId,
@@ -55,14 +57,9 @@ struct OwnerChanges<'a> {
 
 /// What owners are sorted by.
 pub const SORTS: &[Sort<OwnerRow>] = &[
-    Sort { name: "id", sql: "owners.id", key: |row| SortKey::Id(row.id.get()), tie_breaker: None },
-    Sort { name: "name", sql: "owners.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
-    Sort {
-        name: "created_at",
-        sql: "owners.created_at",
-        key: |row| SortKey::Moment(row.created_at),
-        tie_breaker: None,
-    },
+    Sort::id(owners::id, |row| row.id.get()),
+    Sort::name(owners::name_key, |row| &row.name),
+    Sort::moment(owners::created_at, |row| row.created_at),
 ];
 
 /// The owners in one user's book.
@@ -77,7 +74,7 @@ fn one(user: UserId, id: OwnerId) -> _ {
 /// The owners of one user that are wanted.
 #[auto_type]
 fn some(user: UserId, filter: &OwnerFilter) -> _ {
-    let wanted: Narrowed = filter.wanted.of(&Table::OWNERS);
+    let wanted: Narrowed = filter.wanted.of(&CommonColumns::OWNERS);
     owners::table.filter(owners::user_id.eq(user)).filter(wanted)
 }
 
@@ -89,13 +86,7 @@ impl Owners {
 
     /// A page of those that are asked for.
     pub fn list(&self, conn: &mut Conn, asked: &ListQuery<OwnerFilter>) -> Result<Page<OwnerRow>, Problem> {
-        let some = || some(self.0, &asked.filter);
-        let total = asked.count.then(|| conn.one(some().count())).transpose()?;
-        let found = asked.window.page(|seek| {
-            let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<OwnerRow>());
-            conn.load(page)
-        })?;
-        Ok(found.of(total))
+        asked.page(conn, || some(self.0, &asked.filter))
     }
 
     /// One of them.
@@ -109,20 +100,19 @@ impl Owners {
 
     /// Those of these ids that there are, in any order.
     pub fn those(&self, conn: &mut Conn, ids: &BTreeSet<OwnerId>) -> Result<Vec<OwnerRow>, Problem> {
-        let mine =
-            owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new("owners.id", ids.iter().copied()));
+        let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids.iter().copied()));
         Ok(conn.load(mine.select(columns::<OwnerRow>()))?)
     }
 
     /// Which of these ids the user has.
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
-        let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new("owners.id", ids));
+        let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids));
         Ok(conn.load(mine.select(owners::id))?)
     }
 
     /// The number of the user's owners, as far as `most`.
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
-        Ok(conn.one(diesel::select(CountUpTo { table: "owners", user: self.0, most }))?)
+        Ok(conn.one(diesel::select(CountUpTo::new(owners::user_id, self.0, most)))?)
     }
 
     /// A new one.
@@ -152,7 +142,7 @@ impl Owners {
         only_if: &Preconditions,
         patch: &OwnerPatch,
     ) -> Result<OwnerRow, Problem> {
-        let versions = self.versions(conn, id, only_if)?;
+        let version = self.version(conn, id, only_if)?;
         if patch.is_empty() {
             return self.show(conn, id);
         }
@@ -162,17 +152,17 @@ impl Owners {
             name_key: name.as_deref().map(search_key),
             updated_at: Timestamp::now(),
         };
-        let mine = one(self.0, id).filter(owners::version.between(versions.least, versions.most));
+        let mine = one(self.0, id).filter(when(version, |version| owners::version.eq(version)));
         let update = diesel::update(mine)
             .set((changes, owners::version.eq(owners::version + 1)))
             .returning(columns::<OwnerRow>());
         let changed = conn.find(update)?;
-        changed.ok_or_else(|| versions.not_found())
+        Ok(changed.ok_or(no_row(version, Kind::NotFound))?)
     }
 
-    /// The versions that one may have when it is written.
-    fn versions(&self, conn: &mut Conn, id: OwnerId, only_if: &Preconditions) -> Result<Versions, Problem> {
-        only_if.versions(|| Ok(self.show(conn, id)?.version))
+    /// The version that one must still have when it is written, if the client wants that.
+    fn version(&self, conn: &mut Conn, id: OwnerId, only_if: &Preconditions) -> Result<Option<i64>, Problem> {
+        only_if.version(|| Ok(self.show(conn, id)?.version))
     }
 
     /// Deletes the first piece of an owner without dogs, or of one with its dogs. Tells whether there is more, for
@@ -229,7 +219,7 @@ impl Owners {
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let some = owners::table.filter(owners::user_id.eq(self.0)).order(owners::id).limit(rows(most));
         let ids: Vec<OwnerId> = conn.load(some.select(owners::id))?;
-        let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new("owners.id", ids));
+        let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids));
         Ok(conn.execute(diesel::delete(mine))?)
     }
 

@@ -1,7 +1,7 @@
 //! Queries about profiles. [`Profiles::of`] is the only way to one; whether there is one, `users.is_public` says too,
 //! so that a dog is known to be public by its user's row.
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sqlite::Sqlite};
 
 use super::wire::ProfileIn;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 
 /// A stored profile.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = profiles)]
+#[diesel(table_name = profiles, check_for_backend(Sqlite))]
 pub struct ProfileRow {
     pub description: String,
     pub created_at: Timestamp,

@@ -9,14 +9,17 @@ use diesel::{
     query_builder::{AstPass, QueryFragment},
     serialize::ToSql,
     sql_types::{BigInt, HasSqlType, Nullable, Text},
+    sqlite::Sqlite,
 };
 
 use super::wire::PublicFilter;
 use crate::{
     co_owners::IdList,
     db::{
-        Conn, columns,
-        expression::{AnyOf, Table, Unindexed, expression},
+        Conn,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, Unindexed, expression},
         rows,
         schema::{dogs, profiles, users},
         timestamp::Timestamp,
@@ -38,7 +41,7 @@ pub struct PublicProfileRow {
 
 /// A dog, as far as the public may see it.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = dogs)]
+#[diesel(table_name = dogs, check_for_backend(Sqlite))]
 pub struct PublicDogRow {
     pub id: DogId,
     pub name: String,
@@ -49,8 +52,7 @@ pub struct PublicDogRow {
 }
 
 /// By id only.
-pub const SORTS: &[Sort<PublicDogRow>] =
-    &[Sort { name: "id", sql: "dogs.id", key: |row| SortKey::Id(row.id.get()), tie_breaker: None }];
+pub const SORTS: &[Sort<PublicDogRow>] = &[Sort::id(dogs::id, |row| row.id.get())];
 
 /// Every dog that is public, with its user.
 #[auto_type]
@@ -62,7 +64,7 @@ fn public_dogs() -> _ {
 /// Every public dog with its user, found by the dogs' ids: no planner begins with the users.
 #[auto_type]
 fn public_dogs_by_id() -> _ {
-    let of_user: Eq<users::id, Unindexed> = users::id.eq(Unindexed("dogs.user_id"));
+    let of_user: Eq<users::id, Unindexed> = users::id.eq(Unindexed::of(dogs::user_id));
     dogs::table.inner_join(users::table.on(of_user)).filter(users::is_public)
 }
 
@@ -144,10 +146,8 @@ pub fn list_dogs_of_user(
     let user =
         users::table.inner_join(profiles::table).filter(users::username_key.eq(username.as_str())).select(users::id);
     let user: UserId = conn.find(user)?.ok_or_else(not_found)?;
-    asked.window.page(|seek| {
-        let theirs = public_dogs().filter(dogs::user_id.eq(user)).filter(asked.filter.wanted.of(&Table::DOGS));
-        let page = theirs.filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<PublicDogRow>());
-        conn.load(page)
+    asked.page(conn, || {
+        public_dogs().filter(dogs::user_id.eq(user)).filter(asked.filter.wanted.of(&CommonColumns::DOGS))
     })
 }
 
@@ -159,15 +159,15 @@ pub fn list_dogs_of_user(
 /// # Errors
 /// [`torn`], when what was found in two queries does not fit together.
 pub fn list_dogs(conn: &mut Conn, asked: &ListQuery<PublicFilter>) -> Result<Page<PublicDogRow>, Problem> {
-    let (after, wanted) = (asked.window.after_id(), asked.window.limit + 1);
+    let (after, wanted) = (asked.after_id(), asked.limit + 1);
     if asked.filter.wanted.ids().is_some() {
-        let these = public_dogs_by_id().filter(asked.filter.wanted.of(&Table::DOGS)).filter(dogs::id.gt(after));
+        let these = public_dogs_by_id().filter(asked.filter.wanted.of(&CommonColumns::DOGS)).filter(dogs::id.gt(after));
         let page = these.order(dogs::id).limit(rows(wanted)).select(columns::<PublicDogRow>());
-        return Ok(asked.window.found(conn.load(page)?));
+        return Ok(asked.found(conn.load(page)?));
     }
     let end = after.saturating_add(WALK);
     let walk = public_dogs_by_id().filter(dogs::id.gt(after)).filter(dogs::id.le(end)).order(dogs::id);
-    let walk = walk.filter(asked.filter.wanted.of(&Table::DOGS));
+    let walk = walk.filter(asked.filter.wanted.of(&CommonColumns::DOGS));
     let walk = walk.limit(rows(wanted)).select((columns::<PublicDogRow>(), FirstAfter(end)));
     let walked: Vec<(PublicDogRow, Option<i64>)> = conn.load(walk)?;
     let further = match walked.last() {
@@ -175,7 +175,7 @@ pub fn list_dogs(conn: &mut Conn, asked: &ListQuery<PublicFilter>) -> Result<Pag
         None => conn.one(diesel::select(FirstAfter(end)))?,
     };
     let mut found: Vec<_> = walked.into_iter().map(|(row, _)| row).collect();
-    let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.window.found(found)) };
+    let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.found(found)) };
     // Of those that were made at some time a user's next may be any number of dogs away.
     let may_merge = asked.filter.wanted.is_everything();
     let ids = if may_merge { merge(conn, further - 1, wanted - found.len())? } else { None };
@@ -183,13 +183,13 @@ pub fn list_dogs(conn: &mut Conn, asked: &ListQuery<PublicFilter>) -> Result<Pag
         return Ok(Page { rows: found, next: Some(vec![SortKey::Id(further - 1)]), total: None, was_much_work: true });
     };
     let count = ids.len();
-    let merged = public_dogs_by_id().filter(AnyOf::new("dogs.id", ids)).order(dogs::id);
+    let merged = public_dogs_by_id().filter(AnyOf::new(dogs::id, ids)).order(dogs::id);
     let mut merged: Vec<PublicDogRow> = conn.load(merged.select(columns::<PublicDogRow>()))?;
     if merged.len() < count {
         return Err(torn());
     }
     found.append(&mut merged);
-    Ok(Page { was_much_work: true, ..asked.window.found(found) })
+    Ok(Page { was_much_work: true, ..asked.found(found) })
 }
 
 /// The ids of the next public dogs, found by their users; none, if there are too many public users to look at each.

@@ -3,19 +3,21 @@
 
 use std::time::Duration;
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sqlite::Sqlite};
 
 use super::{CurrentUser, TokenSubject, wire::SessionFilter};
 use crate::{
     db::{
-        Broken, Conn, OnConstraint, columns,
-        expression::{AnyOf, Table, When},
+        Broken, Conn, OnConstraint,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, when},
         rows,
         schema::{sessions, users},
         timestamp::Timestamp,
     },
     ids::{SessionId, UserId},
-    lists::{ListQuery, Page, Sort, SortKey},
+    lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
 };
 
@@ -65,7 +67,7 @@ struct NewSession<'a> {
 
 /// A session that still stands, as its tokens are made of it.
 #[derive(Clone, Queryable, Selectable)]
-#[diesel(table_name = sessions)]
+#[diesel(table_name = sessions, check_for_backend(Sqlite))]
 pub struct LiveSession {
     pub id: SessionId,
     user_id: UserId,
@@ -86,7 +88,7 @@ impl LiveSession {
 
 /// A stored session, as far as its user may see it.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = sessions)]
+#[diesel(table_name = sessions, check_for_backend(Sqlite))]
 pub struct SessionRow {
     pub id: SessionId,
     pub user_agent: Option<String>,
@@ -97,8 +99,7 @@ pub struct SessionRow {
 }
 
 /// By id only.
-pub const SORTS: &[Sort<SessionRow>] =
-    &[Sort { name: "id", sql: "sessions.id", key: |row| SortKey::Id(row.id.get()), tie_breaker: None }];
+pub const SORTS: &[Sort<SessionRow>] = &[Sort::id(sessions::id, |row| row.id.get())];
 
 /// The condition for a session that still stands.
 macro_rules! is_live {
@@ -175,17 +176,11 @@ impl Sessions {
     pub fn list(&self, conn: &mut Conn, asked: &ListQuery<SessionFilter>) -> Result<Page<SessionRow>, Problem> {
         let live_at = asked.filter.live_only.then(Timestamp::now);
         let mine = || {
-            let live = When(live_at.map(|now| is_live!(now)));
-            let wanted = asked.filter.wanted.of(&Table::SESSIONS);
+            let live = when(live_at, |now| is_live!(now));
+            let wanted = asked.filter.wanted.of(&CommonColumns::SESSIONS);
             sessions::table.filter(sessions::user_id.eq(self.0)).filter(live).filter(wanted)
         };
-        let total = asked.count.then(|| conn.one(mine().count())).transpose()?;
-        let found = asked.window.page(|seek| {
-            let page =
-                mine().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<SessionRow>());
-            conn.load(page)
-        })?;
-        Ok(found.of(total))
+        asked.page(conn, mine)
     }
 
     /// Ends a session; tells whether there was one to end.
@@ -223,7 +218,7 @@ impl Sessions {
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = sessions::table.filter(sessions::user_id.eq(self.0)).order(sessions::id).limit(rows(most));
         let ids: Vec<SessionId> = conn.load(mine.select(sessions::id))?;
-        let some = sessions::table.filter(sessions::user_id.eq(self.0)).filter(AnyOf::new("sessions.id", ids));
+        let some = sessions::table.filter(sessions::user_id.eq(self.0)).filter(AnyOf::new(sessions::id, ids));
         Ok(conn.execute(diesel::delete(some))?)
     }
 
@@ -271,7 +266,7 @@ pub fn find_live(conn: &mut Conn, ids: &[SessionId]) -> Result<Vec<LiveSession>,
     Ok(match ids {
         [] => Vec::new(),
         [id] => conn.load(live().filter(sessions::id.eq(*id)))?,
-        ids => conn.load(live().filter(AnyOf::new("sessions.id", ids.iter().copied())))?,
+        ids => conn.load(live().filter(AnyOf::new(sessions::id, ids.iter().copied())))?,
     })
 }
 

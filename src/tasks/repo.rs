@@ -4,13 +4,16 @@ use chrono::NaiveDate;
 use diesel::{
     dsl::{Eq, auto_type, case_when},
     prelude::*,
+    sqlite::Sqlite,
 };
 
 use super::wire::{TaskFilter, TaskIn, TaskPatch};
 use crate::{
     db::{
-        Atomic, Broken, Conn, OnConstraint, columns,
-        expression::{AnyOf, Between, CountUpTo, Narrowed, Table, When},
+        Atomic, Broken, Conn, OnConstraint,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, Between, CountUpTo, DayOrLast, Narrowed, When, when},
         rows,
         schema::tasks,
         search_key,
@@ -18,14 +21,14 @@ use crate::{
     },
     dogs::NO_SUCH_DOG,
     ids::{DogId, TaskId, UserId},
-    lists::{LAST_DAY, ListQuery, Page, Sort, SortKey},
+    lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
-    wire::{Changes, Preconditions, Versions},
+    wire::{Changes, Preconditions, no_row},
 };
 
 /// A stored task.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = tasks)]
+#[diesel(table_name = tasks, check_for_backend(Sqlite))]
 pub struct TaskRow {
     pub id: TaskId,
     pub user_id: UserId,
@@ -65,20 +68,12 @@ struct TaskChanges<'a> {
     updated_at: Timestamp,
 }
 
-/// What has no due date comes last.
-const DUE: &str = "COALESCE(tasks.due_on, '9999-12-31')";
-
 /// What tasks are sorted by.
 pub const SORTS: &[Sort<TaskRow>] = &[
-    Sort { name: "id", sql: "tasks.id", key: |row| SortKey::Id(row.id.get()), tie_breaker: None },
-    Sort { name: "name", sql: "tasks.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
-    Sort {
-        name: "due_on",
-        sql: DUE,
-        key: |row| SortKey::Day(row.due_on.unwrap_or(LAST_DAY)),
-        tie_breaker: Some("name"),
-    },
-    Sort { name: "created_at", sql: "tasks.created_at", key: |row| SortKey::Moment(row.created_at), tie_breaker: None },
+    Sort::id(tasks::id, |row| row.id.get()),
+    Sort::name(tasks::name_key, |row| &row.name),
+    Sort::day(tasks::due_on, |row: &TaskRow| row.due_on).tie_breaker("name"),
+    Sort::moment(tasks::created_at, |row| row.created_at),
 ];
 
 /// The tasks in one user's book.
@@ -93,10 +88,11 @@ fn one(user: UserId, id: TaskId) -> _ {
 /// The tasks of one user that are filtered and wanted.
 #[auto_type]
 fn some(user: UserId, filter: &TaskFilter) -> _ {
-    let completed: When<Eq<tasks::completed, bool>> = When(filter.completed.map(|is| tasks::completed.eq(is)));
-    let of_dog: When<Eq<tasks::dog_id, DogId>> = When(filter.dog_id.map(|dog| tasks::dog_id.eq(dog)));
-    let due: Between = Between { sql: DUE, column: "tasks.due_on", after: filter.due_after, before: filter.due_before };
-    let wanted: Narrowed = filter.wanted.of(&Table::TASKS);
+    let completed: When<Eq<tasks::completed, bool>> = when(filter.completed, |is| tasks::completed.eq(is));
+    let of_dog: When<Eq<tasks::dog_id, DogId>> = when(filter.dog_id, |dog| tasks::dog_id.eq(dog));
+    let due_on: DayOrLast = DayOrLast::of(tasks::due_on);
+    let due: Between = Between { day: due_on, after: filter.due_after, before: filter.due_before };
+    let wanted: Narrowed = filter.wanted.of(&CommonColumns::TASKS);
     let mine: Eq<tasks::user_id, UserId> = tasks::user_id.eq(user);
     tasks::table.filter(mine).filter(completed).filter(of_dog).filter(due).filter(wanted)
 }
@@ -109,13 +105,7 @@ impl Tasks {
 
     /// A page of those that are asked for.
     pub fn list(&self, conn: &mut Conn, asked: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
-        let some = || some(self.0, &asked.filter);
-        let total = asked.count.then(|| conn.one(some().count())).transpose()?;
-        let found = asked.window.page(|seek| {
-            let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<TaskRow>());
-            conn.load(page)
-        })?;
-        Ok(found.of(total))
+        asked.page(conn, || some(self.0, &asked.filter))
     }
 
     /// One of them.
@@ -129,7 +119,7 @@ impl Tasks {
 
     /// The number of the user's tasks, as far as `most`.
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
-        Ok(conn.one(diesel::select(CountUpTo { table: "tasks", user: self.0, most }))?)
+        Ok(conn.one(diesel::select(CountUpTo::new(tasks::user_id, self.0, most)))?)
     }
 
     /// A new one.
@@ -165,7 +155,7 @@ impl Tasks {
         only_if: &Preconditions,
         patch: &TaskPatch,
     ) -> Result<TaskRow, Problem> {
-        let versions = self.versions(conn, id, only_if)?;
+        let version = self.version(conn, id, only_if)?;
         if patch.is_empty() {
             return self.show(conn, id);
         }
@@ -184,17 +174,17 @@ impl Tasks {
             let since = case_when(tasks::completed.eq(completed), tasks::completed_at);
             tasks::completed_at.eq(since.otherwise(completed.then_some(now)))
         });
-        let mine = one(self.0, id).filter(tasks::version.between(versions.least, versions.most));
+        let mine = one(self.0, id).filter(when(version, |version| tasks::version.eq(version)));
         let update = diesel::update(mine)
             .set((changes, completed_at, tasks::version.eq(tasks::version + 1)))
             .returning(columns::<TaskRow>());
         let changed = conn.find(update).on_constraint(|broken| broken_by(broken, true))?;
-        changed.ok_or_else(|| versions.not_found())
+        Ok(changed.ok_or(no_row(version, Kind::NotFound))?)
     }
 
-    /// The versions that one may have when it is written.
-    fn versions(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<Versions, Problem> {
-        only_if.versions(|| Ok(self.show(conn, id)?.version))
+    /// The version that one must still have when it is written, if the client wants that.
+    fn version(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<Option<i64>, Problem> {
+        only_if.version(|| Ok(self.show(conn, id)?.version))
     }
 
     /// Deletes one.
@@ -202,10 +192,10 @@ impl Tasks {
     /// # Errors
     /// `not-found`, `precondition-failed`.
     pub fn delete(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
-        let versions = self.versions(conn, id, only_if)?;
-        let mine = one(self.0, id).filter(tasks::version.between(versions.least, versions.most));
+        let version = self.version(conn, id, only_if)?;
+        let mine = one(self.0, id).filter(when(version, |version| tasks::version.eq(version)));
         match conn.execute(diesel::delete(mine))? {
-            0 => Err(versions.not_found()),
+            0 => Err(no_row(version, Kind::NotFound).into()),
             _ => Ok(()),
         }
     }
@@ -213,7 +203,7 @@ impl Tasks {
     /// Deletes tasks of these dogs, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
         let theirs =
-            tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new("tasks.dog_id", dogs.iter().copied()));
+            tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new(tasks::dog_id, dogs.iter().copied()));
         let ids = conn.load(theirs.limit(rows(most)).select(tasks::id))?;
         self.delete_those(conn, ids)
     }
@@ -226,7 +216,7 @@ impl Tasks {
     }
 
     fn delete_those(&self, conn: &mut Conn, ids: Vec<TaskId>) -> Result<usize, Problem> {
-        let mine = tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new("tasks.id", ids));
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new(tasks::id, ids));
         Ok(conn.execute(diesel::delete(mine))?)
     }
 }

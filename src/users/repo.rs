@@ -1,19 +1,19 @@
 //! Queries about users. A user is found by itself ([`Users::of`]); before anybody is known there are only
 //! signing up and, in `accounts`, finding whom a login means.
 
-use diesel::{dsl::auto_type, prelude::*};
+use diesel::{dsl::auto_type, prelude::*, sqlite::Sqlite};
 
 use super::wire::{Email, Username};
 use crate::{
     crypto::PasswordHash,
-    db::{Broken, Conn, OnConstraint, columns, expression::When, schema::users, timestamp::Timestamp},
+    db::{Broken, Conn, OnConstraint, columns, expression::when, schema::users, timestamp::Timestamp},
     ids::UserId,
     problem::{Kind, Problem},
 };
 
 /// A user, as far as the user may see it.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = users)]
+#[diesel(table_name = users, check_for_backend(Sqlite))]
 pub struct UserRow {
     pub id: UserId,
     pub username: String,
@@ -137,7 +137,7 @@ pub(crate) fn taken_by_others(
 ) -> Result<Option<Problem>, Problem> {
     let others = users::table
         .filter(users::username_key.eq(username_key).or(users::email_key.eq(email_key)))
-        .filter(When(me.map(|me| users::id.ne(me))))
+        .filter(when(me, |me| users::id.ne(me)))
         .select((users::username_key, users::email_key));
     let rows: Vec<(String, String)> = conn.load(others)?;
     let username = rows.iter().any(|(username, _)| *username == username_key);

@@ -93,6 +93,6 @@ pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     if ids.is_empty() {
         return Ok(false);
     }
-    let _rows = conn.execute(diesel::update(sessions::table.filter(AnyOf::new("sessions.id", ids))).set(nothing!()))?;
+    let _rows = conn.execute(diesel::update(sessions::table.filter(AnyOf::new(sessions::id, ids))).set(nothing!()))?;
     Ok(true)
 }
