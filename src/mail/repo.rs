@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use diesel::{prelude::*, sqlite::Sqlite};
 
-use super::{count::count, letter::MailKind};
+use super::{
+    count::{MailQuota, count},
+    letter::MailKind,
+};
 use crate::{
     crypto::signer::Signer,
     db::{Conn, PIECE, columns, expression::AnyOf, rows, schema::mails, timestamp::Timestamp},
@@ -88,8 +91,8 @@ impl Mails {
     /// Queues a letter, unless there were too many of its kind in the last hour.
     pub fn queue(&self, conn: &mut Conn, signer: &Signer, letter: MailKind, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, Some(self.0), letter, address)? {
-            Ok(()) => insert(conn, Some(self.0), letter, address),
-            Err(_) => Ok(()),
+            MailQuota::Left => insert(conn, Some(self.0), letter, address),
+            MailQuota::UsedUp(_) => Ok(()),
         }
     }
 
@@ -105,17 +108,18 @@ impl Mails {
     /// # Errors
     /// `too-many-requests`, if there were too many of its kind in the last hour.
     pub fn require(&self, conn: &mut Conn, signer: &Signer, letter: MailKind, address: &Email) -> Result<(), Problem> {
-        let counted = count(conn, signer, Some(self.0), letter, address)?;
-        counted.map_err(|wait| Problem::too_many_requests(wait).with_detail(MOST_AN_HOUR))?;
-        insert(conn, Some(self.0), letter, address)
+        match count(conn, signer, Some(self.0), letter, address)? {
+            MailQuota::Left => insert(conn, Some(self.0), letter, address),
+            MailQuota::UsedUp(wait) => Err(Problem::too_many_requests(wait).with_detail(MOST_AN_HOUR)),
+        }
     }
 
     /// Queues the mail for a forgotten password, unless there were too many for the address in the last hour. Whether
     /// there is an account with this address, only the worker finds out, so that nobody else can tell.
     pub fn queue_reset(conn: &mut Conn, signer: &Signer, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, None, MailKind::Reset, address)? {
-            Ok(()) => insert(conn, None, MailKind::Reset, address),
-            Err(_) => Ok(()),
+            MailQuota::Left => insert(conn, None, MailKind::Reset, address),
+            MailQuota::UsedUp(_) => Ok(()),
         }
     }
 

@@ -16,6 +16,15 @@ use crate::{
 
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How a try to log in starts.
+#[must_use]
+pub enum TryStart {
+    /// The try is counted, and may be made.
+    Counted,
+    /// The try has to wait.
+    Locked(Lock),
+}
+
 /// The failures that one counter counts.
 pub struct Failures(FailureKey);
 
@@ -39,26 +48,25 @@ impl Failures {
     /// Counts a try before it is made, here and at a wider counter, if there is one: at both or at none.
     ///
     /// # Errors
-    /// As [`Failures::begin`].
-    pub fn begin_with(&self, conn: &mut Conn, wider: Option<&Self>) -> Result<Result<(), Lock>, Problem> {
-        if let Some(wider) = wider
-            && let Err(lock) = wider.begin(conn)?
-        {
-            return Ok(Err(lock));
+    /// Those of the database.
+    pub fn begin_with(&self, conn: &mut Conn, wider: Option<&Self>) -> Result<TryStart, Problem> {
+        let Some(wider) = wider else { return self.begin(conn) };
+        if let TryStart::Locked(lock) = wider.begin(conn)? {
+            return Ok(TryStart::Locked(lock));
         }
-        let begun = self.begin(conn)?;
-        if let (Err(_), Some(wider)) = (&begun, wider) {
+        let start = self.begin(conn)?;
+        if let TryStart::Locked(_) = start {
             wider.take_back(conn)?;
         }
-        Ok(begun)
+        Ok(start)
     }
 
     /// Counts a try before it is made, so that of any number at once no more are made than may be: it has failed
     /// until the opposite is known.
     ///
     /// # Errors
-    /// Those of the database; the lock, if the try has to wait.
-    pub fn begin(&self, conn: &mut Conn) -> Result<Result<(), Lock>, Problem> {
+    /// Those of the database.
+    pub fn begin(&self, conn: &mut Conn) -> Result<TryStart, Problem> {
         let now = Timestamp::now();
         let mine = || login_failures::table.find(self.0.as_bytes());
         let today = mine()
@@ -66,10 +74,10 @@ impl Failures {
             .filter(login_failures::locked_until.le(now))
             .filter(login_failures::count.lt(self.0.most_a_day()));
         if conn.execute(diesel::update(today).set(login_failures::count.eq(login_failures::count + 1)))? > 0 {
-            return Ok(Ok(()));
+            return Ok(TryStart::Counted);
         }
         if let Some(lock) = self.lock(conn, now)? {
-            return Ok(Err(lock));
+            return Ok(TryStart::Locked(lock));
         }
         // None yet, or of a day before. Who loses a race for the new one is run again by the door. (A clock that is
         // ahead may have begun the next day already; that one goes on.)
@@ -82,7 +90,7 @@ impl Failures {
             login_failures::day.eq(now.day()),
         );
         let _one = conn.execute(diesel::insert_into(login_failures::table).values(first))?;
-        Ok(Ok(()))
+        Ok(TryStart::Counted)
     }
 
     /// The try has failed: the next one waits.

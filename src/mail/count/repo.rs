@@ -18,25 +18,34 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How many are swept away at once: other writes wait meanwhile.
 const SWEPT_AT_ONCE: i64 = 500;
 
+/// Whether there may be one mail more of a kind.
+#[must_use]
+pub enum MailQuota {
+    /// There may, and it is counted.
+    Left,
+    /// There may not for this long: the last hour has five.
+    UsedUp(Duration),
+}
+
 /// The mails that are counted together: those of a kind for one address, or by one user.
 struct Subject([u8; 16]);
 
-/// Counts a mail, unless there were too many of its kind in the last hour: then tells how long to wait.
+/// Counts a mail, unless there were too many of its kind in the last hour.
 pub fn count(
     conn: &mut Conn,
     signer: &Signer,
     user: Option<UserId>,
     letter: MailKind,
     address: &Email,
-) -> Result<Result<(), Duration>, Problem> {
+) -> Result<MailQuota, Problem> {
     let by_user = user.map(|user| Subject::of(signer, letter, b"by", &user.get().to_be_bytes()));
     let to_address = Subject::of(signer, letter, b"to", address.key().as_bytes());
     for subject in by_user.into_iter().chain([to_address]) {
-        if let Err(wait) = subject.count(conn)? {
-            return Ok(Err(wait));
+        if let MailQuota::UsedUp(wait) = subject.count(conn)? {
+            return Ok(MailQuota::UsedUp(wait));
         }
     }
-    Ok(Ok(()))
+    Ok(MailQuota::Left)
 }
 
 impl Subject {
@@ -48,7 +57,7 @@ impl Subject {
 
     /// Counts one mail more, with one statement whether there is a row or not, so that of many at once no more are
     /// counted than may be.
-    fn count(&self, conn: &mut Conn) -> Result<Result<(), Duration>, Problem> {
+    fn count(&self, conn: &mut Conn) -> Result<MailQuota, Problem> {
         let now = Timestamp::now();
         let first = (mail_counts::subject.eq(self.0.as_slice()), mail_counts::latest_at.eq(now));
         let one_more = (
@@ -62,11 +71,11 @@ impl Subject {
         let insert = diesel::insert_into(mail_counts::table).values(first);
         let insert = insert.on_conflict(mail_counts::subject).do_update().set(one_more);
         if conn.execute(methods::FilterDsl::filter(insert, may))? > 0 {
-            return Ok(Ok(()));
+            return Ok(MailQuota::Left);
         }
         let fifth = mail_counts::table.find(self.0.as_slice()).select(mail_counts::fifth_at);
         let fifth = conn.find::<Option<Timestamp>, _>(fifth)?.flatten();
-        Ok(Err(fifth.map_or(HOUR, |at| at.plus(HOUR).since(now))))
+        Ok(MailQuota::UsedUp(fifth.map_or(HOUR, |at| at.plus(HOUR).since(now))))
     }
 }
 
