@@ -1,13 +1,16 @@
 //! The ids of rows: whole numbers from 1, a type for each table, so that a dog's id never passes for an
 //! owner's.
 
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-    marker::PhantomData,
-};
+use std::{cmp::Ordering, fmt, hash, marker::PhantomData};
 
-use serde::{Deserialize, Deserializer, de};
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSql, FromSqlRow},
+    expression::AsExpression,
+    serialize::{self, Output, ToSql},
+    sql_types::BigInt,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 use crate::problem::Invalid;
@@ -34,7 +37,9 @@ pub type DogId = Id<Dog>;
 /// The id of a task.
 pub type TaskId = Id<Task>;
 
-/// The id of a row of the table that `T` stands for.
+/// The id of a row of the table that `T` stands for. In the database it is a `BIGINT`, in JSON a number.
+#[derive(AsExpression, FromSqlRow)]
+#[diesel(sql_type = BigInt)]
 pub struct Id<T>(i64, PhantomData<fn() -> T>);
 
 impl<T> Clone for Id<T> {
@@ -53,8 +58,20 @@ impl<T> PartialEq for Id<T> {
 
 impl<T> Eq for Id<T> {}
 
-impl<T> Hash for Id<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
+impl<T> PartialOrd for Id<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Id<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl<T> hash::Hash for Id<T> {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
         self.0.hash(state);
     }
 }
@@ -108,6 +125,38 @@ impl<T> Id<T> {
     }
 }
 
+impl<T> From<Id<T>> for i64 {
+    fn from(id: Id<T>) -> Self {
+        id.0
+    }
+}
+
+/// A stored number that can be no id is a row that cannot be read.
+impl<T, DB: Backend> FromSql<BigInt, DB> for Id<T>
+where
+    i64: FromSql<BigInt, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        let number = i64::from_sql(value)?;
+        Self::new(number).ok_or_else(|| format!("{number} is no id: they begin with 1").into())
+    }
+}
+
+impl<T, DB: Backend> ToSql<BigInt, DB> for Id<T>
+where
+    i64: ToSql<BigInt, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.to_sql(out)
+    }
+}
+
+impl<T> Serialize for Id<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.0)
+    }
+}
+
 /// From a path's segment.
 impl<'de, T> Deserialize<'de> for Id<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -131,7 +180,18 @@ impl<'de, T> Deserialize<'de> for Id<T> {
 
 #[cfg(test)]
 mod tests {
+    use diesel::{prelude::*, result::Error, sql_types::BigInt};
+
     use super::Id;
+
+    #[test]
+    fn a_stored_number_that_is_no_id_cannot_be_read() {
+        let mut conn = SqliteConnection::establish(":memory:").expect("a database");
+        let mut stored = |number: i64| diesel::select(number.into_sql::<BigInt>()).get_result::<Id<()>>(&mut conn);
+        assert_eq!(stored(7).map(Id::get), Ok(7));
+        assert!(matches!(stored(0), Err(Error::DeserializationError(_))));
+        assert!(matches!(stored(-1), Err(Error::DeserializationError(_))));
+    }
 
     #[test]
     fn there_is_one_way_to_write_an_id() {

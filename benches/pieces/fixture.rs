@@ -16,7 +16,7 @@ use kennel::config::Config;
 use kennel::crypto::PasswordHash;
 use kennel::db::{self, Atomic, Connection, DatabaseId, Db, migrate};
 use kennel::dogs::Dogs;
-use kennel::lists::{Direction, List, ListQuery, PageRequest, SortTerm};
+use kennel::lists::{List, ListQuery, Order};
 use kennel::profiles::Profiles;
 use kennel::sessions::{ClientInfo, SessionLifetimes, Sessions, TokenSubject};
 use kennel::tasks::Tasks;
@@ -113,10 +113,10 @@ fn sign_up(conn: &mut Connection, name: &str) -> (UserId, TokenSubject) {
     let (username, email) = (Username::read(&json!(name)), Email::read(&json!(format!("{name}@example.com"))));
     let (Ok(username), Ok(email)) = (username, email) else { panic!("{name} is a name") };
     let new = NewUser::new(&username, &email, &PasswordHash::stored("$argon2id$none".to_owned()));
-    let user = UserId::new(Users::create(conn, &new).expect("a user").id).expect("an id");
+    let user = Users::create(conn, &new).expect("a user").id;
     let place = ClientInfo { user_agent: None, source: [0; 16] };
     let session = Sessions::of(user).create(conn, LIVES, &place).expect("a session");
-    (user, session.bearer().expect("a bearer"))
+    (user, session.bearer())
 }
 
 fn fill(conn: &mut Connection, user: UserId) -> OwnerId {
@@ -135,7 +135,7 @@ fn fill(conn: &mut Connection, user: UserId) -> OwnerId {
     let request = TestRequest::default().to_http_request();
     let unconditionally = Preconditions::from_request(&request, &mut Payload::None).into_inner().expect("no headers");
     let _profile = Profiles::of(user).replace(conn, &unconditionally, &profile).expect("a profile");
-    OwnerId::new(*owners.first().expect("20 of them")).expect("an id")
+    *owners.first().expect("20 of them")
 }
 
 pub fn body<T: FromBody>(json: Value) -> T {
@@ -146,14 +146,10 @@ pub fn body<T: FromBody>(json: Value) -> T {
 pub fn list_query<L: List>(by_name: bool) -> ListQuery<L> {
     let request = TestRequest::default().to_http_request();
     let filter = L::from_query(&mut Query::of(&request));
-    let by = |name: &str| {
-        let sort = L::SORTS.iter().find(|sort| sort.name == name).expect("a key to sort by");
-        SortTerm { sort, direction: Direction::Ascending }
+    let (order, limit) = if by_name {
+        (Order::parse(L::SORTS, "name").expect("a key to sort by"), 20)
+    } else {
+        (Order::usual(L::SORTS), 50)
     };
-    let (order, limit) = if by_name { (vec![by("name"), by("id")], 20) } else { (vec![by("id")], 50) };
-    ListQuery {
-        filter,
-        window: PageRequest { order, by_index: true, compares_rows: false, after: None, limit },
-        count: false,
-    }
+    ListQuery { filter, order, compares_rows: false, after: None, limit, count: false }
 }

@@ -51,7 +51,7 @@ fn dogs_by_name_second_20(bencher: Bencher<'_, '_>, engine: Engine) {
     let mut fixture = Fixture::on(engine);
     let mine = Dogs::of(fixture.user);
     let mut query = list_query(true);
-    query.window.after = mine.list(&mut fixture.conn, &query).expect("a page").next;
+    query.after = mine.list(&mut fixture.conn, &query).expect("a page").next;
     bench_list(bencher, &mut fixture, &query, |conn, query| mine.list(conn, query));
 }
 

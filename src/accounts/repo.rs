@@ -2,19 +2,16 @@
 
 use std::collections::HashMap;
 
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
-    RunQueryDsl, dsl::count_star,
-};
+use diesel::{dsl::count_star, prelude::*};
 
 use crate::{
     crypto::PasswordHash,
     db::{
-        Broken, Connection, OnConstraint,
+        Broken, Conn, OnConstraint,
         schema::{sessions, users},
         timestamp::Timestamp,
     },
-    ids::UserId,
+    ids::{SessionId, UserId},
     problem::{Kind, Problem},
     sessions::{PendingEmail, Sessions, is_live},
     users::{Email, Users, key, one, with_ascii_domain},
@@ -23,7 +20,7 @@ use crate::{
 /// What mails are made of, and what their tokens are bound to.
 #[derive(Clone)]
 pub struct AccountRow {
-    pub id: i64,
+    pub id: UserId,
     pub username: String,
     pub email: String,
     /// An address that a session asked for which still stands.
@@ -33,19 +30,11 @@ pub struct AccountRow {
     pub created_at: Timestamp,
 }
 
-impl AccountRow {
-    /// Whose it is.
-    ///
-    /// # Errors
-    /// `internal-error` when what is stored cannot be.
-    pub fn user(&self) -> Result<UserId, Problem> {
-        UserId::new(self.id).ok_or_else(|| Problem::internal("a user's id is not positive"))
-    }
-}
-
 /// An account as it is read, and after it what a session of it asked for.
-type StoredAccount =
-    ((i64, String, String, Option<Timestamp>, String, Timestamp), (Option<i64>, Option<String>, Option<Timestamp>));
+type StoredAccount = (
+    (UserId, String, String, Option<Timestamp>, String, Timestamp),
+    (Option<SessionId>, Option<String>, Option<Timestamp>),
+);
 
 /// The accounts that may be used, each with the address that a session of it asked for which still stands: at most
 /// one does.
@@ -74,7 +63,7 @@ impl From<StoredAccount> for AccountRow {
 
 /// What the people who run the server see.
 pub struct ListedRow {
-    pub id: i64,
+    pub id: UserId,
     pub username: String,
     pub email: String,
     pub created_at: Timestamp,
@@ -111,78 +100,66 @@ pub struct Credentials {
 
 impl Users {
     /// Whom a login means, if there is such a user who may log in.
-    pub fn find_for_login(conn: &mut Connection, login: &LoginKey) -> Result<Option<Credentials>, Problem> {
+    pub fn find_for_login(conn: &mut Conn, login: &LoginKey) -> Result<Option<Credentials>, Problem> {
         let columns = (users::id, users::password_hash);
         let enabled = users::table.filter(users::disabled_at.is_null());
-        let found: Option<(i64, String)> = match login {
-            LoginKey::Username(key) => enabled.filter(users::username_key.eq(key)).select(columns).first(conn),
-            LoginKey::Email(key) => enabled.filter(users::email_key.eq(key)).select(columns).first(conn),
-        }
-        .optional()?;
-        let credentials = |(id, hash)| {
-            let id = UserId::new(id).ok_or_else(|| Problem::internal("a user's id is not positive"))?;
-            Ok(Credentials { id, password_hash: PasswordHash::stored(hash) })
-        };
-        found.map(credentials).transpose()
+        let found = match login {
+            LoginKey::Username(key) => conn.find(enabled.filter(users::username_key.eq(key)).select(columns)),
+            LoginKey::Email(key) => conn.find(enabled.filter(users::email_key.eq(key)).select(columns)),
+        }?;
+        Ok(found.map(|(id, hash)| Credentials { id, password_hash: PasswordHash::stored(hash) }))
     }
 
     /// What a login of the user's own is checked against.
     ///
     /// # Errors
     /// `revoked-token` when the user was deleted a moment ago.
-    pub fn password_hash(&self, conn: &mut Connection) -> Result<PasswordHash, Problem> {
-        let hash = one(self.0.get()).select(users::password_hash).first(conn).optional()?;
-        hash.map(PasswordHash::stored).ok_or_else(|| Problem::new(Kind::RevokedToken))
+    pub fn password_hash(&self, conn: &mut Conn) -> Result<PasswordHash, Problem> {
+        let hash = conn.find(one(self.0).select(users::password_hash))?;
+        Ok(hash.map(PasswordHash::stored).ok_or(Kind::RevokedToken)?)
     }
 
     /// Puts a hash in the place of the one that a password was checked against; tells whether that was still there
     /// and the user may log in. Whoever changes the password meanwhile waits, or is waited for, so that of two at
     /// once one comes first.
-    pub fn replace_hash(
-        &self,
-        conn: &mut Connection,
-        checked: &PasswordHash,
-        new: &PasswordHash,
-    ) -> Result<bool, Problem> {
+    pub fn replace_hash(&self, conn: &mut Conn, checked: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
         let me = users::table
-            .find(self.0.get())
+            .find(self.0)
             .filter(users::password_hash.eq(checked.as_str()))
             .filter(users::disabled_at.is_null());
-        Ok(diesel::update(me).set(users::password_hash.eq(new.as_str())).execute(conn)? > 0)
+        Ok(conn.execute(diesel::update(me).set(users::password_hash.eq(new.as_str())))? > 0)
     }
 
     /// The account, if there is one that may be used.
-    pub fn account(&self, conn: &mut Connection) -> Result<Option<AccountRow>, Problem> {
-        let found = accounts!().filter(users::id.eq(self.0.get()));
-        Ok(found.first::<StoredAccount>(conn).optional()?.map(AccountRow::from))
+    pub fn account(&self, conn: &mut Conn) -> Result<Option<AccountRow>, Problem> {
+        let found = accounts!().filter(users::id.eq(self.0));
+        Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
     }
 
     /// The account that has this address, likewise.
-    pub fn account_at(conn: &mut Connection, email: &Email) -> Result<Option<AccountRow>, Problem> {
+    pub fn account_at(conn: &mut Conn, email: &Email) -> Result<Option<AccountRow>, Problem> {
         let found = accounts!().filter(users::email_key.eq(email.key()));
-        Ok(found.first::<StoredAccount>(conn).optional()?.map(AccountRow::from))
+        Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
     }
 
     /// Whom a name means: a username or an e-mail address; disabled or not.
-    pub fn find(conn: &mut Connection, name: &LoginKey) -> Result<Option<UserId>, Problem> {
-        let found: Option<i64> = match name {
-            LoginKey::Username(key) => users::table.filter(users::username_key.eq(key)).select(users::id).first(conn),
-            LoginKey::Email(key) => users::table.filter(users::email_key.eq(key)).select(users::id).first(conn),
-        }
-        .optional()?;
-        Ok(found.and_then(UserId::new))
+    pub fn find(conn: &mut Conn, name: &LoginKey) -> Result<Option<UserId>, Problem> {
+        Ok(match name {
+            LoginKey::Username(key) => conn.find(users::table.filter(users::username_key.eq(key)).select(users::id)),
+            LoginKey::Email(key) => conn.find(users::table.filter(users::email_key.eq(key)).select(users::id)),
+        }?)
     }
 
     /// The address is the user's. Tells whether it was still to be verified.
-    pub fn verify(&self, conn: &mut Connection, email: &str) -> Result<bool, Problem> {
+    pub fn verify(&self, conn: &mut Conn, email: &str) -> Result<bool, Problem> {
         let now = Timestamp::now();
         let unverified = users::table
-            .find(self.0.get())
+            .find(self.0)
             .filter(users::email.eq(email))
             .filter(users::verified_at.is_null())
             .filter(users::disabled_at.is_null());
         let changes = (users::verified_at.eq(now), users::updated_at.eq(now), users::version.eq(users::version + 1));
-        Ok(diesel::update(unverified).set(changes).execute(conn)? > 0)
+        Ok(conn.execute(diesel::update(unverified).set(changes))? > 0)
     }
 
     /// Gives the account another address, that of `pending`, which is the user's. Tells whether the present one was
@@ -192,15 +169,13 @@ impl Users {
     /// `email-taken`, when somebody else was quicker.
     pub fn confirm_email(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         account: &AccountRow,
         pending: &PendingEmail,
     ) -> Result<bool, Problem> {
         let now = Timestamp::now();
-        let unchanged = users::table
-            .find(self.0.get())
-            .filter(users::email.eq(&account.email))
-            .filter(users::disabled_at.is_null());
+        let unchanged =
+            users::table.find(self.0).filter(users::email.eq(&account.email)).filter(users::disabled_at.is_null());
         let changes = (
             users::email.eq(&pending.address),
             users::email_key.eq(Email::stored(pending.address.clone()).key()),
@@ -208,7 +183,7 @@ impl Users {
             users::updated_at.eq(now),
             users::version.eq(users::version + 1),
         );
-        let changed = diesel::update(unchanged).set(changes).execute(conn).on_constraint(|broken| {
+        let changed = conn.execute(diesel::update(unchanged).set(changes)).on_constraint(|broken| {
             let taken = *broken == Broken::Unique("users_email_key_unique".to_owned());
             taken.then(|| Problem::new(Kind::EmailTaken))
         })?;
@@ -217,12 +192,12 @@ impl Users {
 
     /// Sets another password, and forgets an address that was asked for: perhaps by whoever the new password is to
     /// keep out. Tells whether the old one was still there, so that of two at once one comes first.
-    pub fn set_password(&self, conn: &mut Connection, old: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
+    pub fn set_password(&self, conn: &mut Conn, old: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
         let me = users::table
-            .find(self.0.get())
+            .find(self.0)
             .filter(users::password_hash.eq(old.as_str()))
             .filter(users::disabled_at.is_null());
-        if diesel::update(me).set(users::password_hash.eq(new.as_str())).execute(conn)? == 0 {
+        if conn.execute(diesel::update(me).set(users::password_hash.eq(new.as_str())))? == 0 {
             return Ok(false);
         }
         Sessions::of(self.0).call_off_email(conn)?;
@@ -230,30 +205,30 @@ impl Users {
     }
 
     /// Lets the account be used, or not. Tells whether that is new.
-    pub fn set_disabled(&self, conn: &mut Connection, is_disabled: bool) -> Result<bool, Problem> {
-        let me = || one(self.0.get());
+    pub fn set_disabled(&self, conn: &mut Conn, is_disabled: bool) -> Result<bool, Problem> {
+        let me = || one(self.0);
         let changed = if is_disabled {
             let enabled = me().filter(users::disabled_at.is_null());
-            diesel::update(enabled).set(users::disabled_at.eq(Timestamp::now())).execute(conn)?
+            conn.execute(diesel::update(enabled).set(users::disabled_at.eq(Timestamp::now())))?
         } else {
             let disabled = me().filter(users::disabled_at.is_not_null());
-            diesel::update(disabled).set(users::disabled_at.eq(None::<Timestamp>)).execute(conn)?
+            conn.execute(diesel::update(disabled).set(users::disabled_at.eq(None::<Timestamp>)))?
         };
         Ok(changed > 0)
     }
 
     /// All accounts, by id, without those that are deleted.
-    pub fn list(conn: &mut Connection) -> Result<Vec<ListedRow>, Problem> {
-        type Row = (i64, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);
+    pub fn list(conn: &mut Conn) -> Result<Vec<ListedRow>, Problem> {
+        type Row = (UserId, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);
         let counted = sessions::table
             .filter(is_live!(Timestamp::now()))
             .group_by(sessions::user_id)
             .select((sessions::user_id, count_star()));
-        let sessions: HashMap<i64, i64> = counted.load::<(i64, i64)>(conn)?.into_iter().collect();
+        let sessions: HashMap<UserId, i64> = conn.load(counted)?.into_iter().collect();
         let columns =
             (users::id, users::username, users::email, users::created_at, users::verified_at, users::disabled_at);
         let there = users::table.filter(users::deleted_at.is_null());
-        let rows: Vec<Row> = there.order(users::id).select(columns).load(conn)?;
+        let rows: Vec<Row> = conn.load(there.order(users::id).select(columns))?;
         let list = rows.into_iter().map(|(id, username, email, created_at, verified_at, disabled_at)| {
             let sessions = sessions.get(&id).copied().unwrap_or_default();
             ListedRow { id, username, email, created_at, verified_at, disabled_at, sessions }
@@ -268,7 +243,7 @@ impl AccountRow {
     #[must_use]
     pub fn sample() -> Self {
         Self {
-            id: 1,
+            id: UserId::new(1).expect("an id"),
             username: "ann".to_owned(),
             email: "ann@example.com".to_owned(),
             pending: None,

@@ -93,11 +93,11 @@ async fn create(matches: &ArgMatches, config: &Config, db: &Db) -> Result<(), Pr
     let new = NewUser::new(&username, &email, &hash);
     let create = move |conn: &mut _| {
         let user = Users::create(conn, &new)?;
-        Mails::of(user.user()?).queue_uncounted(conn, MailKind::Verify, &email)?;
+        Mails::of(user.id).queue_uncounted(conn, MailKind::Verify, &email)?;
         Ok(user)
     };
     let user = db.write(create).await?;
-    tracing::info!(target: "kennel::security", user_id = user.id, "account_created");
+    tracing::info!(target: "kennel::security", user_id = user.id.get(), "account_created");
     println!("{} has an account now, with the id {}.", user.username, user.id);
     password.tell();
     Ok(())

@@ -3,39 +3,91 @@
 //! # Why one connection type for two databases
 //!
 //! Diesel checks queries against a backend at compile time. To serve two, one can be generic over the backend, and then
-//! every repository function drags a dozen trait bounds along; or write each query twice; or build SQL as text. Diesel's
-//! `#[derive(MultiConnection)]` gives an enum of connections that is a backend itself: a query is written once, checked
-//! once, and made into each dialect's SQL when it runs. It costs an extra walk over the query and one boxed value for each
-//! bind, which the counts of hot requests show; for those `natively!` names the variant, so that the query is compiled for
-//! each database and none of that is left. What only one of them has (`ANY(array)`, `json_each`) is an expression of our
-//! own with a form for each, in `expression`.
+//! every repository function drags a dozen trait bounds along; or write each query twice; or build SQL as text. Here the
+//! bounds stand once, at the four methods of [`Conn`] that run a query: [`load`](Conn::load), [`find`](Conn::find),
+//! [`one`](Conn::one) and [`execute`](Conn::execute) take what runs on both databases, and run it on the one that there
+//! is. What only one of them has (`ANY(array)`, `json_each`) is an expression of our own with a form for each, in
+//! `expression`.
+//!
+//! The enum is Diesel's `#[derive(MultiConnection)]`, which makes it a connection with a backend of its own: so it has
+//! transactions and migrations without a line. A query can run on it, too (`query.load(conn)`), but costs three times as
+//! much, because its text is written anew for each run and each bind is boxed. The methods name the variant instead, so
+//! that a query is compiled for each database, and a statement whose text is known at compile time is found by its type.
 
-use diesel::{PgConnection, Selectable, SqliteConnection};
+use diesel::{
+    prelude::*,
+    query_dsl::{LoadQuery, methods::ExecuteDsl},
+    sqlite::Sqlite,
+};
 
-/// Outside this module it is `db::Connection`; the derive has a `Connection` of its own.
+/// A connection to either database.
 ///
 /// Never `establish` it: that tries one backend after the other and hides the first one's error. `sqlite` and
 /// `postgres` open their own variant.
 #[derive(diesel::MultiConnection)]
-pub enum AnyConnection {
+pub enum Conn {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
-/// The columns of a row type, for `returning`, which takes no `as_select()` on this connection.
-#[must_use]
-pub fn columns<Row: Selectable<MultiBackend>>() -> Row::SelectExpression {
-    Row::construct_selection()
+impl Conn {
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn load<'query, Row, Query>(&mut self, query: Query) -> QueryResult<Vec<Row>>
+    where
+        Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
+    {
+        match self {
+            Self::Sqlite(conn) => query.load(conn),
+            Self::Postgres(conn) => query.load(conn),
+        }
+    }
+
+    /// The row of a query that has one at most; the first, if it has more, but PostgreSQL sends them all: then say
+    /// `.limit(1)`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn find<'query, Row, Query>(&mut self, query: Query) -> QueryResult<Option<Row>>
+    where
+        Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
+    {
+        self.one(query).optional()
+    }
+
+    /// The row of a query that always has one: a count, or an `INSERT … RETURNING`.
+    ///
+    /// # Errors
+    /// `NotFound`, if there is none; those of the database.
+    pub fn one<'query, Row, Query>(&mut self, query: Query) -> QueryResult<Row>
+    where
+        Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
+    {
+        match self {
+            Self::Sqlite(conn) => query.get_result(conn),
+            Self::Postgres(conn) => query.get_result(conn),
+        }
+    }
+
+    /// Runs an `INSERT`, `UPDATE` or `DELETE`. Tells how many rows it has touched.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn execute<Query>(&mut self, query: Query) -> QueryResult<usize>
+    where
+        Query: ExecuteDsl<SqliteConnection> + ExecuteDsl<PgConnection>,
+    {
+        match self {
+            Self::Sqlite(conn) => Query::execute(query, conn),
+            Self::Postgres(conn) => Query::execute(query, conn),
+        }
+    }
 }
 
-/// Runs a query on the variant that a connection is, as its database's own. So it costs about a third of what it
-/// costs on the enum, which writes the text of a query anew three times for each run; for what every request runs.
-macro_rules! natively {
-    ($conn:ident => $run:expr) => {
-        match $conn {
-            $crate::db::Connection::Sqlite($conn) => $run,
-            $crate::db::Connection::Postgres($conn) => $run,
-        }
-    };
+/// The columns of a row type, for `select` and `returning`: `Row::as_select()` would have to know the one database.
+#[must_use]
+pub fn columns<Row: Selectable<Sqlite>>() -> Row::SelectExpression {
+    Row::construct_selection()
 }
-pub(crate) use natively;

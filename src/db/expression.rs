@@ -3,31 +3,40 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    QueryResult,
     backend::Backend,
     pg::Pg,
+    prelude::*,
     query_builder::{AstPass, QueryFragment},
     serialize::ToSql,
-    sql_types::{Array, BigInt, Bool, Date, HasSqlType, Text},
+    sql_types::{Array, BigInt, Bool, Date, HasSqlType, IntoNullable, Nullable, Text},
     sqlite::Sqlite,
 };
 
 use super::{
-    MultiBackend,
+    column::{ColumnName, NamedTable},
     timestamp::{Timestamp, Timestamptz},
 };
+use crate::ids::UserId;
 
-/// What Diesel wants to know of an expression of our own. That its columns are there nobody checks; the tests
-/// run every one of them.
+/// What Diesel wants to know of an expression of our own. It may stand in a query of any table, or `on` the tables that
+/// another expression may stand on.
 macro_rules! expression {
-    ($expression:ty, $sql_type:ty $(, [$($generics:tt)*])?) => {
+    ($expression:ty, $sql_type:ty $(, [$($generics:tt)*])? $(, on $inner:ty)?) => {
         impl$(<$($generics)*>)? diesel::Expression for $expression {
             type SqlType = $sql_type;
         }
 
-        impl<$($($generics)*,)? From: ?Sized> diesel::AppearsOnTable<From> for $expression {}
+        impl<$($($generics)*,)? From: ?Sized> diesel::AppearsOnTable<From> for $expression
+        where
+            $($inner: diesel::AppearsOnTable<From>,)?
+        {
+        }
 
-        impl<$($($generics)*,)? From: ?Sized> diesel::SelectableExpression<From> for $expression {}
+        impl<$($($generics)*,)? From: ?Sized> diesel::SelectableExpression<From> for $expression
+        where
+            $($inner: diesel::SelectableExpression<From>,)?
+        {
+        }
 
         impl<$($($generics)*,)? By> diesel::expression::ValidGrouping<By> for $expression {
             type IsAggregate = diesel::expression::is_aggregate::Never;
@@ -41,10 +50,16 @@ macro_rules! expression {
 }
 pub(crate) use expression;
 
-/// A condition that is there or not. Unlike a boxed query, what has these has one type for both databases.
-pub struct When<Condition>(pub Option<Condition>);
+/// A condition that is there or not: made by [`when`]. A boxed query would be built anew for each run, and for one
+/// database.
+pub struct When<Condition>(Option<Condition>);
 
-expression!(When<Condition>, Bool, [Condition]);
+/// The condition that `make` makes of a value, if there is one; without one every row meets it.
+pub fn when<T, Condition>(value: Option<T>, make: impl FnOnce(T) -> Condition) -> When<Condition> {
+    When(value.map(make))
+}
+
+expression!(When<Condition>, Bool, [Condition], on Condition);
 
 impl<DB: Backend, Condition: QueryFragment<DB>> QueryFragment<DB> for When<Condition> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -56,36 +71,29 @@ impl<DB: Backend, Condition: QueryFragment<DB>> QueryFragment<DB> for When<Condi
     }
 }
 
-/// Whether a column holds one of the values that a query finds; Diesel's own wants another type of query.
-pub struct InSubquery<Query> {
-    pub column: &'static str,
-    pub query: Query,
-}
-
-expression!(InSubquery<Query>, Bool, [Query]);
-
-impl<DB: Backend, Query: QueryFragment<DB>> QueryFragment<DB> for InSubquery<Query> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql(self.column);
-        out.push_sql(" IN (");
-        self.query.walk_ast(out.reborrow())?;
-        out.push_sql(")");
-        Ok(())
-    }
-}
-
 /// Whether a column holds one of these ids: one bind, however many they are, so that the statement is the
 /// same for every page.
 pub struct AnyOf {
-    column: &'static str,
+    column: ColumnName,
     ids: Vec<i64>,
     /// The same as SQLite reads them.
     json: String,
 }
 
 impl AnyOf {
+    /// The condition that `column` holds one of `ids`.
     #[must_use]
-    pub fn new(column: &'static str, ids: Vec<i64>) -> Self {
+    pub fn new<C>(column: C, ids: impl IntoIterator<Item = impl Into<i64>>) -> Self
+    where
+        C: Column<Table: NamedTable, SqlType: IntoNullable<Nullable = Nullable<BigInt>>> + Copy,
+    {
+        Self::named(ColumnName::of(column), ids)
+    }
+
+    /// The condition that the column of this name holds one of `ids`.
+    #[must_use]
+    pub fn named(column: ColumnName, ids: impl IntoIterator<Item = impl Into<i64>>) -> Self {
+        let ids: Vec<i64> = ids.into_iter().map(Into::into).collect();
         let json = format!("[{}]", ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
         Self { column, ids, json }
     }
@@ -95,7 +103,7 @@ expression!(AnyOf, Bool);
 
 impl QueryFragment<Sqlite> for AnyOf {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql(self.column);
+        self.column.write(&mut out);
         out.push_sql(" IN (SELECT value FROM json_each(");
         out.push_bind_param::<Text, _>(&self.json)?;
         out.push_sql("))");
@@ -105,7 +113,7 @@ impl QueryFragment<Sqlite> for AnyOf {
 
 impl QueryFragment<Pg> for AnyOf {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(self.column);
+        self.column.write(&mut out);
         out.push_sql(" = ANY(");
         out.push_bind_param::<Array<BigInt>, _>(&self.ids)?;
         out.push_sql(")");
@@ -113,16 +121,12 @@ impl QueryFragment<Pg> for AnyOf {
     }
 }
 
-impl QueryFragment<MultiBackend> for AnyOf {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        MultiBackend::walk_variant_ast(self, pass)
-    }
-}
-
 /// Whether a text has another one anywhere in it, whatever it is made of: unlike `LIKE` this knows no wildcards,
 /// and no pattern that takes it long.
 pub struct Contains {
-    pub column: &'static str,
+    /// The column.
+    pub column: ColumnName,
+    /// The text that is looked for.
     pub part: String,
 }
 
@@ -136,7 +140,7 @@ impl Contains {
     {
         out.push_sql(function);
         out.push_sql("(");
-        out.push_sql(self.column);
+        self.column.write(&mut out);
         out.push_sql(", ");
         out.push_bind_param::<Text, _>(&self.part)?;
         out.push_sql(") > 0");
@@ -156,44 +160,11 @@ impl QueryFragment<Pg> for Contains {
     }
 }
 
-impl QueryFragment<MultiBackend> for Contains {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        MultiBackend::walk_variant_ast(self, pass)
-    }
-}
-
-/// What the columns of a table are called that rows of any table are found by.
-pub struct Table {
-    pub id: &'static str,
-    pub created_at: &'static str,
-    pub updated_at: &'static str,
-    pub name_key: &'static str,
-}
-
-macro_rules! table {
-    ($name:literal) => {
-        Table {
-            id: concat!($name, ".id"),
-            created_at: concat!($name, ".created_at"),
-            updated_at: concat!($name, ".updated_at"),
-            name_key: concat!($name, ".name_key"),
-        }
-    };
-}
-
-impl Table {
-    pub const OWNERS: Self = table!("owners");
-    pub const DOGS: Self = table!("dogs");
-    pub const TASKS: Self = table!("tasks");
-    /// It has no names, and nothing in it shows when it was changed.
-    pub const SESSIONS: Self = table!("sessions");
-}
-
 /// Conditions of which each is there or not, in one expression: where none is, a list's text is as short as can be.
 pub struct Narrowed {
     pub ids: Option<AnyOf>,
     /// Column, comparison and moment.
-    pub moments: Vec<(&'static str, &'static str, Timestamp)>,
+    pub moments: Vec<(ColumnName, &'static str, Timestamp)>,
     pub part: Option<Contains>,
 }
 
@@ -217,9 +188,9 @@ where
             and = " AND ";
         }
         for (column, comparison, moment) in &self.moments {
-            for sql in [and, *column, *comparison] {
-                out.push_sql(sql);
-            }
+            out.push_sql(and);
+            column.write(&mut out);
+            out.push_sql(comparison);
             out.push_bind_param::<Timestamptz, _>(moment)?;
             and = " AND ";
         }
@@ -232,13 +203,39 @@ where
     }
 }
 
-/// The days between two, or beside one, of a sort key such as `COALESCE(due_on, …)`, so that its index serves it.
+/// A day that may be unknown, as rows are sorted by it and as their indexes have it: unknown comes last, on
+/// [`LAST_DAY`].
+#[derive(Clone, Copy, Debug)]
+pub struct DayOrLast(ColumnName);
+
+/// The day that counts for one that is not known.
+pub const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day");
+
+impl DayOrLast {
+    /// The days in a column.
+    #[must_use]
+    pub const fn of<C>(column: C) -> Self
+    where
+        C: Column<Table: NamedTable, SqlType = Nullable<Date>> + Copy,
+    {
+        Self(ColumnName::of(column))
+    }
+
+    /// Writes the expression, to the letter as the indexes have it.
+    pub fn write<DB: Backend>(self, out: &mut AstPass<'_, '_, DB>) {
+        out.push_sql("COALESCE(");
+        self.0.write(out);
+        out.push_sql(", '9999-12-31')");
+    }
+}
+
+/// The days between two, or beside one, by the expression that they are sorted by, so that its index serves it.
 pub struct Between {
-    /// As a `lists::Sort` has it.
-    pub sql: &'static str,
-    /// The column that it is made of. Rows that have no day are not after any.
-    pub column: &'static str,
+    /// The days. One that is not known is not after any.
+    pub day: DayOrLast,
+    /// The day before the first.
     pub after: Option<NaiveDate>,
+    /// The day after the last.
     pub before: Option<NaiveDate>,
 }
 
@@ -251,17 +248,17 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let mut and = "";
         if let Some(after) = &self.after {
-            out.push_sql(self.sql);
+            self.day.write(&mut out);
             out.push_sql(" > ");
             out.push_bind_param::<Date, _>(after)?;
             out.push_sql(" AND ");
-            out.push_sql(self.column);
+            self.day.0.write(&mut out);
             out.push_sql(" IS NOT NULL");
             and = " AND ";
         }
         if let Some(before) = &self.before {
             out.push_sql(and);
-            out.push_sql(self.sql);
+            self.day.write(&mut out);
             out.push_sql(" < ");
             return out.push_bind_param::<Date, _>(before);
         }
@@ -272,14 +269,25 @@ where
 
 /// A column that its index is not to be looked up by: the planner shall come to its table first.
 #[derive(Clone, Copy)]
-pub struct Unindexed(pub &'static str);
+pub struct Unindexed(ColumnName);
+
+impl Unindexed {
+    /// The value of a column of ids.
+    #[must_use]
+    pub fn of<C>(column: C) -> Self
+    where
+        C: Column<Table: NamedTable, SqlType = BigInt> + Copy,
+    {
+        Self(ColumnName::of(column))
+    }
+}
 
 expression!(Unindexed, BigInt);
 
 impl<DB: Backend> QueryFragment<DB> for Unindexed {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("(+");
-        out.push_sql(self.0);
+        self.0.write(&mut out);
         out.push_sql(")");
         Ok(())
     }
@@ -287,9 +295,20 @@ impl<DB: Backend> QueryFragment<DB> for Unindexed {
 
 /// The number of rows that a user has in a table, as far as `most`: more are not looked at.
 pub struct CountUpTo {
-    pub table: &'static str,
-    pub user: i64,
-    pub most: i64,
+    user_id: ColumnName,
+    user: UserId,
+    most: i64,
+}
+
+impl CountUpTo {
+    /// Counts the rows whose column `user_id` has `user`.
+    #[must_use]
+    pub fn new<C>(user_id: C, user: UserId, most: i64) -> Self
+    where
+        C: Column<Table: NamedTable, SqlType = BigInt> + Copy,
+    {
+        Self { user_id: ColumnName::of(user_id), user, most }
+    }
 }
 
 expression!(CountUpTo, BigInt);
@@ -301,8 +320,10 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("(SELECT count(*) FROM (SELECT 1 FROM ");
-        out.push_sql(self.table);
-        out.push_sql(" WHERE user_id = ");
+        out.push_sql(self.user_id.table);
+        out.push_sql(" WHERE ");
+        out.push_sql(self.user_id.column);
+        out.push_sql(" = ");
         out.push_bind_param::<BigInt, _>(&self.user)?;
         out.push_sql(" LIMIT ");
         out.push_bind_param::<BigInt, _>(&self.most)?;

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use diesel::{QueryDsl, QueryResult, RunQueryDsl};
+use diesel::prelude::*;
 
-use super::{Connection, schema::database_identity};
+use super::{Conn, schema::database_identity};
 
 /// The random id of a database: 32 hexadecimal digits. A restored backup has that of its original.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ impl DatabaseId {
     ///
     /// # Errors
     /// The database does not respond, or the row is gone.
-    pub fn of(conn: &mut Connection) -> QueryResult<Self> {
-        database_identity::table.select(database_identity::id).get_result(conn).map(Self)
+    pub fn of(conn: &mut Conn) -> QueryResult<Self> {
+        conn.one(database_identity::table.select(database_identity::id)).map(Self)
     }
 
     /// An id from the database.

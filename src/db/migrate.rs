@@ -4,16 +4,16 @@
 use std::{collections::HashSet, fmt};
 
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, QueryableByName, RunQueryDsl,
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     migration::{Migration, MigrationSource, MigrationVersion},
+    prelude::*,
     sql_query,
     sql_types::BigInt,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    Connection, MultiBackend, OpenError, Transactions,
+    Conn, MultiBackend, OpenError, Transactions,
     schema::{dogs, owners, tasks},
     search_key,
 };
@@ -36,7 +36,7 @@ pub struct MigrationStatus {
 ///
 /// # Errors
 /// A migration failed (and left nothing behind), or the schema is newer than this program.
-pub fn run(conn: &mut Connection) -> Result<Vec<String>, OpenError> {
+pub fn run(conn: &mut Conn) -> Result<Vec<String>, OpenError> {
     locked(conn, |conn| {
         refuse_newer(conn)?;
         let pending = conn.pending_migrations(source(conn))?;
@@ -52,19 +52,19 @@ pub fn run(conn: &mut Connection) -> Result<Vec<String>, OpenError> {
 
 /// Fills the search keys that a migration emptied, which SQL alone cannot compute. It runs in the migrations' own
 /// transaction, so there is never a row without a key.
-fn fill_name_keys(conn: &mut Connection) -> QueryResult<()> {
+fn fill_name_keys(conn: &mut Conn) -> QueryResult<()> {
     const AT_ONCE: i64 = 1_000;
     macro_rules! fill {
         ($($table:ident)*) => {$(
             loop {
                 let empty = $table::table.filter($table::name_key.eq("")).order($table::id).limit(AT_ONCE);
-                let rows: Vec<(i64, String)> = empty.select(($table::id, $table::name)).load(conn)?;
+                let rows: Vec<(i64, String)> = conn.load(empty.select(($table::id, $table::name)))?;
                 if rows.is_empty() {
                     break;
                 }
                 for (id, name) in rows {
                     let row = $table::table.find(id);
-                    let _one = diesel::update(row).set($table::name_key.eq(search_key(&name))).execute(conn)?;
+                    let _one = conn.execute(diesel::update(row).set($table::name_key.eq(search_key(&name))))?;
                 }
             }
         )*};
@@ -77,7 +77,7 @@ fn fill_name_keys(conn: &mut Connection) -> QueryResult<()> {
 ///
 /// # Errors
 /// The errors of [`run`].
-pub fn revert(conn: &mut Connection) -> Result<Option<String>, OpenError> {
+pub fn revert(conn: &mut Conn) -> Result<Option<String>, OpenError> {
     locked(conn, |conn| {
         refuse_newer(conn)?;
         if conn.applied_migrations()?.is_empty() {
@@ -91,7 +91,7 @@ pub fn revert(conn: &mut Connection) -> Result<Option<String>, OpenError> {
 ///
 /// # Errors
 /// The database does not respond.
-pub fn show(conn: &mut Connection) -> Result<Vec<MigrationStatus>, OpenError> {
+pub fn show(conn: &mut Conn) -> Result<Vec<MigrationStatus>, OpenError> {
     locked(conn, |conn| {
         let applied: HashSet<_> = conn.applied_migrations()?.into_iter().collect();
         let mut steps: Vec<_> = known(conn)?
@@ -113,14 +113,14 @@ pub fn show(conn: &mut Connection) -> Result<Vec<MigrationStatus>, OpenError> {
 ///
 /// # Errors
 /// The database does not respond.
-pub fn is_known(conn: &mut Connection) -> QueryResult<bool> {
+pub fn is_known(conn: &mut Conn) -> QueryResult<bool> {
     let query = match conn {
-        Connection::Sqlite(_) => {
+        Conn::Sqlite(_) => {
             "SELECT count(*) AS count FROM sqlite_schema WHERE type = 'table' AND name = '__diesel_schema_migrations'"
         }
-        Connection::Postgres(_) => "SELECT count(to_regclass('__diesel_schema_migrations')) AS count",
+        Conn::Postgres(_) => "SELECT count(to_regclass('__diesel_schema_migrations')) AS count",
     };
-    let CountRow { count } = sql_query(query).get_result(conn)?;
+    let CountRow { count } = conn.one(sql_query(query))?;
     Ok(count > 0)
 }
 
@@ -131,7 +131,7 @@ struct CountRow {
 }
 
 /// Refuses a schema that is newer than the program, which does not know what its columns mean.
-fn refuse_newer(conn: &mut Connection) -> Result<(), Failure> {
+fn refuse_newer(conn: &mut Conn) -> Result<(), Failure> {
     match unknown(conn)? {
         None => Ok(()),
         Some(version) => Err(NewerSchema(version.to_string()).into()),
@@ -139,7 +139,7 @@ fn refuse_newer(conn: &mut Connection) -> Result<(), Failure> {
 }
 
 /// The newest migration that the database has and this program does not.
-fn unknown(conn: &mut Connection) -> Result<Option<MigrationVersion<'static>>, Failure> {
+fn unknown(conn: &mut Conn) -> Result<Option<MigrationVersion<'static>>, Failure> {
     let known = known(conn)?;
     let is_unknown = |version: &MigrationVersion<'_>| known.iter().all(|known| known.name().version() != *version);
     Ok(conn.applied_migrations()?.into_iter().filter(is_unknown).max())
@@ -158,20 +158,20 @@ impl fmt::Display for NewerSchema {
 
 impl std::error::Error for NewerSchema {}
 
-fn known(conn: &Connection) -> Result<Vec<Box<dyn Migration<MultiBackend>>>, Failure> {
+fn known(conn: &Conn) -> Result<Vec<Box<dyn Migration<MultiBackend>>>, Failure> {
     MigrationSource::<MultiBackend>::migrations(&source(conn))
 }
 
-fn source(conn: &Connection) -> EmbeddedMigrations {
+fn source(conn: &Conn) -> EmbeddedMigrations {
     match conn {
-        Connection::Sqlite(_) => SQLITE,
-        Connection::Postgres(_) => POSTGRES,
+        Conn::Sqlite(_) => SQLITE,
+        Conn::Postgres(_) => POSTGRES,
     }
 }
 
 /// Runs `work` while no other instance migrates: in one transaction, whose end releases the lock too. A lock of the
 /// session would be left behind where a pooler lends sessions.
-fn locked<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> Result<T, Failure>) -> Result<T, OpenError> {
+fn locked<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, Failure>) -> Result<T, OpenError> {
     exclusively(conn, work).map_err(|error| {
         let remedy = if error.is::<NewerSchema>() {
             "Use a newer version of Kennel, or restore a backup"
@@ -182,10 +182,7 @@ fn locked<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> Result
     })
 }
 
-fn exclusively<T>(
-    conn: &mut Connection,
-    work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+fn exclusively<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T, Failure>) -> Result<T, Failure> {
     begin(conn)?;
     match work(conn) {
         Ok(value) => {
@@ -201,10 +198,10 @@ fn exclusively<T>(
 }
 
 /// Begins a transaction and takes the lock, however long that takes. Later queries see what was committed meanwhile.
-fn begin(conn: &mut Connection) -> QueryResult<()> {
+fn begin(conn: &mut Conn) -> QueryResult<()> {
     match conn {
-        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN EXCLUSIVE"),
-        Connection::Postgres(conn) => {
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN EXCLUSIVE"),
+        Conn::Postgres(conn) => {
             AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN ISOLATION LEVEL READ COMMITTED")?;
             conn.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")?;
             conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"))

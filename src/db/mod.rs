@@ -14,6 +14,7 @@
 //! The engines behind it are in `sqlite` and `postgres`; the queries are in each room's `repo.rs`.
 
 mod atomic;
+pub mod column;
 mod connection;
 mod constraint;
 mod error;
@@ -39,10 +40,9 @@ use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
 };
 
-pub(crate) use self::connection::natively;
 pub use self::{
     atomic::Atomic,
-    connection::{AnyConnection as Connection, MultiBackend, MultiRawValue, columns},
+    connection::{Conn, Conn as Connection, MultiBackend, columns},
     constraint::{Broken, OnConstraint},
     identity::DatabaseId,
     search_key::{folded, search_key},

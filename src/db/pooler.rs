@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use diesel::{
-    Connection as _, ConnectionError, ConnectionResult, PgConnection, RunQueryDsl,
     connection::CacheSize,
     dsl::sql,
+    prelude::*,
     result::{DatabaseErrorKind, Error},
     sql_types::Text,
 };
 
-use super::{Connection, execute};
+use super::{Conn, execute};
 
 /// The parameters for libpq: how long to wait for a server, and when to give a silent one up.
 const PARAMETERS: &[(&str, &str)] = &[
@@ -84,9 +84,9 @@ fn with_options(url: &str) -> String {
 
 /// Warns if lent sessions have no time-out: a statement by itself, as most reads are, is bounded by the role's setting
 /// alone.
-pub fn warn_of_no_timeout(conn: &mut Connection) {
+pub fn warn_of_no_timeout(conn: &mut Conn) {
     let timeout = diesel::select(sql::<Text>("current_setting('statement_timeout')"));
-    if timeout.get_result(conn).is_ok_and(|timeout: String| timeout == "0") {
+    if conn.one(timeout).is_ok_and(|timeout: String| timeout == "0") {
         tracing::warn!("DATABASE_URL leads to a pooler; ALTER ROLE … SET statement_timeout = '5s' bounds what is read");
     }
 }

@@ -1,8 +1,12 @@
 //! The checks of a PostgreSQL database at start, before anything is stored in it.
 
-use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Bool, sql_types::Text};
+use diesel::{
+    prelude::*,
+    sql_query,
+    sql_types::{Bool, Text},
+};
 
-use super::{Connection, OpenError};
+use super::{Conn, OpenError};
 
 #[derive(QueryableByName)]
 struct DatabaseFacts {
@@ -27,8 +31,8 @@ const QUERY: &str = "SELECT current_database()::text AS name, current_setting('s
 ///
 /// # Errors
 /// The encoding is not UTF-8, or cannot be queried.
-pub fn check(conn: &mut Connection, is_here: bool) -> Result<(), OpenError> {
-    let Connection::Postgres(conn) = conn else { return Ok(()) };
+pub fn check(conn: &mut Conn, is_here: bool) -> Result<(), OpenError> {
+    let Conn::Postgres(conn) = conn else { return Ok(()) };
     let answer: DatabaseFacts = sql_query(QUERY)
         .get_result(conn)
         .map_err(|error| OpenError::new(format_args!("cannot open the database: {error}"), "Start it again"))?;

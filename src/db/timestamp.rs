@@ -18,12 +18,10 @@ use diesel::{
     expression::AsExpression,
     pg::Pg,
     serialize::{self, IsNull, Output, ToSql},
-    sql_types::{self, HasSqlType, SqlType},
+    sql_types::{self, SqlType},
     sqlite::Sqlite,
 };
 use serde::{Serialize, Serializer};
-
-use super::{MultiBackend, MultiRawValue};
 
 /// The SQL type of every `*_at` column. PostgreSQL's type is given by its number, since a name's has to be queried.
 #[derive(Clone, Copy, Debug, SqlType, diesel::query_builder::QueryId)]
@@ -173,18 +171,6 @@ fn two(number: u32) -> [u8; 2] {
     [digit(number / 10), digit(number)]
 }
 
-impl HasSqlType<Timestamptz> for MultiBackend {
-    fn metadata(lookup: &mut Self::MetadataLookup) -> Self::TypeMetadata {
-        Self::lookup_sql_type::<Timestamptz>(lookup)
-    }
-}
-
-impl FromSql<Timestamptz, MultiBackend> for Timestamp {
-    fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
-        value.from_sql::<Self, Timestamptz>()
-    }
-}
-
 impl FromSql<Timestamptz, Sqlite> for Timestamp {
     fn from_sql(value: <Sqlite as diesel::backend::Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         <i64 as FromSql<sql_types::BigInt, Sqlite>>::from_sql(value).map(Self)
@@ -195,13 +181,6 @@ impl FromSql<Timestamptz, Pg> for Timestamp {
     fn from_sql(value: <Pg as diesel::backend::Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let since_2000 = <i64 as FromSql<sql_types::BigInt, Pg>>::from_sql(value)?;
         Ok(Self(since_2000.checked_add(POSTGRES_EPOCH).ok_or("a timestamp out of range")?))
-    }
-}
-
-impl ToSql<Timestamptz, MultiBackend> for Timestamp {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, MultiBackend>) -> serialize::Result {
-        out.set_value((Timestamptz, self));
-        Ok(IsNull::No)
     }
 }
 

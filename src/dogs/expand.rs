@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{repo::DogRow, wire::Expand};
 use crate::{
-    db::Connection,
-    ids::UserId,
+    db::Conn,
+    ids::{OwnerId, UserId},
     owners::{OwnerRow, Owners},
     problem::Problem,
 };
@@ -23,25 +23,20 @@ pub struct ExpandedDog {
 /// `internal-error`, when an owner is not there: the dogs were read at another moment ([`Db::snapshot`]).
 ///
 /// [`Db::snapshot`]: crate::db::Db::snapshot
-pub fn expand(
-    conn: &mut Connection,
-    user: UserId,
-    rows: Vec<DogRow>,
-    expand: Expand,
-) -> Result<Vec<ExpandedDog>, Problem> {
+pub fn expand(conn: &mut Conn, user: UserId, rows: Vec<DogRow>, expand: Expand) -> Result<Vec<ExpandedDog>, Problem> {
     let mut ids = BTreeSet::new();
     for row in &rows {
         ids.extend(expand.owner.then_some(row.owner_id));
-        ids.extend(row.co_owner_ids.0.iter().filter(|_| expand.co_owners));
+        ids.extend(row.co_owner_ids.0.iter().copied().filter(|_| expand.co_owners));
     }
-    let owners = if ids.is_empty() { Vec::new() } else { Owners::of(user).those(conn, ids.into_iter().collect())? };
-    let owners: HashMap<i64, OwnerRow> = owners.into_iter().map(|owner| (owner.id, owner)).collect();
-    let find = |id: &i64| {
-        owners.get(id).cloned().ok_or_else(|| Problem::internal("a dog was read at another moment than its owners"))
+    let owners = if ids.is_empty() { Vec::new() } else { Owners::of(user).those(conn, &ids)? };
+    let owners: HashMap<OwnerId, OwnerRow> = owners.into_iter().map(|owner| (owner.id, owner)).collect();
+    let find = |id: OwnerId| {
+        owners.get(&id).cloned().ok_or_else(|| Problem::internal("a dog was read at another moment than its owners"))
     };
     let expand_one = |row: DogRow| {
-        let owner = expand.owner.then(|| find(&row.owner_id)).transpose()?;
-        let co_owners = expand.co_owners.then(|| row.co_owner_ids.0.iter().map(find).collect()).transpose()?;
+        let owner = expand.owner.then(|| find(row.owner_id)).transpose()?;
+        let co_owners = expand.co_owners.then(|| row.co_owner_ids.0.iter().copied().map(find).collect()).transpose()?;
         Ok(ExpandedDog { row, owner, co_owners })
     };
     rows.into_iter().map(expand_one).collect()

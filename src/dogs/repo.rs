@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
-    SelectableHelper,
     dsl::{Eq, auto_type},
+    prelude::*,
+    sqlite::Sqlite,
 };
 
 use super::{
@@ -14,30 +14,32 @@ use super::{
 use crate::{
     co_owners::{CoOwnerIds, CoOwners, IdList},
     db::{
-        Atomic, Broken, Connection, OnConstraint, PIECE, columns,
-        expression::{AnyOf, CountUpTo, InSubquery, Narrowed, Table, When},
-        natively, rows,
+        Atomic, Broken, Conn, OnConstraint, PIECE,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, CountUpTo, Narrowed, When, when},
+        rows,
         schema::{dog_co_owners, dogs},
         search_key,
         timestamp::Timestamp,
     },
-    ids::{DogId, OwnerId, UserId},
-    lists::{LAST_DAY, ListQuery, Page, Sort, SortKey},
+    ids::{DogId, Owner, OwnerId, UserId},
+    lists::{ListQuery, Page, Sort},
     owners::NO_SUCH_OWNER,
     problem::{Kind, Problem},
     tasks::Tasks,
-    wire::{Changes, Preconditions, Versions},
+    wire::{Changes, Preconditions, no_row},
 };
 
 /// A stored dog, and who owns it too.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = dogs)]
+#[diesel(table_name = dogs, check_for_backend(Sqlite))]
 pub struct DogRow {
-    pub id: i64,
-    pub user_id: i64,
-    pub owner_id: i64,
+    pub id: DogId,
+    pub user_id: UserId,
+    pub owner_id: OwnerId,
     #[diesel(select_expression = CoOwnerIds, select_expression_type = CoOwnerIds)]
-    pub co_owner_ids: IdList,
+    pub co_owner_ids: IdList<Owner>,
     pub name: String,
     pub born_on: Option<NaiveDate>,
     pub created_at: Timestamp,
@@ -48,8 +50,8 @@ pub struct DogRow {
 #[derive(Insertable)]
 #[diesel(table_name = dogs)]
 struct NewDog<'a> {
-    user_id: i64,
-    owner_id: i64,
+    user_id: UserId,
+    owner_id: OwnerId,
     name: &'a str,
     name_key: String,
     born_on: Option<NaiveDate>,
@@ -60,7 +62,7 @@ struct NewDog<'a> {
 #[derive(AsChangeset)]
 #[diesel(table_name = dogs)]
 struct DogChanges<'a> {
-    owner_id: Option<i64>,
+    owner_id: Option<OwnerId>,
     name: Option<&'a str>,
     name_key: Option<String>,
     /// None keeps it, some of none clears it.
@@ -70,15 +72,10 @@ struct DogChanges<'a> {
 
 /// What dogs are sorted by.
 pub const SORTS: &[Sort<DogRow>] = &[
-    Sort { name: "id", sql: "dogs.id", key: |row| SortKey::Id(row.id), tie_breaker: None },
-    Sort { name: "name", sql: "dogs.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
-    Sort {
-        name: "born_on",
-        sql: "COALESCE(dogs.born_on, '9999-12-31')",
-        key: |row| SortKey::Day(row.born_on.unwrap_or(LAST_DAY)),
-        tie_breaker: Some("name"),
-    },
-    Sort { name: "created_at", sql: "dogs.created_at", key: |row| SortKey::Moment(row.created_at), tie_breaker: None },
+    Sort::id(dogs::id, |row| row.id.get()),
+    Sort::name(dogs::name_key, |row| &row.name),
+    Sort::day(dogs::born_on, |row: &DogRow| row.born_on).tie_breaker("name"),
+    Sort::moment(dogs::created_at, |row| row.created_at),
 ];
 
 /// The dogs in one user's book.
@@ -86,28 +83,28 @@ pub struct Dogs(UserId);
 
 /// One dog of one user; every query about a single row begins here.
 #[auto_type]
-fn one(user: i64, id: i64) -> _ {
+fn one(user: UserId, id: DogId) -> _ {
     dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq(id))
 }
 
 /// The dogs of one user that have one of these ids.
 #[auto_type]
-fn those(user: i64, ids: Vec<i64>) -> _ {
-    let these: AnyOf = AnyOf::new("dogs.id", ids);
+fn those(user: UserId, ids: &[DogId]) -> _ {
+    let these: AnyOf = AnyOf::new(dogs::id, ids.iter().copied());
     dogs::table.filter(dogs::user_id.eq(user)).filter(these)
 }
 
 /// The dogs of one owner of one user.
 #[auto_type]
-fn of_owner(user: i64, owner: i64) -> _ {
+fn of_owner(user: UserId, owner: OwnerId) -> _ {
     dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::owner_id.eq(owner))
 }
 
 /// The dogs of one user that are filtered and wanted.
 #[auto_type]
-fn some(user: i64, filter: &DogFilter) -> _ {
-    let owned: When<Eq<dogs::owner_id, i64>> = When(filter.owner_id.map(|owner| dogs::owner_id.eq(owner.get())));
-    let wanted: Narrowed = filter.wanted.of(&Table::DOGS);
+fn some(user: UserId, filter: &DogFilter) -> _ {
+    let owned: When<Eq<dogs::owner_id, OwnerId>> = when(filter.owner_id, |owner| dogs::owner_id.eq(owner));
+    let wanted: Narrowed = filter.wanted.of(&CommonColumns::DOGS);
     dogs::table.filter(dogs::user_id.eq(user)).filter(owned).filter(wanted)
 }
 
@@ -118,63 +115,49 @@ impl Dogs {
     }
 
     /// A page of those that are asked for.
-    pub fn list(&self, conn: &mut Connection, asked: &ListQuery<DogFilter>) -> Result<Page<ExpandedDog>, Problem> {
-        let some = || some(self.0.get(), &asked.filter);
-        let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
-        let found = asked.window.page(|seek| {
-            let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit);
-            if seek.in_memory {
-                // Only ids are sorted; a row is fetched with its co-owners once it is known to be in the page. Told
-                // of the user again, SQLite would look through all of the user's dogs for these.
-                let ids = InSubquery { column: "dogs.id", query: page.select(dogs::id) };
-                let page = dogs::table.filter(ids).order(seek.order).select(columns::<DogRow>());
-                return natively!(conn => page.load(conn));
-            }
-            let page = page.select(columns::<DogRow>());
-            natively!(conn => page.load(conn))
-        })?;
-        found.of(total).try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
+    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<DogFilter>) -> Result<Page<ExpandedDog>, Problem> {
+        let found = asked.page(conn, || some(self.0, &asked.filter))?;
+        found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
     }
 
     /// A page of those of one owner, by id. An owner that is not the user's has none.
     pub fn list_of_owner(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         owner: OwnerId,
         asked: &ListQuery<RoleFilter>,
     ) -> Result<Page<ExpandedDog>, Problem> {
-        let (user, after) = (self.0.get(), asked.window.after_id());
+        let (user, after) = (self.0, asked.after_id());
         let has_role = |role| asked.filter.role.is_none_or(|wanted| wanted == role);
-        let enough = i64::try_from(asked.window.limit + 1).map_err(Problem::internal)?;
-        let owned = of_owner(user, owner.get());
-        let shared = dog_co_owners::table
-            .filter(dog_co_owners::user_id.eq(user))
-            .filter(dog_co_owners::owner_id.eq(owner.get()));
-        let wanted = || asked.filter.wanted.of(&Table::DOGS);
+        let enough = rows(asked.limit + 1);
+        let owned = of_owner(user, owner);
+        let shared =
+            dog_co_owners::table.filter(dog_co_owners::user_id.eq(user)).filter(dog_co_owners::owner_id.eq(owner));
+        let wanted = || asked.filter.wanted.of(&CommonColumns::DOGS);
         let (mut rows, mut total) = (Vec::new(), 0);
         if has_role(Role::Primary) {
             let page = owned.filter(wanted()).filter(dogs::id.gt(after)).order(dogs::id).limit(enough);
-            rows.append(&mut page.select(DogRow::as_select()).load(conn)?);
-            total += if asked.count { owned.filter(wanted()).count().get_result(conn)? } else { 0 };
+            rows.append(&mut conn.load(page.select(columns::<DogRow>()))?);
+            total += if asked.count { conn.one(owned.filter(wanted()).count())? } else { 0 };
         }
         if has_role(Role::Co) && !asked.filter.wanted.is_everything() {
             let theirs = dogs::table.filter(dogs::user_id.eq(user));
             let theirs = theirs.filter(dogs::id.eq_any(shared.select(dog_co_owners::dog_id)));
             let page = theirs.filter(wanted()).filter(dogs::id.gt(after)).order(dogs::id).limit(enough);
-            rows.append(&mut page.select(DogRow::as_select()).load(conn)?);
-            total += if asked.count { theirs.filter(wanted()).count().get_result(conn)? } else { 0 };
+            rows.append(&mut conn.load(page.select(columns::<DogRow>()))?);
+            total += if asked.count { conn.one(theirs.filter(wanted()).count())? } else { 0 };
         } else if has_role(Role::Co) {
             // Its dogs are counted off where they are linked, and only those of the page are looked at.
             let page = shared.filter(dog_co_owners::dog_id.gt(after)).order(dog_co_owners::dog_id).limit(enough);
             let page =
                 dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq_any(page.select(dog_co_owners::dog_id)));
-            rows.append(&mut page.select(DogRow::as_select()).load(conn)?);
-            total += if asked.count { shared.count().get_result(conn)? } else { 0 };
+            rows.append(&mut conn.load(page.select(columns::<DogRow>()))?);
+            total += if asked.count { conn.one(shared.count())? } else { 0 };
         }
         rows.sort_unstable_by_key(|row: &DogRow| row.id);
         // One whose owners changed places between the two queries.
         rows.dedup_by_key(|row| row.id);
-        let found = asked.window.found(rows).of(asked.count.then_some(total));
+        let found = asked.found(rows).of(asked.count.then_some(total));
         found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
     }
 
@@ -182,27 +165,26 @@ impl Dogs {
     ///
     /// # Errors
     /// `not-found`.
-    pub fn show(&self, conn: &mut Connection, id: DogId) -> Result<DogRow, Problem> {
-        let mine = one(self.0.get(), id.get()).select(columns::<DogRow>());
-        let found = natively!(conn => mine.first(conn)).optional()?;
-        found.ok_or_else(|| Problem::new(Kind::NotFound))
+    pub fn show(&self, conn: &mut Conn, id: DogId) -> Result<DogRow, Problem> {
+        let found = conn.find(one(self.0, id).select(columns::<DogRow>()))?;
+        Ok(found.ok_or(Kind::NotFound)?)
     }
 
     /// Which of these ids the user has.
-    pub fn existing_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
-        Ok(those(self.0.get(), ids).select(dogs::id).load(conn)?)
+    pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
+        Ok(conn.load(dogs::table.filter(dogs::user_id.eq(self.0)).filter(AnyOf::new(dogs::id, ids)).select(dogs::id))?)
     }
 
     /// The number of the user's dogs, as far as `most`.
-    pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
-        Ok(diesel::select(CountUpTo { table: "dogs", user: self.0.get(), most }).get_result(conn)?)
+    pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
+        Ok(conn.one(diesel::select(CountUpTo::new(dogs::user_id, self.0, most)))?)
     }
 
     /// One of them with its owners.
     ///
     /// # Errors
     /// `not-found`.
-    pub fn show_expanded(&self, conn: &mut Connection, id: DogId, parts: Expand) -> Result<ExpandedDog, Problem> {
+    pub fn show_expanded(&self, conn: &mut Conn, id: DogId, parts: Expand) -> Result<ExpandedDog, Problem> {
         let row = self.show(conn, id)?;
         expand(conn, self.0, vec![row], parts)?.pop().ok_or_else(|| Problem::new(Kind::NotFound))
     }
@@ -217,8 +199,7 @@ impl Dogs {
         }
         atomic.transaction(|conn| {
             let mut dog = self.insert(Atomic::on(conn), new)?;
-            let id = DogId::new(dog.id).ok_or_else(|| Problem::internal("a dog's id is not positive"))?;
-            dog.co_owner_ids = CoOwners::of(self.0).fill(conn, id, new.owner_id, &new.co_owner_ids)?;
+            dog.co_owner_ids = CoOwners::of(self.0).fill(conn, dog.id, new.owner_id, &new.co_owner_ids)?;
             Ok(dog)
         })
     }
@@ -226,8 +207,8 @@ impl Dogs {
     fn insert(&self, atomic: Atomic<'_>, new: &DogIn) -> Result<DogRow, Problem> {
         let now = Timestamp::now();
         let row = NewDog {
-            user_id: self.0.get(),
-            owner_id: new.owner_id.get(),
+            user_id: self.0,
+            owner_id: new.owner_id,
             name: &new.name,
             name_key: search_key(&new.name),
             born_on: new.born_on,
@@ -245,30 +226,27 @@ impl Dogs {
     /// `not-found`, `precondition-failed`; `validation-failed` as for [`Dogs::create`].
     pub fn update(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         id: DogId,
         only_if: &Preconditions,
         patch: &DogPatch,
     ) -> Result<DogRow, Problem> {
-        let versions = self.versions(conn, id, only_if)?;
+        let version = self.version(conn, id, only_if)?;
         if patch.is_empty() {
             return self.show(conn, id);
         }
         let DogPatch { owner_id, name, born_on, co_owner_ids } = patch;
         let changes = DogChanges {
-            owner_id: owner_id.map(OwnerId::get),
+            owner_id: *owner_id,
             name: name.as_deref(),
             name_key: name.as_deref().map(search_key),
             born_on: born_on.clone().into_change(),
             updated_at: Timestamp::now(),
         };
-        let mine = one(self.0.get(), id.get()).filter(dogs::version.between(versions.least, versions.most));
-        let changed = diesel::update(mine)
-            .set((changes, dogs::version.eq(dogs::version + 1)))
-            .execute(conn)
-            .on_constraint(no_such_owner)?;
-        if changed == 0 {
-            return Err(versions.not_found());
+        let mine = one(self.0, id).filter(when(version, |version| dogs::version.eq(version)));
+        let update = diesel::update(mine).set((changes, dogs::version.eq(dogs::version + 1)));
+        if conn.execute(update).on_constraint(no_such_owner)? == 0 {
+            return Err(no_row(version, Kind::NotFound).into());
         }
         let co_owners = CoOwners::of(self.0);
         if let Some(ids) = co_owner_ids {
@@ -287,89 +265,86 @@ impl Dogs {
     ///
     /// # Errors
     /// `not-found`.
-    pub fn lock(&self, conn: &mut Connection, id: DogId) -> Result<OwnerId, Problem> {
-        let mine = one(self.0.get(), id.get()).select(dogs::owner_id);
-        let found: Option<i64> = match conn {
-            Connection::Sqlite(conn) => mine.first(conn),
-            Connection::Postgres(conn) => mine.for_no_key_update().first(conn),
-        }
-        .optional()?;
-        let owner = found.ok_or(Kind::NotFound)?;
-        OwnerId::new(owner).ok_or_else(|| Problem::internal("an owner's id is not positive"))
+    pub fn lock(&self, conn: &mut Conn, id: DogId) -> Result<OwnerId, Problem> {
+        let mine = one(self.0, id).select(dogs::owner_id);
+        let found = match conn {
+            Conn::Sqlite(conn) => mine.first(conn),
+            Conn::Postgres(conn) => mine.for_no_key_update().first(conn),
+        };
+        Ok(found.optional()?.ok_or(Kind::NotFound)?)
     }
 
     /// A dog with other co-owners is another version of it.
-    pub fn touch(&self, conn: &mut Connection, id: DogId) -> Result<(), Problem> {
+    pub fn touch(&self, conn: &mut Conn, id: DogId) -> Result<(), Problem> {
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
-        let _one = diesel::update(one(self.0.get(), id.get())).set(changes).execute(conn)?;
+        let _one = conn.execute(diesel::update(one(self.0, id)).set(changes))?;
         Ok(())
     }
 
     /// Bumps the versions of several dogs. Tells how many there were.
-    pub fn touch_those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<usize, Problem> {
+    pub fn touch_those(&self, conn: &mut Conn, ids: &[DogId]) -> Result<usize, Problem> {
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
-        Ok(diesel::update(those(self.0.get(), ids)).set(changes).execute(conn)?)
+        Ok(conn.execute(diesel::update(those(self.0, ids)).set(changes))?)
     }
 
-    /// The versions that one may have when it is written.
-    fn versions(&self, conn: &mut Connection, id: DogId, only_if: &Preconditions) -> Result<Versions, Problem> {
-        only_if.versions(|| Ok(self.show(conn, id)?.version))
+    /// The version that one must still have when it is written, if the client wants that.
+    fn version(&self, conn: &mut Conn, id: DogId, only_if: &Preconditions) -> Result<Option<i64>, Problem> {
+        only_if.version(|| Ok(self.show(conn, id)?.version))
     }
 
     /// Deletes the first piece of a dog with its tasks. Tells whether there is more, for [`Dogs::delete_rest`].
     ///
     /// # Errors
     /// `not-found`, `precondition-failed`. Nothing is deleted then.
-    pub fn delete(&self, conn: &mut Connection, id: DogId, only_if: &Preconditions) -> Result<bool, Problem> {
+    pub fn delete(&self, conn: &mut Conn, id: DogId, only_if: &Preconditions) -> Result<bool, Problem> {
         let _owner = self.lock(conn, id)?;
-        let _locked = only_if.versions(|| Ok(self.show(conn, id)?.version))?;
+        let _locked = self.version(conn, id, only_if)?;
         self.delete_rest(conn, id)
     }
 
     /// Deletes the next piece of a dog: its tasks, and the dog with the last of them. Tells whether there is more.
-    pub fn delete_rest(&self, conn: &mut Connection, id: DogId) -> Result<bool, Problem> {
-        if Tasks::of(self.0).delete_some_of(conn, vec![id.get()], PIECE)? >= PIECE {
+    pub fn delete_rest(&self, conn: &mut Conn, id: DogId) -> Result<bool, Problem> {
+        if Tasks::of(self.0).delete_some_of(conn, &[id], PIECE)? >= PIECE {
             return Ok(true);
         }
-        let _one = diesel::delete(one(self.0.get(), id.get())).execute(conn)?;
+        let _one = conn.execute(diesel::delete(one(self.0, id)))?;
         Ok(false)
     }
 
     /// Deletes dogs of one owner, with their tasks and co-owners: about `most` rows. Tells how many; fewer than `most`,
     /// when none is left.
-    pub fn delete_some_of(&self, conn: &mut Connection, owner: OwnerId, most: usize) -> Result<usize, Problem> {
-        let ids = of_owner(self.0.get(), owner.get()).order(dogs::id).limit(rows(most)).select(dogs::id).load(conn)?;
+    pub fn delete_some_of(&self, conn: &mut Conn, owner: OwnerId, most: usize) -> Result<usize, Problem> {
+        let ids = conn.load(of_owner(self.0, owner).order(dogs::id).limit(rows(most)).select(dogs::id))?;
         self.delete_those(conn, ids, most)
     }
 
     /// Deletes dogs of any owner, with their tasks and co-owners: about `most` rows. Tells how many; fewer than `most`,
     /// when none is left.
-    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
-        let some = dogs::table.filter(dogs::user_id.eq(self.0.get())).order(dogs::id).limit(rows(most));
-        let ids = some.select(dogs::id).load(conn)?;
+    pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
+        let some = dogs::table.filter(dogs::user_id.eq(self.0)).order(dogs::id).limit(rows(most));
+        let ids = conn.load(some.select(dogs::id))?;
         self.delete_those(conn, ids, most)
     }
 
     /// Deletes the tasks and co-owners of these dogs, and then as many of the dogs as `most` leaves.
-    fn delete_those(&self, conn: &mut Connection, mut ids: Vec<i64>, most: usize) -> Result<usize, Problem> {
-        let mut deleted = Tasks::of(self.0).delete_some_of(conn, ids.clone(), most)?;
+    fn delete_those(&self, conn: &mut Conn, mut ids: Vec<DogId>, most: usize) -> Result<usize, Problem> {
+        let mut deleted = Tasks::of(self.0).delete_some_of(conn, &ids, most)?;
         if deleted < most {
-            deleted += CoOwners::of(self.0).delete_some_of(conn, ids.clone(), most - deleted)?;
+            deleted += CoOwners::of(self.0).delete_some_of(conn, &ids, most - deleted)?;
         }
         ids.truncate(most.saturating_sub(deleted));
-        Ok(deleted + diesel::delete(those(self.0.get(), ids)).execute(conn)?)
+        Ok(deleted + conn.execute(diesel::delete(those(self.0, &ids)))?)
     }
 
     /// Whether an owner has dogs.
-    pub fn has_any_of(&self, conn: &mut Connection, owner: OwnerId) -> Result<bool, Problem> {
-        let first: Option<i64> =
-            of_owner(self.0.get(), owner.get()).select(dogs::id).limit(1).first(conn).optional()?;
+    pub fn has_any_of(&self, conn: &mut Conn, owner: OwnerId) -> Result<bool, Problem> {
+        let first: Option<DogId> = conn.find(of_owner(self.0, owner).select(dogs::id).limit(1))?;
         Ok(first.is_some())
     }
 
     /// The number of an owner's dogs.
-    pub fn count_of(&self, conn: &mut Connection, owner: OwnerId) -> Result<i64, Problem> {
-        Ok(of_owner(self.0.get(), owner.get()).count().get_result(conn)?)
+    pub fn count_of(&self, conn: &mut Conn, owner: OwnerId) -> Result<i64, Problem> {
+        Ok(conn.one(of_owner(self.0, owner).count())?)
     }
 }
 

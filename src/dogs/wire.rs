@@ -11,7 +11,7 @@ use crate::{
     body::{Body, Reference},
     co_owners::MOST_CO_OWNERS,
     db::timestamp::Timestamp,
-    ids::OwnerId,
+    ids::{DogId, OwnerId, UserId},
     lists::{List, MOST_ROWS, Sort},
     owners::{NO_SUCH_OWNER, OwnerOut, Owners},
     wire::{Changes, Fields, FromBody, FromQuery, MANY_ROWS, Patch, Query, Wanted, WithEtag, date, day, text::name},
@@ -191,10 +191,10 @@ impl List for RoleFilter {
 /// A dog, for the user whose book it is in.
 #[derive(Serialize)]
 pub struct DogOut {
-    id: i64,
-    user_id: i64,
-    owner_id: i64,
-    co_owner_ids: Vec<i64>,
+    id: DogId,
+    user_id: UserId,
+    owner_id: OwnerId,
+    co_owner_ids: Vec<OwnerId>,
     name: String,
     #[serde(serialize_with = "day")]
     born_on: Option<NaiveDate>,

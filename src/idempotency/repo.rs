@@ -1,13 +1,11 @@
 //! The stored answers. [`Answers::of`] is the only way to any of them; the sweep is nobody's.
 
-use diesel::{
-    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper,
-};
+use diesel::{prelude::*, sqlite::Sqlite};
 use serde::{Deserialize, Serialize};
 
 use super::{KEPT, RequestKey};
 use crate::{
-    db::{Atomic, Connection, expression::CountUpTo, rows, schema::idempotency_keys, timestamp::Timestamp},
+    db::{Atomic, Conn, columns, expression::CountUpTo, rows, schema::idempotency_keys, timestamp::Timestamp},
     ids::UserId,
     problem::{Kind, Problem},
     wire::Created,
@@ -19,7 +17,7 @@ const CREATED: i64 = 201;
 
 /// A stored answer, as far as it is read again.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = idempotency_keys)]
+#[diesel(table_name = idempotency_keys, check_for_backend(Sqlite))]
 struct AnswerRow {
     fingerprint: Vec<u8>,
     headers: String,
@@ -30,7 +28,7 @@ struct AnswerRow {
 #[derive(Insertable)]
 #[diesel(table_name = idempotency_keys)]
 struct NewAnswer<'a> {
-    user_id: i64,
+    user_id: UserId,
     key: &'a str,
     fingerprint: &'a [u8],
     status: i64,
@@ -62,17 +60,17 @@ impl Answers {
     /// and is run again by the door.
     pub fn once(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         key: &RequestKey,
         make: impl FnOnce(Atomic<'_>) -> Result<Created, Problem>,
     ) -> Result<(Created, bool), Problem> {
         let now = Timestamp::now();
         let old = now.minus(KEPT);
-        let mine = idempotency_keys::table.find((self.0.get(), &key.name));
-        match mine.select(AnswerRow::as_select()).first(conn).optional()? {
+        let mine = idempotency_keys::table.find((self.0, &key.name));
+        match conn.find::<AnswerRow, _>(mine.select(columns::<AnswerRow>()))? {
             Some(stored) if stored.created_at <= old => {
                 // Another retry may have put a new one in its place meanwhile, which stays.
-                let _one = diesel::delete(mine.filter(idempotency_keys::created_at.le(old))).execute(conn)?;
+                let _one = conn.execute(diesel::delete(mine.filter(idempotency_keys::created_at.le(old))))?;
             }
             Some(stored) if stored.fingerprint == key.fingerprint => return Ok((stored.into_created()?, true)),
             Some(_) => return Err(Kind::IdempotencyKeyReused.into()),
@@ -81,7 +79,7 @@ impl Answers {
         let created = make(Atomic::on(conn))?;
         let headers = Headers { location: created.location.clone(), etag: created.etag.clone() };
         let new = NewAnswer {
-            user_id: self.0.get(),
+            user_id: self.0,
             key: &key.name,
             fingerprint: &key.fingerprint,
             status: CREATED,
@@ -89,22 +87,22 @@ impl Answers {
             body: &created.body,
             created_at: now,
         };
-        let _one = diesel::insert_into(idempotency_keys::table).values(new).execute(conn)?;
+        let _one = conn.execute(diesel::insert_into(idempotency_keys::table).values(new))?;
         Ok((created, false))
     }
 
     /// The number of the user's keys, as far as `most`.
-    pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
-        Ok(diesel::select(CountUpTo { table: "idempotency_keys", user: self.0.get(), most }).get_result(conn)?)
+    pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
+        Ok(conn.one(diesel::select(CountUpTo::new(idempotency_keys::user_id, self.0, most)))?)
     }
 
     /// Deletes stored answers, at most `most`. Tells how many; fewer than `most`, when none is left.
-    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
-        let mine = idempotency_keys::table.filter(idempotency_keys::user_id.eq(self.0.get()));
+    pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
+        let mine = idempotency_keys::table.filter(idempotency_keys::user_id.eq(self.0));
         let some = mine.order(idempotency_keys::key).limit(rows(most)).select(idempotency_keys::key);
-        let keys: Vec<String> = some.load(conn)?;
+        let keys: Vec<String> = conn.load(some)?;
         let Some(last) = keys.last() else { return Ok(0) };
-        Ok(diesel::delete(mine.filter(idempotency_keys::key.le(last))).execute(conn)?)
+        Ok(conn.execute(diesel::delete(mine.filter(idempotency_keys::key.le(last))))?)
     }
 }
 
@@ -116,15 +114,15 @@ impl AnswerRow {
 }
 
 /// Deletes some of the answers that were kept long enough. Tells whether there may be more.
-pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = Timestamp::now().minus(KEPT);
-    let oldest: Vec<Timestamp> = idempotency_keys::table
+    let oldest = idempotency_keys::table
         .filter(idempotency_keys::created_at.le(old))
         .order(idempotency_keys::created_at)
         .limit(SWEPT_AT_ONCE)
-        .select(idempotency_keys::created_at)
-        .load(conn)?;
+        .select(idempotency_keys::created_at);
+    let oldest: Vec<Timestamp> = conn.load(oldest)?;
     let Some(last) = oldest.last() else { return Ok(false) };
-    let _rows = diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.le(*last))).execute(conn)?;
+    let _rows = conn.execute(diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.le(*last))))?;
     Ok(true)
 }

@@ -14,7 +14,7 @@
 //! rows have one value in common. What follows a row in the order `(a, b, id)` is, as SQL has it since 1992,
 //! `(a, b, id) > (?, ?, ?)`. PostgreSQL makes one range of an index of that. On SQLite the same rows are found by up to
 //! three queries, each with one range: those with the same `a` and `b` and a greater id, then those with the same `a`
-//! and a greater `b`, then those with a greater `a` ([`Seek`], `seek`).
+//! and a greater `b`, then those with a greater `a` (`seek`).
 //!
 //! # Cursors
 //!
@@ -25,14 +25,15 @@
 //! Deliberately absent: a jump to page 37, and the number of pages. `count=true` counts, and costs what counting costs.
 
 mod cursor;
-mod keyset;
+mod order;
+mod page;
 mod request;
 mod response;
 mod seek;
 
 pub use self::{
-    keyset::{Direction, LAST_DAY, NameKey, Page, PageRequest, Seek, Sort, SortKey, SortTerm},
+    order::{Order, Sort, SortKey},
+    page::Page,
     request::{CanonicalPath, List, ListQuery, ListRequest, MOST as MOST_ROWS},
     response::PageResponse,
-    seek::{OrderBy, SeekPredicate},
 };

@@ -11,7 +11,8 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderValu
 
 use super::{
     cursor::{Cursor, foreign_cursor},
-    keyset::{Direction, Page, PageRequest, Sort, SortKey, SortTerm},
+    order::{ID, Order, Sort, SortKey},
+    page::Page,
     response::PageResponse,
 };
 use crate::{
@@ -30,8 +31,6 @@ const LONG: usize = 256;
 /// The most bytes of a link with ids in it, so that the head stays below 4 KiB: a hundred of them may be as long as all
 /// else.
 const LONGEST_LINK: usize = 2_900;
-/// The sort key that is unique in every list, as a query names it.
-const ID: &str = "id";
 
 /// A list that is read in pages; the type holds its filters.
 pub trait List: FromQuery + Send + Sync + 'static {
@@ -55,7 +54,13 @@ pub trait List: FromQuery + Send + Sync + 'static {
 /// The query of a list: its filters, its page, and whether to count.
 pub struct ListQuery<L: List> {
     pub filter: L,
-    pub window: PageRequest<L::Row>,
+    pub order: Order<L::Row>,
+    /// Whether the database finds what follows several keys at once in an index: PostgreSQL does.
+    pub compares_rows: bool,
+    /// The keys of the last row before the page, one for each key of the order.
+    pub after: Option<Vec<SortKey>>,
+    /// How many rows a page has.
+    pub limit: usize,
     /// Whether all rows are to be counted.
     pub count: bool,
 }
@@ -67,14 +72,13 @@ impl<L: List> ListQuery<L> {
     where
         L: Default,
     {
-        let (order, by_index) = usual_order::<L>();
-        let window = PageRequest { order, by_index, compares_rows: false, after, limit: MOST };
-        Self { filter: L::default(), window, count: false }
+        let order = Order::usual(L::SORTS);
+        Self { filter: L::default(), order, compares_rows: false, after, limit: MOST, count: false }
     }
 
     /// Whether rows, their count and their expansions are read by several queries, which have to see the same moment.
     fn needs_snapshot(&self) -> bool {
-        self.count || self.window.steps() > 1 || self.filter.needs_snapshot()
+        self.count || self.steps() > 1 || self.filter.needs_snapshot()
     }
 }
 
@@ -121,10 +125,10 @@ impl<L: List> ListRequest<L> {
         let carried = not_given(request, carried);
         query.give(&carried);
         let limit = query.take("limit", limit);
-        let sorted = if L::SORTS.len() > 1 { query.take("sort", |text| order(L::SORTS, Some(text))) } else { None };
+        let sorted = if L::SORTS.len() > 1 { query.take("sort", |text| Order::parse(L::SORTS, text)) } else { None };
         let is_sorted = sorted.is_some();
-        let (order, by_index) = sorted.unwrap_or_else(usual_order::<L>);
-        if after.as_ref().is_some_and(|keys| keys.len() != order.len()) {
+        let order = sorted.unwrap_or_else(|| Order::usual(L::SORTS));
+        if after.as_ref().is_some_and(|keys| keys.len() != order.terms.len()) {
             query.refuse("cursor", foreign_cursor());
         }
         let count = L::COUNTS && query.flag("count").unwrap_or(false);
@@ -132,7 +136,8 @@ impl<L: List> ListRequest<L> {
         let filter = L::from_query(&mut query);
         // There is no index for every order, nor for each filter together with each order.
         let filters = query.filters() - before;
-        let is_looked_through = !by_index || filters > 1 || (filters == 1 && is_sorted) || query.is_looked_through();
+        let is_looked_through =
+            !order.by_index || filters > 1 || (filters == 1 && is_sorted) || query.is_looked_through();
         query.add_weight([count, is_looked_through].into_iter().filter(|is| *is).map(|_| MANY_ROWS).sum());
         query.add_weight(limit.map_or(0, weight_of_rows));
         // A query for rows by their ids wants all of them.
@@ -140,8 +145,8 @@ impl<L: List> ListRequest<L> {
         query.end()?;
         let limit = limit.unwrap_or(if names_rows { MOST_IDS } else { DEFAULT_LIMIT }).min(filter.most());
         let compares_rows = request.app_data::<Data<Db>>().is_some_and(|db| db.compares_rows());
-        let window = PageRequest { order, by_index, compares_rows, after, limit };
-        Ok(Self { asked: Arc::new(ListQuery { filter, window, count }), request: request.clone(), carried, names_rows })
+        let asked = ListQuery { filter, order, compares_rows, after, limit, count };
+        Ok(Self { asked: Arc::new(asked), request: request.clone(), carried, names_rows })
     }
 
     /// Reads the page, and turns each row into its form in the response.
@@ -183,7 +188,7 @@ impl<L: List> ListRequest<L> {
         let key = cursor_key(&self.request).ok_or_else(|| Problem::internal("no keys in the app"))?;
         let cursor = Cursor { keys, carried }.write(key, &bound_to(&self.request, &self.carried));
         let mut query = form_urlencoded::Serializer::new(query);
-        query.append_pair("limit", &self.asked.window.limit.to_string());
+        query.append_pair("limit", &self.asked.limit.to_string());
         query.append_pair("cursor", &cursor.map_err(Problem::internal)?);
         link.push_str(&query.finish());
         link.push_str(">; rel=\"next\"");
@@ -253,60 +258,9 @@ fn limit(text: &str) -> Result<usize, Refusal> {
     Ok(number.unwrap_or(MOST).min(MOST))
 }
 
-/// Reads a sort order such as `-created_at,name`: keys in the order of their weight, `-` for descending; none is by id.
-/// Keys that were not given go on in the direction of the key before them. Returns whether an index has that order,
-/// too.
-fn order<Row>(sorts: &'static [Sort<Row>], text: Option<&str>) -> Result<(Vec<SortTerm<Row>>, bool), Refusal> {
-    let mut order: Vec<SortTerm<Row>> = Vec::new();
-    for word in text.into_iter().flat_map(|text| text.split(',')) {
-        let (name, direction) = match word.strip_prefix('-') {
-            Some(name) => (name, Direction::Descending),
-            None => (word, Direction::Ascending),
-        };
-        if order.iter().any(|term| term.sort.name == name) {
-            return Err(("repeated", "Name each key once.".into()));
-        }
-        order.push(SortTerm { sort: find(sorts, name).ok_or_else(|| unknown_sort(sorts))?, direction });
-    }
-    complete(sorts, &mut order);
-    let mut by_index: Vec<_> = order.first().copied().into_iter().collect();
-    complete(sorts, &mut by_index);
-    let is_by_index = by_index == order;
-    Ok((order, is_by_index))
-}
-
-/// Completes an order with the keys that were not given, up to the id.
-fn complete<Row>(sorts: &'static [Sort<Row>], order: &mut Vec<SortTerm<Row>>) {
-    let last = order.last().copied();
-    let direction = last.map_or(Direction::Ascending, |term| term.direction);
-    for name in last.and_then(|term| term.sort.tie_breaker).into_iter().chain([ID]) {
-        if order.iter().all(|term| term.sort.name != name) {
-            order.extend(find(sorts, name).map(|sort| SortTerm { sort, direction }));
-        }
-    }
-    // Nothing is left to be sorted after the id.
-    if let Some(unique) = order.iter().position(|term| term.sort.name == ID) {
-        order.truncate(unique + 1);
-    }
-}
-
-/// The default order: by id.
-fn usual_order<L: List>() -> (Vec<SortTerm<L::Row>>, bool) {
-    order(L::SORTS, None).unwrap_or_default()
-}
-
-fn find<Row>(sorts: &'static [Sort<Row>], name: &str) -> Option<&'static Sort<Row>> {
-    sorts.iter().find(|sort| sort.name == name)
-}
-
-fn unknown_sort<Row>(sorts: &[Sort<Row>]) -> Refusal {
-    let known: Vec<_> = sorts.iter().map(|sort| sort.name).collect();
-    ("unknown_value", format!("This accepts: {}; with - in front for descending.", known.join(", ")).into())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Direction, Sort, SortKey, limit, order};
+    use super::limit;
 
     #[test]
     fn a_limit_is_at_least_one_and_at_most_a_full_page() {
@@ -318,36 +272,6 @@ mod tests {
         }
         for wrong in ["", "+1", "1.5", "1e3", "ten", " 1", "--1"] {
             assert!(limit(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn an_order_ends_with_the_id_in_the_direction_of_the_key_before() {
-        const fn sort(name: &'static str, tie_breaker: Option<&'static str>) -> Sort<()> {
-            Sort { name, sql: name, key: |()| SortKey::Id(0), tie_breaker }
-        }
-        const SORTS: &[Sort<()>] = &[sort("id", None), sort("name", None), sort("age", Some("name"))];
-        let read = |text| {
-            let (order, by_index) = order(SORTS, Some(text)).map_err(|(code, _)| code)?;
-            let signs = order.iter().map(|term| if term.direction == Direction::Descending { "-" } else { "" });
-            let words: Vec<_> = signs.zip(&order).map(|(sign, term)| format!("{sign}{}", term.sort.name)).collect();
-            Ok((words.join(","), by_index))
-        };
-        for (asked_for, meant, by_index) in [
-            ("-name", "-name,-id", true),
-            ("-name,-id", "-name,-id", true),
-            ("-age", "-age,-name,-id", true),
-            ("age,name", "age,name,id", true),
-            ("-age,name", "-age,name,id", false),
-            ("name,-age", "name,-age,-id", false),
-            ("-id,name", "-id", true),
-            ("age,-id", "age,-id", false),
-        ] {
-            assert_eq!(read(asked_for), Ok((meant.to_owned(), by_index)));
-        }
-        assert_eq!(read("name,-name"), Err("repeated"));
-        for wrong in ["", "-", "name,", ",name", "size", "--name", "+name", "NAME", " name"] {
-            assert_eq!(read(wrong), Err("unknown_value"), "{wrong:?}");
         }
     }
 }

@@ -3,15 +3,15 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    QueryResult,
     backend::Backend,
     expression::expression_types::NotSelectable,
+    prelude::*,
     query_builder::{AstPass, QueryFragment},
     serialize::ToSql,
     sql_types::{BigInt, Bool, Date, HasSqlType, Text},
 };
 
-use super::keyset::{Direction, PageRequest, SortKey, SortTerm};
+use super::order::{Direction, Order, SortKey, SortSql, SortTerm};
 use crate::db::{
     expression::expression,
     timestamp::{Timestamp, Timestamptz},
@@ -19,8 +19,12 @@ use crate::db::{
 
 /// The rows that follow the one before the page, or some of them.
 pub struct SeekPredicate<'a, Row: 'static> {
-    pub window: &'a PageRequest<Row>,
-    /// How many keys they share with that row.
+    pub order: &'a Order<Row>,
+    /// Whether the database finds what follows several keys at once in an index: PostgreSQL does.
+    pub compares_rows: bool,
+    /// The keys of the row before the page.
+    pub after: Option<&'a [SortKey]>,
+    /// How many keys the rows share with that row.
     pub shared: usize,
 }
 
@@ -29,21 +33,21 @@ where
     SortKey: QueryFragment<DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let Some(after) = &self.window.after else {
+        let Some(after) = self.after else {
             out.push_sql("TRUE");
             return Ok(());
         };
-        if self.window.by_index && self.window.compares_rows {
-            return compare_rows(&mut out, &self.window.order, after);
+        if self.order.by_index && self.compares_rows {
+            return compare_rows(&mut out, &self.order.terms, after);
         }
-        let mut keys = self.window.order.iter().zip(after);
+        let mut keys = self.order.terms.iter().zip(after);
         // `a = ? AND b = ? AND `
         for (term, key) in keys.by_ref().take(self.shared) {
             compare(&mut out, term, " = ", key)?;
             out.push_sql(" AND ");
         }
         let Some((term, key)) = keys.next() else { return Ok(()) };
-        if self.window.by_index {
+        if self.order.by_index {
             return compare(&mut out, term, term.direction.after(), key);
         }
         // `a >= ? AND (a > ? OR (b > ? OR (b = ? AND c > ?)))`, of which an index takes the first.
@@ -79,7 +83,7 @@ where
     let mut opening = "(";
     for term in order {
         out.push_sql(opening);
-        out.push_sql(term.sort.sql);
+        term.sort.sql.write(out);
         opening = ", ";
     }
     out.push_sql(")");
@@ -104,9 +108,18 @@ fn compare<'b, Row, DB: Backend>(
 where
     SortKey: QueryFragment<DB>,
 {
-    out.push_sql(term.sort.sql);
+    term.sort.sql.write(out);
     out.push_sql(operator);
     key.walk_ast(out.reborrow())
+}
+
+impl SortSql {
+    fn write<DB: Backend>(self, out: &mut AstPass<'_, '_, DB>) {
+        match self {
+            Self::Column(column) => column.write(out),
+            Self::Day(day) => day.write(out),
+        }
+    }
 }
 
 impl<DB> QueryFragment<DB> for SortKey
@@ -129,29 +142,21 @@ where
 
 /// `a DESC, b`, but for the keys that all rows of the step share: SQLite would sort by them all the same.
 pub struct OrderBy<'a, Row: 'static> {
-    pub window: &'a PageRequest<Row>,
+    pub order: &'a Order<Row>,
     pub shared: usize,
 }
-
-impl<Row> Clone for OrderBy<'_, Row> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Row> Copy for OrderBy<'_, Row> {}
 
 impl<Row, DB: Backend> QueryFragment<DB> for OrderBy<'_, Row> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         // Of the orders by more keys than two and the id there are too many to keep each of them prepared.
-        if self.window.order.len() > 3 && !self.window.by_index {
+        if self.order.terms.len() > 3 && !self.order.by_index {
             out.unsafe_to_cache_prepared();
         }
-        for (position, term) in self.window.order.iter().skip(self.shared).enumerate() {
+        for (position, term) in self.order.terms.iter().skip(self.shared).enumerate() {
             if position > 0 {
                 out.push_sql(", ");
             }
-            out.push_sql(term.sort.sql);
+            term.sort.sql.write(&mut out);
             if term.direction == Direction::Descending {
                 out.push_sql(" DESC");
             }

@@ -280,6 +280,7 @@ mod tests {
     use crate::{
         accounts::AccountRow,
         crypto::keys::{Keys, Secret},
+        ids::SessionId,
         sessions::PendingEmail,
     };
 
@@ -298,7 +299,8 @@ mod tests {
     fn every_letter_is_plain_and_has_its_token_on_a_line_of_its_own() {
         let mut account = AccountRow::sample();
         let address = "new@example.com".to_owned();
-        account.pending = Some(PendingEmail { session: 7, address, asked_at: account.created_at });
+        account.pending =
+            Some(PendingEmail { session: SessionId::new(7).expect("an id"), address, asked_at: account.created_at });
         for letter in MailKind::ALL {
             assert_eq!(MailKind::stored(letter.as_str()), Some(letter));
             let address = match letter {
@@ -322,8 +324,11 @@ mod tests {
     #[test]
     fn a_letter_leads_to_the_application_if_it_has_a_page_for_that() {
         let mut account = AccountRow::sample();
-        account.pending =
-            Some(PendingEmail { session: 7, address: "new@example.com".to_owned(), asked_at: account.created_at });
+        account.pending = Some(PendingEmail {
+            session: SessionId::new(7).expect("an id"),
+            address: "new@example.com".to_owned(),
+            asked_at: account.created_at,
+        });
         for (letter, address, action) in [
             (MailKind::Verify, "ann@example.com", "verify-email&token="),
             (MailKind::Confirm, "new@example.com", "verify-email&token="),

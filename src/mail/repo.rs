@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
-use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable};
+use diesel::{prelude::*, sqlite::Sqlite};
 
-use super::{count::count, letter::MailKind};
+use super::{
+    count::{MailQuota, count},
+    letter::MailKind,
+};
 use crate::{
     crypto::signer::Signer,
-    db::{Connection, PIECE, columns, expression::AnyOf, rows, schema::mails, timestamp::Timestamp},
+    db::{Conn, PIECE, columns, expression::AnyOf, rows, schema::mails, timestamp::Timestamp},
     ids::UserId,
     problem::Problem,
     users::Email,
@@ -32,7 +35,7 @@ const SWEPT_AT_ONCE: i64 = 500;
 #[derive(Insertable)]
 #[diesel(table_name = mails)]
 struct NewMail<'a> {
-    user_id: Option<i64>,
+    user_id: Option<UserId>,
     kind: &'a str,
     address: String,
     address_key: String,
@@ -42,10 +45,10 @@ struct NewMail<'a> {
 
 /// A mail that is to be sent.
 #[derive(Clone, Queryable, Selectable)]
-#[diesel(table_name = mails)]
+#[diesel(table_name = mails, check_for_backend(Sqlite))]
 pub struct MailRow {
     pub id: i64,
-    pub user_id: Option<i64>,
+    pub user_id: Option<UserId>,
     pub kind: String,
     pub address: String,
     /// How often it was tried to send it, this time included.
@@ -81,144 +84,130 @@ impl Mails {
 
     /// Queues a letter that the people who run the server give a reason for; it is not counted. It is sent if it still
     /// has its reason when its turn comes. Wake the worker once this is committed.
-    pub fn queue_uncounted(&self, conn: &mut Connection, letter: MailKind, address: &Email) -> Result<(), Problem> {
+    pub fn queue_uncounted(&self, conn: &mut Conn, letter: MailKind, address: &Email) -> Result<(), Problem> {
         insert(conn, Some(self.0), letter, address)
     }
 
     /// Queues a letter, unless there were too many of its kind in the last hour.
-    pub fn queue(
-        &self,
-        conn: &mut Connection,
-        signer: &Signer,
-        letter: MailKind,
-        address: &Email,
-    ) -> Result<(), Problem> {
+    pub fn queue(&self, conn: &mut Conn, signer: &Signer, letter: MailKind, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, Some(self.0), letter, address)? {
-            Ok(()) => insert(conn, Some(self.0), letter, address),
-            Err(_) => Ok(()),
+            MailQuota::Left => insert(conn, Some(self.0), letter, address),
+            MailQuota::UsedUp(_) => Ok(()),
         }
     }
 
     /// Deletes mails of the user's, at most `most`. Tells how many; fewer than `most`, when none is left.
-    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
-        let mine = mails::table.filter(mails::user_id.eq(self.0.get())).limit(rows(most));
-        let ids: Vec<i64> = mine.select(mails::id).load(conn)?;
-        Ok(diesel::delete(mails::table.filter(AnyOf::new("mails.id", ids))).execute(conn)?)
+    pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
+        let mine = mails::table.filter(mails::user_id.eq(self.0)).limit(rows(most));
+        let ids: Vec<i64> = conn.load(mine.select(mails::id))?;
+        Ok(conn.execute(diesel::delete(mails::table.filter(AnyOf::new(mails::id, ids))))?)
     }
 
     /// Queues a letter that what leads to it must not do without.
     ///
     /// # Errors
     /// `too-many-requests`, if there were too many of its kind in the last hour.
-    pub fn require(
-        &self,
-        conn: &mut Connection,
-        signer: &Signer,
-        letter: MailKind,
-        address: &Email,
-    ) -> Result<(), Problem> {
-        let counted = count(conn, signer, Some(self.0), letter, address)?;
-        counted.map_err(|wait| Problem::too_many_requests(wait).with_detail(MOST_AN_HOUR))?;
-        insert(conn, Some(self.0), letter, address)
+    pub fn require(&self, conn: &mut Conn, signer: &Signer, letter: MailKind, address: &Email) -> Result<(), Problem> {
+        match count(conn, signer, Some(self.0), letter, address)? {
+            MailQuota::Left => insert(conn, Some(self.0), letter, address),
+            MailQuota::UsedUp(wait) => Err(Problem::too_many_requests(wait).with_detail(MOST_AN_HOUR)),
+        }
     }
 
     /// Queues the mail for a forgotten password, unless there were too many for the address in the last hour. Whether
     /// there is an account with this address, only the worker finds out, so that nobody else can tell.
-    pub fn queue_reset(conn: &mut Connection, signer: &Signer, address: &Email) -> Result<(), Problem> {
+    pub fn queue_reset(conn: &mut Conn, signer: &Signer, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, None, MailKind::Reset, address)? {
-            Ok(()) => insert(conn, None, MailKind::Reset, address),
-            Err(_) => Ok(()),
+            MailQuota::Left => insert(conn, None, MailKind::Reset, address),
+            MailQuota::UsedUp(_) => Ok(()),
         }
     }
 
     /// Forgets the mails for a forgotten password, of which only the address is known, when the account that has this
     /// address goes. All others go with the account that they are about, whoever had the address before or after.
-    pub fn forget_resets(conn: &mut Connection, address: &Email) -> Result<(), Problem> {
+    pub fn forget_resets(conn: &mut Conn, address: &Email) -> Result<(), Problem> {
         // An hour has a few; of very many, as after a flood of requests long ago, the sweep takes the rest.
         let resets = mails::table.filter(mails::address_key.eq(address.key())).filter(mails::user_id.is_null());
-        let ids: Vec<i64> = resets.limit(rows(PIECE)).select(mails::id).load(conn)?;
-        let _rows = diesel::delete(mails::table.filter(AnyOf::new("mails.id", ids))).execute(conn)?;
+        let ids: Vec<i64> = conn.load(resets.limit(rows(PIECE)).select(mails::id))?;
+        let _rows = conn.execute(diesel::delete(mails::table.filter(AnyOf::new(mails::id, ids))))?;
         Ok(())
     }
 }
 
-fn insert(conn: &mut Connection, user: Option<UserId>, letter: MailKind, address: &Email) -> Result<(), Problem> {
+fn insert(conn: &mut Conn, user: Option<UserId>, letter: MailKind, address: &Email) -> Result<(), Problem> {
     let now = Timestamp::now();
     let new = NewMail {
-        user_id: user.map(UserId::get),
+        user_id: user,
         kind: letter.as_str(),
         address: address.to_string(),
         address_key: address.key(),
         next_attempt_at: now,
         created_at: now,
     };
-    let _one = diesel::insert_into(mails::table).values(new).execute(conn)?;
+    let _one = conn.execute(diesel::insert_into(mails::table).values(new))?;
     Ok(())
 }
 
 /// Takes a mail that is due. Those that were not tried yet come first, so that none is kept waiting by others that
 /// fail; each half is a range of an index.
-pub fn claim(conn: &mut Connection) -> Result<Claim, Problem> {
+pub fn claim(conn: &mut Conn) -> Result<Claim, Problem> {
     let now = Timestamp::now();
     let waiting = || mails::table.filter(mails::sent_at.is_null());
     let due = || {
         let due = waiting().filter(mails::next_attempt_at.le(now)).order((mails::next_attempt_at, mails::id));
         due.limit(CANDIDATES).select((mails::id, mails::next_attempt_at))
     };
-    let mut candidates: Vec<(i64, Timestamp)> = due().filter(mails::attempts.eq(0)).load(conn)?;
+    let mut candidates: Vec<(i64, Timestamp)> = conn.load(due().filter(mails::attempts.eq(0)))?;
     if candidates.is_empty() {
-        candidates = due().load(conn)?;
+        candidates = conn.load(due())?;
     }
     for (id, seen) in candidates {
         let unclaimed = mails::table.find(id).filter(mails::next_attempt_at.eq(seen)).filter(mails::sent_at.is_null());
-        let claimed = diesel::update(unclaimed)
+        let claim = diesel::update(unclaimed)
             .set((mails::attempts.eq(mails::attempts + 1), mails::next_attempt_at.eq(now.plus(LEASE))))
-            .returning(columns::<MailRow>())
-            .get_result(conn)
-            .optional()?;
-        if let Some(mail) = claimed {
+            .returning(columns::<MailRow>());
+        if let Some(mail) = conn.find(claim)? {
             return Ok(Claim::Mail(mail));
         }
     }
     let later = waiting().filter(mails::next_attempt_at.gt(now)).order(mails::next_attempt_at);
-    let next = later.select(mails::next_attempt_at).first(conn).optional()?;
-    Ok(Claim::NothingBefore(next))
+    Ok(Claim::NothingBefore(conn.find(later.select(mails::next_attempt_at).limit(1))?))
 }
 
 /// It was sent.
-pub fn settle(conn: &mut Connection, mail: &MailRow) -> Result<(), Problem> {
+pub fn settle(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let sent = diesel::update(mails::table.find(mail.id)).set(mails::sent_at.eq(Timestamp::now()));
-    let _one = sent.execute(conn)?;
+    let _one = conn.execute(sent)?;
     Ok(())
 }
 
 /// It could not be sent: later again, unless the lease was over and somebody else has it.
-pub fn postpone(conn: &mut Connection, mail: &MailRow) -> Result<(), Problem> {
+pub fn postpone(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let mine = mails::table.find(mail.id).filter(mails::next_attempt_at.eq(mail.next_attempt_at));
     let next = Timestamp::now().plus(pause_after(mail.attempts));
-    let _one = diesel::update(mine).set(mails::next_attempt_at.eq(next)).execute(conn)?;
+    let _one = conn.execute(diesel::update(mine).set(mails::next_attempt_at.eq(next)))?;
     Ok(())
 }
 
 /// It is not to be sent.
-pub fn discard(conn: &mut Connection, mail: &MailRow) -> Result<(), Problem> {
-    let _one = diesel::delete(mails::table.find(mail.id)).execute(conn)?;
+pub fn discard(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
+    let _one = conn.execute(diesel::delete(mails::table.find(mail.id)))?;
     Ok(())
 }
 
 /// Deletes some of the mails that were sent a day ago. Tells whether there may be more.
-pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
-    let old: Vec<i64> = mails::table
+pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
+    let old = mails::table
         .filter(mails::created_at.le(Timestamp::now().minus(DAY)))
         .filter(mails::sent_at.is_not_null())
         .order(mails::created_at)
         .limit(SWEPT_AT_ONCE)
-        .select(mails::id)
-        .load(conn)?;
+        .select(mails::id);
+    let old: Vec<i64> = conn.load(old)?;
     if old.is_empty() {
         return Ok(false);
     }
-    let _rows = diesel::delete(mails::table.filter(AnyOf::new("mails.id", old))).execute(conn)?;
+    let _rows = conn.execute(diesel::delete(mails::table.filter(AnyOf::new(mails::id, old))))?;
     Ok(true)
 }
 

@@ -70,13 +70,13 @@ impl Purpose {
             Self::Cancel => ("cancel", password_hash.as_str(), Some(pending.as_ref()?)),
         };
         let new_email = pending.map_or("", |pending| &pending.address);
-        let [id, expires_at] = [id, &expires_at].map(|number| number.to_be_bytes().to_vec());
+        let [id, expires_at] = [id.get(), expires_at].map(|number| number.to_be_bytes().to_vec());
         let [name, email, password_hash, new_email] =
             [name, email, password_hash, new_email].map(|text| text.as_bytes().to_vec());
         let mut parts = vec![name, id, expires_at, email, password_hash, new_email];
         // A second request for the same address has other tokens.
         if let Some(PendingEmail { session, asked_at, .. }) = pending {
-            parts.extend([*session, asked_at.micros()].map(|number| number.to_be_bytes().to_vec()));
+            parts.extend([session.get(), asked_at.micros()].map(|number| number.to_be_bytes().to_vec()));
         }
         Some(parts)
     }
@@ -103,7 +103,7 @@ impl MailToken {
     /// Whether the token is genuine, for `purpose` and for the account as it is now.
     #[must_use]
     pub fn is_for(&self, purpose: Purpose, keys: &Keys, account: &AccountRow) -> bool {
-        let signed = purpose.signed(account, self.expires_at).filter(|_| account.id == self.user.get());
+        let signed = purpose.signed(account, self.expires_at).filter(|_| account.id == self.user);
         signed.is_some_and(|parts| purpose.signer(keys).verify(&slices(&parts), &self.signature))
     }
 }
@@ -119,7 +119,10 @@ mod tests {
         Purpose::{self, Cancel, Confirm, Reset, Verify},
         Timestamp,
     };
-    use crate::crypto::keys::Secret;
+    use crate::{
+        crypto::keys::Secret,
+        ids::{SessionId, UserId},
+    };
 
     const PURPOSES: [Purpose; 4] = [Reset, Verify, Confirm, Cancel];
 
@@ -137,7 +140,11 @@ mod tests {
     }
 
     fn pending() -> PendingEmail {
-        PendingEmail { session: 7, address: "new@example.com".to_owned(), asked_at: late() }
+        PendingEmail {
+            session: SessionId::new(7).expect("an id"),
+            address: "new@example.com".to_owned(),
+            asked_at: late(),
+        }
     }
 
     /// The last moment of all.
@@ -167,7 +174,7 @@ mod tests {
         for pending in [
             None,
             Some(PendingEmail { address: "another@example.com".to_owned(), ..pending() }),
-            Some(PendingEmail { session: 8, ..pending() }),
+            Some(PendingEmail { session: SessionId::new(8).expect("an id"), ..pending() }),
             Some(PendingEmail { asked_at: late().minus(Duration::from_micros(1)), ..pending() }),
         ] {
             let mut account = ann();
@@ -176,7 +183,7 @@ mod tests {
             assert_eq!(good.collect::<Vec<_>>(), [Reset, Verify]);
         }
         assert_eq!(changed(|ann| ann.verified_at = Some(ann.created_at)), [Reset, Confirm, Cancel]);
-        assert_eq!(changed(|ann| ann.id += 1), [] as [Purpose; 0]);
+        assert_eq!(changed(|ann| ann.id = UserId::new(2).expect("an id")), [] as [Purpose; 0]);
     }
 
     #[test]

@@ -19,7 +19,6 @@ use super::{
 use crate::{
     crypto::keys::Keys,
     db::{Connection, Db, timestamp::Timestamp},
-    ids::UserId,
     problem::Problem,
     users::{Email, Users},
 };
@@ -127,7 +126,7 @@ impl Worker {
 
 fn write(conn: &mut Connection, mail: &MailRow, keys: &Keys, to: &Destination) -> Result<Option<MailMessage>, Problem> {
     let letter = MailKind::stored(&mail.kind).ok_or_else(|| Problem::internal("a mail of an unknown kind"))?;
-    let account = match mail.user_id.and_then(UserId::new) {
+    let account = match mail.user_id {
         Some(user) => Users::of(user).account(conn)?,
         None => Users::account_at(conn, &Email::stored(mail.address.clone()))?,
     };

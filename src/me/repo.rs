@@ -1,17 +1,17 @@
 //! Queries that change the account of the user who asks, with the mails and sessions that belong to the change.
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::prelude::*;
 
 use super::wire::UserPatch;
 use crate::{
     crypto::signer::Signer,
-    db::{Broken, Connection, OnConstraint, columns, schema::users, timestamp::Timestamp},
+    db::{Broken, Conn, OnConstraint, columns, expression::when, schema::users, timestamp::Timestamp},
     mail::{MailKind, Mails},
     problem::{Kind, Problem},
     profiles::Profiles,
     sessions::{self, CurrentUser, Sessions},
     users::{Email, USERNAME_TAKEN, UserRow, Username, Users, one, taken_by_others},
-    wire::{Changes, Preconditions, Versions},
+    wire::{Changes, Preconditions, no_row},
 };
 
 /// What became of an e-mail address in a change of an account.
@@ -41,7 +41,7 @@ impl Users {
     /// mails in an hour; `revoked-token` when the session that asks for an address has just ended.
     pub fn update(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         only_if: &Preconditions,
         patch: &UserPatch,
         asking: &Asking<'_>,
@@ -52,13 +52,13 @@ impl Users {
         if new_email.is_some() {
             asking.me.require_fresh_login()?;
         }
-        let versions = only_if.versions(|| Ok(present.version))?;
+        let version = only_if.version(|| Ok(present.version))?;
         if patch.is_empty() {
             return Ok((present, EmailChange::None));
         }
         let change = match (email, new_email) {
             (None, _) => EmailChange::None,
-            (Some(_), Some(email)) => self.ask_for_email(conn, versions, email, username.as_ref(), asking)?,
+            (Some(_), Some(email)) => self.ask_for_email(conn, version, email, username.as_ref(), asking)?,
             (Some(_), None) => {
                 Sessions::of(self.0).call_off_email(conn)?;
                 // Whoever sends everything back with another name wants no mail.
@@ -67,7 +67,7 @@ impl Users {
             }
         };
         let user = match username {
-            Some(username) => self.rename(conn, versions, username)?,
+            Some(username) => self.rename(conn, version, username)?,
             None => present,
         };
         sessions::require_live(conn, asking.me)?;
@@ -78,24 +78,21 @@ impl Users {
     /// when it is confirmed; that somebody has it already, or the username, is said as a courtesy.
     fn ask_for_email(
         &self,
-        conn: &mut Connection,
-        versions: Versions,
+        conn: &mut Conn,
+        version: Option<i64>,
         email: &Email,
         username: Option<&Username>,
         asking: &Asking<'_>,
     ) -> Result<EmailChange, Problem> {
         let username_key = username.map(Username::key).unwrap_or_default();
-        if let Some(taken) = taken_by_others(conn, &username_key, &email.key(), self.0.get())? {
+        if let Some(taken) = taken_by_others(conn, &username_key, &email.key(), Some(self.0))? {
             return Err(taken);
         }
-        let me = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        let me = one(self.0).filter(when(version, |version| users::version.eq(version)));
         // Changes nothing, but makes whoever asks at the same time wait, so that of two one comes first.
-        let present: Option<String> = diesel::update(me)
-            .set(users::version.eq(users::version))
-            .returning(users::email)
-            .get_result(conn)
-            .optional()?;
-        let present = present.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))?;
+        let touch = diesel::update(me).set(users::version.eq(users::version)).returning(users::email);
+        let present: Option<String> = conn.find(touch)?;
+        let present = present.ok_or(no_row(version, Kind::RevokedToken))?;
         if !Sessions::of(self.0).ask_for_email(conn, asking.me.session, email)? {
             return Err(Kind::RevokedToken.into());
         }
@@ -106,25 +103,25 @@ impl Users {
     }
 
     /// Asks whether the present address is theirs, as after the sign-up.
-    fn ask_again(&self, conn: &mut Connection, present: &UserRow, asking: &Asking<'_>) -> Result<EmailChange, Problem> {
+    fn ask_again(&self, conn: &mut Conn, present: &UserRow, asking: &Asking<'_>) -> Result<EmailChange, Problem> {
         Mails::of(self.0).require(conn, asking.signer, MailKind::Verify, &Email::stored(present.email.clone()))?;
         Ok(EmailChange::AskedAgain)
     }
 
-    fn rename(&self, conn: &mut Connection, versions: Versions, username: &Username) -> Result<UserRow, Problem> {
-        let me = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
+    fn rename(&self, conn: &mut Conn, version: Option<i64>, username: &Username) -> Result<UserRow, Problem> {
+        let me = one(self.0).filter(when(version, |version| users::version.eq(version)));
         let changes = (
             users::username.eq(username.to_string()),
             users::username_key.eq(username.key()),
             users::updated_at.eq(Timestamp::now()),
             users::version.eq(users::version + 1),
         );
-        let changed = diesel::update(me).set(changes).returning(columns::<UserRow>()).get_result(conn).optional();
-        let changed = changed.on_constraint(|broken| {
+        let update = diesel::update(me).set(changes).returning(columns::<UserRow>());
+        let changed = conn.find(update).on_constraint(|broken| {
             let taken = *broken == Broken::Unique("users_username_key_unique".to_owned());
             taken.then(|| Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN))
         })?;
-        changed.ok_or_else(|| versions.unmet_or(Kind::RevokedToken))
+        Ok(changed.ok_or(no_row(version, Kind::RevokedToken))?)
     }
 
     /// Makes the account a deleted one: it cannot be used or seen any more, and its names are free again. The rows that
@@ -132,10 +129,10 @@ impl Users {
     ///
     /// # Errors
     /// `precondition-failed`.
-    pub fn delete(&self, conn: &mut Connection, me: CurrentUser, only_if: &Preconditions) -> Result<(), Problem> {
+    pub fn delete(&self, conn: &mut Conn, me: CurrentUser, only_if: &Preconditions) -> Result<(), Problem> {
         let present = self.show(conn)?;
-        let versions = only_if.versions(|| Ok(present.version))?;
-        let account = one(self.0.get()).filter(users::version.between(versions.least, versions.most));
+        let version = only_if.version(|| Ok(present.version))?;
+        let account = one(self.0).filter(when(version, |version| users::version.eq(version)));
         // No name has a colon, and no address is without an `@`.
         let (nobody, key, now) = ("deleted", format!("deleted:{}", self.0), Timestamp::now());
         let names = (
@@ -146,8 +143,8 @@ impl Users {
             users::password_hash.eq("$argon2id$"),
         );
         let state = (users::is_public.eq(false), users::disabled_at.eq(now), users::deleted_at.eq(now));
-        if diesel::update(account).set((names, state)).execute(conn)? == 0 {
-            return Err(versions.unmet_or(Kind::RevokedToken));
+        if conn.execute(diesel::update(account).set((names, state)))? == 0 {
+            return Err(no_row(version, Kind::RevokedToken).into());
         }
         sessions::require_live(conn, me)?;
         Profiles::of(self.0).remove(conn)?;

@@ -1,35 +1,36 @@
 //! Queries about owners. [`Owners::of`] is the only way to any of them, so no query can leave a user's own
 //! book; not there and not yours are the same `not-found`.
 
-use diesel::{
-    AsChangeset, Connection as _, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl,
-    Selectable, SelectableHelper, dsl::auto_type,
-};
+use std::collections::BTreeSet;
+
+use diesel::{dsl::auto_type, prelude::*, sqlite::Sqlite};
 
 use super::wire::{OwnerFilter, OwnerIn, OwnerPatch};
 use crate::{
     co_owners::CoOwners,
     db::{
-        Atomic, Broken, Connection, OnConstraint, PIECE, columns,
-        expression::{AnyOf, CountUpTo, Narrowed, Table},
-        natively, rows,
+        Atomic, Broken, Conn, OnConstraint, PIECE,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, CountUpTo, Narrowed, when},
+        rows,
         schema::owners,
         search_key,
         timestamp::Timestamp,
     },
     dogs::Dogs,
     ids::{OwnerId, UserId},
-    lists::{ListQuery, Page, Sort, SortKey},
+    lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
-    wire::{Changes, Preconditions, Versions},
+    wire::{Changes, Preconditions, no_row},
 };
 
 /// A stored owner.
 #[derive(Clone, Queryable, Selectable)]
-#[diesel(table_name = owners)]
+#[diesel(table_name = owners, check_for_backend(Sqlite))]
 pub struct OwnerRow {
-    pub id: i64,
-    pub user_id: i64,
+    pub id: OwnerId,
+    pub user_id: UserId,
     pub name: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -39,7 +40,7 @@ pub struct OwnerRow {
 #[derive(Insertable)]
 #[diesel(table_name = owners)]
 struct NewOwner<'a> {
-    user_id: i64,
+    user_id: UserId,
     name: &'a str,
     name_key: String,
     created_at: Timestamp,
@@ -56,14 +57,9 @@ struct OwnerChanges<'a> {
 
 /// What owners are sorted by.
 pub const SORTS: &[Sort<OwnerRow>] = &[
-    Sort { name: "id", sql: "owners.id", key: |row| SortKey::Id(row.id), tie_breaker: None },
-    Sort { name: "name", sql: "owners.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
-    Sort {
-        name: "created_at",
-        sql: "owners.created_at",
-        key: |row| SortKey::Moment(row.created_at),
-        tie_breaker: None,
-    },
+    Sort::id(owners::id, |row| row.id.get()),
+    Sort::name(owners::name_key, |row| &row.name),
+    Sort::moment(owners::created_at, |row| row.created_at),
 ];
 
 /// The owners in one user's book.
@@ -71,14 +67,14 @@ pub struct Owners(UserId);
 
 /// One owner of one user; every query about a single row begins here.
 #[auto_type]
-fn one(user: i64, id: i64) -> _ {
+fn one(user: UserId, id: OwnerId) -> _ {
     owners::table.filter(owners::user_id.eq(user)).filter(owners::id.eq(id))
 }
 
 /// The owners of one user that are wanted.
 #[auto_type]
-fn some(user: i64, filter: &OwnerFilter) -> _ {
-    let wanted: Narrowed = filter.wanted.of(&Table::OWNERS);
+fn some(user: UserId, filter: &OwnerFilter) -> _ {
+    let wanted: Narrowed = filter.wanted.of(&CommonColumns::OWNERS);
     owners::table.filter(owners::user_id.eq(user)).filter(wanted)
 }
 
@@ -89,48 +85,41 @@ impl Owners {
     }
 
     /// A page of those that are asked for.
-    pub fn list(&self, conn: &mut Connection, asked: &ListQuery<OwnerFilter>) -> Result<Page<OwnerRow>, Problem> {
-        let some = || some(self.0.get(), &asked.filter);
-        let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
-        let found = asked.window.page(|seek| {
-            let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<OwnerRow>());
-            natively!(conn => page.load(conn))
-        })?;
-        Ok(found.of(total))
+    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<OwnerFilter>) -> Result<Page<OwnerRow>, Problem> {
+        asked.page(conn, || some(self.0, &asked.filter))
     }
 
     /// One of them.
     ///
     /// # Errors
     /// `not-found`.
-    pub fn show(&self, conn: &mut Connection, id: OwnerId) -> Result<OwnerRow, Problem> {
-        let mine = one(self.0.get(), id.get()).select(columns::<OwnerRow>());
-        let found = natively!(conn => mine.first(conn)).optional()?;
-        found.ok_or_else(|| Problem::new(Kind::NotFound))
+    pub fn show(&self, conn: &mut Conn, id: OwnerId) -> Result<OwnerRow, Problem> {
+        let found = conn.find(one(self.0, id).select(columns::<OwnerRow>()))?;
+        Ok(found.ok_or(Kind::NotFound)?)
     }
 
     /// Those of these ids that there are, in any order.
-    pub fn those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<OwnerRow>, Problem> {
-        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(AnyOf::new("owners.id", ids));
-        Ok(mine.select(OwnerRow::as_select()).load(conn)?)
+    pub fn those(&self, conn: &mut Conn, ids: &BTreeSet<OwnerId>) -> Result<Vec<OwnerRow>, Problem> {
+        let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids.iter().copied()));
+        Ok(conn.load(mine.select(columns::<OwnerRow>()))?)
     }
 
     /// Which of these ids the user has.
-    pub fn existing_ids(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
-        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(AnyOf::new("owners.id", ids));
-        Ok(mine.select(owners::id).load(conn)?)
+    pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
+        let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids));
+        Ok(conn.load(mine.select(owners::id))?)
     }
 
     /// The number of the user's owners, as far as `most`.
-    pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
-        Ok(diesel::select(CountUpTo { table: "owners", user: self.0.get(), most }).get_result(conn)?)
+    pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
+        Ok(conn.one(diesel::select(CountUpTo::new(owners::user_id, self.0, most)))?)
     }
 
     /// A new one.
     pub fn create(&self, atomic: Atomic<'_>, new: &OwnerIn) -> Result<OwnerRow, Problem> {
         let now = Timestamp::now();
         let row = NewOwner {
-            user_id: self.0.get(),
+            user_id: self.0,
             name: &new.name,
             name_key: search_key(&new.name),
             created_at: now,
@@ -148,12 +137,12 @@ impl Owners {
     /// `not-found`, `precondition-failed`.
     pub fn update(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         id: OwnerId,
         only_if: &Preconditions,
         patch: &OwnerPatch,
     ) -> Result<OwnerRow, Problem> {
-        let versions = self.versions(conn, id, only_if)?;
+        let version = self.version(conn, id, only_if)?;
         if patch.is_empty() {
             return self.show(conn, id);
         }
@@ -163,18 +152,17 @@ impl Owners {
             name_key: name.as_deref().map(search_key),
             updated_at: Timestamp::now(),
         };
-        let mine = one(self.0.get(), id.get()).filter(owners::version.between(versions.least, versions.most));
-        let changed = diesel::update(mine)
+        let mine = one(self.0, id).filter(when(version, |version| owners::version.eq(version)));
+        let update = diesel::update(mine)
             .set((changes, owners::version.eq(owners::version + 1)))
-            .returning(columns::<OwnerRow>())
-            .get_result(conn)
-            .optional()?;
-        changed.ok_or_else(|| versions.not_found())
+            .returning(columns::<OwnerRow>());
+        let changed = conn.find(update)?;
+        Ok(changed.ok_or(no_row(version, Kind::NotFound))?)
     }
 
-    /// The versions that one may have when it is written.
-    fn versions(&self, conn: &mut Connection, id: OwnerId, only_if: &Preconditions) -> Result<Versions, Problem> {
-        only_if.versions(|| Ok(self.show(conn, id)?.version))
+    /// The version that one must still have when it is written, if the client wants that.
+    fn version(&self, conn: &mut Conn, id: OwnerId, only_if: &Preconditions) -> Result<Option<i64>, Problem> {
+        only_if.version(|| Ok(self.show(conn, id)?.version))
     }
 
     /// Deletes the first piece of an owner without dogs, or of one with its dogs. Tells whether there is more, for
@@ -184,7 +172,7 @@ impl Owners {
     /// `not-found`, `precondition-failed`; `owner-has-dogs`, saying how many. Nothing is deleted then.
     pub fn delete(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         id: OwnerId,
         only_if: &Preconditions,
         with_dogs: bool,
@@ -202,7 +190,7 @@ impl Owners {
     ///
     /// # Errors
     /// `owner-has-dogs`, when one came meanwhile that is not to be deleted.
-    pub fn delete_rest(&self, conn: &mut Connection, id: OwnerId, with_dogs: bool) -> Result<bool, Problem> {
+    pub fn delete_rest(&self, conn: &mut Conn, id: OwnerId, with_dogs: bool) -> Result<bool, Problem> {
         if self.lock(conn, id)?.is_none() {
             return Ok(false);
         }
@@ -218,7 +206,7 @@ impl Owners {
         }
         // A transaction of its own, so that after a broken constraint there is still one to count in.
         let deleted = conn
-            .transaction(|conn| diesel::delete(one(self.0.get(), id.get())).execute(conn))
+            .transaction(|conn| conn.execute(diesel::delete(one(self.0, id))))
             .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::OwnerHasDogs)));
         match deleted {
             Ok(_) => Ok(false),
@@ -228,25 +216,25 @@ impl Owners {
     }
 
     /// Deletes owners who have no dogs any more, at most `most`. Tells how many; fewer than `most`, when none is left.
-    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
-        let some = owners::table.filter(owners::user_id.eq(self.0.get())).order(owners::id).limit(rows(most));
-        let ids: Vec<i64> = some.select(owners::id).load(conn)?;
-        let mine = owners::table.filter(owners::user_id.eq(self.0.get())).filter(AnyOf::new("owners.id", ids));
-        Ok(diesel::delete(mine).execute(conn)?)
+    pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
+        let some = owners::table.filter(owners::user_id.eq(self.0)).order(owners::id).limit(rows(most));
+        let ids: Vec<OwnerId> = conn.load(some.select(owners::id))?;
+        let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids));
+        Ok(conn.execute(diesel::delete(mine))?)
     }
 
     /// The version of an owner, locked until this transaction ends, so that it gets no dog and no share in one meanwhile;
     /// none, if it is gone.
-    fn lock(&self, conn: &mut Connection, id: OwnerId) -> Result<Option<i64>, Problem> {
-        let mine = one(self.0.get(), id.get()).select(owners::version);
+    fn lock(&self, conn: &mut Conn, id: OwnerId) -> Result<Option<i64>, Problem> {
+        let mine = one(self.0, id).select(owners::version);
         let version = match conn {
-            Connection::Sqlite(conn) => mine.first(conn),
-            Connection::Postgres(conn) => mine.for_update().first(conn),
+            Conn::Sqlite(conn) => mine.first(conn),
+            Conn::Postgres(conn) => mine.for_update().first(conn),
         };
         Ok(version.optional()?)
     }
 
-    fn has_dogs(&self, conn: &mut Connection, id: OwnerId) -> Result<Problem, Problem> {
+    fn has_dogs(&self, conn: &mut Conn, id: OwnerId) -> Result<Problem, Problem> {
         let count = Dogs::of(self.0).count_of(conn, id)?;
         let dogs = if count == 1 { "1 dog".to_owned() } else { format!("{count} dogs") };
         let detail = format!(

@@ -6,6 +6,7 @@ use super::repo::{OwnerRow, SORTS};
 use crate::{
     body::Body,
     db::timestamp::Timestamp,
+    ids::{OwnerId, UserId},
     lists::{List, Sort},
     wire::{Changes, Fields, FromBody, FromQuery, Query, Wanted, WithEtag, text::name},
 };
@@ -90,8 +91,8 @@ impl FromQuery for Deletion {
 /// An owner, for the user whose book it is in.
 #[derive(Serialize)]
 pub struct OwnerOut {
-    id: i64,
-    user_id: i64,
+    id: OwnerId,
+    user_id: UserId,
     name: String,
     created_at: Timestamp,
     updated_at: Timestamp,

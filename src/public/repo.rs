@@ -3,25 +3,28 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable,
     backend::Backend,
     dsl::{Eq, auto_type},
+    prelude::*,
     query_builder::{AstPass, QueryFragment},
     serialize::ToSql,
     sql_types::{BigInt, HasSqlType, Nullable, Text},
+    sqlite::Sqlite,
 };
 
 use super::wire::PublicFilter;
 use crate::{
     co_owners::IdList,
     db::{
-        Connection, columns,
-        expression::{AnyOf, Table, Unindexed, expression},
-        natively, rows,
+        Conn,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, Unindexed, expression},
+        rows,
         schema::{dogs, profiles, users},
         timestamp::Timestamp,
     },
-    ids::DogId,
+    ids::{Dog, DogId, UserId},
     lists::{ListQuery, Page, Sort, SortKey},
     problem::{Kind, Problem},
     users::UsernameKey,
@@ -37,9 +40,9 @@ pub struct PublicProfileRow {
 
 /// A dog, as far as the public may see it.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = dogs)]
+#[diesel(table_name = dogs, check_for_backend(Sqlite))]
 pub struct PublicDogRow {
-    pub id: i64,
+    pub id: DogId,
     pub name: String,
     pub born_on: Option<NaiveDate>,
     #[diesel(select_expression = users::username)]
@@ -48,8 +51,7 @@ pub struct PublicDogRow {
 }
 
 /// By id only.
-pub const SORTS: &[Sort<PublicDogRow>] =
-    &[Sort { name: "id", sql: "dogs.id", key: |row| SortKey::Id(row.id), tie_breaker: None }];
+pub const SORTS: &[Sort<PublicDogRow>] = &[Sort::id(dogs::id, |row| row.id.get())];
 
 /// Every dog that is public, with its user.
 #[auto_type]
@@ -61,7 +63,7 @@ fn public_dogs() -> _ {
 /// Every public dog with its user, found by the dogs' ids: no planner begins with the users.
 #[auto_type]
 fn public_dogs_by_id() -> _ {
-    let of_user: Eq<users::id, Unindexed> = users::id.eq(Unindexed("dogs.user_id"));
+    let of_user: Eq<users::id, Unindexed> = users::id.eq(Unindexed::of(dogs::user_id));
     dogs::table.inner_join(users::table.on(of_user)).filter(users::is_public)
 }
 
@@ -118,14 +120,15 @@ where
 ///
 /// # Errors
 /// `not-found`, when there is no such user or no profile.
-pub fn show_user(conn: &mut Connection, username: &UsernameKey) -> Result<PublicProfileRow, Problem> {
+pub fn show_user(conn: &mut Conn, username: &UsernameKey) -> Result<PublicProfileRow, Problem> {
     let count = dogs::table.filter(dogs::user_id.eq(users::id)).count().single_value();
-    let found: Option<(String, String, Timestamp, Option<i64>)> = users::table
-        .inner_join(profiles::table)
-        .filter(users::username_key.eq(username.as_str()))
-        .select((users::username, profiles::description, profiles::created_at, count))
-        .first(conn)
-        .optional()?;
+    let page = users::table.inner_join(profiles::table).filter(users::username_key.eq(username.as_str())).select((
+        users::username,
+        profiles::description,
+        profiles::created_at,
+        count,
+    ));
+    let found: Option<(String, String, Timestamp, Option<i64>)> = conn.find(page)?;
     let (username, description, created_at, dogs_count) = found.ok_or_else(not_found)?;
     Ok(PublicProfileRow { username, description, dogs_count: dogs_count.unwrap_or(0), created_at })
 }
@@ -135,21 +138,15 @@ pub fn show_user(conn: &mut Connection, username: &UsernameKey) -> Result<Public
 /// # Errors
 /// As [`show_user`].
 pub fn list_dogs_of_user(
-    conn: &mut Connection,
+    conn: &mut Conn,
     username: &UsernameKey,
     asked: &ListQuery<PublicFilter>,
 ) -> Result<Page<PublicDogRow>, Problem> {
-    let user: Option<i64> = users::table
-        .inner_join(profiles::table)
-        .filter(users::username_key.eq(username.as_str()))
-        .select(users::id)
-        .first(conn)
-        .optional()?;
-    let user = user.ok_or_else(not_found)?;
-    asked.window.page(|seek| {
-        let theirs = public_dogs().filter(dogs::user_id.eq(user)).filter(asked.filter.wanted.of(&Table::DOGS));
-        let page = theirs.filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<PublicDogRow>());
-        natively!(conn => page.load(conn))
+    let user =
+        users::table.inner_join(profiles::table).filter(users::username_key.eq(username.as_str())).select(users::id);
+    let user: UserId = conn.find(user)?.ok_or_else(not_found)?;
+    asked.page(conn, || {
+        public_dogs().filter(dogs::user_id.eq(user)).filter(asked.filter.wanted.of(&CommonColumns::DOGS))
     })
 }
 
@@ -157,24 +154,24 @@ pub fn list_dogs_of_user(
 /// their order; and hidden ones may be any number. So a few thousand ids are walked, each dog's user being looked at,
 /// which fills the page nearly always. Where it does not, the next dogs of each public user are merged, if these users
 /// are few. If they are many, the page is short, and leads on from where the walk ended.
-pub fn list_dogs(conn: &mut Connection, asked: &ListQuery<PublicFilter>) -> Result<Page<PublicDogRow>, Problem> {
-    let (after, wanted) = (asked.window.after_id(), asked.window.limit + 1);
+pub fn list_dogs(conn: &mut Conn, asked: &ListQuery<PublicFilter>) -> Result<Page<PublicDogRow>, Problem> {
+    let (after, wanted) = (asked.after_id(), asked.limit + 1);
     if asked.filter.wanted.ids().is_some() {
-        let these = public_dogs_by_id().filter(asked.filter.wanted.of(&Table::DOGS)).filter(dogs::id.gt(after));
+        let these = public_dogs_by_id().filter(asked.filter.wanted.of(&CommonColumns::DOGS)).filter(dogs::id.gt(after));
         let page = these.order(dogs::id).limit(rows(wanted)).select(columns::<PublicDogRow>());
-        return Ok(asked.window.found(natively!(conn => page.load(conn))?));
+        return Ok(asked.found(conn.load(page)?));
     }
     let end = after.saturating_add(WALK);
     let walk = public_dogs_by_id().filter(dogs::id.gt(after)).filter(dogs::id.le(end)).order(dogs::id);
-    let walk = walk.filter(asked.filter.wanted.of(&Table::DOGS));
+    let walk = walk.filter(asked.filter.wanted.of(&CommonColumns::DOGS));
     let walk = walk.limit(rows(wanted)).select((columns::<PublicDogRow>(), FirstAfter(end)));
-    let walked: Vec<(PublicDogRow, Option<i64>)> = natively!(conn => walk.load(conn))?;
+    let walked: Vec<(PublicDogRow, Option<i64>)> = conn.load(walk)?;
     let further = match walked.last() {
         Some((_, further)) => *further,
-        None => diesel::select(FirstAfter(end)).get_result(conn)?,
+        None => conn.one(diesel::select(FirstAfter(end)))?,
     };
     let mut found: Vec<_> = walked.into_iter().map(|(row, _)| row).collect();
-    let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.window.found(found)) };
+    let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.found(found)) };
     // Of those that were made at some time a user's next may be any number of dogs away.
     let may_merge = asked.filter.wanted.is_everything();
     let ids = if may_merge { merge(conn, further - 1, wanted - found.len())? } else { None };
@@ -182,27 +179,27 @@ pub fn list_dogs(conn: &mut Connection, asked: &ListQuery<PublicFilter>) -> Resu
         return Ok(Page { rows: found, next: Some(vec![SortKey::Id(further - 1)]), total: None, was_much_work: true });
     };
     let (count, last) = (ids.len(), ids.last().copied());
-    let merged = public_dogs_by_id().filter(AnyOf::new("dogs.id", ids)).order(dogs::id);
-    let mut merged: Vec<PublicDogRow> = merged.select(columns::<PublicDogRow>()).load(conn)?;
+    let merged = public_dogs_by_id().filter(AnyOf::new(dogs::id, ids)).order(dogs::id);
+    let mut merged: Vec<PublicDogRow> = conn.load(merged.select(columns::<PublicDogRow>()))?;
     // Some of them went meanwhile: a short page, which leads on from the last.
-    let next = last.filter(|_| merged.len() < count).map(|last| vec![SortKey::Id(last)]);
+    let next = last.filter(|_| merged.len() < count).map(|last| vec![SortKey::Id(last.get())]);
     found.append(&mut merged);
     if next.is_some() {
         return Ok(Page { rows: found, next, total: None, was_much_work: true });
     }
-    Ok(Page { was_much_work: true, ..asked.window.found(found) })
+    Ok(Page { was_much_work: true, ..asked.found(found) })
 }
 
 /// The ids of the next public dogs, found by their users; none, if there are too many public users to look at each.
-fn merge(conn: &mut Connection, after: i64, wanted: usize) -> Result<Option<Vec<i64>>, Problem> {
+fn merge(conn: &mut Conn, after: i64, wanted: usize) -> Result<Option<Vec<DogId>>, Problem> {
     let most = rows(wanted);
     let most_users = LOOKED_AT / most;
     let of_users = users::table.filter(users::is_public).order(users::id).limit(most_users + 1);
-    let ids: Vec<IdList> = of_users.select(NextIds { after, most }).load(conn)?;
+    let ids: Vec<IdList<Dog>> = conn.load(of_users.select(NextIds { after, most }))?;
     if rows(ids.len()) > most_users {
         return Ok(None);
     }
-    let mut ids: Vec<i64> = ids.into_iter().flat_map(|IdList(ids)| ids).collect();
+    let mut ids: Vec<DogId> = ids.into_iter().flat_map(|IdList(ids)| ids).collect();
     ids.sort_unstable();
     ids.truncate(wanted);
     Ok(Some(ids))
@@ -212,9 +209,9 @@ fn merge(conn: &mut Connection, after: i64, wanted: usize) -> Result<Option<Vec<
 ///
 /// # Errors
 /// `not-found`.
-pub fn show_dog(conn: &mut Connection, id: DogId) -> Result<PublicDogRow, Problem> {
-    let dog = public_dogs().filter(dogs::id.eq(id.get())).select(columns::<PublicDogRow>());
-    let found = natively!(conn => dog.first(conn)).optional()?;
+pub fn show_dog(conn: &mut Conn, id: DogId) -> Result<PublicDogRow, Problem> {
+    let dog = public_dogs().filter(dogs::id.eq(id)).select(columns::<PublicDogRow>());
+    let found = conn.find(dog)?;
     found.ok_or_else(not_found)
 }
 

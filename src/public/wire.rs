@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::repo::{PublicDogRow, PublicProfileRow, SORTS};
 use crate::{
     db::timestamp::Timestamp,
+    ids::DogId,
     lists::{List, Sort},
     wire::{FromQuery, Query, Wanted},
 };
@@ -46,7 +47,7 @@ impl From<PublicProfileRow> for PublicProfileOut {
 /// A dog, for the public.
 #[derive(Serialize)]
 pub struct PublicDogOut {
-    id: i64,
+    id: DogId,
     name: String,
     age: Option<u32>,
     adopted_by: String,

@@ -3,22 +3,21 @@
 
 use std::time::Duration;
 
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl,
-    Selectable, SelectableHelper,
-};
+use diesel::{prelude::*, sqlite::Sqlite};
 
 use super::{CurrentUser, TokenSubject, wire::SessionFilter};
 use crate::{
     db::{
-        Broken, Connection, OnConstraint, columns,
-        expression::{AnyOf, Table, When},
-        natively, rows,
+        Broken, Conn, OnConstraint,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, when},
+        rows,
         schema::{sessions, users},
         timestamp::Timestamp,
     },
     ids::{SessionId, UserId},
-    lists::{ListQuery, Page, Sort, SortKey},
+    lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
 };
 
@@ -56,7 +55,7 @@ pub struct Sessions(pub(super) UserId);
 #[derive(Insertable)]
 #[diesel(table_name = sessions)]
 struct NewSession<'a> {
-    user_id: i64,
+    user_id: UserId,
     /// What its refresh tokens are derived from.
     refresh_salt: &'a [u8],
     user_agent: Option<&'a str>,
@@ -68,10 +67,10 @@ struct NewSession<'a> {
 
 /// A session that still stands, as its tokens are made of it.
 #[derive(Clone, Queryable, Selectable)]
-#[diesel(table_name = sessions)]
+#[diesel(table_name = sessions, check_for_backend(Sqlite))]
 pub struct LiveSession {
-    pub id: i64,
-    user_id: i64,
+    pub id: SessionId,
+    user_id: UserId,
     pub refresh_counter: i64,
     pub refresh_salt: Vec<u8>,
     pub rotated_at: Option<Timestamp>,
@@ -81,21 +80,17 @@ pub struct LiveSession {
 
 impl LiveSession {
     /// Whom its tokens speak for.
-    ///
-    /// # Errors
-    /// `internal-error` when what is stored cannot be.
-    pub fn bearer(&self) -> Result<TokenSubject, Problem> {
-        let stored = UserId::new(self.user_id).zip(SessionId::new(self.id));
-        let (user, session) = stored.ok_or_else(|| Problem::internal("a stored id is not positive"))?;
-        Ok(TokenSubject { user, session, auth_time: self.created_at.seconds() })
+    #[must_use]
+    pub fn bearer(&self) -> TokenSubject {
+        TokenSubject { user: self.user_id, session: self.id, auth_time: self.created_at.seconds() }
     }
 }
 
 /// A stored session, as far as its user may see it.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = sessions)]
+#[diesel(table_name = sessions, check_for_backend(Sqlite))]
 pub struct SessionRow {
-    pub id: i64,
+    pub id: SessionId,
     pub user_agent: Option<String>,
     pub created_at: Timestamp,
     pub last_seen_at: Timestamp,
@@ -104,8 +99,7 @@ pub struct SessionRow {
 }
 
 /// By id only.
-pub const SORTS: &[Sort<SessionRow>] =
-    &[Sort { name: "id", sql: "sessions.id", key: |row| SortKey::Id(row.id), tie_breaker: None }];
+pub const SORTS: &[Sort<SessionRow>] = &[Sort::id(sessions::id, |row| row.id.get())];
 
 /// The condition for a session that still stands.
 macro_rules! is_live {
@@ -139,7 +133,7 @@ impl Sessions {
     /// `invalid-credentials` when the user was deleted since the password was checked.
     pub fn create(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         lives: SessionLifetimes,
         client: &ClientInfo,
     ) -> Result<LiveSession, Problem> {
@@ -148,7 +142,7 @@ impl Sessions {
         let mut refresh_salt = [0; 16];
         aws_lc_rs::rand::fill(&mut refresh_salt).map_err(Problem::internal)?;
         let new = NewSession {
-            user_id: self.0.get(),
+            user_id: self.0,
             refresh_salt: &refresh_salt,
             user_agent: client.user_agent.as_deref(),
             created_at: now,
@@ -156,88 +150,82 @@ impl Sessions {
             expires_at: lives.end(now, now),
             source: &client.source,
         };
-        let columns = columns::<LiveSession>();
-        let inserted = diesel::insert_into(sessions::table).values(new).returning(columns).get_result(conn);
-        inserted.on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::InvalidCredentials)))
+        let insert = diesel::insert_into(sessions::table).values(new).returning(columns::<LiveSession>());
+        conn.one(insert)
+            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::InvalidCredentials)))
     }
 
     /// Makes room for one more: the oldest go. Sessions that are over stay, as many, because they tell where the user
     /// has logged in from.
-    fn clear_away(&self, conn: &mut Connection, now: Timestamp) -> Result<(), Problem> {
-        let mine = || sessions::table.filter(sessions::user_id.eq(self.0.get()));
+    fn clear_away(&self, conn: &mut Conn, now: Timestamp) -> Result<(), Problem> {
+        let mine = || sessions::table.filter(sessions::user_id.eq(self.0));
         let live = || mine().filter(is_live!(now));
         let oldest = live().order(sessions::id.desc()).offset(MOST - 1).limit(1).select(sessions::id);
-        if let Some(oldest) = oldest.first::<i64>(conn).optional()? {
-            let _rows = diesel::delete(live().filter(sessions::id.le(oldest))).execute(conn)?;
+        if let Some(oldest) = conn.find::<SessionId, _>(oldest)? {
+            let _rows = conn.execute(diesel::delete(live().filter(sessions::id.le(oldest))))?;
         }
         let is_over = || sessions::revoked_at.is_not_null().or(sessions::expires_at.le(now));
         let oldest = mine().filter(is_over()).order(sessions::id.desc()).offset(MOST - 1).limit(1);
-        if let Some(oldest) = oldest.select(sessions::id).first::<i64>(conn).optional()? {
-            let _rows = diesel::delete(mine().filter(is_over()).filter(sessions::id.lt(oldest))).execute(conn)?;
+        if let Some(oldest) = conn.find::<SessionId, _>(oldest.select(sessions::id))? {
+            let _rows = conn.execute(diesel::delete(mine().filter(is_over()).filter(sessions::id.lt(oldest))))?;
         }
         Ok(())
     }
 
     /// A page of them, by id, those that ended among them.
-    pub fn list(&self, conn: &mut Connection, asked: &ListQuery<SessionFilter>) -> Result<Page<SessionRow>, Problem> {
+    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<SessionFilter>) -> Result<Page<SessionRow>, Problem> {
         let live_at = asked.filter.live_only.then(Timestamp::now);
         let mine = || {
-            let live = When(live_at.map(|now| is_live!(now)));
-            let wanted = asked.filter.wanted.of(&Table::SESSIONS);
-            sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(live).filter(wanted)
+            let live = when(live_at, |now| is_live!(now));
+            let wanted = asked.filter.wanted.of(&CommonColumns::SESSIONS);
+            sessions::table.filter(sessions::user_id.eq(self.0)).filter(live).filter(wanted)
         };
-        let total = asked.count.then(|| natively!(conn => mine().count().get_result(conn))).transpose()?;
-        let found = asked.window.page(|seek| {
-            let page =
-                mine().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<SessionRow>());
-            natively!(conn => page.load(conn))
-        })?;
-        Ok(found.of(total))
+        asked.page(conn, mine)
     }
 
     /// Ends a session; tells whether there was one to end.
-    pub fn end(&self, conn: &mut Connection, session: SessionId) -> Result<bool, Problem> {
+    pub fn end(&self, conn: &mut Conn, session: SessionId) -> Result<bool, Problem> {
         let now = Timestamp::now();
-        let mine = sessions::table.find(session.get()).filter(sessions::user_id.eq(self.0.get())).filter(is_live!(now));
-        Ok(diesel::update(mine).set(ended!(now)).execute(conn)? > 0)
+        let mine = sessions::table.find(session).filter(sessions::user_id.eq(self.0)).filter(is_live!(now));
+        Ok(conn.execute(diesel::update(mine).set(ended!(now)))? > 0)
     }
 
     /// Ends all but one.
-    pub fn end_others(&self, conn: &mut Connection, kept: SessionId) -> Result<(), Problem> {
+    pub fn end_others(&self, conn: &mut Conn, kept: SessionId) -> Result<(), Problem> {
         let now = Timestamp::now();
-        let others = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(sessions::id.ne(kept.get()));
-        let _rows = diesel::update(others.filter(is_live!(now))).set(ended!(now)).execute(conn)?;
+        let others = sessions::table.filter(sessions::user_id.eq(self.0)).filter(sessions::id.ne(kept));
+        let _rows = conn.execute(diesel::update(others.filter(is_live!(now))).set(ended!(now)))?;
         Ok(())
     }
 
     /// Ends all.
-    pub fn end_all(&self, conn: &mut Connection) -> Result<(), Problem> {
+    pub fn end_all(&self, conn: &mut Conn) -> Result<(), Problem> {
         let now = Timestamp::now();
-        let all = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(is_live!(now));
-        let _rows = diesel::update(all).set(ended!(now)).execute(conn)?;
+        let all = sessions::table.filter(sessions::user_id.eq(self.0)).filter(is_live!(now));
+        let _rows = conn.execute(diesel::update(all).set(ended!(now)))?;
         Ok(())
     }
 
     /// Ends all, and forgets where they began: one of those networks may be a thief's.
-    pub fn end_and_forget(&self, conn: &mut Connection) -> Result<(), Problem> {
+    pub fn end_and_forget(&self, conn: &mut Conn) -> Result<(), Problem> {
         self.end_all(conn)?;
-        let all = sessions::table.filter(sessions::user_id.eq(self.0.get()));
-        let _rows = diesel::update(all).set(sessions::source.eq(None::<Vec<u8>>)).execute(conn)?;
+        let all = sessions::table.filter(sessions::user_id.eq(self.0));
+        let _rows = conn.execute(diesel::update(all).set(sessions::source.eq(None::<Vec<u8>>)))?;
         Ok(())
     }
 
     /// Deletes sessions, at most `most`. Tells how many; fewer than `most`, when none is left.
-    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
-        let mine = sessions::table.filter(sessions::user_id.eq(self.0.get())).order(sessions::id).limit(rows(most));
-        let ids: Vec<i64> = mine.select(sessions::id).load(conn)?;
-        let some = sessions::table.filter(sessions::user_id.eq(self.0.get())).filter(AnyOf::new("sessions.id", ids));
-        Ok(diesel::delete(some).execute(conn)?)
+    pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
+        let mine = sessions::table.filter(sessions::user_id.eq(self.0)).order(sessions::id).limit(rows(most));
+        let ids: Vec<SessionId> = conn.load(mine.select(sessions::id))?;
+        let some = sessions::table.filter(sessions::user_id.eq(self.0)).filter(AnyOf::new(sessions::id, ids));
+        Ok(conn.execute(diesel::delete(some))?)
     }
 
     /// Moves a session on to its next refresh token, if it still stands where it was read: of many who try at once
     /// one succeeds.
     pub fn rotate(
-        conn: &mut Connection,
+        conn: &mut Conn,
         session: &LiveSession,
         lives: SessionLifetimes,
     ) -> Result<Option<LiveSession>, Problem> {
@@ -252,18 +240,17 @@ impl Sessions {
             sessions::last_seen_at.eq(now),
             sessions::expires_at.eq(lives.end(session.created_at, now)),
         );
-        let columns = columns::<LiveSession>();
-        Ok(diesel::update(unchanged).set(changes).returning(columns).get_result(conn).optional()?)
+        Ok(conn.find(diesel::update(unchanged).set(changes).returning(columns::<LiveSession>()))?)
     }
 }
 
 /// Whether one of a user's sessions began at a client that is known by one of these. Of nobody it is asked, too, and
 /// takes as long.
-pub fn has_begun_at(conn: &mut Connection, user: Option<UserId>, known_as: &[[u8; 16]]) -> Result<bool, Problem> {
+pub fn has_begun_at(conn: &mut Conn, user: Option<UserId>, known_as: &[[u8; 16]]) -> Result<bool, Problem> {
     for source in known_as {
         let theirs = sessions::table.filter(sessions::user_id.eq(user.map_or(0, UserId::get)));
-        let there = theirs.filter(sessions::source.eq(source.as_slice())).select(sessions::id);
-        if there.first::<i64>(conn).optional()?.is_some() {
+        let there = theirs.filter(sessions::source.eq(source.as_slice())).select(sessions::id).limit(1);
+        if conn.find::<SessionId, _>(there)?.is_some() {
             return Ok(true);
         }
     }
@@ -271,15 +258,15 @@ pub fn has_begun_at(conn: &mut Connection, user: Option<UserId>, known_as: &[[u8
 }
 
 /// The sessions with these ids that still stand, each once.
-pub fn find_live(conn: &mut Connection, ids: &[SessionId]) -> Result<Vec<LiveSession>, Problem> {
+pub fn find_live(conn: &mut Conn, ids: &[SessionId]) -> Result<Vec<LiveSession>, Problem> {
     let live = || {
         let enabled = sessions::table.inner_join(users::table).filter(users::disabled_at.is_null());
-        enabled.filter(is_live!(Timestamp::now())).select(LiveSession::as_select())
+        enabled.filter(is_live!(Timestamp::now())).select(columns::<LiveSession>())
     };
     Ok(match ids {
         [] => Vec::new(),
-        [id] => live().filter(sessions::id.eq(id.get())).load(conn)?,
-        ids => live().filter(AnyOf::new("sessions.id", ids.iter().map(|id| id.get()).collect())).load(conn)?,
+        [id] => conn.load(live().filter(sessions::id.eq(*id)))?,
+        ids => conn.load(live().filter(AnyOf::new(sessions::id, ids.iter().copied())))?,
     })
 }
 
@@ -288,28 +275,27 @@ pub fn find_live(conn: &mut Connection, ids: &[SessionId]) -> Result<Vec<LiveSes
 ///
 /// # Errors
 /// `revoked-token`.
-pub fn require_live(conn: &mut Connection, me: CurrentUser) -> Result<(), Problem> {
-    let session = sessions::table.filter(sessions::id.eq(me.session.get())).filter(sessions::user_id.eq(me.id.get()));
+pub fn require_live(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
+    let session = sessions::table.filter(sessions::id.eq(me.session)).filter(sessions::user_id.eq(me.id));
     // MailMessage and not only read, so that on PostgreSQL whoever is about to end it comes wholly before or after this.
-    let touched = diesel::update(session.filter(is_live!(Timestamp::now())));
-    let touched = touched.set(sessions::last_seen_at.eq(sessions::last_seen_at)).execute(conn)?;
-    if touched == 0 { Err(Kind::RevokedToken.into()) } else { Ok(()) }
+    let touch = diesel::update(session.filter(is_live!(Timestamp::now())));
+    let touch = touch.set(sessions::last_seen_at.eq(sessions::last_seen_at));
+    if conn.execute(touch)? == 0 { Err(Kind::RevokedToken.into()) } else { Ok(()) }
 }
 
 /// The user that a valid token speaks for, if its session still stands. The one query of the gate.
 ///
 /// # Errors
 /// `revoked-token`.
-pub fn find_current_user(conn: &mut Connection, bearer: TokenSubject) -> Result<CurrentUser, Problem> {
+pub fn find_current_user(conn: &mut Conn, bearer: TokenSubject) -> Result<CurrentUser, Problem> {
     let session = sessions::table
         .inner_join(users::table)
-        .filter(sessions::id.eq(bearer.session.get()))
-        .filter(sessions::user_id.eq(bearer.user.get()))
+        .filter(sessions::id.eq(bearer.session))
+        .filter(sessions::user_id.eq(bearer.user))
         .filter(users::disabled_at.is_null())
         .filter(is_live!(Timestamp::now()))
         .select((users::id, sessions::created_at));
-    let found: Option<(i64, Timestamp)> = natively!(conn => session.first(conn)).optional()?;
-    let found = found.and_then(|(id, began_at)| Some((UserId::new(id)?, began_at)));
+    let found: Option<(UserId, Timestamp)> = conn.find(session)?;
     let (id, logged_in_at) = found.ok_or(Kind::RevokedToken)?;
     Ok(CurrentUser { id, session: bearer.session, logged_in_at })
 }

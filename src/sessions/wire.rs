@@ -32,7 +32,7 @@ impl List for SessionFilter {
 /// A session, for its user, without any of its secrets.
 #[derive(Serialize)]
 pub struct SessionOut {
-    id: i64,
+    id: SessionId,
     user_agent: Option<String>,
     created_at: Timestamp,
     last_seen_at: Timestamp,
@@ -50,7 +50,7 @@ impl From<SessionRow> for SessionOut {
 /// A live session, for its user.
 #[derive(Serialize)]
 pub struct LiveSessionOut {
-    id: i64,
+    id: SessionId,
     user_agent: Option<String>,
     created_at: Timestamp,
     last_seen_at: Timestamp,
@@ -63,6 +63,6 @@ pub struct LiveSessionOut {
 impl From<(SessionRow, SessionId)> for LiveSessionOut {
     fn from((row, current): (SessionRow, SessionId)) -> Self {
         let SessionRow { id, user_agent, created_at, last_seen_at, expires_at, revoked_at: _ } = row;
-        Self { id, user_agent, created_at, last_seen_at, expires_at, current: id == current.get() }
+        Self { id, user_agent, created_at, last_seen_at, expires_at, current: id == current }
     }
 }

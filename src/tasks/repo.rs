@@ -2,34 +2,37 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    AsChangeset, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
     dsl::{Eq, auto_type, case_when},
+    prelude::*,
+    sqlite::Sqlite,
 };
 
 use super::wire::{TaskFilter, TaskIn, TaskPatch};
 use crate::{
     db::{
-        Atomic, Broken, Connection, OnConstraint, columns,
-        expression::{AnyOf, Between, CountUpTo, Narrowed, Table, When},
-        natively, rows,
+        Atomic, Broken, Conn, OnConstraint,
+        column::CommonColumns,
+        columns,
+        expression::{AnyOf, Between, CountUpTo, DayOrLast, Narrowed, When, when},
+        rows,
         schema::tasks,
         search_key,
         timestamp::Timestamp,
     },
     dogs::NO_SUCH_DOG,
     ids::{DogId, TaskId, UserId},
-    lists::{LAST_DAY, ListQuery, Page, Sort, SortKey},
+    lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
-    wire::{Changes, Preconditions, Versions},
+    wire::{Changes, Preconditions, no_row},
 };
 
 /// A stored task.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = tasks)]
+#[diesel(table_name = tasks, check_for_backend(Sqlite))]
 pub struct TaskRow {
-    pub id: i64,
-    pub user_id: i64,
-    pub dog_id: Option<i64>,
+    pub id: TaskId,
+    pub user_id: UserId,
+    pub dog_id: Option<DogId>,
     pub name: String,
     pub completed: bool,
     pub completed_at: Option<Timestamp>,
@@ -42,8 +45,8 @@ pub struct TaskRow {
 #[derive(Insertable)]
 #[diesel(table_name = tasks)]
 struct NewTask<'a> {
-    user_id: i64,
-    dog_id: Option<i64>,
+    user_id: UserId,
+    dog_id: Option<DogId>,
     name: &'a str,
     name_key: String,
     completed: bool,
@@ -57,7 +60,7 @@ struct NewTask<'a> {
 #[diesel(table_name = tasks)]
 struct TaskChanges<'a> {
     /// None keeps it, some of none clears it; so with the day.
-    dog_id: Option<Option<i64>>,
+    dog_id: Option<Option<DogId>>,
     name: Option<&'a str>,
     name_key: Option<String>,
     completed: Option<bool>,
@@ -65,20 +68,12 @@ struct TaskChanges<'a> {
     updated_at: Timestamp,
 }
 
-/// What has no due date comes last.
-const DUE: &str = "COALESCE(tasks.due_on, '9999-12-31')";
-
 /// What tasks are sorted by.
 pub const SORTS: &[Sort<TaskRow>] = &[
-    Sort { name: "id", sql: "tasks.id", key: |row| SortKey::Id(row.id), tie_breaker: None },
-    Sort { name: "name", sql: "tasks.name_key", key: |row| SortKey::Name(row.name.clone().into()), tie_breaker: None },
-    Sort {
-        name: "due_on",
-        sql: DUE,
-        key: |row| SortKey::Day(row.due_on.unwrap_or(LAST_DAY)),
-        tie_breaker: Some("name"),
-    },
-    Sort { name: "created_at", sql: "tasks.created_at", key: |row| SortKey::Moment(row.created_at), tie_breaker: None },
+    Sort::id(tasks::id, |row| row.id.get()),
+    Sort::name(tasks::name_key, |row| &row.name),
+    Sort::day(tasks::due_on, |row: &TaskRow| row.due_on).tie_breaker("name"),
+    Sort::moment(tasks::created_at, |row| row.created_at),
 ];
 
 /// The tasks in one user's book.
@@ -86,18 +81,19 @@ pub struct Tasks(UserId);
 
 /// One task of one user; every query about a single row begins here.
 #[auto_type]
-fn one(user: i64, id: i64) -> _ {
+fn one(user: UserId, id: TaskId) -> _ {
     tasks::table.filter(tasks::user_id.eq(user)).filter(tasks::id.eq(id))
 }
 
 /// The tasks of one user that are filtered and wanted.
 #[auto_type]
-fn some(user: i64, filter: &TaskFilter) -> _ {
-    let completed: When<Eq<tasks::completed, bool>> = When(filter.completed.map(|is| tasks::completed.eq(is)));
-    let of_dog: When<Eq<tasks::dog_id, i64>> = When(filter.dog_id.map(|dog| tasks::dog_id.eq(dog.get())));
-    let due: Between = Between { sql: DUE, column: "tasks.due_on", after: filter.due_after, before: filter.due_before };
-    let wanted: Narrowed = filter.wanted.of(&Table::TASKS);
-    let mine: Eq<tasks::user_id, i64> = tasks::user_id.eq(user);
+fn some(user: UserId, filter: &TaskFilter) -> _ {
+    let completed: When<Eq<tasks::completed, bool>> = when(filter.completed, |is| tasks::completed.eq(is));
+    let of_dog: When<Eq<tasks::dog_id, DogId>> = when(filter.dog_id, |dog| tasks::dog_id.eq(dog));
+    let due_on: DayOrLast = DayOrLast::of(tasks::due_on);
+    let due: Between = Between { day: due_on, after: filter.due_after, before: filter.due_before };
+    let wanted: Narrowed = filter.wanted.of(&CommonColumns::TASKS);
+    let mine: Eq<tasks::user_id, UserId> = tasks::user_id.eq(user);
     tasks::table.filter(mine).filter(completed).filter(of_dog).filter(due).filter(wanted)
 }
 
@@ -108,29 +104,22 @@ impl Tasks {
     }
 
     /// A page of those that are asked for.
-    pub fn list(&self, conn: &mut Connection, asked: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
-        let some = || some(self.0.get(), &asked.filter);
-        let total = asked.count.then(|| natively!(conn => some().count().get_result(conn))).transpose()?;
-        let found = asked.window.page(|seek| {
-            let page = some().filter(seek.predicate).order(seek.order).limit(seek.limit).select(columns::<TaskRow>());
-            natively!(conn => page.load(conn))
-        })?;
-        Ok(found.of(total))
+    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
+        asked.page(conn, || some(self.0, &asked.filter))
     }
 
     /// One of them.
     ///
     /// # Errors
     /// `not-found`.
-    pub fn show(&self, conn: &mut Connection, id: TaskId) -> Result<TaskRow, Problem> {
-        let mine = one(self.0.get(), id.get()).select(columns::<TaskRow>());
-        let found = natively!(conn => mine.first(conn)).optional()?;
-        found.ok_or_else(|| Problem::new(Kind::NotFound))
+    pub fn show(&self, conn: &mut Conn, id: TaskId) -> Result<TaskRow, Problem> {
+        let found = conn.find(one(self.0, id).select(columns::<TaskRow>()))?;
+        Ok(found.ok_or(Kind::NotFound)?)
     }
 
     /// The number of the user's tasks, as far as `most`.
-    pub fn count_up_to(&self, conn: &mut Connection, most: i64) -> Result<i64, Problem> {
-        Ok(diesel::select(CountUpTo { table: "tasks", user: self.0.get(), most }).get_result(conn)?)
+    pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
+        Ok(conn.one(diesel::select(CountUpTo::new(tasks::user_id, self.0, most)))?)
     }
 
     /// A new one.
@@ -140,8 +129,8 @@ impl Tasks {
     pub fn create(&self, atomic: Atomic<'_>, new: &TaskIn) -> Result<TaskRow, Problem> {
         let now = Timestamp::now();
         let row = NewTask {
-            user_id: self.0.get(),
-            dog_id: new.dog_id.map(DogId::get),
+            user_id: self.0,
+            dog_id: new.dog_id,
             name: &new.name,
             name_key: search_key(&new.name),
             completed: new.completed,
@@ -161,19 +150,19 @@ impl Tasks {
     /// `not-found`, `precondition-failed`; `validation-failed` as for [`Tasks::create`].
     pub fn update(
         &self,
-        conn: &mut Connection,
+        conn: &mut Conn,
         id: TaskId,
         only_if: &Preconditions,
         patch: &TaskPatch,
     ) -> Result<TaskRow, Problem> {
-        let versions = self.versions(conn, id, only_if)?;
+        let version = self.version(conn, id, only_if)?;
         if patch.is_empty() {
             return self.show(conn, id);
         }
         let now = Timestamp::now();
         let TaskPatch { dog_id, name, completed, due_on } = patch;
         let changes = TaskChanges {
-            dog_id: dog_id.clone().into_change().map(|dog| dog.map(DogId::get)),
+            dog_id: dog_id.clone().into_change(),
             name: name.as_deref(),
             name_key: name.as_deref().map(search_key),
             completed: *completed,
@@ -185,51 +174,50 @@ impl Tasks {
             let since = case_when(tasks::completed.eq(completed), tasks::completed_at);
             tasks::completed_at.eq(since.otherwise(completed.then_some(now)))
         });
-        let mine = one(self.0.get(), id.get()).filter(tasks::version.between(versions.least, versions.most));
-        let changed = diesel::update(mine)
+        let mine = one(self.0, id).filter(when(version, |version| tasks::version.eq(version)));
+        let update = diesel::update(mine)
             .set((changes, completed_at, tasks::version.eq(tasks::version + 1)))
-            .returning(columns::<TaskRow>())
-            .get_result(conn)
-            .optional()
-            .on_constraint(|broken| broken_by(broken, true))?;
-        changed.ok_or_else(|| versions.not_found())
+            .returning(columns::<TaskRow>());
+        let changed = conn.find(update).on_constraint(|broken| broken_by(broken, true))?;
+        Ok(changed.ok_or(no_row(version, Kind::NotFound))?)
     }
 
-    /// The versions that one may have when it is written.
-    fn versions(&self, conn: &mut Connection, id: TaskId, only_if: &Preconditions) -> Result<Versions, Problem> {
-        only_if.versions(|| Ok(self.show(conn, id)?.version))
+    /// The version that one must still have when it is written, if the client wants that.
+    fn version(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<Option<i64>, Problem> {
+        only_if.version(|| Ok(self.show(conn, id)?.version))
     }
 
     /// Deletes one.
     ///
     /// # Errors
     /// `not-found`, `precondition-failed`.
-    pub fn delete(&self, conn: &mut Connection, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
-        let versions = self.versions(conn, id, only_if)?;
-        let mine = one(self.0.get(), id.get()).filter(tasks::version.between(versions.least, versions.most));
-        match diesel::delete(mine).execute(conn)? {
-            0 => Err(versions.not_found()),
+    pub fn delete(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
+        let version = self.version(conn, id, only_if)?;
+        let mine = one(self.0, id).filter(when(version, |version| tasks::version.eq(version)));
+        match conn.execute(diesel::delete(mine))? {
+            0 => Err(no_row(version, Kind::NotFound).into()),
             _ => Ok(()),
         }
     }
 
     /// Deletes tasks of these dogs, at most `most`. Tells how many; fewer than `most`, when none is left.
-    pub fn delete_some_of(&self, conn: &mut Connection, dogs: Vec<i64>, most: usize) -> Result<usize, Problem> {
-        let theirs = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(AnyOf::new("tasks.dog_id", dogs));
-        let ids = theirs.limit(rows(most)).select(tasks::id).load(conn)?;
+    pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
+        let theirs =
+            tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new(tasks::dog_id, dogs.iter().copied()));
+        let ids = conn.load(theirs.limit(rows(most)).select(tasks::id))?;
         self.delete_those(conn, ids)
     }
 
     /// Deletes tasks of any dog or none, at most `most`. Tells how many; fewer than `most`, when none is left.
-    pub fn delete_some(&self, conn: &mut Connection, most: usize) -> Result<usize, Problem> {
-        let mine = tasks::table.filter(tasks::user_id.eq(self.0.get())).order(tasks::id).limit(rows(most));
-        let ids = mine.select(tasks::id).load(conn)?;
+    pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0)).order(tasks::id).limit(rows(most));
+        let ids = conn.load(mine.select(tasks::id))?;
         self.delete_those(conn, ids)
     }
 
-    fn delete_those(&self, conn: &mut Connection, ids: Vec<i64>) -> Result<usize, Problem> {
-        let mine = tasks::table.filter(tasks::user_id.eq(self.0.get())).filter(AnyOf::new("tasks.id", ids));
-        Ok(diesel::delete(mine).execute(conn)?)
+    fn delete_those(&self, conn: &mut Conn, ids: Vec<TaskId>) -> Result<usize, Problem> {
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new(tasks::id, ids));
+        Ok(conn.execute(diesel::delete(mine))?)
     }
 }
 

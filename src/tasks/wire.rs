@@ -9,7 +9,7 @@ use crate::{
     body::{Body, Reference},
     db::timestamp::Timestamp,
     dogs::{Dogs, NO_SUCH_DOG},
-    ids::DogId,
+    ids::{DogId, TaskId, UserId},
     lists::{List, Sort},
     problem::Invalid,
     wire::{Changes, Fields, FromBody, FromQuery, Patch, Query, Wanted, WithEtag, boolean, date, day, text::Rule},
@@ -117,9 +117,9 @@ impl List for TaskFilter {
 /// A task, for the user whose book it is in.
 #[derive(Serialize)]
 pub struct TaskOut {
-    id: i64,
-    user_id: i64,
-    dog_id: Option<i64>,
+    id: TaskId,
+    user_id: UserId,
+    dog_id: Option<DogId>,
     name: String,
     completed: bool,
     completed_at: Option<Timestamp>,

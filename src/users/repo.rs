@@ -1,40 +1,27 @@
 //! Queries about users. A user is found by itself ([`Users::of`]); before anybody is known there are only
 //! signing up and, in `accounts`, finding whom a login means.
 
-use diesel::{
-    BoolExpressionMethods, Connection as _, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
-    RunQueryDsl, Selectable, dsl::auto_type,
-};
+use diesel::{dsl::auto_type, prelude::*, sqlite::Sqlite};
 
 use super::wire::{Email, Username};
 use crate::{
     crypto::PasswordHash,
-    db::{Broken, Connection, OnConstraint, columns, natively, schema::users, timestamp::Timestamp},
+    db::{Broken, Conn, OnConstraint, columns, expression::when, schema::users, timestamp::Timestamp},
     ids::UserId,
     problem::{Kind, Problem},
 };
 
 /// A user, as far as the user may see it.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = users)]
+#[diesel(table_name = users, check_for_backend(Sqlite))]
 pub struct UserRow {
-    pub id: i64,
+    pub id: UserId,
     pub username: String,
     pub email: String,
     pub verified_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,
-}
-
-impl UserRow {
-    /// The user's id.
-    ///
-    /// # Errors
-    /// `internal-error` when what is stored cannot be.
-    pub fn user(&self) -> Result<UserId, Problem> {
-        UserId::new(self.id).ok_or_else(|| Problem::internal("a user's id is not positive"))
-    }
 }
 
 /// A user to be inserted.
@@ -75,7 +62,7 @@ pub struct Users(pub(crate) UserId);
 
 /// One user's own row, unless the account is deleted; every query about it begins here.
 #[auto_type]
-pub(crate) fn one(user: i64) -> _ {
+pub(crate) fn one(user: UserId) -> _ {
     users::table.filter(users::id.eq(user)).filter(users::deleted_at.is_null())
 }
 
@@ -89,11 +76,10 @@ impl Users {
     ///
     /// # Errors
     /// `username-taken`, `email-taken`.
-    pub fn create(conn: &mut Connection, new: &NewUser) -> Result<UserRow, Problem> {
+    pub fn create(conn: &mut Conn, new: &NewUser) -> Result<UserRow, Problem> {
         // A transaction of its own, so that after a broken constraint there is still one to look in.
-        let insert = |conn: &mut Connection| {
-            diesel::insert_into(users::table).values(new).returning(columns::<UserRow>()).get_result(conn)
-        };
+        let insert =
+            |conn: &mut Conn| conn.one(diesel::insert_into(users::table).values(new).returning(columns::<UserRow>()));
         let inserted = conn.transaction(insert).on_constraint(|broken| match broken {
             Broken::Unique(name) if name == "users_username_key_unique" => Some(Problem::new(Kind::UsernameTaken)),
             Broken::Unique(name) if name == "users_email_key_unique" => Some(Problem::new(Kind::EmailTaken)),
@@ -102,7 +88,7 @@ impl Users {
         match inserted {
             Err(problem) if [Kind::UsernameTaken, Kind::EmailTaken].contains(&problem.kind()) => {
                 // A database names one broken constraint and chooses which; the row may be gone by now.
-                let taken = taken_by_others(conn, &new.username_key, &new.email_key, 0)?;
+                let taken = taken_by_others(conn, &new.username_key, &new.email_key, None)?;
                 Err(taken.unwrap_or_else(|| Problem::new(problem.kind())))
             }
             result => result,
@@ -113,49 +99,47 @@ impl Users {
     ///
     /// # Errors
     /// `revoked-token` when the user was deleted a moment ago.
-    pub fn show(&self, conn: &mut Connection) -> Result<UserRow, Problem> {
-        let me = one(self.0.get()).select(columns::<UserRow>());
-        let found = natively!(conn => me.first(conn)).optional()?;
-        found.ok_or_else(|| Problem::new(Kind::RevokedToken))
+    pub fn show(&self, conn: &mut Conn) -> Result<UserRow, Problem> {
+        let found = conn.find(one(self.0).select(columns::<UserRow>()))?;
+        Ok(found.ok_or(Kind::RevokedToken)?)
     }
 
     /// A deleted account that has rows left.
-    pub fn find_deleted(conn: &mut Connection) -> Result<Option<UserId>, Problem> {
+    pub fn find_deleted(conn: &mut Conn) -> Result<Option<UserId>, Problem> {
         let deleted = users::table.filter(users::deleted_at.is_not_null()).order(users::id);
-        let found: Option<i64> = deleted.select(users::id).first(conn).optional()?;
-        Ok(found.and_then(UserId::new))
+        Ok(conn.find(deleted.select(users::id).limit(1))?)
     }
 
     /// Locks the row of a deleted account until this transaction ends, so that no row is added that points at it. In
     /// SQLite there is one writer at a time anyway.
-    pub fn lock_deleted(&self, conn: &mut Connection) -> Result<(), Problem> {
-        let me = users::table.find(self.0.get()).filter(users::deleted_at.is_not_null()).select(users::id);
-        if let Connection::Postgres(conn) = conn {
-            let _id: Option<i64> = me.for_update().first(conn).optional()?;
+    pub fn lock_deleted(&self, conn: &mut Conn) -> Result<(), Problem> {
+        let me = users::table.find(self.0).filter(users::deleted_at.is_not_null()).select(users::id);
+        if let Conn::Postgres(conn) = conn {
+            let _id: Option<UserId> = me.for_update().first(conn).optional()?;
         }
         Ok(())
     }
 
     /// Deletes the account's own row, the last of a deleted account.
-    pub fn remove_deleted(&self, conn: &mut Connection) -> Result<(), Problem> {
-        let me = users::table.find(self.0.get()).filter(users::deleted_at.is_not_null());
-        let _one = diesel::delete(me).execute(conn)?;
+    pub fn remove_deleted(&self, conn: &mut Conn) -> Result<(), Problem> {
+        let me = users::table.find(self.0).filter(users::deleted_at.is_not_null());
+        let _one = conn.execute(diesel::delete(me))?;
         Ok(())
     }
 }
 
 /// Whether others than `me` have a username or an e-mail address; the caller is told of both, on every database alike.
 pub(crate) fn taken_by_others(
-    conn: &mut Connection,
+    conn: &mut Conn,
     username_key: &str,
     email_key: &str,
-    me: i64,
+    me: Option<UserId>,
 ) -> Result<Option<Problem>, Problem> {
-    let rows: Vec<(String, String)> = users::table
+    let others = users::table
         .filter(users::username_key.eq(username_key).or(users::email_key.eq(email_key)))
-        .filter(users::id.ne(me))
-        .select((users::username_key, users::email_key))
-        .load(conn)?;
+        .filter(when(me, |me| users::id.ne(me)))
+        .select((users::username_key, users::email_key));
+    let rows: Vec<(String, String)> = conn.load(others)?;
     let username = rows.iter().any(|(username, _)| *username == username_key);
     let email = rows.iter().any(|(_, email)| *email == email_key);
     let username_taken = || Problem::new(Kind::UsernameTaken).at("/username", "taken", USERNAME_TAKEN);

@@ -9,6 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::repo::UserRow;
 use crate::{
     db::timestamp::Timestamp,
+    ids::UserId,
     problem::Invalid,
     wire::{WithEtag, text::Rule},
 };
@@ -196,7 +197,7 @@ fn is_plausible(text: &str) -> bool {
 /// The user, as shown to itself.
 #[derive(Serialize)]
 pub struct UserOut {
-    id: i64,
+    id: UserId,
     username: String,
     email: String,
     verified_at: Option<Timestamp>,

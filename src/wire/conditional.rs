@@ -145,41 +145,26 @@ impl Preconditions {
         }
     }
 
-    /// The versions that a row may have when it is written. `current` tells its version; it is asked only if
-    /// there are conditions.
+    /// The version that a row must still have when it is written, lest another write came between; none, if the client
+    /// sent no conditions. `current` tells the row's version, and is asked only if there are some.
     ///
     /// # Errors
     /// `precondition-failed`; those of `current`.
-    pub fn versions(&self, current: impl FnOnce() -> Result<i64, Problem>) -> Result<Versions, Problem> {
+    pub fn version(&self, current: impl FnOnce() -> Result<i64, Problem>) -> Result<Option<i64>, Problem> {
         if self.if_match.is_none() && self.if_none_match.is_none() {
-            return Ok(Versions { least: i64::MIN, most: i64::MAX });
+            return Ok(None);
         }
         let version = current()?;
         self.check(Some(version))?;
-        Ok(Versions { least: version, most: version })
+        Ok(Some(version))
     }
 }
 
-/// Which versions of a row may be overwritten: any, or the very one that was looked at, lest another write
-/// came between.
-#[derive(Clone, Copy)]
-pub struct Versions {
-    pub least: i64,
-    pub most: i64,
-}
-
-impl Versions {
-    /// What it means that no row has such a version.
-    #[must_use]
-    pub fn not_found(self) -> Problem {
-        self.unmet_or(Kind::NotFound)
-    }
-
-    /// The same where the absence of a row has a meaning of its own.
-    #[must_use]
-    pub fn unmet_or(self, absent: Kind) -> Problem {
-        if self.least == self.most { unmet() } else { Problem::new(absent) }
-    }
+/// What it means that a write found no row: another write came first, if a version was asked for; otherwise the row is
+/// `absent`.
+#[must_use]
+pub fn no_row(version: Option<i64>, absent: Kind) -> Kind {
+    if version.is_some() { Kind::PreconditionFailed } else { absent }
 }
 
 fn unmet() -> Problem {

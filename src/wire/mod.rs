@@ -23,7 +23,7 @@ pub mod query;
 pub mod text;
 mod wanted;
 
-pub use conditional::{Preconditions, Versions, WithEtag, etag_from_body, is_known, tag_of_bytes};
+pub use conditional::{Preconditions, WithEtag, etag_from_body, is_known, no_row, tag_of_bytes};
 pub use created::Created;
 pub use date::{date, day};
 pub use encoding::accepts_gzip;

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{date, moment, names::Names, text::Rule};
 use crate::{
-    db::{expression::Contains, folded, timestamp::Timestamp},
+    db::{column::ColumnName, expression::Contains, folded, timestamp::Timestamp},
     ids::Id,
     limits::Limits,
     problem::{FieldError, Invalid, Problem},
@@ -246,7 +246,7 @@ pub struct Search(String);
 impl Search {
     /// The condition that a column of search keys contains the part.
     #[must_use]
-    pub fn in_column(&self, column: &'static str) -> Contains {
+    pub fn in_column(&self, column: ColumnName) -> Contains {
         Contains { column, part: self.0.clone() }
     }
 }

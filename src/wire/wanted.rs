@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::query::{Query, Search};
 use crate::db::{
-    expression::{AnyOf, Narrowed, Table},
+    column::{ColumnName, CommonColumns},
+    expression::{AnyOf, Narrowed},
     timestamp::Timestamp,
 };
 
@@ -57,17 +58,19 @@ impl Wanted {
         self.ids.as_deref()
     }
 
-    /// The condition for rows of this table.
+    /// The condition for rows of the table that has these columns.
     #[must_use]
-    pub fn of(&self, table: &'static Table) -> Narrowed {
-        let from = |column, moment| (column, " >= ", moment);
+    pub fn of(&self, table: &CommonColumns) -> Narrowed {
+        let from = |column: ColumnName, moment| (column, " >= ", moment);
         let after = self.created_after.map(|moment| from(table.created_at, moment.plus(MILLISECOND)));
         let before = self.created_before.map(|moment| (table.created_at, " < ", moment));
-        let since = self.updated_since.map(|moment| from(table.updated_at, moment));
+        // Only a list that shows the column asks for it: `made`, `changed` and `named` say which.
+        let since = self.updated_since.zip(table.updated_at).map(|(moment, column)| from(column, moment));
+        let part = self.search.as_ref().zip(table.name_key);
         Narrowed {
-            ids: self.ids.as_ref().map(|ids| AnyOf::new(table.id, ids.clone())),
+            ids: self.ids.as_ref().map(|ids| AnyOf::named(table.id, ids.iter().copied())),
             moments: after.into_iter().chain(before).chain(since).collect(),
-            part: self.search.as_ref().map(|search| search.in_column(table.name_key)),
+            part: part.map(|(search, column)| search.in_column(column)),
         }
     }
 }

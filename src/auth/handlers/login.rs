@@ -61,7 +61,7 @@ pub async fn login(
     let (login, user_agent) = (LoginKey::of(&login), user_agent(request.headers()));
     let login_attempt = Login { hasher: &hasher, issuer: &issuer, db: &db, source };
     let (session, user) = login_attempt.log_in(login, password, user_agent).await?;
-    tracing::info!(target: "kennel::security", user_id = user.id, session_id = session.id, %source, "login");
+    tracing::info!(target: "kennel::security", user_id = user.id.get(), session_id = session.id.get(), %source, "login");
     issuer.answer(&session, user.into(), delivery)
 }
 

@@ -68,6 +68,6 @@ async fn end_refreshed(tokens: Arc<[Presented]>, issuer: Data<Issuer>, source: S
         return Ok(());
     }
     let flow = flow_of(&tokens, &issuer);
-    let find = move |conn: &mut _| genuine(conn, &tokens, &issuer)?.iter().map(|(_, it)| it.bearer()).collect();
+    let find = move |conn: &mut _| Ok(genuine(conn, &tokens, &issuer)?.iter().map(|(_, it)| it.bearer()).collect());
     flow.scope(async { end(db.read(find).await?, LOGOUT, source, db).await }).await
 }

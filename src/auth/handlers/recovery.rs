@@ -52,7 +52,7 @@ pub async fn reset_password(
     let ResetIn { token, password } = body.0;
     let (account, _) = account_of(&token, &[Purpose::Reset], &keys, &db).await?;
     let limits = Limits::of(&request)?;
-    let (user_id, source) = (account.id, limits.proxies.source(&request));
+    let (user_id, source) = (account.id.get(), limits.proxies.source(&request));
     limits.user.weigh(&request, user_id, NEW_PASSWORD)?;
     let context = vec![account.username.clone(), account.email.clone()];
     let new = hasher.hash(hasher.judge(password, context, "password").await?).await?;
@@ -65,7 +65,7 @@ pub async fn reset_password(
 /// Sets the password, if the token was not used meanwhile; ends every session, and the locks that wrong passwords may
 /// have put up.
 fn reset(conn: &mut Connection, account: &AccountRow, new: &PasswordHash, keys: &Keys) -> Result<(), Problem> {
-    let user = account.user()?;
+    let user = account.id;
     if !Users::of(user).set_password(conn, &PasswordHash::stored(account.password_hash.clone()), new)? {
         return Err(used());
     }
@@ -84,7 +84,7 @@ pub async fn verify_email(
     post: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     let (account, purpose) = account_of(&body.0.token, &[Purpose::Verify, Purpose::Confirm], &keys, &db).await?;
-    let user_id = account.id;
+    let user_id = account.id.get();
     if purpose == Purpose::Verify {
         db.write(move |conn| verify(conn, &account)).await?;
         tracing::info!(target: "kennel::security", user_id, "email_verified");
@@ -97,12 +97,12 @@ pub async fn verify_email(
 }
 
 fn verify(conn: &mut Connection, account: &AccountRow) -> Result<(), Problem> {
-    if Users::of(account.user()?).verify(conn, &account.email)? { Ok(()) } else { Err(used()) }
+    if Users::of(account.id).verify(conn, &account.email)? { Ok(()) } else { Err(used()) }
 }
 
 /// Lets the new address take effect, if the session that asked for it still stands, and tells the old one.
 fn confirm(conn: &mut Connection, account: &AccountRow, keys: &Keys) -> Result<(), Problem> {
-    let (user, pending) = (account.user()?, account.pending.as_ref().ok_or_else(used)?);
+    let (user, pending) = (account.id, account.pending.as_ref().ok_or_else(used)?);
     // The account first, as everywhere, so that two transactions never wait for each other.
     if !Users::of(user).confirm_email(conn, account, pending)? || !Sessions::of(user).take_email(conn, pending)? {
         return Err(used());
@@ -114,9 +114,8 @@ fn confirm(conn: &mut Connection, account: &AccountRow, keys: &Keys) -> Result<(
 /// session that asked for the change.
 pub async fn cancel_email(body: Valid<VerifyIn>, keys: Data<Keys>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (account, _) = account_of(&body.0.token, &[Purpose::Cancel], &keys, &db).await?;
-    let (user_id, pending) = (account.id, account.pending.clone().ok_or_else(used)?);
-    let session_id = pending.session;
-    let user = account.user()?;
+    let (user, pending) = (account.id, account.pending.clone().ok_or_else(used)?);
+    let (user_id, session_id) = (user.get(), pending.session.get());
     if !db.write(move |conn| Sessions::of(user).end_asking(conn, &pending)).await? {
         return Err(used());
     }

@@ -118,7 +118,7 @@ async fn renew(
         if standing == Standing::JustRotated {
             return Ok(Some((session, user)));
         }
-        let (user_id, session_id) = (user.id, session.id);
+        let (user_id, session_id) = (user.id.get(), session.id.get());
         if let Some(next) = db.write(move |conn| Sessions::rotate(conn, &session, lives)).await? {
             tracing::info!(target: "kennel::security", user_id, session_id, "refresh");
             return Ok(Some((next, user)));
@@ -133,14 +133,14 @@ fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<
     let mut standings = genuine.iter().map(|(token, session)| (token.standing(session, now), session));
     let is_good = |standing: &Standing| matches!(standing, Standing::Current | Standing::JustRotated);
     if let Some((standing, session)) = standings.find(|(standing, _)| is_good(standing)) {
-        return match Users::of(session.bearer()?.user).show(conn) {
+        return match Users::of(session.bearer().user).show(conn) {
             // The user was deleted between the two queries.
             Err(problem) if problem.kind() == Kind::RevokedToken => Ok(RefreshOutcome::Nothing),
             user => user.map(|user| RefreshOutcome::Good(standing, session.clone(), user)),
         };
     }
     let reused = genuine.iter().filter(|(token, session)| token.standing(session, now) == Standing::Reused);
-    let reused = reused.map(|(_, session)| session.bearer()).collect::<Result<Vec<_>, _>>()?;
+    let reused: Vec<_> = reused.map(|(_, session)| session.bearer()).collect();
     Ok(if reused.is_empty() { RefreshOutcome::Nothing } else { RefreshOutcome::Reused(reused) })
 }
 
@@ -153,7 +153,7 @@ pub(super) fn genuine<'a>(
     let ids: Vec<_> = tokens.iter().map(|token| token.session).collect();
     let sessions = find_live(conn, &ids)?;
     let of_session = |token: &'a Presented| {
-        let session = sessions.iter().find(|session| session.id == token.session.get())?;
+        let session = sessions.iter().find(|session| session.id == token.session)?;
         token.is_genuine(&issuer.keys.refreshes, session).then(|| (token, session.clone()))
     };
     Ok(tokens.iter().filter_map(of_session).collect())

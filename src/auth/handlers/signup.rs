@@ -31,7 +31,7 @@ pub async fn signup(
     let new = new_user(&request, source, body.0, &hasher).await?;
     let user = db.write(move |conn| create(conn, &new, &keys.sources)).await?;
     post.wake();
-    tracing::info!(target: "kennel::security", user_id = user.id, %source, "signup");
+    tracing::info!(target: "kennel::security", user_id = user.id.get(), %source, "signup");
     Ok(Created::new("/me".to_owned(), &UserOut::from(user))?.into())
 }
 
@@ -49,7 +49,7 @@ async fn new_user(request: &HttpRequest, source: Source, body: SignupIn, hasher:
 /// Makes the account, and queues the mail that verifies its address.
 fn create(conn: &mut Connection, new: &NewUser, signer: &Signer) -> Result<UserRow, Problem> {
     let user = Users::create(conn, new)?;
-    Mails::of(user.user()?).queue(conn, signer, MailKind::Verify, &Email::stored(user.email.clone()))?;
+    Mails::of(user.id).queue(conn, signer, MailKind::Verify, &Email::stored(user.email.clone()))?;
     // Failures under these names before were others' guesses.
     forgive(conn, signer, None, &user.username, &user.email)?;
     Ok(user)

@@ -3,7 +3,7 @@
 
 use super::{
     lock::{FailureKey, Lock},
-    repo::Failures,
+    repo::{Failures, TryStart},
 };
 use crate::{
     auth::passwords::{
@@ -43,7 +43,7 @@ impl Attempt {
         let (failures, wider) = (self.failures, self.wider);
         let turn = hasher.turn().await?;
         let begin = move |conn: &mut _| Failures::of(failures).begin_with(conn, wider.map(Failures::of).as_ref());
-        if let Some(lock) = db.write(begin).await? {
+        if let TryStart::Locked(lock) = db.write(begin).await? {
             return Err(self.refused(lock));
         }
         match hasher.verify(&turn, password, stored).await {

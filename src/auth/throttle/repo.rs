@@ -3,18 +3,27 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::prelude::*;
 
 use super::lock::{FailureKey, Lock};
 use crate::{
     accounts::LoginKey,
     crypto::signer::Signer,
-    db::{Connection, schema::login_failures, timestamp::Timestamp},
+    db::{Conn, schema::login_failures, timestamp::Timestamp},
     ids::UserId,
     problem::Problem,
 };
 
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How a try to log in starts.
+#[must_use]
+pub enum TryStart {
+    /// The try is counted, and may be made.
+    Counted,
+    /// The try has to wait.
+    Locked(Lock),
+}
 
 /// The failures that one counter counts.
 pub struct Failures(FailureKey);
@@ -26,10 +35,10 @@ impl Failures {
     }
 
     /// Whether the next try has to wait, and how long.
-    pub fn lock(&self, conn: &mut Connection, now: Timestamp) -> Result<Option<Lock>, Problem> {
+    pub fn lock(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<Lock>, Problem> {
         let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::day.ge(now.day()));
         let row: Option<(i64, Timestamp)> =
-            mine.select((login_failures::count, login_failures::locked_until)).first(conn).optional()?;
+            conn.find(mine.select((login_failures::count, login_failures::locked_until)))?;
         Ok(row.and_then(|(count, locked_until)| {
             let locked_until = if count < self.0.most_a_day() { locked_until } else { now.end_of_day() };
             (locked_until > now).then(|| Lock(locked_until.since(now)))
@@ -40,18 +49,17 @@ impl Failures {
     /// that the try has to wait for.
     ///
     /// # Errors
-    /// As [`Failures::begin`].
-    pub fn begin_with(&self, conn: &mut Connection, wider: Option<&Self>) -> Result<Option<Lock>, Problem> {
-        if let Some(wider) = wider
-            && let Some(lock) = wider.begin(conn)?
-        {
-            return Ok(Some(lock));
+    /// The database's.
+    pub fn begin_with(&self, conn: &mut Conn, wider: Option<&Self>) -> Result<TryStart, Problem> {
+        let Some(wider) = wider else { return self.begin(conn) };
+        if let TryStart::Locked(lock) = wider.begin(conn)? {
+            return Ok(TryStart::Locked(lock));
         }
-        let lock = self.begin(conn)?;
-        if let (Some(_), Some(wider)) = (&lock, wider) {
+        let start = self.begin(conn)?;
+        if let TryStart::Locked(_) = start {
             wider.take_back(conn)?;
         }
-        Ok(lock)
+        Ok(start)
     }
 
     /// Counts a try before it is made, so that of any number at once no more are made than may be: it has failed
@@ -59,22 +67,22 @@ impl Failures {
     ///
     /// # Errors
     /// The database's.
-    pub fn begin(&self, conn: &mut Connection) -> Result<Option<Lock>, Problem> {
+    pub fn begin(&self, conn: &mut Conn) -> Result<TryStart, Problem> {
         let now = Timestamp::now();
         let mine = || login_failures::table.find(self.0.as_bytes());
         let today = mine()
             .filter(login_failures::day.ge(now.day()))
             .filter(login_failures::locked_until.le(now))
             .filter(login_failures::count.lt(self.0.most_a_day()));
-        if diesel::update(today).set(login_failures::count.eq(login_failures::count + 1)).execute(conn)? > 0 {
-            return Ok(None);
+        if conn.execute(diesel::update(today).set(login_failures::count.eq(login_failures::count + 1)))? > 0 {
+            return Ok(TryStart::Counted);
         }
         if let Some(lock) = self.lock(conn, now)? {
-            return Ok(Some(lock));
+            return Ok(TryStart::Locked(lock));
         }
         // None yet, or of a day before. Who loses a race for the new one is run again by the door. (A clock that is
         // ahead may have begun the next day already; that one goes on.)
-        let _old = diesel::delete(mine().filter(login_failures::day.lt(now.day()))).execute(conn)?;
+        let _old = conn.execute(diesel::delete(mine().filter(login_failures::day.lt(now.day()))))?;
         let first = (
             login_failures::account_key.eq(self.0.as_bytes()),
             login_failures::count.eq(1),
@@ -82,37 +90,37 @@ impl Failures {
             login_failures::locked_until.eq(now.minus(A_DAY)),
             login_failures::day.eq(now.day()),
         );
-        let _one = diesel::insert_into(login_failures::table).values(first).execute(conn)?;
-        Ok(None)
+        let _one = conn.execute(diesel::insert_into(login_failures::table).values(first))?;
+        Ok(TryStart::Counted)
     }
 
     /// The try has failed: the next one waits.
-    pub fn fail(&self, conn: &mut Connection) -> Result<(), Problem> {
+    pub fn fail(&self, conn: &mut Conn) -> Result<(), Problem> {
         let now = Timestamp::now();
         let mine = login_failures::table.find(self.0.as_bytes());
-        let count: Option<i64> = mine.select(login_failures::count).first(conn).optional()?;
+        let count: Option<i64> = conn.find(mine.select(login_failures::count))?;
         let pause = self.0.pause_after(count.unwrap_or(1));
-        let _one = diesel::update(mine).set(login_failures::locked_until.eq(now.plus(pause))).execute(conn)?;
+        let _one = conn.execute(diesel::update(mine).set(login_failures::locked_until.eq(now.plus(pause))))?;
         Ok(())
     }
 
     /// The try was not made after all.
-    pub fn take_back(&self, conn: &mut Connection) -> Result<(), Problem> {
+    pub fn take_back(&self, conn: &mut Conn) -> Result<(), Problem> {
         let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::count.gt(0));
-        let _one = diesel::update(mine).set(login_failures::count.eq(login_failures::count - 1)).execute(conn)?;
+        let _one = conn.execute(diesel::update(mine).set(login_failures::count.eq(login_failures::count - 1)))?;
         Ok(())
     }
 
     /// The try was right: nothing has failed.
-    pub fn clear(&self, conn: &mut Connection) -> Result<(), Problem> {
-        let _one = diesel::delete(login_failures::table.find(self.0.as_bytes())).execute(conn)?;
+    pub fn clear(&self, conn: &mut Conn) -> Result<(), Problem> {
+        let _one = conn.execute(diesel::delete(login_failures::table.find(self.0.as_bytes())))?;
         Ok(())
     }
 }
 
 /// Forgets what failed under the names of a user who has shown otherwise who it is, or who is new.
 pub fn forgive(
-    conn: &mut Connection,
+    conn: &mut Conn,
     signer: &Signer,
     user: Option<UserId>,
     username: &str,
@@ -127,21 +135,21 @@ pub fn forgive(
 
 /// Deletes some of what was counted on days before yesterday, which no clock of any instance is at any more. Tells
 /// whether there may be more.
-pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     const SWEPT_AT_ONCE: i64 = 500;
     let yesterday = Timestamp::now().minus(A_DAY).day();
     let old = login_failures::table.filter(login_failures::day.lt(yesterday));
-    let rows: Vec<(NaiveDate, Vec<u8>)> = old
+    let some = old
         .order((login_failures::day, login_failures::account_key))
         .limit(SWEPT_AT_ONCE)
-        .select((login_failures::day, login_failures::account_key))
-        .load(conn)?;
+        .select((login_failures::day, login_failures::account_key));
+    let rows: Vec<(NaiveDate, Vec<u8>)> = conn.load(some)?;
     let Some((first_day, _)) = rows.first() else { return Ok(false) };
     // Of one day at a time, so that they are a range of the index.
     let of_first_day = rows.iter().take_while(|(day, _)| day == first_day);
     if let Some((day, last)) = of_first_day.last() {
         let range = old.filter(login_failures::day.eq(day)).filter(login_failures::account_key.le(last));
-        let _rows = diesel::delete(range).execute(conn)?;
+        let _rows = conn.execute(diesel::delete(range))?;
     }
     Ok(true)
 }

@@ -38,7 +38,7 @@ impl Issuer {
     /// # Errors
     /// `internal-error`, when the system gives no random numbers.
     pub fn answer(&self, session: &LiveSession, user: UserOut, delivery: Delivery) -> Result<HttpResponse, Problem> {
-        let refresh_token = refresh::token_of(&self.keys.refreshes, session)?;
+        let refresh_token = refresh::token_of(&self.keys.refreshes, session);
         let mut answer = HttpResponse::Ok();
         if delivery == Delivery::Cookie {
             let seconds = session.expires_at.since(Timestamp::now()).as_secs().max(1);
@@ -46,7 +46,7 @@ impl Issuer {
                 answer.insert_header((SET_COOKIE, cookie::set(&refresh_token, seconds).map_err(Problem::internal)?));
         }
         Ok(answer.json(TokensOut {
-            access_token: self.access.issue(session.bearer()?)?,
+            access_token: self.access.issue(session.bearer())?,
             token_type: "Bearer",
             expires_in: self.access.life().as_secs(),
             refresh_token: (delivery == Delivery::Body).then_some(refresh_token),

@@ -12,7 +12,6 @@ use crate::{
     crypto::signer::{SIGNATURE, Signer},
     db::timestamp::Timestamp,
     ids::{SessionId, UserId},
-    problem::Problem,
     sessions::LiveSession,
 };
 
@@ -111,14 +110,12 @@ fn seal(signer: &Signer, session: i64, counter: i64, user: i64, half: [u8; HALF]
 }
 
 /// The present token of a session.
-///
-/// # Errors
-/// `internal-error`, when the stored session is not valid.
-pub fn token_of(signer: &Signer, session: &LiveSession) -> Result<String, Problem> {
-    let (id, counter, user) = (session.id, session.refresh_counter, session.bearer()?.user.get());
+#[must_use]
+pub fn token_of(signer: &Signer, session: &LiveSession) -> String {
+    let (id, counter, user) = (session.id.get(), session.refresh_counter, session.bearer().user.get());
     let signed = signer.sign(&[&id.to_be_bytes(), &counter.to_be_bytes(), &session.refresh_salt]);
     let half = signed.first_chunk().copied().unwrap_or_default();
-    Ok(format!("{id}.{counter}.{}", URL_SAFE_NO_PAD.encode(seal(signer, id, counter, user, half))))
+    format!("{id}.{counter}.{}", URL_SAFE_NO_PAD.encode(seal(signer, id, counter, user, half)))
 }
 
 #[cfg(test)]

@@ -3,4 +3,4 @@
 
 mod repo;
 
-pub use repo::{count, sweep};
+pub use repo::{MailQuota, count, sweep};

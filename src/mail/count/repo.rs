@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl,
-};
+use diesel::{prelude::*, query_dsl::methods};
 
 use crate::{
     crypto::signer::Signer,
-    db::{Connection, natively, schema::mail_counts, timestamp::Timestamp},
+    db::{Conn, schema::mail_counts, timestamp::Timestamp},
     ids::UserId,
     mail::MailKind,
     problem::Problem,
@@ -20,25 +18,34 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How many are swept away at once: other writes wait meanwhile.
 const SWEPT_AT_ONCE: i64 = 500;
 
+/// Whether there may be one mail more of a kind.
+#[must_use]
+pub enum MailQuota {
+    /// There may, and it is counted.
+    Left,
+    /// There may not for this long: the last hour has five.
+    UsedUp(Duration),
+}
+
 /// The mails that are counted together: those of a kind for one address, or by one user.
 struct Subject([u8; 16]);
 
-/// Counts a mail, unless there were too many of its kind in the last hour: then tells how long to wait.
+/// Counts a mail, unless there were too many of its kind in the last hour.
 pub fn count(
-    conn: &mut Connection,
+    conn: &mut Conn,
     signer: &Signer,
     user: Option<UserId>,
     letter: MailKind,
     address: &Email,
-) -> Result<Result<(), Duration>, Problem> {
+) -> Result<MailQuota, Problem> {
     let by_user = user.map(|user| Subject::of(signer, letter, b"by", &user.get().to_be_bytes()));
     let to_address = Subject::of(signer, letter, b"to", address.key().as_bytes());
     for subject in by_user.into_iter().chain([to_address]) {
-        if let Err(wait) = subject.count(conn)? {
-            return Ok(Err(wait));
+        if let MailQuota::UsedUp(wait) = subject.count(conn)? {
+            return Ok(MailQuota::UsedUp(wait));
         }
     }
-    Ok(Ok(()))
+    Ok(MailQuota::Left)
 }
 
 impl Subject {
@@ -50,39 +57,34 @@ impl Subject {
 
     /// Counts one mail more, with one statement whether there is a row or not, so that of many at once no more are
     /// counted than may be.
-    fn count(&self, conn: &mut Connection) -> Result<Result<(), Duration>, Problem> {
+    fn count(&self, conn: &mut Conn) -> Result<MailQuota, Problem> {
         let now = Timestamp::now();
-        let counted = natively!(conn => {
-            use diesel::query_dsl::methods::FilterDsl;
-
-            let first = (mail_counts::subject.eq(self.0.as_slice()), mail_counts::latest_at.eq(now));
-            let one_more = (
-                mail_counts::latest_at.eq(now),
-                mail_counts::second_at.eq(mail_counts::latest_at.nullable()),
-                mail_counts::third_at.eq(mail_counts::second_at),
-                mail_counts::fourth_at.eq(mail_counts::third_at),
-                mail_counts::fifth_at.eq(mail_counts::fourth_at),
-            );
-            let may = mail_counts::fifth_at.is_null().or(mail_counts::fifth_at.le(now.minus(HOUR)));
-            let insert = diesel::insert_into(mail_counts::table).values(first);
-            let insert = insert.on_conflict(mail_counts::subject).do_update().set(one_more);
-            FilterDsl::filter(insert, may).execute(conn)
-        })?;
-        if counted > 0 {
-            return Ok(Ok(()));
+        let first = (mail_counts::subject.eq(self.0.as_slice()), mail_counts::latest_at.eq(now));
+        let one_more = (
+            mail_counts::latest_at.eq(now),
+            mail_counts::second_at.eq(mail_counts::latest_at.nullable()),
+            mail_counts::third_at.eq(mail_counts::second_at),
+            mail_counts::fourth_at.eq(mail_counts::third_at),
+            mail_counts::fifth_at.eq(mail_counts::fourth_at),
+        );
+        let may = mail_counts::fifth_at.is_null().or(mail_counts::fifth_at.le(now.minus(HOUR)));
+        let insert = diesel::insert_into(mail_counts::table).values(first);
+        let insert = insert.on_conflict(mail_counts::subject).do_update().set(one_more);
+        if conn.execute(methods::FilterDsl::filter(insert, may))? > 0 {
+            return Ok(MailQuota::Left);
         }
         let fifth = mail_counts::table.find(self.0.as_slice()).select(mail_counts::fifth_at);
-        let fifth = fifth.first::<Option<Timestamp>>(conn).optional()?.flatten();
-        Ok(Err(fifth.map_or(HOUR, |at| at.plus(HOUR).since(now))))
+        let fifth = conn.find::<Option<Timestamp>, _>(fifth)?.flatten();
+        Ok(MailQuota::UsedUp(fifth.map_or(HOUR, |at| at.plus(HOUR).since(now))))
     }
 }
 
 /// Deletes some of the counts that are of more than an hour ago. Tells whether there may be more.
-pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = || mail_counts::table.filter(mail_counts::latest_at.le(Timestamp::now().minus(HOUR)));
-    let oldest: Vec<Timestamp> =
-        old().order(mail_counts::latest_at).limit(SWEPT_AT_ONCE).select(mail_counts::latest_at).load(conn)?;
+    let oldest = old().order(mail_counts::latest_at).limit(SWEPT_AT_ONCE).select(mail_counts::latest_at);
+    let oldest: Vec<Timestamp> = conn.load(oldest)?;
     let Some(last) = oldest.last() else { return Ok(false) };
-    let _rows = diesel::delete(mail_counts::table.filter(mail_counts::latest_at.le(*last))).execute(conn)?;
+    let _rows = conn.execute(diesel::delete(mail_counts::table.filter(mail_counts::latest_at.le(*last))))?;
     Ok(true)
 }

@@ -1,9 +1,9 @@
 //! Queries about what sessions asked for.
 
-use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::prelude::*;
 
 use crate::{
-    db::{Connection, expression::AnyOf, schema::sessions, timestamp::Timestamp},
+    db::{Conn, expression::AnyOf, schema::sessions, timestamp::Timestamp},
     ids::SessionId,
     problem::Problem,
     sessions::{
@@ -20,7 +20,7 @@ const SWEPT_AT_ONCE: i64 = 500;
 #[derive(Clone, Debug)]
 pub struct PendingEmail {
     /// The id of the session that asked for it.
-    pub session: i64,
+    pub session: SessionId,
     pub address: String,
     /// The time of the request, which tells it from the next one for the same address.
     pub asked_at: Timestamp,
@@ -38,7 +38,7 @@ macro_rules! is_asking {
     ($sessions:expr, $pending:expr) => {
         sessions::id
             .eq($pending.session)
-            .and(sessions::user_id.eq($sessions.0.get()))
+            .and(sessions::user_id.eq($sessions.0))
             .and(sessions::new_email.eq(&$pending.address))
             .and(sessions::new_email_asked_at.eq($pending.asked_at))
             .and(is_live!(Timestamp::now()))
@@ -48,51 +48,51 @@ macro_rules! is_asking {
 impl Sessions {
     /// Asks for an address; one that any of the user's sessions asked for before is called off. The same address once
     /// more from the same session is the same request. Tells whether the session still stands.
-    pub fn ask_for_email(&self, conn: &mut Connection, session: SessionId, email: &Email) -> Result<bool, Problem> {
+    pub fn ask_for_email(&self, conn: &mut Conn, session: SessionId, email: &Email) -> Result<bool, Problem> {
         let (now, address) = (Timestamp::now(), email.to_string());
-        let is_another = sessions::id.ne(session.get()).or(sessions::new_email.ne(&address));
-        let mine = sessions::table.filter(sessions::user_id.eq(self.0.get()));
+        let is_another = sessions::id.ne(session).or(sessions::new_email.ne(&address));
+        let mine = sessions::table.filter(sessions::user_id.eq(self.0));
         let others = mine.filter(sessions::new_email.is_not_null()).filter(is_another);
-        let _rows = diesel::update(others).set(nothing!()).execute(conn)?;
-        let this = || mine.filter(sessions::id.eq(session.get())).filter(is_live!(now));
+        let _rows = conn.execute(diesel::update(others).set(nothing!()))?;
+        let this = || mine.filter(sessions::id.eq(session)).filter(is_live!(now));
         let asked = (sessions::new_email.eq(&address), sessions::new_email_asked_at.eq(now));
-        if diesel::update(this().filter(sessions::new_email.is_null())).set(asked).execute(conn)? > 0 {
+        if conn.execute(diesel::update(this().filter(sessions::new_email.is_null())).set(asked))? > 0 {
             return Ok(true);
         }
         let again = this().filter(sessions::new_email.eq(&address)).select(sessions::id);
-        Ok(again.first::<i64>(conn).optional()?.is_some())
+        Ok(conn.find::<SessionId, _>(again)?.is_some())
     }
 
     /// Calls off an address that was asked for, whichever session did.
-    pub fn call_off_email(&self, conn: &mut Connection) -> Result<(), Problem> {
-        let mine = sessions::table.filter(sessions::user_id.eq(self.0.get()));
-        let _rows = diesel::update(mine.filter(sessions::new_email.is_not_null())).set(nothing!()).execute(conn)?;
+    pub fn call_off_email(&self, conn: &mut Conn) -> Result<(), Problem> {
+        let mine = sessions::table.filter(sessions::user_id.eq(self.0));
+        let _rows = conn.execute(diesel::update(mine.filter(sessions::new_email.is_not_null())).set(nothing!()))?;
         Ok(())
     }
 
     /// Takes an address that was asked for, to give it to the account. Tells whether it was still there to be taken:
     /// of many who try at once one succeeds, and nobody once the session has ended.
-    pub fn take_email(&self, conn: &mut Connection, pending: &PendingEmail) -> Result<bool, Problem> {
+    pub fn take_email(&self, conn: &mut Conn, pending: &PendingEmail) -> Result<bool, Problem> {
         let asking = sessions::table.filter(is_asking!(self, pending));
-        Ok(diesel::update(asking).set(nothing!()).execute(conn)? > 0)
+        Ok(conn.execute(diesel::update(asking).set(nothing!()))? > 0)
     }
 
     /// Ends the session that asked for an address, and with it the request. Tells whether it was still there.
-    pub fn end_asking(&self, conn: &mut Connection, pending: &PendingEmail) -> Result<bool, Problem> {
+    pub fn end_asking(&self, conn: &mut Conn, pending: &PendingEmail) -> Result<bool, Problem> {
         let asking = sessions::table.filter(is_asking!(self, pending));
-        Ok(diesel::update(asking).set(ended!(Timestamp::now())).execute(conn)? > 0)
+        Ok(conn.execute(diesel::update(asking).set(ended!(Timestamp::now())))? > 0)
     }
 }
 
 /// Clears some of the addresses that sessions asked for which have expired since: they are nobody's to confirm, and
 /// need not be kept. Tells whether there may be more.
-pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let expired = sessions::new_email.is_not_null().and(sessions::expires_at.le(Timestamp::now()));
     let oldest = sessions::table.filter(expired).order((sessions::expires_at, sessions::id));
-    let ids: Vec<i64> = oldest.limit(SWEPT_AT_ONCE).select(sessions::id).load(conn)?;
+    let ids: Vec<SessionId> = conn.load(oldest.limit(SWEPT_AT_ONCE).select(sessions::id))?;
     if ids.is_empty() {
         return Ok(false);
     }
-    let _rows = diesel::update(sessions::table.filter(AnyOf::new("sessions.id", ids))).set(nothing!()).execute(conn)?;
+    let _rows = conn.execute(diesel::update(sessions::table.filter(AnyOf::new(sessions::id, ids))).set(nothing!()))?;
     Ok(true)
 }

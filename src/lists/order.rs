@@ -1,0 +1,305 @@
+//! What a list can be sorted by, and the order that a request asks for. The SQL is in `seek`.
+
+use std::borrow::Cow;
+
+use chrono::NaiveDate;
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Date, Nullable, Text},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    db::{
+        column::{ColumnName, NamedTable},
+        expression::{DayOrLast, LAST_DAY},
+        search_key,
+        timestamp::{Timestamp, Timestamptz},
+    },
+    wire::query::Refusal,
+};
+
+/// What is unique in every list, as a query names it.
+pub(super) const ID: &str = "id";
+/// What a row's name is called, as a query names it.
+const NAME: &str = "name";
+
+/// A value that rows are sorted by, as a cursor carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SortKey {
+    #[serde(rename = "i")]
+    Id(i64),
+    #[serde(rename = "n")]
+    Name(NameKey),
+    #[serde(rename = "d")]
+    Day(NaiveDate),
+    #[serde(rename = "m")]
+    Moment(#[serde(with = "crate::db::timestamp::micros")] Timestamp),
+}
+
+/// A name and its search key, by which it is sorted. The name says both, and has an end: 255 characters. A key has up to
+/// three for each of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct NameKey {
+    name: String,
+    key: String,
+}
+
+impl NameKey {
+    /// The key that the name is sorted by.
+    pub(super) fn key(&self) -> &String {
+        &self.key
+    }
+}
+
+impl From<String> for NameKey {
+    fn from(name: String) -> Self {
+        let key = search_key(&name);
+        Self { name, key }
+    }
+}
+
+impl From<NameKey> for String {
+    fn from(name: NameKey) -> Self {
+        name.name
+    }
+}
+
+/// Something that a list can be sorted by. Each has an index: the user, it, its tie breaker, and the id.
+pub struct Sort<Row> {
+    /// The key as a query names it.
+    pub(super) name: &'static str,
+    /// The column, or the very expression that the index has; never null.
+    pub(super) sql: SortSql,
+    value: Value<Row>,
+    tie_breaker: Option<&'static str>,
+}
+
+/// What rows are sorted by, in SQL.
+#[derive(Clone, Copy)]
+pub(super) enum SortSql {
+    Column(ColumnName),
+    Day(DayOrLast),
+}
+
+/// How the value that a row is sorted by is read from it.
+enum Value<Row> {
+    Id(fn(&Row) -> i64),
+    Name(fn(&Row) -> &str),
+    Day(fn(&Row) -> Option<NaiveDate>),
+    Moment(fn(&Row) -> Timestamp),
+}
+
+impl<Row> Sort<Row> {
+    /// The id, which a query calls `id`.
+    #[must_use]
+    pub const fn id<C>(column: C, value: fn(&Row) -> i64) -> Self
+    where
+        C: Column<Table: NamedTable, SqlType = BigInt> + Copy,
+    {
+        Self::new(ID, SortSql::Column(ColumnName::of(column)), Value::Id(value))
+    }
+
+    /// A name, by its search key, which a query calls `name`.
+    #[must_use]
+    pub const fn name<C>(key: C, value: fn(&Row) -> &str) -> Self
+    where
+        C: Column<Table: NamedTable, SqlType = Text> + Copy,
+    {
+        Self::new(NAME, SortSql::Column(ColumnName::of(key)), Value::Name(value))
+    }
+
+    /// A day, which a query calls as its column is called. One that is not known comes last.
+    #[must_use]
+    pub const fn day<C>(column: C, value: fn(&Row) -> Option<NaiveDate>) -> Self
+    where
+        C: Column<Table: NamedTable, SqlType = Nullable<Date>> + Copy,
+    {
+        Self::new(C::NAME, SortSql::Day(DayOrLast::of(column)), Value::Day(value))
+    }
+
+    /// A moment, which a query calls as its column is called.
+    #[must_use]
+    pub const fn moment<C>(column: C, value: fn(&Row) -> Timestamp) -> Self
+    where
+        C: Column<Table: NamedTable, SqlType = Timestamptz> + Copy,
+    {
+        Self::new(C::NAME, SortSql::Column(ColumnName::of(column)), Value::Moment(value))
+    }
+
+    /// The same, with what sorts the rows that have the key in common, unless something else is asked for: many dogs
+    /// have no known birthday. The index has it, too. Last of all is the id.
+    #[must_use]
+    pub const fn tie_breaker(mut self, name: &'static str) -> Self {
+        self.tie_breaker = Some(name);
+        self
+    }
+
+    const fn new(name: &'static str, sql: SortSql, value: Value<Row>) -> Self {
+        Self { name, sql, value, tie_breaker: None }
+    }
+
+    /// The value of this key in a row.
+    fn key(&self, row: &Row) -> SortKey {
+        match self.value {
+            Value::Id(id) => SortKey::Id(id(row)),
+            Value::Name(name) => SortKey::Name(name(row).to_owned().into()),
+            Value::Day(day) => SortKey::Day(day(row).unwrap_or(LAST_DAY)),
+            Value::Moment(moment) => SortKey::Moment(moment(row)),
+        }
+    }
+}
+
+/// Which way a list is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Ascending,
+    Descending,
+}
+
+impl Direction {
+    /// The comparison with what comes later.
+    pub(super) fn after(self) -> &'static str {
+        match self {
+            Self::Ascending => " > ",
+            Self::Descending => " < ",
+        }
+    }
+
+    /// The same, and with what is equal.
+    pub(super) fn at_or_after(self) -> &'static str {
+        match self {
+            Self::Ascending => " >= ",
+            Self::Descending => " <= ",
+        }
+    }
+}
+
+/// A key to sort by, and which way.
+pub(super) struct SortTerm<Row: 'static> {
+    pub(super) sort: &'static Sort<Row>,
+    pub(super) direction: Direction,
+}
+
+impl<Row> Clone for SortTerm<Row> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Row> Copy for SortTerm<Row> {}
+
+impl<Row> PartialEq for SortTerm<Row> {
+    fn eq(&self, other: &Self) -> bool {
+        self.sort.name == other.sort.name && self.direction == other.direction
+    }
+}
+
+/// The order of a list.
+pub struct Order<Row: 'static> {
+    /// The keys by their weight; the last is unique.
+    pub(super) terms: Vec<SortTerm<Row>>,
+    /// Whether an index has the rows in this order.
+    pub(super) by_index: bool,
+}
+
+impl<Row> Order<Row> {
+    /// The usual order: by id.
+    #[must_use]
+    pub fn usual(sorts: &'static [Sort<Row>]) -> Self {
+        let mut terms = Vec::new();
+        complete(sorts, &mut terms);
+        Self { terms, by_index: true }
+    }
+
+    /// Reads `-created_at,name`: keys in the order of their weight, `-` for descending. What was not asked for goes on in
+    /// the direction of the key before it.
+    ///
+    /// # Errors
+    /// A key that there is not, or one that is named twice.
+    pub fn parse(sorts: &'static [Sort<Row>], text: &str) -> Result<Self, Refusal> {
+        let mut terms: Vec<SortTerm<Row>> = Vec::new();
+        for word in text.split(',') {
+            let (name, direction) = match word.strip_prefix('-') {
+                Some(name) => (name, Direction::Descending),
+                None => (word, Direction::Ascending),
+            };
+            if terms.iter().any(|term| term.sort.name == name) {
+                return Err(("repeated", "Name each key once.".into()));
+            }
+            terms.push(SortTerm { sort: find(sorts, name).ok_or_else(|| unknown_sort(sorts))?, direction });
+        }
+        complete(sorts, &mut terms);
+        let mut by_index: Vec<_> = terms.first().copied().into_iter().collect();
+        complete(sorts, &mut by_index);
+        let by_index = by_index == terms;
+        Ok(Self { terms, by_index })
+    }
+
+    /// The keys of a row, one for each term.
+    pub(super) fn keys(&self, row: &Row) -> Vec<SortKey> {
+        self.terms.iter().map(|term| term.sort.key(row)).collect()
+    }
+}
+
+/// Goes on with what was not asked for, up to the id.
+fn complete<Row>(sorts: &'static [Sort<Row>], terms: &mut Vec<SortTerm<Row>>) {
+    let last = terms.last().copied();
+    let direction = last.map_or(Direction::Ascending, |term| term.direction);
+    for name in last.and_then(|term| term.sort.tie_breaker).into_iter().chain([ID]) {
+        if terms.iter().all(|term| term.sort.name != name) {
+            terms.extend(find(sorts, name).map(|sort| SortTerm { sort, direction }));
+        }
+    }
+    // Nothing is left to be sorted after the id.
+    if let Some(unique) = terms.iter().position(|term| term.sort.name == ID) {
+        terms.truncate(unique + 1);
+    }
+}
+
+fn find<Row>(sorts: &'static [Sort<Row>], name: &str) -> Option<&'static Sort<Row>> {
+    sorts.iter().find(|sort| sort.name == name)
+}
+
+fn unknown_sort<Row>(sorts: &[Sort<Row>]) -> Refusal {
+    let known: Vec<_> = sorts.iter().map(|sort| sort.name).collect();
+    let detail = format!("This accepts: {}; with - in front for descending.", known.join(", "));
+    ("unknown_value", Cow::from(detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ColumnName, Direction, Order, Sort, SortSql, Value};
+    use crate::db::schema::tasks;
+
+    #[test]
+    fn an_order_ends_with_the_id_in_the_direction_of_the_key_before() {
+        const fn sort(name: &'static str) -> Sort<()> {
+            Sort::new(name, SortSql::Column(ColumnName::of(tasks::id)), Value::Id(|()| 0))
+        }
+        const SORTS: &[Sort<()>] = &[sort("id"), sort("name"), sort("age").tie_breaker("name")];
+        let read = |text| {
+            let Order { terms, by_index } = Order::parse(SORTS, text).map_err(|(code, _)| code)?;
+            let signs = terms.iter().map(|term| if term.direction == Direction::Descending { "-" } else { "" });
+            let words: Vec<_> = signs.zip(&terms).map(|(sign, term)| format!("{sign}{}", term.sort.name)).collect();
+            Ok((words.join(","), by_index))
+        };
+        for (asked_for, meant, by_index) in [
+            ("-name", "-name,-id", true),
+            ("-name,-id", "-name,-id", true),
+            ("-age", "-age,-name,-id", true),
+            ("age,name", "age,name,id", true),
+            ("-age,name", "-age,name,id", false),
+            ("name,-age", "name,-age,-id", false),
+            ("-id,name", "-id", true),
+            ("age,-id", "age,-id", false),
+        ] {
+            assert_eq!(read(asked_for), Ok((meant.to_owned(), by_index)));
+        }
+        assert_eq!(read("name,-name"), Err("repeated"));
+        for wrong in ["", "-", "name,", ",name", "size", "--name", "+name", "NAME", " name"] {
+            assert_eq!(read(wrong), Err("unknown_value"), "{wrong:?}");
+        }
+    }
+}

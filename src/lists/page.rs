@@ -1,0 +1,129 @@
+//! How a page of a list is found: its query is the room's, and where it begins and ends is put to it here.
+
+use diesel::{
+    dsl::{CountStar, Filter, Limit, Order as OrderedBy, Select},
+    prelude::*,
+    query_dsl::{
+        LoadQuery,
+        methods::{FilterDsl, LimitDsl, OrderDsl, SelectDsl},
+    },
+    sqlite::Sqlite,
+};
+
+use super::{
+    List, ListQuery,
+    order::SortKey,
+    seek::{OrderBy, SeekPredicate},
+};
+use crate::{
+    db::{Conn, columns, rows},
+    problem::Problem,
+};
+
+/// A page as it was found.
+pub struct Page<Row> {
+    pub rows: Vec<Row>,
+    /// The keys of the last row, if there are more after it.
+    pub next: Option<Vec<SortKey>>,
+    /// How many rows there are on all pages, where that was asked.
+    pub total: Option<i64>,
+    /// Whether far more rows were looked at than a page has; who asks for it cannot tell beforehand.
+    pub was_much_work: bool,
+}
+
+impl<Row> Page<Row> {
+    /// With how many there are in all.
+    #[must_use]
+    pub fn of(self, total: Option<i64>) -> Self {
+        Self { total, ..self }
+    }
+
+    /// The same page, its rows made into others.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn try_map<Other>(
+        self,
+        make: impl FnOnce(Vec<Row>) -> Result<Vec<Other>, Problem>,
+    ) -> Result<Page<Other>, Problem> {
+        let Self { rows, next, total, was_much_work } = self;
+        Ok(Page { rows: make(rows)?, next, total, was_much_work })
+    }
+}
+
+impl<L: List> ListQuery<L> {
+    /// Finds the page among the rows of a query, which `query` makes once for each time that it runs; and counts them all,
+    /// if that was asked.
+    ///
+    /// In the order of an index, what follows a row are first those that share all its keys but the last, then
+    /// those that share one key less, and so on: for each the query runs once, until there is enough. So each run
+    /// has its keys fixed but for one, and that one is a range of the index; a comparison of all of them at once
+    /// is not, in SQLite; in PostgreSQL it is. Any other order the database has to make itself, in one query.
+    ///
+    /// The bounds say what the body does: the query takes a filter, an order, a limit and a row's columns, and then runs on
+    /// both databases; so does its count.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn page<'a, Query>(&'a self, conn: &mut Conn, query: impl Fn() -> Query) -> Result<Page<L::Row>, Problem>
+    where
+        L::Row: Selectable<Sqlite>,
+        Query: SelectDsl<CountStar> + FilterDsl<SeekPredicate<'a, L::Row>>,
+        Select<Query, CountStar>: LoadQuery<'a, SqliteConnection, i64> + LoadQuery<'a, PgConnection, i64>,
+        Following<'a, Query, L::Row>: OrderDsl<OrderBy<'a, L::Row>>,
+        Ordered<'a, Query, L::Row>: LimitDsl,
+        Limited<'a, Query, L::Row>: SelectDsl<<L::Row as Selectable<Sqlite>>::SelectExpression>,
+        PageOf<'a, Query, L::Row>: LoadQuery<'a, SqliteConnection, L::Row> + LoadQuery<'a, PgConnection, L::Row>,
+    {
+        let total = self.count.then(|| conn.one(SelectDsl::select(query(), diesel::dsl::count_star()))).transpose()?;
+        let wanted = self.limit + 1;
+        let mut found = Vec::new();
+        for shared in (0..self.steps()).rev() {
+            let missing = wanted - found.len();
+            if missing == 0 {
+                break;
+            }
+            let after = self.after.as_deref();
+            let predicate = SeekPredicate { order: &self.order, compares_rows: self.compares_rows, after, shared };
+            let following = FilterDsl::filter(query(), predicate);
+            let ordered = OrderDsl::order(following, OrderBy { order: &self.order, shared });
+            let limited = LimitDsl::limit(ordered, rows(missing));
+            found.append(&mut conn.load(SelectDsl::select(limited, columns::<L::Row>()))?);
+        }
+        Ok(self.found(found).of(total))
+    }
+
+    /// How many queries there may be.
+    pub(super) fn steps(&self) -> usize {
+        let is_apart = self.after.is_some() && self.order.by_index && !self.compares_rows;
+        if is_apart { self.order.terms.len() } else { 1 }
+    }
+
+    /// The page of `rows`, which are the first of those that are to be had: one more than the page has, if there
+    /// are as many.
+    #[must_use]
+    pub fn found(&self, mut rows: Vec<L::Row>) -> Page<L::Row> {
+        let has_next = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let next = rows.last().filter(|_| has_next).map(|row| self.order.keys(row));
+        Page { rows, next, total: None, was_much_work: false }
+    }
+
+    /// The id of the last row before the page, in a list that is sorted by it alone; 0 before the first.
+    #[must_use]
+    pub fn after_id(&self) -> i64 {
+        match self.after.as_deref() {
+            Some([SortKey::Id(id)]) => *id,
+            _ => 0,
+        }
+    }
+}
+
+/// The rows of a query that follow those of the pages before.
+type Following<'a, Query, Row> = Filter<Query, SeekPredicate<'a, Row>>;
+/// These rows in their order.
+type Ordered<'a, Query, Row> = OrderedBy<Following<'a, Query, Row>, OrderBy<'a, Row>>;
+/// These rows up to the end of the page.
+type Limited<'a, Query, Row> = Limit<Ordered<'a, Query, Row>>;
+/// The columns of these rows: what is loaded.
+type PageOf<'a, Query, Row> = Select<Limited<'a, Query, Row>, <Row as Selectable<Sqlite>>::SelectExpression>;
