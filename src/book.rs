@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    db::{Connection, Db},
+    db::{Conn, Db},
     ids::UserId,
     problem::{Kind, Problem},
 };
@@ -50,7 +50,7 @@ pub struct Shelf {
 }
 
 /// A count of a user's rows, which stops at the given number.
-pub type Count = fn(&mut Connection, UserId, i64) -> Result<i64, Problem>;
+pub type Count = fn(&mut Conn, UserId, i64) -> Result<i64, Problem>;
 
 /// The most rows of a kind; `None` for no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use futures_util::stream::{Stream, StreamExt, once, try_unfold};
 use serde::Serialize;
 
 use crate::{
-    db::{Connection, Db, timestamp::Timestamp},
+    db::{Conn, Db, timestamp::Timestamp},
     dogs::{DogOut, Dogs},
     ids::UserId,
     lists::{List, ListQuery, Page, SortKey},
@@ -46,7 +46,7 @@ struct Head {
 struct Section {
     name: &'static str,
     /// Reads a page of a user's rows, after the row with these keys.
-    read: fn(&mut Connection, UserId, Option<Vec<SortKey>>) -> Result<Rows, Problem>,
+    read: fn(&mut Conn, UserId, Option<Vec<SortKey>>) -> Result<Rows, Problem>,
 }
 
 /// A page of rows as the inside of a JSON array, and the keys of the last if there are more.
@@ -147,7 +147,7 @@ async fn export(
     Ok(once(ready(Ok(Bytes::from(head)))).chain(rest))
 }
 
-fn read_head(conn: &mut Connection, me: CurrentUser) -> Result<Head, Problem> {
+fn read_head(conn: &mut Conn, me: CurrentUser) -> Result<Head, Problem> {
     let user = Users::of(me.id).show(conn)?.into();
     let new_email = Users::of(me.id).account(conn)?.and_then(|account| account.pending).map(|pending| pending.address);
     let profile = Profiles::of(me.id).find(conn)?.map(ProfileOut::from);
@@ -168,7 +168,7 @@ impl Export {
             return Err(Kind::RequestTimeout.into());
         }
         let (is_first, me, bearer) = (after.is_none(), self.me.id, self.me.bearer());
-        let read = move |conn: &mut Connection| {
+        let read = move |conn: &mut Conn| {
             let _me = sessions::find_current_user(conn, bearer)?;
             read(conn, me, after.clone())
         };

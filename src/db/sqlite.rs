@@ -16,7 +16,7 @@ use diesel::{
     result::Error, sql_query, sql_types::Text,
 };
 
-use super::{Connection, OpenError, Transactions, execute, group::commit_together, migrate, wal};
+use super::{Conn, OpenError, Transactions, execute, group::commit_together, migrate, wal};
 use crate::{
     files::{self, sync_folder_of},
     problem::{Kind, Problem},
@@ -60,7 +60,7 @@ type FileIdentity = (u64, u64);
 thread_local! {
     /// The thread's own connection, to the file with this identity, opened when it is needed first. With it a single
     /// row is read on the serving thread, since to hand a job to a reader takes longer than to read a row.
-    static INLINE: RefCell<Option<(FileIdentity, Connection)>> = const { RefCell::new(None) };
+    static INLINE: RefCell<Option<(FileIdentity, Conn)>> = const { RefCell::new(None) };
 }
 
 impl SqliteFile {
@@ -69,7 +69,7 @@ impl SqliteFile {
     }
 
     /// Makes the file if there is none, for its owner only, and opens it for writing.
-    pub fn create(&self) -> Result<Connection, OpenError> {
+    pub fn create(&self) -> Result<Conn, OpenError> {
         wal::refuse_foreign(&self.0)?;
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0);
         match made {
@@ -101,7 +101,7 @@ impl SqliteFile {
         match fs::metadata(&self.0) {
             Ok(_) => {
                 wal::refuse_foreign(&self.0)?;
-                let mut conn = Connection::Sqlite(self.establish()?);
+                let mut conn = Conn::Sqlite(self.establish()?);
                 migrate::is_known(&mut conn).map_err(|error| self.unopened(error))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -109,10 +109,10 @@ impl SqliteFile {
         }
     }
 
-    fn connect(&self, access: OpenMode) -> Result<Connection, OpenError> {
+    fn connect(&self, access: OpenMode) -> Result<Conn, OpenError> {
         let mut conn = self.establish()?;
         configure(&mut conn, access).map_err(|error| self.unopened(error))?;
-        Ok(Connection::Sqlite(conn))
+        Ok(Conn::Sqlite(conn))
     }
 
     fn establish(&self) -> Result<SqliteConnection, OpenError> {
@@ -192,8 +192,8 @@ fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
 
 /// The readers and the writer of one file.
 pub struct SqliteEngine {
-    readers: Workers<Connection>,
-    writer: Workers<Connection>,
+    readers: Workers<Conn>,
+    writer: Workers<Conn>,
     file: SqliteFile,
     identity: FileIdentity,
 }
@@ -232,7 +232,7 @@ impl SqliteEngine {
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         self.readers.run(job).await
     }
@@ -240,14 +240,14 @@ impl SqliteEngine {
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         self.writer.run(job).await
     }
 
     /// Reads on the calling thread, if that can be done without waiting; `None` if a reader has to do it.
-    pub fn read_inline<T>(&self, job: impl Fn(&mut Connection) -> Result<T, Problem>) -> Option<Result<T, Problem>> {
-        let read = |slot: &RefCell<Option<(FileIdentity, Connection)>>| {
+    pub fn read_inline<T>(&self, job: impl Fn(&mut Conn) -> Result<T, Problem>) -> Option<Result<T, Problem>> {
+        let read = |slot: &RefCell<Option<(FileIdentity, Conn)>>| {
             let mut slot = slot.try_borrow_mut().ok()?;
             if slot.as_ref().is_none_or(|(identity, _)| *identity != self.identity) {
                 *slot = self.file.connect(OpenMode::Inline).ok().map(|conn| (self.identity, conn));
@@ -284,7 +284,7 @@ impl SqliteEngine {
 }
 
 /// Runs each read by itself; a connection that was left in a transaction is not kept, since it would see the past.
-fn read_one_by_one(conn: &mut Connection, group: Batch<Connection>) -> bool {
+fn read_one_by_one(conn: &mut Conn, group: Batch<Conn>) -> bool {
     let whole = one_by_one(conn, group);
     let depth = Transactions::transaction_manager_status_mut(conn).transaction_depth();
     whole && depth.is_ok_and(|depth| depth.is_none())

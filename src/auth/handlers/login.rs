@@ -30,7 +30,7 @@ use crate::{
     body::Valid,
     cors::Cors,
     crypto::{PasswordHash, signer::Signer},
-    db::{Connection, Db, timestamp::Timestamp},
+    db::{Conn, Db, timestamp::Timestamp},
     headers::lossy_text,
     ids::UserId,
     limits::{Limits, Source},
@@ -160,7 +160,7 @@ impl Login<'_> {
 
 impl Candidate {
     /// Looks the account up, with the same queries for an unknown name, so that the time tells nothing.
-    fn find(conn: &mut Connection, login: &LoginKey, signer: &Signer, source: Source) -> Result<Self, Problem> {
+    fn find(conn: &mut Conn, login: &LoginKey, signer: &Signer, source: Source) -> Result<Self, Problem> {
         let (user, stored) = Users::find_for_login(conn, login)?.map(|found| (found.id, found.password_hash)).unzip();
         let is_known = has_begun_at(conn, user, &known_as(signer, user, source))?;
         let here = FailureKey::of_known_source(signer, login, source);

@@ -13,7 +13,7 @@ use crate::{
     },
     body::Valid,
     crypto::{PasswordHash, keys::Keys},
-    db::{Connection, Db},
+    db::{Conn, Db},
     ids::UserId,
     limits::{Limits, Source},
     mail::{MailKind, MailSignal, Mails},
@@ -84,7 +84,7 @@ struct Change {
 ///
 /// # Errors
 /// `revoked-token`, when the session has ended while the passwords were checked.
-fn change_password(conn: &mut Connection, me: CurrentUser, keys: &Keys, change: &Change) -> Result<(), Problem> {
+fn change_password(conn: &mut Conn, me: CurrentUser, keys: &Keys, change: &Change) -> Result<(), Problem> {
     if !Users::of(me.id).set_password(conn, &change.checked, &change.new)? {
         // Or the account is gone altogether.
         let _me = Users::of(me.id).show(conn)?;

@@ -15,7 +15,7 @@ use crate::{
     },
     body::Optional,
     cors::Cors,
-    db::{Connection, Db, timestamp::Timestamp},
+    db::{Conn, Db, timestamp::Timestamp},
     ids::UserId,
     limits::{Limits, Source},
     problem::{Kind, Problem},
@@ -127,7 +127,7 @@ async fn renew(
 }
 
 /// Finds the good token wherever it stands: a neighbouring host may have put cookies before it.
-fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<RefreshOutcome, Problem> {
+fn find(conn: &mut Conn, tokens: &[Presented], issuer: &Issuer) -> Result<RefreshOutcome, Problem> {
     let genuine = genuine(conn, tokens, issuer)?;
     let now = Timestamp::now();
     let mut standings = genuine.iter().map(|(token, session)| (token.standing(session, now), session));
@@ -146,7 +146,7 @@ fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<
 
 /// The genuine tokens, however old, each with its session; without those whose session has ended.
 pub(super) fn genuine<'a>(
-    conn: &mut Connection,
+    conn: &mut Conn,
     tokens: &'a [Presented],
     issuer: &Issuer,
 ) -> Result<Vec<(&'a Presented, LiveSession)>, Problem> {

@@ -6,7 +6,7 @@ use crate::{
     auth::{passwords::hasher::Hasher, throttle::repo::forgive, wire::SignupIn},
     body::Valid,
     crypto::{keys::Keys, signer::Signer},
-    db::{Connection, Db},
+    db::{Conn, Db},
     limits::{Limits, Source},
     mail::{MailKind, MailSignal, Mails},
     problem::{Kind, Problem},
@@ -47,7 +47,7 @@ async fn new_user(request: &HttpRequest, source: Source, body: SignupIn, hasher:
 }
 
 /// Makes the account, and queues the mail that verifies its address.
-fn create(conn: &mut Connection, new: &NewUser, signer: &Signer) -> Result<UserRow, Problem> {
+fn create(conn: &mut Conn, new: &NewUser, signer: &Signer) -> Result<UserRow, Problem> {
     let user = Users::create(conn, new)?;
     Mails::of(user.id).queue(conn, signer, MailKind::Verify, &Email::stored(user.email.clone()))?;
     // Failures under these names before were others' guesses.

@@ -11,7 +11,7 @@ use crate::{
         password::{Password, Verdict},
     },
     crypto::PasswordHash,
-    db::{Connection, Db},
+    db::{Conn, Db},
     ids::UserId,
     limits::Source,
     problem::Problem,
@@ -63,7 +63,7 @@ impl Attempt {
     }
 
     /// Takes the try out of the counters: the password was not checked after all.
-    fn take_back(self, conn: &mut Connection) -> Result<(), Problem> {
+    fn take_back(self, conn: &mut Conn) -> Result<(), Problem> {
         for key in [self.failures].into_iter().chain(self.wider) {
             Failures::of(key).take_back(conn)?;
         }
@@ -74,7 +74,7 @@ impl Attempt {
     ///
     /// # Errors
     /// The database's errors.
-    pub fn succeed(self, conn: &mut Connection) -> Result<(), Problem> {
+    pub fn succeed(self, conn: &mut Conn) -> Result<(), Problem> {
         Failures::of(self.failures).clear(conn)?;
         self.wider.map_or(Ok(()), |wider| Failures::of(wider).take_back(conn))
     }
