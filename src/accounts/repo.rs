@@ -241,7 +241,7 @@ impl Users {
 impl AccountRow {
     /// Somebody who signed up and did nothing since.
     #[must_use]
-    pub fn sample() -> Self {
+    pub(crate) fn sample() -> Self {
         Self {
             id: UserId::new(1).expect("an id"),
             username: "ann".to_owned(),

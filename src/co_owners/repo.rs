@@ -112,12 +112,7 @@ impl CoOwners {
     ) -> Result<Page<OwnerRow>, Problem> {
         let ids = of_dog(self.0, dog).select(dog_co_owners::owner_id);
         let theirs = owners::table.filter(owners::user_id.eq(self.0)).filter(owners::id.eq_any(ids));
-        let wanted = || asked.filter.wanted.of(&CommonColumns::OWNERS);
-        let total = asked.count.then(|| conn.one(theirs.filter(wanted()).count())).transpose()?;
-        let enough = rows(asked.limit + 1);
-        let page = theirs.filter(wanted()).filter(owners::id.gt(asked.after_id())).order(owners::id);
-        let rows = conn.load(page.limit(enough).select(columns::<OwnerRow>()))?;
-        Ok(asked.found(rows).of(total))
+        asked.page(conn, || theirs.filter(asked.filter.wanted.of(&CommonColumns::OWNERS)))
     }
 
     /// Makes somebody a co-owner, who may be one already.
