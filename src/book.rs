@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    db::{Connection, Db},
+    db::{Conn, Db},
     dogs::Dogs,
     idempotency::Answers,
     ids::UserId,
@@ -48,7 +48,7 @@ pub enum Shelf {
 
 impl Shelf {
     /// How many rows a user has there, as far as `most`.
-    fn count(self, conn: &mut Connection, user: UserId, most: i64) -> Result<i64, Problem> {
+    fn count(self, conn: &mut Conn, user: UserId, most: i64) -> Result<i64, Problem> {
         match self {
             Self::Owners => Owners::of(user).count_up_to(conn, most),
             Self::Dogs => Dogs::of(user).count_up_to(conn, most),

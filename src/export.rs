@@ -19,7 +19,7 @@ use futures_util::stream::{Stream, StreamExt, once, try_unfold};
 use serde::Serialize;
 
 use crate::{
-    db::{Connection, Db, timestamp::Timestamp},
+    db::{Conn, Db, timestamp::Timestamp},
     dogs::{DogOut, Dogs},
     lists::{List, ListQuery, Page, SortKey},
     owners::{OwnerOut, Owners},
@@ -136,7 +136,7 @@ async fn export(
     Ok(once(ready(Ok(Bytes::from(head)))).chain(rest))
 }
 
-fn read_head(conn: &mut Connection, me: CurrentUser) -> Result<Head, Problem> {
+fn read_head(conn: &mut Conn, me: CurrentUser) -> Result<Head, Problem> {
     let user = Users::of(me.id).show(conn)?.into();
     let new_email = Users::of(me.id).account(conn)?.and_then(|account| account.pending).map(|pending| pending.address);
     let profile = Profiles::of(me.id).find(conn)?.map(ProfileOut::from);
@@ -168,7 +168,7 @@ impl Export {
     async fn rows<L, R, T>(
         &self,
         after: Option<Vec<SortKey>>,
-        list: impl Fn(&mut Connection, &ListQuery<L>) -> Result<Page<R>, Problem> + Send + 'static,
+        list: impl Fn(&mut Conn, &ListQuery<L>) -> Result<Page<R>, Problem> + Send + 'static,
     ) -> Result<(String, Option<Vec<SortKey>>), Problem>
     where
         L: List + Default,
@@ -179,7 +179,7 @@ impl Export {
             return Err(Kind::RequestTimeout.into());
         }
         let (asked, bearer) = (ListQuery::all_after(after), self.me.bearer());
-        let read = move |conn: &mut Connection| {
+        let read = move |conn: &mut Conn| {
             let _me = sessions::find_current_user(conn, bearer)?;
             list(conn, &asked)
         };

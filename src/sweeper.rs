@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     auth,
-    db::{Connection, Db},
+    db::{Conn, Db},
     idempotency, mail, me,
     problem::Problem,
     sessions,
@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// Deletes some of what is over, not too much at once, because other writes wait meanwhile; tells whether there may
 /// be more.
-type Sweep = fn(&mut Connection) -> Result<bool, Problem>;
+type Sweep = fn(&mut Conn) -> Result<bool, Problem>;
 
 const SWEEPS: &[(&str, Sweep)] = &[
     ("deleted accounts", me::sweep),

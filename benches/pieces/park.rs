@@ -16,7 +16,7 @@ use kennel::auth::tokens::issuer::Issuer;
 use kennel::auth::tokens::verified::VerifiedTokenCache;
 use kennel::config::Config;
 use kennel::crypto::PasswordHash;
-use kennel::db::{self, Atomic, Connection, DatabaseId, Db, Near, migrate};
+use kennel::db::{self, Atomic, Conn, DatabaseId, Db, Near, migrate};
 use kennel::dogs::Dogs;
 use kennel::limits::Limits;
 use kennel::lists::{List, ListQuery, Order};
@@ -55,7 +55,7 @@ pub fn engines() -> Vec<Engine> {
 /// A user with 20 owners, 50 dogs that are public and 50 tasks, and a connection.
 pub struct Park {
     pub config: Config,
-    pub conn: Connection,
+    pub conn: Conn,
     pub database: DatabaseId,
     pub user: UserId,
     pub owner: OwnerId,
@@ -119,7 +119,7 @@ fn config(engine: Engine, folder: &TempDir) -> Config {
     config.expect("a configuration")
 }
 
-fn sign_up(conn: &mut Connection, name: &str) -> (UserId, TokenSubject) {
+fn sign_up(conn: &mut Conn, name: &str) -> (UserId, TokenSubject) {
     let (username, email) = (Username::read(&json!(name)), Email::read(&json!(format!("{name}@example.com"))));
     let (Ok(username), Ok(email)) = (username, email) else { panic!("{name} is a name") };
     let new = NewUser::new(&username, &email, &PasswordHash::stored("$argon2id$none".to_owned()));
@@ -129,7 +129,7 @@ fn sign_up(conn: &mut Connection, name: &str) -> (UserId, TokenSubject) {
     (user, session.bearer())
 }
 
-fn fill(conn: &mut Connection, user: UserId) -> OwnerId {
+fn fill(conn: &mut Conn, user: UserId) -> OwnerId {
     let mut owners = Vec::new();
     for number in 0..20 {
         let new = body(json!({"name": format!("Charlotte {number}")}));

@@ -3,7 +3,7 @@
 use diesel::Connection as _;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use kennel::db::{Atomic, Connection};
+use kennel::db::{Atomic, Conn};
 use kennel::dogs::Dogs;
 use kennel::lists::{List, ListQuery, Page};
 use kennel::owners::Owners;
@@ -19,7 +19,7 @@ fn bench_list<L: List, R>(
     bencher: Bencher<'_, '_>,
     park: &mut Park,
     asked: &ListQuery<L>,
-    list: impl Fn(&mut Connection, &ListQuery<L>) -> Result<Page<R>, Problem>,
+    list: impl Fn(&mut Conn, &ListQuery<L>) -> Result<Page<R>, Problem>,
 ) {
     let rows = list(&mut park.conn, asked).expect("a page").rows.len();
     bencher.counter(ItemsCount::new(rows)).bench_local(|| list(&mut park.conn, black_box(asked)).expect("a page"));

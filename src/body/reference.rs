@@ -5,7 +5,7 @@ use actix_web::{HttpMessage, HttpRequest, web::Data};
 use serde_json::Value;
 
 use crate::{
-    db::{Connection, Db},
+    db::{Conn, Db},
     ids::{Id, UserId},
     problem::{FieldError, Problem},
     sessions::CurrentUser,
@@ -22,7 +22,7 @@ pub struct Reference {
 }
 
 /// Queries which of some ids a user has.
-pub type Find = fn(&mut Connection, UserId, Vec<i64>) -> Result<Vec<i64>, Problem>;
+pub type Find = fn(&mut Conn, UserId, Vec<i64>) -> Result<Vec<i64>, Problem>;
 
 /// A body that a handler takes: how it is read, [`FromBody`] says; which other rows it names, the table here.
 pub trait Body: FromBody {
@@ -83,7 +83,7 @@ async fn absent(
     let (Some(me), Some(db)) = (me.filter(|_| !named.is_empty()), request.app_data::<Data<Db>>()) else {
         return Ok(Vec::new());
     };
-    let find = move |conn: &mut Connection| {
+    let find = move |conn: &mut Conn| {
         let mut absent = Vec::new();
         for group in named.chunk_by(|one, other| std::ptr::eq(one.reference, other.reference)) {
             let Some(Named { reference, .. }) = group.first() else { continue };

@@ -2,7 +2,7 @@
 
 use diesel::{Connection as _, PgConnection, QueryResult, SqliteConnection, query_dsl::LoadQuery};
 
-use super::Connection;
+use super::Conn;
 use crate::problem::Problem;
 
 /// A connection for one change: a single statement, which needs no transaction of its own, or a transaction. Either
@@ -28,11 +28,11 @@ use crate::problem::Problem;
 ///     let _first: i64 = atomic.statement(one).unwrap();
 /// }
 /// ```
-pub struct Atomic<'a>(&'a mut Connection);
+pub struct Atomic<'a>(&'a mut Conn);
 
 impl<'a> Atomic<'a> {
     /// A change on this connection.
-    pub fn on(conn: &'a mut Connection) -> Self {
+    pub fn on(conn: &'a mut Conn) -> Self {
         Self(conn)
     }
 
@@ -45,8 +45,8 @@ impl<'a> Atomic<'a> {
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
     {
         match self.0 {
-            Connection::Sqlite(conn) => query.get_result(conn),
-            Connection::Postgres(conn) => query.get_result(conn),
+            Conn::Sqlite(conn) => query.get_result(conn),
+            Conn::Postgres(conn) => query.get_result(conn),
         }
     }
 
@@ -54,7 +54,7 @@ impl<'a> Atomic<'a> {
     ///
     /// # Errors
     /// Those of `job`, of which nothing is left then, and of the database.
-    pub fn transaction<T>(self, job: impl FnOnce(&mut Connection) -> Result<T, Problem>) -> Result<T, Problem> {
+    pub fn transaction<T>(self, job: impl FnOnce(&mut Conn) -> Result<T, Problem>) -> Result<T, Problem> {
         self.0.transaction(job)
     }
 }

@@ -15,7 +15,7 @@ use diesel::{
     result::Error,
 };
 
-use super::{Connection, Transactions};
+use super::{Conn, Transactions};
 use crate::{
     problem::Problem,
     workers::{Batch, Outcome},
@@ -24,7 +24,7 @@ use crate::{
 /// Runs all jobs that were waiting in one transaction; nobody is answered before the commit. Nearly always all of them
 /// succeed, and that they are undone one by one is prepared only once one did not: all is undone then, and those of a
 /// larger group are run again, each in a savepoint, so that a failure undoes itself alone.
-pub fn commit_together(conn: &mut Connection, mut group: Batch<Connection>) -> bool {
+pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>) -> bool {
     if group.iter().all(|job| job.is_abandoned()) {
         return true;
     }
@@ -58,9 +58,9 @@ enum Ended {
 }
 
 fn run_in_one_transaction(
-    conn: &mut Connection,
-    group: &mut Batch<Connection>,
-    run: fn(&mut Connection, &mut Batch<Connection>) -> Result<Ended, Problem>,
+    conn: &mut Conn,
+    group: &mut Batch<Conn>,
+    run: fn(&mut Conn, &mut Batch<Conn>) -> Result<Ended, Problem>,
 ) -> Result<Ended, Problem> {
     begin_immediate(conn)?;
     let ended = run(conn, group)?;
@@ -71,7 +71,7 @@ fn run_in_one_transaction(
 }
 
 /// Runs the jobs up to the first that fails.
-fn run_together(conn: &mut Connection, group: &mut Batch<Connection>) -> Result<Ended, Problem> {
+fn run_together(conn: &mut Conn, group: &mut Batch<Conn>) -> Result<Ended, Problem> {
     for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
         let undone = match job.run(conn) {
             Outcome::Done => continue,
@@ -84,7 +84,7 @@ fn run_together(conn: &mut Connection, group: &mut Batch<Connection>) -> Result<
 }
 
 /// Runs each job in a savepoint.
-fn run_apart(conn: &mut Connection, group: &mut Batch<Connection>) -> Result<Ended, Problem> {
+fn run_apart(conn: &mut Conn, group: &mut Batch<Conn>) -> Result<Ended, Problem> {
     for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
         Transactions::begin_transaction(conn)?;
         match job.run(conn) {
@@ -99,17 +99,17 @@ fn run_apart(conn: &mut Connection, group: &mut Batch<Connection>) -> Result<End
 
 /// Goes back to where there were so many transactions, one in another: a job that panicked may have left some of its
 /// own open.
-fn undo(conn: &mut Connection, kept: u32) -> QueryResult<()> {
-    let depth = |conn: &mut Connection| Transactions::transaction_manager_status_mut(conn).transaction_depth();
+fn undo(conn: &mut Conn, kept: u32) -> QueryResult<()> {
+    let depth = |conn: &mut Conn| Transactions::transaction_manager_status_mut(conn).transaction_depth();
     while depth(conn)?.is_some_and(|depth| depth.get() > kept) {
         Transactions::rollback_transaction(conn)?;
     }
     Ok(())
 }
 
-fn begin_immediate(conn: &mut Connection) -> QueryResult<()> {
+fn begin_immediate(conn: &mut Conn) -> QueryResult<()> {
     match conn {
-        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
-        Connection::Postgres(_) => Err(Error::NotInTransaction),
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
+        Conn::Postgres(_) => Err(Error::NotInTransaction),
     }
 }

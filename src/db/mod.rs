@@ -31,7 +31,7 @@ use diesel::{
 
 pub use self::{
     atomic::Atomic,
-    connection::{Conn, Conn as Connection, MultiBackend, columns},
+    connection::{Conn, MultiBackend, columns},
     constraint::{Broken, OnConstraint},
     identity::DatabaseId,
     search_key::{folded, search_key},
@@ -120,7 +120,7 @@ impl Db {
         Self::over(connect_existing(url)?, url, connections)
     }
 
-    fn over(mut conn: Connection, url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
+    fn over(mut conn: Conn, url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
         migrate::run(&mut conn)?;
         let id = DatabaseId::of(&mut conn)
             .map_err(|error| OpenError::new(format_args!("the database has no id: {error}"), "Restore a backup"))?;
@@ -145,7 +145,7 @@ impl Db {
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         match &self.0 {
             Engine::Sqlite(door) => door.read(job).await,
@@ -161,7 +161,7 @@ impl Db {
     pub async fn glance<T, F>(&self, near: &Near, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         if let Engine::Sqlite(door) = &self.0
             && let Some(result) = door.glance(near, &job)
@@ -178,7 +178,7 @@ impl Db {
     pub async fn snapshot<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         self.read(move |conn| at_one_moment(conn, &job)).await
     }
@@ -191,7 +191,7 @@ impl Db {
     pub async fn read_fitting<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + Sync + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + Sync + 'static,
     {
         let job = Arc::new(job);
         let again = Arc::clone(&job);
@@ -209,7 +209,7 @@ impl Db {
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         match &self.0 {
             Engine::Sqlite(door) => door.write(job).await,
@@ -227,7 +227,7 @@ impl Db {
         T: Send + 'static,
         F: Fn(Atomic<'_>) -> Result<T, Problem> + Send + 'static,
     {
-        let job = move |conn: &mut Connection| job(Atomic::on(conn));
+        let job = move |conn: &mut Conn| job(Atomic::on(conn));
         match &self.0 {
             Engine::Sqlite(door) => door.write(job).await,
             Engine::Postgres(door) => door.write_statement(job).await,
@@ -241,7 +241,7 @@ impl Db {
     /// As [`Db::write`], for one of the pieces; those before it are durable.
     pub async fn write_in_pieces<F>(&self, mut is_more: bool, piece: F) -> Result<(), Problem>
     where
-        F: Fn(&mut Connection) -> Result<bool, Problem> + Clone + Send + 'static,
+        F: Fn(&mut Conn) -> Result<bool, Problem> + Clone + Send + 'static,
     {
         while is_more {
             is_more = self.write(piece.clone()).await?;
@@ -279,7 +279,7 @@ impl Db {
 ///
 /// # Errors
 /// As [`Db::open`].
-pub fn connect(url: &DatabaseUrl) -> Result<Connection, OpenError> {
+pub fn connect(url: &DatabaseUrl) -> Result<Conn, OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => SqliteFile::at(path).create(),
         DatabaseUrl::Postgres(url) => postgres::connect_patiently(url),
@@ -290,7 +290,7 @@ pub fn connect(url: &DatabaseUrl) -> Result<Connection, OpenError> {
 ///
 /// # Errors
 /// As [`connect`], and when there is none; then nothing was made or changed.
-pub fn connect_existing(url: &DatabaseUrl) -> Result<Connection, OpenError> {
+pub fn connect_existing(url: &DatabaseUrl) -> Result<Conn, OpenError> {
     let found = match url {
         DatabaseUrl::Sqlite(path) => SqliteFile::at(path).has_schema()?.then(|| connect(url)).transpose()?,
         DatabaseUrl::Postgres(_) => {
@@ -308,10 +308,10 @@ pub fn connect_existing(url: &DatabaseUrl) -> Result<Connection, OpenError> {
 }
 
 /// Runs `job` in a transaction that sees what was committed before its first query, and nothing later.
-fn at_one_moment<T>(conn: &mut Connection, job: impl Fn(&mut Connection) -> Result<T, Problem>) -> Result<T, Problem> {
+fn at_one_moment<T>(conn: &mut Conn, job: impl Fn(&mut Conn) -> Result<T, Problem>) -> Result<T, Problem> {
     match conn {
-        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
-        Connection::Postgres(conn) => {
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+        Conn::Postgres(conn) => {
             AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
         }
     }
@@ -325,7 +325,7 @@ fn at_one_moment<T>(conn: &mut Connection, job: impl Fn(&mut Connection) -> Resu
 }
 
 /// Begins, commits and undoes transactions on either database, and knows how many are open, one in another.
-type Transactions = <Connection as diesel::Connection>::TransactionManager;
+type Transactions = <Conn as diesel::Connection>::TransactionManager;
 
 /// Runs `query` for its effect.
 fn execute(conn: &mut impl SimpleConnection, query: &str) -> QueryResult<()> {

@@ -14,7 +14,7 @@ use diesel::{
 };
 
 use super::{
-    Connection, OpenError, Transactions,
+    Conn, OpenError, Transactions,
     error::{has_no_kind, lost_the_connection, wants_a_retry},
     pooler::{self, LOCK_TIMEOUT, STATEMENT_TIMEOUT},
     preflight,
@@ -46,7 +46,7 @@ pub struct PostgresEngine {
 
 /// A worker's connection, and when it was last heard of.
 struct PgSession {
-    conn: Connection,
+    conn: Conn,
     /// Whether a pooler lends it a session for each transaction.
     through_pooler: bool,
     last_used: Instant,
@@ -79,7 +79,7 @@ impl PostgresEngine {
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         let server = Arc::clone(&self.server);
         let read = move |line: &mut PgSession| {
@@ -100,7 +100,7 @@ impl PostgresEngine {
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         let server = Arc::clone(&self.server);
         self.workers.run(move |line: &mut PgSession| in_transaction(line, &server, &job)).await
@@ -111,7 +111,7 @@ impl PostgresEngine {
     pub async fn write_statement<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         let server = Arc::clone(&self.server);
         let write = move |line: &mut PgSession| {
@@ -138,13 +138,13 @@ impl PgSession {
     /// Whether it was heard of just now, and has not been closed since. What a server says when it closes a connection
     /// is read first, and its end only then.
     fn is_there(&mut self) -> bool {
-        let Connection::Postgres(conn) = &mut self.conn else { return false };
+        let Conn::Postgres(conn) = &mut self.conn else { return false };
         self.last_used.elapsed() <= TRUSTED && (0..2).all(|_| conn.notifications_iter().all(|read| read.is_ok()))
     }
 
     fn begin(&mut self) -> QueryResult<()> {
         match &mut self.conn {
-            Connection::Postgres(conn) if self.through_pooler => {
+            Conn::Postgres(conn) if self.through_pooler => {
                 AnsiTransactionManager::begin_transaction_sql(conn, pooler::BEGIN_LENT)
             }
             conn => Transactions::begin_transaction(conn),
@@ -173,7 +173,7 @@ fn told_by_time(problem: Problem, began: Instant) -> Problem {
 fn in_transaction<T>(
     line: &mut PgSession,
     server: &PgServer,
-    job: &impl Fn(&mut Connection) -> Result<T, Problem>,
+    job: &impl Fn(&mut Conn) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     let mut retries = RETRIES;
     loop {
@@ -201,7 +201,7 @@ fn begin(line: &mut PgSession, server: &PgServer) -> Result<(), Problem> {
 }
 
 /// Commits what a job did, or undoes what it failed to do.
-fn end<T>(conn: &mut Connection, result: Result<T, Problem>) -> Result<T, Problem> {
+fn end<T>(conn: &mut Conn, result: Result<T, Problem>) -> Result<T, Problem> {
     match result {
         Ok(value) => {
             Transactions::commit_transaction(conn)?;
@@ -263,7 +263,7 @@ impl PgServer {
 
 fn connect(url: &str) -> ConnectionResult<PgSession> {
     let (conn, through_pooler) = pooler::connect(url)?;
-    Ok(PgSession { conn: Connection::Postgres(conn), through_pooler, last_used: Instant::now() })
+    Ok(PgSession { conn: Conn::Postgres(conn), through_pooler, last_used: Instant::now() })
 }
 
 fn names_this_machine(url: &str) -> bool {
@@ -271,7 +271,7 @@ fn names_this_machine(url: &str) -> bool {
 }
 
 /// Opens the first connection; a server that is not there yet is waited for.
-pub fn connect_patiently(url: &str) -> Result<Connection, OpenError> {
+pub fn connect_patiently(url: &str) -> Result<Conn, OpenError> {
     const PAUSE: Duration = Duration::from_millis(250);
     let started = Instant::now();
     let mut told = false;

@@ -16,7 +16,7 @@ use diesel::{
     result::Error, sql_query, sql_types::Text,
 };
 
-use super::{Connection, OpenError, Transactions, execute, group::commit_together, migrate, wal};
+use super::{Conn, OpenError, Transactions, execute, group::commit_together, migrate, wal};
 use crate::{
     files::{self, sync_folder_of},
     problem::{Kind, Problem},
@@ -57,7 +57,7 @@ enum OpenMode {
 /// A connection for the thread that serves a request, opened when it is needed first. With it a single row is read
 /// where it is asked for, since to hand a job to a reader takes longer than that row.
 #[derive(Default)]
-pub struct Near(RefCell<Option<Connection>>);
+pub struct Near(RefCell<Option<Conn>>);
 
 impl SqliteFile {
     pub fn at(path: &Path) -> Self {
@@ -65,7 +65,7 @@ impl SqliteFile {
     }
 
     /// Makes the file if there is none, for its owner's eyes only, and opens it for writing.
-    pub fn create(&self) -> Result<Connection, OpenError> {
+    pub fn create(&self) -> Result<Conn, OpenError> {
         wal::refuse_foreign(&self.0)?;
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0);
         match made {
@@ -97,7 +97,7 @@ impl SqliteFile {
         match fs::metadata(&self.0) {
             Ok(_) => {
                 wal::refuse_foreign(&self.0)?;
-                let mut conn = Connection::Sqlite(self.establish()?);
+                let mut conn = Conn::Sqlite(self.establish()?);
                 migrate::is_known(&mut conn).map_err(|error| self.unopened(error))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -105,10 +105,10 @@ impl SqliteFile {
         }
     }
 
-    fn connect(&self, access: OpenMode) -> Result<Connection, OpenError> {
+    fn connect(&self, access: OpenMode) -> Result<Conn, OpenError> {
         let mut conn = self.establish()?;
         configure(&mut conn, access).map_err(|error| self.unopened(error))?;
-        Ok(Connection::Sqlite(conn))
+        Ok(Conn::Sqlite(conn))
     }
 
     fn establish(&self) -> Result<SqliteConnection, OpenError> {
@@ -188,8 +188,8 @@ fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
 
 /// The readers and the writer of one file.
 pub struct SqliteEngine {
-    readers: Workers<Connection>,
-    writer: Workers<Connection>,
+    readers: Workers<Conn>,
+    writer: Workers<Conn>,
     file: SqliteFile,
     identity: (u64, u64),
 }
@@ -228,7 +228,7 @@ impl SqliteEngine {
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         self.readers.run(job).await
     }
@@ -236,17 +236,13 @@ impl SqliteEngine {
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(&mut Connection) -> Result<T, Problem> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
         self.writer.run(job).await
     }
 
     /// Reads on the calling thread, if that can be done without waiting for anybody. None: ask a reader.
-    pub fn glance<T>(
-        &self,
-        near: &Near,
-        job: impl Fn(&mut Connection) -> Result<T, Problem>,
-    ) -> Option<Result<T, Problem>> {
+    pub fn glance<T>(&self, near: &Near, job: impl Fn(&mut Conn) -> Result<T, Problem>) -> Option<Result<T, Problem>> {
         let mut slot = near.0.try_borrow_mut().ok()?;
         if slot.is_none() {
             *slot = self.file.connect(OpenMode::Glance).ok();
@@ -279,7 +275,7 @@ impl SqliteEngine {
 }
 
 /// Reads; a connection that was left in a transaction is not kept, since it would see the past.
-fn read_one_by_one(conn: &mut Connection, group: Batch<Connection>) -> bool {
+fn read_one_by_one(conn: &mut Conn, group: Batch<Conn>) -> bool {
     let whole = one_by_one(conn, group);
     let depth = Transactions::transaction_manager_status_mut(conn).transaction_depth();
     whole && depth.is_ok_and(|depth| depth.is_none())

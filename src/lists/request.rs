@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     crypto::{keys::Keys, signer::Signer},
-    db::{Connection, Db},
+    db::{Conn, Db},
     limits::Limits,
     problem::Problem,
     wire::query::{FromQuery, MANY_ROWS, MOST_IDS, Query, Refusal, listed},
@@ -151,10 +151,10 @@ impl<L: List> ListRequest<L> {
     where
         R: Send + 'static,
         T: From<R>,
-        F: Fn(&mut Connection, &ListQuery<L>) -> Result<Page<R>, Problem> + Send + Sync + 'static,
+        F: Fn(&mut Conn, &ListQuery<L>) -> Result<Page<R>, Problem> + Send + Sync + 'static,
     {
         let asked = Arc::clone(&self.asked);
-        let job = move |conn: &mut Connection| job(conn, &asked);
+        let job = move |conn: &mut Conn| job(conn, &asked);
         let found = if self.asked.needs_one_moment() { db.snapshot(job).await? } else { db.read_fitting(job).await? };
         if found.was_much_work {
             // It is done; for whoever has too little left the next one is one too many.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     crypto::keys::Keys,
-    db::{Connection, Db, timestamp::Timestamp},
+    db::{Conn, Db, timestamp::Timestamp},
     problem::Problem,
     users::{Email, Users},
 };
@@ -124,7 +124,7 @@ impl Worker {
     }
 }
 
-fn write(conn: &mut Connection, mail: &MailRow, keys: &Keys, to: &Destination) -> Result<Option<MailMessage>, Problem> {
+fn write(conn: &mut Conn, mail: &MailRow, keys: &Keys, to: &Destination) -> Result<Option<MailMessage>, Problem> {
     let letter = MailKind::stored(&mail.kind).ok_or_else(|| Problem::internal("a mail of an unknown kind"))?;
     let account = match mail.user_id {
         Some(user) => Users::of(user).account(conn)?,

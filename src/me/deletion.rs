@@ -3,7 +3,7 @@
 
 use crate::{
     co_owners::CoOwners,
-    db::{Connection, PIECE},
+    db::{Conn, PIECE},
     dogs::Dogs,
     idempotency::Answers,
     ids::UserId,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Deletes some rows of a user in one room, at most about so many. Tells how many; fewer, when none is left.
-type Clear = fn(&mut Connection, UserId, usize) -> Result<usize, Problem>;
+type Clear = fn(&mut Conn, UserId, usize) -> Result<usize, Problem>;
 
 /// Every room with rows of a user, and none before those that point at its rows.
 const ROOMS: &[Clear] = &[
@@ -30,7 +30,7 @@ const ROOMS: &[Clear] = &[
 ];
 
 /// Deletes the next piece of a deleted account; with the last one the account's own row. Tells whether there is more.
-pub fn delete_rest(conn: &mut Connection, user: UserId) -> Result<bool, Problem> {
+pub fn delete_rest(conn: &mut Conn, user: UserId) -> Result<bool, Problem> {
     Users::of(user).lock_deleted(conn)?;
     let mut left = PIECE;
     for clear in ROOMS {
@@ -44,7 +44,7 @@ pub fn delete_rest(conn: &mut Connection, user: UserId) -> Result<bool, Problem>
 }
 
 /// Deletes a piece of some deleted account that was left half-way. Tells whether there may be more.
-pub fn sweep(conn: &mut Connection) -> Result<bool, Problem> {
+pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let Some(user) = Users::find_deleted(conn)? else { return Ok(false) };
     let _of_this_one = delete_rest(conn, user)?;
     Ok(true)

@@ -44,7 +44,7 @@ async fn in_a_read(db: Data<Db>) -> Result<HttpResponse, Problem> {
 }
 
 async fn in_a_write(db: Data<Db>) -> Result<HttpResponse, Problem> {
-    let write = |conn: &mut kennel::db::Connection| {
+    let write = |conn: &mut kennel::db::Conn| {
         conn.batch_execute("UPDATE owners SET name = 'half done'")?;
         panic!("{ON_PURPOSE}")
     };
@@ -53,7 +53,7 @@ async fn in_a_write(db: Data<Db>) -> Result<HttpResponse, Problem> {
 }
 
 async fn in_a_transaction(db: Data<Db>) -> Result<HttpResponse, Problem> {
-    let write = |conn: &mut kennel::db::Connection| {
+    let write = |conn: &mut kennel::db::Conn| {
         conn.transaction(|conn| {
             conn.batch_execute("UPDATE owners SET name = 'half done'")?;
             panic!("{ON_PURPOSE}")

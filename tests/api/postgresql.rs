@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use diesel::connection::SimpleConnection;
 use diesel::{RunQueryDsl, sql_query};
-use kennel::db::{Connection, Db};
+use kennel::db::{Conn, Db};
 use kennel::problem::Problem;
 use serde_json::json;
 
@@ -31,7 +31,7 @@ fn routes(config: &mut ServiceConfig) {
 /// Touches the newest user, waits in the park, and touches the oldest.
 async fn touch_both(park: Path<String>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let park = Park::named(&park);
-    let touch = move |conn: &mut Connection| {
+    let touch = move |conn: &mut Conn| {
         sql_query("UPDATE users SET version = version + 1 WHERE id = (SELECT max(id) FROM users)").execute(conn)?;
         park.wait();
         sql_query("UPDATE users SET version = version + 1 WHERE id = (SELECT min(id) FROM users)").execute(conn)?;

@@ -11,7 +11,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, Data, Json, Path, ServiceConfig};
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
-use kennel::db::{Connection, Db};
+use kennel::db::{Conn, Db};
 use kennel::problem::{Kind, Problem};
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn routes(config: &mut ServiceConfig) {
 
 async fn park_a_writer(park: Path<String>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let park = Park::named(&park);
-    let wait = move |_: &mut Connection| {
+    let wait = move |_: &mut Conn| {
         park.wait();
         Ok(())
     };
@@ -51,7 +51,7 @@ async fn panic_in_a_write(db: Data<Db>) -> Result<HttpResponse, Problem> {
 }
 
 /// Runs a statement, and then succeeds, or fails in one way or another.
-fn step(conn: &mut Connection, statement: &str, how: char) -> Result<(), Problem> {
+fn step(conn: &mut Conn, statement: &str, how: char) -> Result<(), Problem> {
     conn.batch_execute(statement)?;
     match how {
         'f' => Err(Problem::new(Kind::NotFound)),
@@ -71,7 +71,7 @@ async fn carry_out(asked: Path<(String, String)>, db: Data<Db>) -> Json<Value> {
     let mut writes: Vec<Pin<Box<dyn Future<Output = bool>>>> = Vec::new();
     for ((number, how), run) in plan.char_indices().zip(&runs) {
         let (db, run) = (Data::clone(&db), Arc::clone(run));
-        let write = move |conn: &mut Connection| {
+        let write = move |conn: &mut Conn| {
             run.fetch_add(1, Ordering::Relaxed);
             step(conn, &format!("UPDATE owners SET version = version + 1 WHERE name = '{number}'"), how)
         };

@@ -29,7 +29,7 @@ use crate::{
     },
     body::Valid,
     crypto::{PasswordHash, signer::Signer},
-    db::{Connection, Db, timestamp::Timestamp},
+    db::{Conn, Db, timestamp::Timestamp},
     headers::lossy_text,
     ids::UserId,
     limits::{Limits, Source},
@@ -160,7 +160,7 @@ impl Login<'_> {
 
 impl Candidate {
     /// Asks the same of a name that nobody has, so that the time tells nothing.
-    fn find(conn: &mut Connection, login: &LoginKey, signer: &Signer, source: Source) -> Result<Self, Problem> {
+    fn find(conn: &mut Conn, login: &LoginKey, signer: &Signer, source: Source) -> Result<Self, Problem> {
         let (user, stored) = Users::find_for_login(conn, login)?.map(|found| (found.id, found.password_hash)).unzip();
         let is_known = has_begun_at(conn, user, &known_as(signer, user, source))?;
         let here = FailureKey::of_known_source(signer, login, source);

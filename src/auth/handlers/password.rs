@@ -10,7 +10,7 @@ use crate::{
     },
     body::Valid,
     crypto::{PasswordHash, keys::Keys},
-    db::{Connection, Db},
+    db::{Conn, Db},
     limits::{Limits, Source},
     mail::{MailKind, MailSignal, Mails},
     problem::{Invalid, Problem},
@@ -66,7 +66,7 @@ struct Change {
 ///
 /// # Errors
 /// `revoked-token`, when the session has ended while its passwords were looked at.
-fn change_password(conn: &mut Connection, me: CurrentUser, keys: &Keys, change: &Change) -> Result<(), Problem> {
+fn change_password(conn: &mut Conn, me: CurrentUser, keys: &Keys, change: &Change) -> Result<(), Problem> {
     if !Users::of(me.id).set_password(conn, &change.checked, &change.new)? {
         // Or the account is gone altogether.
         let _me = Users::of(me.id).show(conn)?;

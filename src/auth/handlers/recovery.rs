@@ -12,7 +12,7 @@ use crate::{
     },
     body::Valid,
     crypto::{PasswordHash, keys::Keys},
-    db::{Connection, Db},
+    db::{Conn, Db},
     limits::{Limits, NEW_PASSWORD},
     mail::{
         MailKind, MailSignal, Mails,
@@ -64,7 +64,7 @@ pub async fn reset_password(
 
 /// Sets the password, if the token was not used meanwhile; ends every session, and the locks that the wrong passwords
 /// of its user may have put up.
-fn reset(conn: &mut Connection, account: &AccountRow, new: &PasswordHash, keys: &Keys) -> Result<(), Problem> {
+fn reset(conn: &mut Conn, account: &AccountRow, new: &PasswordHash, keys: &Keys) -> Result<(), Problem> {
     let user = account.id;
     if !Users::of(user).set_password(conn, &PasswordHash::stored(account.password_hash.clone()), new)? {
         return Err(used());
@@ -96,12 +96,12 @@ pub async fn verify_email(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn verify(conn: &mut Connection, account: &AccountRow) -> Result<(), Problem> {
+fn verify(conn: &mut Conn, account: &AccountRow) -> Result<(), Problem> {
     if Users::of(account.id).verify(conn, &account.email)? { Ok(()) } else { Err(used()) }
 }
 
 /// Lets the new address take effect, if the session that asked for it still stands, and tells the old one.
-fn confirm(conn: &mut Connection, account: &AccountRow, keys: &Keys) -> Result<(), Problem> {
+fn confirm(conn: &mut Conn, account: &AccountRow, keys: &Keys) -> Result<(), Problem> {
     let (user, pending) = (account.id, account.pending.as_ref().ok_or_else(used)?);
     // The account first, as everywhere, so that nobody waits for each other.
     if !Users::of(user).confirm_email(conn, account, pending)? || !Sessions::of(user).take_email(conn, pending)? {

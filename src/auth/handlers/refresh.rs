@@ -15,7 +15,7 @@ use crate::{
         wire::{MessageOut, RefreshIn},
     },
     body::Optional,
-    db::{Connection, Db, timestamp::Timestamp},
+    db::{Conn, Db, timestamp::Timestamp},
     ids::UserId,
     limits::{Limits, Source},
     middleware::cors::Cors,
@@ -121,7 +121,7 @@ async fn renew(
 }
 
 /// Finds a good token wherever it stands among them: a neighbour may have put others before it.
-fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<RefreshOutcome, Problem> {
+fn find(conn: &mut Conn, tokens: &[Presented], issuer: &Issuer) -> Result<RefreshOutcome, Problem> {
     let genuine = genuine(conn, tokens, issuer)?;
     let now = Timestamp::now();
     let mut standings = genuine.iter().map(|(token, session)| (token.standing(session, now), session));
@@ -140,7 +140,7 @@ fn find(conn: &mut Connection, tokens: &[Presented], issuer: &Issuer) -> Result<
 
 /// The tokens that we have made, however old they are, each with its session, if that still stands.
 fn genuine<'a>(
-    conn: &mut Connection,
+    conn: &mut Conn,
     tokens: &'a [Presented],
     issuer: &Issuer,
 ) -> Result<Vec<(&'a Presented, LiveSession)>, Problem> {

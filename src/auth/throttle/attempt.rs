@@ -11,7 +11,7 @@ use crate::{
         password::{Password, RightPassword, WrongPassword},
     },
     crypto::PasswordHash,
-    db::{Connection, Db},
+    db::{Conn, Db},
     ids::UserId,
     limits::Source,
     problem::Problem,
@@ -64,7 +64,7 @@ impl Attempt {
     }
 
     /// Counts the try no longer: the password was not looked at after all.
-    fn take_back(self, conn: &mut Connection) -> Result<(), Problem> {
+    fn take_back(self, conn: &mut Conn) -> Result<(), Problem> {
         for key in [self.failures].into_iter().chain(self.wider) {
             Failures::of(key).take_back(conn)?;
         }
@@ -75,7 +75,7 @@ impl Attempt {
     ///
     /// # Errors
     /// Those of the database.
-    pub fn succeed(self, conn: &mut Connection) -> Result<(), Problem> {
+    pub fn succeed(self, conn: &mut Conn) -> Result<(), Problem> {
         Failures::of(self.failures).clear(conn)?;
         self.wider.map_or(Ok(()), |wider| Failures::of(wider).take_back(conn))
     }
