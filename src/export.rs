@@ -46,11 +46,11 @@ struct Head {
 struct Section {
     name: &'static str,
     /// Reads a page of a user's rows, after the row with these keys.
-    read: fn(&mut Conn, UserId, Option<Vec<SortKey>>) -> Result<Rows, Problem>,
+    read: fn(&mut Conn, UserId, Option<Vec<SortKey>>) -> Result<SectionPage, Problem>,
 }
 
 /// A page of rows as the inside of a JSON array, and the keys of the last if there are more.
-struct Rows {
+struct SectionPage {
     json: String,
     next: Option<Vec<SortKey>>,
 }
@@ -69,7 +69,7 @@ const SECTIONS: &[Section] = &[
 fn rows<L, R, T>(
     after: Option<Vec<SortKey>>,
     list: impl FnOnce(&ListQuery<L>) -> Result<Page<R>, Problem>,
-) -> Result<Rows, Problem>
+) -> Result<SectionPage, Problem>
 where
     L: List + Default,
     T: From<R> + Serialize,
@@ -78,7 +78,7 @@ where
     let rows: Vec<_> = page.rows.into_iter().map(T::from).collect();
     let array = serde_json::to_string(&rows).map_err(Problem::internal)?;
     let inside = array.strip_prefix('[').and_then(|array| array.strip_suffix(']')).unwrap_or_default();
-    Ok(Rows { json: inside.to_owned(), next: page.next })
+    Ok(SectionPage { json: inside.to_owned(), next: page.next })
 }
 
 /// The position of an export: in the first of `sections`, after the row with these keys.
@@ -172,7 +172,7 @@ impl Export {
             let _me = sessions::find_current_user(conn, bearer)?;
             read(conn, me, after.clone())
         };
-        let Rows { json, next } = self.db.read(read).await?;
+        let SectionPage { json, next } = self.db.read(read).await?;
         let mut text = if is_first { format!(",\"{name}\":[") } else { String::new() };
         // The rows that were to come may have been deleted meanwhile.
         if !is_first && !json.is_empty() {

@@ -111,7 +111,7 @@ impl<T> Id<T> {
     /// Reads it from a body; whether there is such a row, only the database knows.
     ///
     /// # Errors
-    /// It is not a whole number from 1.
+    /// The value is not a whole number from 1.
     pub fn from_json(value: &Value) -> Result<Self, Invalid> {
         // JSON does not tell 1 from 1.0.
         let whole = value.as_f64().filter(|number| number.fract() == 0.0);

@@ -65,7 +65,7 @@ impl Server {
         Self::start_with_routes(config, |_| {}).await
     }
 
-    /// As [`Server::start`], with `more` routes beside those of the table.
+    /// Starts a server as [`Server::start`] does, with `more` routes beside those of the table.
     ///
     /// # Errors
     /// As [`Server::start`].

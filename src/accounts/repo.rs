@@ -17,7 +17,7 @@ use crate::{
     users::{Email, Users, key, one, with_ascii_domain},
 };
 
-/// What mails are made of, and what their tokens are bound to.
+/// An account as mails are made of it, with all that their tokens are bound to.
 #[derive(Clone)]
 pub struct AccountRow {
     pub id: UserId,
@@ -61,7 +61,7 @@ impl From<StoredAccount> for AccountRow {
     }
 }
 
-/// What the people who run the server see.
+/// An account as the command line lists it.
 pub struct ListedRow {
     pub id: UserId,
     pub username: String,
@@ -73,7 +73,7 @@ pub struct ListedRow {
     pub sessions: i64,
 }
 
-/// What a login names: an e-mail address has an `@`, a username never.
+/// The name in a login: an e-mail address has an `@`, a username never.
 pub enum LoginKey {
     Username(String),
     Email(String),
@@ -92,14 +92,14 @@ impl LoginKey {
     }
 }
 
-/// What a login is checked against.
+/// The user that a login names, with the hash that its password is compared with.
 pub struct Credentials {
     pub id: UserId,
     pub password_hash: PasswordHash,
 }
 
 impl Users {
-    /// Whom a login means, if there is such a user who may log in.
+    /// The user that a login names, if there is one who may log in.
     pub fn find_for_login(conn: &mut Conn, login: &LoginKey) -> Result<Option<Credentials>, Problem> {
         let columns = (users::id, users::password_hash);
         let enabled = users::table.filter(users::disabled_at.is_null());
@@ -110,7 +110,7 @@ impl Users {
         Ok(found.map(|(id, hash)| Credentials { id, password_hash: PasswordHash::stored(hash) }))
     }
 
-    /// What a login of the user's own is checked against.
+    /// The hash that the user's present password is compared with.
     ///
     /// # Errors
     /// `revoked-token` when the user was deleted a moment ago.
@@ -142,7 +142,7 @@ impl Users {
         Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
     }
 
-    /// Whom a name means: a username or an e-mail address; disabled or not.
+    /// The user with this username or e-mail address, disabled or not.
     pub fn find(conn: &mut Conn, name: &LoginKey) -> Result<Option<UserId>, Problem> {
         Ok(match name {
             LoginKey::Username(key) => conn.find(users::table.filter(users::username_key.eq(key)).select(users::id)),
@@ -166,7 +166,7 @@ impl Users {
     /// still what it is in `account`.
     ///
     /// # Errors
-    /// `email-taken`, when somebody else was quicker.
+    /// `email-taken`, when another account was quicker.
     pub fn confirm_email(
         &self,
         conn: &mut Conn,
@@ -239,7 +239,7 @@ impl Users {
 
 #[cfg(test)]
 impl AccountRow {
-    /// Somebody who signed up and did nothing since.
+    /// An account that signed up and did nothing since.
     #[must_use]
     pub(crate) fn sample() -> Self {
         Self {

@@ -70,7 +70,7 @@ fn of_dog(user: UserId, dog: DogId) -> _ {
     dog_co_owners::table.filter(dog_co_owners::user_id.eq(user)).filter(dog_co_owners::dog_id.eq(dog))
 }
 
-/// Who co-owns which dog, in one user's book.
+/// The co-owners of the dogs in one user's book.
 pub struct CoOwners(UserId);
 
 impl CoOwners {
@@ -103,7 +103,7 @@ impl CoOwners {
         Ok(asked.found(rows).of(total))
     }
 
-    /// The same of those that are wanted: of the few that a dog has each is looked at.
+    /// The page of those co-owners of a dog that a filter wants; of the few that a dog has each is looked at.
     fn list_wanted(
         &self,
         conn: &mut Conn,
@@ -115,7 +115,7 @@ impl CoOwners {
         asked.page(conn, || theirs.filter(asked.filter.wanted.of(&CommonColumns::OWNERS)))
     }
 
-    /// Makes somebody a co-owner, who may be one already.
+    /// Makes an owner a co-owner of a dog; the owner may be one already.
     ///
     /// # Errors
     /// `not-found`, `already-primary-owner`, `too-many-co-owners`.
@@ -139,7 +139,7 @@ impl CoOwners {
         Dogs::of(self.0).touch(conn, dog)
     }
 
-    /// Makes somebody no co-owner, who may be none already.
+    /// Takes a co-owner off a dog; the owner may be none already.
     ///
     /// # Errors
     /// `not-found` when the user has no such dog or owner.
@@ -226,7 +226,7 @@ impl CoOwners {
         Ok(conn.execute(diesel::delete(mine.filter(AnyOf::new(dog_co_owners::dog_id, dogs))))?)
     }
 
-    /// What is wrong with each of these.
+    /// The field errors of the ids that cannot be co-owners, each at its place in the list.
     fn refusal(&self, conn: &mut Conn, ids: &[OwnerId], primary: OwnerId) -> Result<Problem, Problem> {
         let mine = Owners::of(self.0).existing_ids(conn, ids.iter().map(|id| id.get()).collect())?;
         let errors = ids.iter().enumerate().filter_map(|(index, id)| {

@@ -1,4 +1,4 @@
-//! One change that is done as a whole or not at all, whichever way the database is asked for it.
+//! A change that is done as a whole or not at all, whichever way the database is asked for it.
 
 use diesel::{Connection as _, PgConnection, QueryResult, SqliteConnection, query_dsl::LoadQuery};
 
@@ -39,7 +39,7 @@ impl<'a> Atomic<'a> {
     /// Runs a single statement, and gives the row that it returns.
     ///
     /// # Errors
-    /// Those of the database.
+    /// The database's.
     pub fn statement<'query, Row, Query>(self, query: Query) -> QueryResult<Row>
     where
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
@@ -53,7 +53,7 @@ impl<'a> Atomic<'a> {
     /// Runs several statements as one transaction, or as a part of the one that is open already.
     ///
     /// # Errors
-    /// Those of `job`, of which nothing is left then, and of the database.
+    /// The errors of `job`, of which nothing is left then, and the database's.
     pub fn transaction<T>(self, job: impl FnOnce(&mut Conn) -> Result<T, Problem>) -> Result<T, Problem> {
         self.0.transaction(job)
     }

@@ -1,4 +1,4 @@
-//! One connection, to either database: every query is written once and runs on both.
+//! A connection to either database: every query is written once and runs on both.
 //!
 //! # Why one connection type for two databases
 //!
@@ -34,7 +34,7 @@ impl Conn {
     /// All rows of a query.
     ///
     /// # Errors
-    /// Those of the database.
+    /// The database's.
     pub fn load<'query, Row, Query>(&mut self, query: Query) -> QueryResult<Vec<Row>>
     where
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
@@ -49,7 +49,7 @@ impl Conn {
     /// `.limit(1)`.
     ///
     /// # Errors
-    /// Those of the database.
+    /// The database's.
     pub fn find<'query, Row, Query>(&mut self, query: Query) -> QueryResult<Option<Row>>
     where
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
@@ -60,7 +60,7 @@ impl Conn {
     /// The row of a query that always has one: a count, or an `INSERT … RETURNING`.
     ///
     /// # Errors
-    /// `NotFound`, if there is none; those of the database.
+    /// `NotFound`, if there is none; the database's.
     pub fn one<'query, Row, Query>(&mut self, query: Query) -> QueryResult<Row>
     where
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
@@ -74,7 +74,7 @@ impl Conn {
     /// Runs an `INSERT`, `UPDATE` or `DELETE`. Tells how many rows it has touched.
     ///
     /// # Errors
-    /// Those of the database.
+    /// The database's.
     pub fn execute<Query>(&mut self, query: Query) -> QueryResult<usize>
     where
         Query: ExecuteDsl<SqliteConnection> + ExecuteDsl<PgConnection>,

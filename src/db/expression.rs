@@ -18,7 +18,7 @@ use super::{
 };
 use crate::ids::UserId;
 
-/// What Diesel wants to know of an expression of our own. It may stand in a query of any table, or `on` the tables that
+/// The traits that Diesel wants of an expression of our own. It may stand in a query of any table, or `on` the tables that
 /// another expression may stand on.
 macro_rules! expression {
     ($expression:ty, $sql_type:ty $(, [$($generics:tt)*])? $(, on $inner:ty)?) => {
@@ -76,7 +76,7 @@ impl<DB: Backend, Condition: QueryFragment<DB>> QueryFragment<DB> for When<Condi
 pub struct AnyOf {
     column: ColumnName,
     ids: Vec<i64>,
-    /// The same as SQLite reads them.
+    /// The values as a JSON array, which SQLite reads.
     json: String,
 }
 

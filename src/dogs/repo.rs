@@ -65,12 +65,12 @@ struct DogChanges<'a> {
     owner_id: Option<OwnerId>,
     name: Option<&'a str>,
     name_key: Option<String>,
-    /// None keeps it, some of none clears it.
+    /// `None` keeps the birthday, `Some(None)` clears it.
     born_on: Option<Option<NaiveDate>>,
     updated_at: Timestamp,
 }
 
-/// What dogs are sorted by.
+/// The keys that dogs are sorted by.
 pub const SORTS: &[Sort<DogRow>] = &[
     Sort::id(dogs::id, |row| row.id.get()),
     Sort::name(dogs::name_key, |row| &row.name),
@@ -81,7 +81,7 @@ pub const SORTS: &[Sort<DogRow>] = &[
 /// The dogs in one user's book.
 pub struct Dogs(UserId);
 
-/// One dog of one user; every query about a single row begins here.
+/// The query for one dog of one user; every query about a single row begins here.
 #[auto_type]
 fn one(user: UserId, id: DogId) -> _ {
     dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq(id))
@@ -161,7 +161,7 @@ impl Dogs {
         found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
     }
 
-    /// One of them.
+    /// The dog with this id.
     ///
     /// # Errors
     /// `not-found`.
@@ -170,7 +170,7 @@ impl Dogs {
         Ok(found.ok_or(Kind::NotFound)?)
     }
 
-    /// Which of these ids the user has.
+    /// The ids among these that are the user's.
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         Ok(conn.load(dogs::table.filter(dogs::user_id.eq(self.0)).filter(AnyOf::new(dogs::id, ids)).select(dogs::id))?)
     }
@@ -180,7 +180,7 @@ impl Dogs {
         Ok(conn.one(diesel::select(CountUpTo::new(dogs::user_id, self.0, most)))?)
     }
 
-    /// One of them with its owners.
+    /// The dog with this id, with its owners.
     ///
     /// # Errors
     /// `not-found`.
@@ -261,7 +261,7 @@ impl Dogs {
         self.show(conn, id)
     }
 
-    /// The primary owner of a dog that nobody else changes before this transaction ends.
+    /// The primary owner of a dog, locked against other changes until this transaction ends.
     ///
     /// # Errors
     /// `not-found`.
@@ -348,7 +348,7 @@ impl Dogs {
     }
 }
 
-/// The foreign key holds the owner and the user together, so somebody else's owner is simply not there.
+/// The foreign key holds the owner and the user together, so another user's owner is simply not there.
 fn no_such_owner(broken: &Broken) -> Option<Problem> {
     (*broken == Broken::ForeignKey).then(|| Problem::field("/owner_id", "not_found", NO_SUCH_OWNER))
 }

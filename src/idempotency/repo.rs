@@ -56,7 +56,7 @@ impl Answers {
     /// Does `make` and stores its answer; or gives the one that is stored, and true.
     ///
     /// # Errors
-    /// Those of `make`; `idempotency-key-reused`. While another transaction stores the same key this one fails,
+    /// The errors of `make`; `idempotency-key-reused`. While another transaction stores the same key this one fails,
     /// and is run again by the door.
     pub fn once(
         &self,

@@ -1,4 +1,4 @@
-//! What a list can be sorted by, and the order that a request asks for. The SQL is in `seek`.
+//! The keys that a list can be sorted by, and the order that a request asks for. The SQL is in `seek`.
 
 use std::borrow::Cow;
 
@@ -19,9 +19,9 @@ use crate::{
     wire::query::Refusal,
 };
 
-/// What is unique in every list, as a query names it.
+/// The name of the sort key that is unique in every list.
 pub(super) const ID: &str = "id";
-/// What a row's name is called, as a query names it.
+/// The name of the sort key that is the name of a row.
 const NAME: &str = "name";
 
 /// A value that rows are sorted by, as a cursor carries it.
@@ -76,7 +76,7 @@ pub struct Sort<Row> {
     tie_breaker: Option<&'static str>,
 }
 
-/// What rows are sorted by, in SQL.
+/// The SQL of a sort key.
 #[derive(Clone, Copy)]
 pub(super) enum SortSql {
     Column(ColumnName),
@@ -128,7 +128,7 @@ impl<Row> Sort<Row> {
         Self::new(C::NAME, SortSql::Column(ColumnName::of(column)), Value::Moment(value))
     }
 
-    /// The same, with what sorts the rows that have the key in common, unless something else is asked for: many dogs
+    /// Adds the key that sorts the rows which have this one in common, unless the request names another: many dogs
     /// have no known birthday. The index has it, too. Last of all is the id.
     #[must_use]
     pub const fn tie_breaker(mut self, name: &'static str) -> Self {
@@ -151,7 +151,7 @@ impl<Row> Sort<Row> {
     }
 }
 
-/// Which way a list is sorted.
+/// The direction in which a list is sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     Ascending,
@@ -167,7 +167,7 @@ impl Direction {
         }
     }
 
-    /// The same, and with what is equal.
+    /// The comparison with rows that are equal included.
     pub(super) fn at_or_after(self) -> &'static str {
         match self {
             Self::Ascending => " >= ",

@@ -38,10 +38,10 @@ impl<Row> Page<Row> {
         Self { total, ..self }
     }
 
-    /// The same page, its rows made into others.
+    /// Makes each row of the page into another.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The errors of `make`.
     pub fn try_map<Other>(
         self,
         make: impl FnOnce(Vec<Row>) -> Result<Vec<Other>, Problem>,
@@ -64,7 +64,7 @@ impl<L: List> ListQuery<L> {
     /// both databases; so does its count.
     ///
     /// # Errors
-    /// Those of the database.
+    /// The database's.
     pub fn page<'a, Query>(&'a self, conn: &mut Conn, query: impl Fn() -> Query) -> Result<Page<L::Row>, Problem>
     where
         L::Row: Selectable<Sqlite>,
@@ -72,7 +72,7 @@ impl<L: List> ListQuery<L> {
         Select<Query, CountStar>: LoadQuery<'a, SqliteConnection, i64> + LoadQuery<'a, PgConnection, i64>,
         Following<'a, Query, L::Row>: OrderDsl<OrderBy<'a, L::Row>>,
         Ordered<'a, Query, L::Row>: LimitDsl,
-        Limited<'a, Query, L::Row>: SelectDsl<<L::Row as Selectable<Sqlite>>::SelectExpression>,
+        Paged<'a, Query, L::Row>: SelectDsl<<L::Row as Selectable<Sqlite>>::SelectExpression>,
         PageOf<'a, Query, L::Row>: LoadQuery<'a, SqliteConnection, L::Row> + LoadQuery<'a, PgConnection, L::Row>,
     {
         let total = self.count.then(|| conn.one(SelectDsl::select(query(), diesel::dsl::count_star()))).transpose()?;
@@ -121,9 +121,9 @@ impl<L: List> ListQuery<L> {
 
 /// The rows of a query that follow those of the pages before.
 type Following<'a, Query, Row> = Filter<Query, SeekPredicate<'a, Row>>;
-/// These rows in their order.
+/// The query with its order.
 type Ordered<'a, Query, Row> = OrderedBy<Following<'a, Query, Row>, OrderBy<'a, Row>>;
-/// These rows up to the end of the page.
-type Limited<'a, Query, Row> = Limit<Ordered<'a, Query, Row>>;
+/// The query with its order and its limit.
+type Paged<'a, Query, Row> = Limit<Ordered<'a, Query, Row>>;
 /// The columns of these rows: what is loaded.
-type PageOf<'a, Query, Row> = Select<Limited<'a, Query, Row>, <Row as Selectable<Sqlite>>::SelectExpression>;
+type PageOf<'a, Query, Row> = Select<Paged<'a, Query, Row>, <Row as Selectable<Sqlite>>::SelectExpression>;

@@ -1,5 +1,5 @@
 //! The queue. [`Mails::of`] and [`Mails::queue_reset`] fill it; everything else is the worker's. Any number of
-//! workers share it: whoever claims a mail has it alone until the lease is over. How many there may be, `count` says.
+//! workers share it: a worker that claims a mail has it alone until the lease is over. How many there may be, `count` says.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl MailRow {
     }
 }
 
-/// What there is to do.
+/// The next thing that the queue has to do.
 pub enum Claim {
     Mail(MailRow),
     /// Nothing before this moment, unless something new comes.
@@ -174,14 +174,14 @@ pub fn claim(conn: &mut Conn) -> Result<Claim, Problem> {
     Ok(Claim::NothingBefore(conn.find(later.select(mails::next_attempt_at).limit(1))?))
 }
 
-/// It was sent.
+/// Takes a mail that was sent out of the queue.
 pub fn settle(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let sent = diesel::update(mails::table.find(mail.id)).set(mails::sent_at.eq(Timestamp::now()));
     let _one = conn.execute(sent)?;
     Ok(())
 }
 
-/// It could not be sent: later again, unless the lease was over and somebody else has it.
+/// Puts a mail that could not be sent off for later, unless its lease was over and another worker has it.
 pub fn postpone(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let mine = mails::table.find(mail.id).filter(mails::next_attempt_at.eq(mail.next_attempt_at));
     let next = Timestamp::now().plus(pause_after(mail.attempts));
@@ -189,7 +189,7 @@ pub fn postpone(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     Ok(())
 }
 
-/// It is not to be sent.
+/// Takes a mail that is not to be sent any more out of the queue.
 pub fn discard(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let _one = conn.execute(diesel::delete(mails::table.find(mail.id)))?;
     Ok(())

@@ -14,12 +14,12 @@ use crate::{
     wire::{Changes, Preconditions, no_row},
 };
 
-/// What became of an e-mail address in a change of an account.
+/// The effect of a change of an account on its e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailChange {
     /// Nothing was mailed.
     None,
-    /// Another one is asked for.
+    /// A mail asks whether a new address is theirs.
     Asked,
     /// The present one is asked about again.
     AskedAgain,

@@ -55,7 +55,7 @@ struct OwnerChanges<'a> {
     updated_at: Timestamp,
 }
 
-/// What owners are sorted by.
+/// The keys that owners are sorted by.
 pub const SORTS: &[Sort<OwnerRow>] = &[
     Sort::id(owners::id, |row| row.id.get()),
     Sort::name(owners::name_key, |row| &row.name),
@@ -65,7 +65,7 @@ pub const SORTS: &[Sort<OwnerRow>] = &[
 /// The owners in one user's book.
 pub struct Owners(UserId);
 
-/// One owner of one user; every query about a single row begins here.
+/// The query for one owner of one user; every query about a single row begins here.
 #[auto_type]
 fn one(user: UserId, id: OwnerId) -> _ {
     owners::table.filter(owners::user_id.eq(user)).filter(owners::id.eq(id))
@@ -89,7 +89,7 @@ impl Owners {
         asked.page(conn, || some(self.0, &asked.filter))
     }
 
-    /// One of them.
+    /// The owner with this id.
     ///
     /// # Errors
     /// `not-found`.
@@ -98,13 +98,13 @@ impl Owners {
         Ok(found.ok_or(Kind::NotFound)?)
     }
 
-    /// Those of these ids that there are, in any order.
+    /// The owners with these ids, as far as they exist, in any order.
     pub fn those(&self, conn: &mut Conn, ids: &BTreeSet<OwnerId>) -> Result<Vec<OwnerRow>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids.iter().copied()));
         Ok(conn.load(mine.select(columns::<OwnerRow>()))?)
     }
 
-    /// Which of these ids the user has.
+    /// The ids among these that are the user's.
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids));
         Ok(conn.load(mine.select(owners::id))?)

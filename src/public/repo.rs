@@ -30,7 +30,7 @@ use crate::{
     users::UsernameKey,
 };
 
-/// What a user's page is made of.
+/// The row that a public profile is made of.
 pub struct PublicProfileRow {
     pub username: String,
     pub description: String,
@@ -205,7 +205,7 @@ fn merge(conn: &mut Conn, after: i64, wanted: usize) -> Result<Option<Vec<DogId>
     Ok(Some(ids))
 }
 
-/// One dog.
+/// A public dog.
 ///
 /// # Errors
 /// `not-found`.

@@ -42,9 +42,9 @@ impl SessionLifetimes {
 
 /// Where a session begins.
 pub struct ClientInfo {
-    /// What the client calls itself, so that people know their sessions apart; at most 255 characters.
+    /// The client's `User-Agent`, so that people know their sessions apart; at most 255 characters.
     pub user_agent: Option<String>,
-    /// What the network it comes from is known by.
+    /// The keyed hash of the network that the client is in.
     pub source: [u8; 16],
 }
 
@@ -56,7 +56,7 @@ pub struct Sessions(pub(super) UserId);
 #[diesel(table_name = sessions)]
 struct NewSession<'a> {
     user_id: UserId,
-    /// What its refresh tokens are derived from.
+    /// The random bytes that the refresh tokens are derived from.
     refresh_salt: &'a [u8],
     user_agent: Option<&'a str>,
     created_at: Timestamp,
@@ -79,7 +79,7 @@ pub struct LiveSession {
 }
 
 impl LiveSession {
-    /// Whom its tokens speak for.
+    /// The subject of the tokens of this session.
     #[must_use]
     pub fn bearer(&self) -> TokenSubject {
         TokenSubject { user: self.user_id, session: self.id, auth_time: self.created_at.seconds() }

@@ -59,7 +59,7 @@ struct NewTask<'a> {
 #[derive(AsChangeset)]
 #[diesel(table_name = tasks)]
 struct TaskChanges<'a> {
-    /// None keeps it, some of none clears it; so with the day.
+    /// `None` keeps the dog, `Some(None)` clears it; likewise below.
     dog_id: Option<Option<DogId>>,
     name: Option<&'a str>,
     name_key: Option<String>,
@@ -68,7 +68,7 @@ struct TaskChanges<'a> {
     updated_at: Timestamp,
 }
 
-/// What tasks are sorted by.
+/// The keys that tasks are sorted by.
 pub const SORTS: &[Sort<TaskRow>] = &[
     Sort::id(tasks::id, |row| row.id.get()),
     Sort::name(tasks::name_key, |row| &row.name),
@@ -79,7 +79,7 @@ pub const SORTS: &[Sort<TaskRow>] = &[
 /// The tasks in one user's book.
 pub struct Tasks(UserId);
 
-/// One task of one user; every query about a single row begins here.
+/// The query for one task of one user; every query about a single row begins here.
 #[auto_type]
 fn one(user: UserId, id: TaskId) -> _ {
     tasks::table.filter(tasks::user_id.eq(user)).filter(tasks::id.eq(id))
@@ -108,7 +108,7 @@ impl Tasks {
         asked.page(conn, || some(self.0, &asked.filter))
     }
 
-    /// One of them.
+    /// The task with this id.
     ///
     /// # Errors
     /// `not-found`.
@@ -221,7 +221,7 @@ impl Tasks {
     }
 }
 
-/// The foreign key holds the dog and the user together, so somebody else's dog is simply not there. Without a
+/// The foreign key holds the dog and the user together, so another user's dog is simply not there. Without a
 /// dog it is the user that is gone.
 fn broken_by(broken: &Broken, names_a_dog: bool) -> Option<Problem> {
     (*broken == Broken::ForeignKey).then(|| {

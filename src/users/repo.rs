@@ -38,7 +38,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// Somebody who signs up now.
+    /// A user who signs up at this moment.
     #[must_use]
     pub fn new(username: &Username, email: &Email, password_hash: &PasswordHash) -> Self {
         let now = Timestamp::now();
@@ -57,10 +57,10 @@ impl NewUser {
 pub(crate) const USERNAME_TAKEN: &str = "Another account has this username. Choose another one.";
 const EMAIL_TAKEN: &str = "Another account has this e-mail address. Log in with it, or use another one.";
 
-/// One user's own row.
+/// The row of one user.
 pub struct Users(pub(crate) UserId);
 
-/// One user's own row, unless the account is deleted; every query about it begins here.
+/// The query for the row of a user whose account is not deleted; every query about a single user begins here.
 #[auto_type]
 pub(crate) fn one(user: UserId) -> _ {
     users::table.filter(users::id.eq(user)).filter(users::deleted_at.is_null())

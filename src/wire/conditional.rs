@@ -31,7 +31,7 @@ impl Tags {
     /// Reads all headers of this name.
     ///
     /// # Errors
-    /// One of them is neither `*` nor a list of entity tags.
+    /// A header is neither `*` nor a list of entity tags.
     fn of(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, Problem> {
         let malformed = || {
             let detail =
@@ -160,7 +160,7 @@ impl Preconditions {
     }
 }
 
-/// What it means that a write found no row: another write came first, if a version was asked for; otherwise the row is
+/// The meaning of a write that found no row: another write came first, if a version was asked for; otherwise the row is
 /// `absent`.
 #[must_use]
 pub fn no_row(version: Option<i64>, absent: Kind) -> Kind {
@@ -197,10 +197,10 @@ pub fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
     request.method().is_safe() && tags.is_some_and(|tags| tags.match_with(|given| given.weak_eq(tag)))
 }
 
-/// Middleware: gives an answer that anybody may keep an `ETag` made of its bytes, and spares those who have it.
+/// Middleware: gives a public response an `ETag` made of its bytes, and answers 304 to a client that has it.
 ///
 /// # Errors
-/// Those of the handler.
+/// The handler's errors.
 pub async fn etag_from_body(
     request: ServiceRequest,
     next: Next<BoxBody>,

@@ -1,5 +1,5 @@
-//! Which rows of a list are wanted, as every list can be asked: by id, by when they were made or changed, and those
-//! with a name by a part of it.
+//! The filters that every list has: by id, by the moments of creation and change, and for rows with a name by a part
+//! of it.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::db::{
     timestamp::Timestamp,
 };
 
-/// What is shown of a moment.
+/// The precision in which moments are shown.
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// What a query says about it; by default all are wanted. Moments count as they are shown, in milliseconds, so that
-/// whoever sends one that it has seen gets what it means.
+/// The rows that a query wants; by default all. Moments count as they are shown, in milliseconds, so that a moment that
+/// was read means the same when it is sent back.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     ids: Option<Vec<i64>>,

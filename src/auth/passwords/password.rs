@@ -80,7 +80,7 @@ impl AcceptedPassword {
 pub enum Verdict {
     /// The password belongs to the hash.
     Right {
-        /// The same password under today's parameters, where the stored hash has others.
+        /// A new hash of the password under today's parameters, where the stored one has others.
         rehashed: Option<PasswordHash>,
     },
     /// The password belongs to another hash, or there was no such user.
