@@ -1,5 +1,5 @@
-// What the client does in a browser, on a page of another origin than the server's: the page of docs/clients.md, and three
-// tabs that refresh at the same time, with and without the cookie.
+// What the client does in a browser, on a page of another origin than the server's: the page of docs/clients.md, and
+// three tabs that refresh at the same time, with and without the cookie.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile, mkdir } from 'node:fs/promises'
@@ -16,14 +16,19 @@ let server, kennelUrl, pages, pageUrl, browser
 before(async () => {
   await mkdir(KENNEL_PICTURES, { recursive: true })
   const files = {
-    '/': ['text/html', async () => (await readFile(KENNEL_PAGE, 'utf8')).replaceAll('http://localhost:8000', kennelUrl)],
+    '/': [
+      'text/html',
+      async () => (await readFile(KENNEL_PAGE, 'utf8')).replaceAll('http://localhost:8000', kennelUrl),
+    ],
     '/blank': ['text/html', async () => '<!doctype html><title>A page of another origin</title>'],
     '/kennel.js': ['text/javascript', () => readFile(new URL(import.meta.resolve('kennel-client')))],
     '/favicon.ico': ['image/x-icon', async () => ''],
   }
   pages = createServer(async (request, response) => {
     const [type, read] = files[request.url] ?? []
-    response.writeHead(type ? 200 : 404, { 'Content-Type': `${type ?? 'text/plain'}; charset=utf-8` }).end(await read?.())
+    response
+      .writeHead(type ? 200 : 404, { 'Content-Type': `${type ?? 'text/plain'}; charset=utf-8` })
+      .end(await read?.())
   }).listen(0, '127.0.0.1')
   await once(pages, 'listening')
   // One host name for both, as localhost and 127.0.0.1 are two sites to a browser.
@@ -33,7 +38,11 @@ before(async () => {
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     // What the browser itself would ask of its makers' hosts stays here, too.
-    args: ['--no-sandbox', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1', `--log-net-log=${netLog}`],
+    args: [
+      '--no-sandbox',
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+      `--log-net-log=${netLog}`,
+    ],
   })
 })
 after(async () => {
@@ -46,7 +55,11 @@ after(async () => {
 /** An account, made by another way than the client. */
 async function account(username) {
   const body = JSON.stringify({ username, email: `${username}@example.com`, password })
-  const answer = await fetch(`${server.url}/auth/signup`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
+  const answer = await fetch(`${server.url}/auth/signup`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body,
+  })
   assert.equal(answer.status, 201)
   return { username, password }
 }
@@ -65,10 +78,13 @@ async function fresh() {
 async function tab(context, cookie) {
   const page = await context.newPage()
   await page.goto(`${pageUrl}/blank`)
-  await page.evaluate(async ([url, cookie]) => {
-    const { Kennel, KennelError } = await import('/kennel.js')
-    Object.assign(globalThis, { kennel: new Kennel(url, { cookie }), KennelError })
-  }, [kennelUrl, cookie])
+  await page.evaluate(
+    async ([url, cookie]) => {
+      const { Kennel, KennelError } = await import('/kennel.js')
+      Object.assign(globalThis, { kennel: new Kennel(url, { cookie }), KennelError })
+    },
+    [kennelUrl, cookie],
+  )
   return page
 }
 
@@ -83,7 +99,8 @@ async function expired(context, tabs) {
     tokens.push((await sent.allHeaders()).authorization)
   }
   for (const Authorization of tokens) {
-    while ((await fetch(`${server.url}/me`, { headers: { Authorization } })).ok) await new Promise((resume) => setTimeout(resume, 50))
+    while ((await fetch(`${server.url}/me`, { headers: { Authorization } })).ok)
+      await new Promise((resume) => setTimeout(resume, 50))
   }
 }
 
@@ -99,25 +116,36 @@ for (const cookie of [true, false]) {
       // Without the cookie each tab is a session of its own.
       await all(cookie ? tabs.slice(0, 1) : tabs, (alice) => kennel.login(alice), alice)
       if (cookie) await all(tabs, () => kennel.refresh())
-      assert.deepEqual(await all(tabs, () => kennel.user.username), tabs.map(() => alice.username))
+      assert.deepEqual(
+        await all(tabs, () => kennel.user.username),
+        tabs.map(() => alice.username),
+      )
       await expired(context, tabs)
       asked.length = 0
       const names = await all(tabs, async () => {
-        const calls = [kennel.get('/me'), kennel.get('/dogowner/dogs'), kennel.post('/dogowner/owners', { body: { name: 'Ann' } })]
+        const calls = [
+          kennel.get('/me'),
+          kennel.get('/dogowner/dogs'),
+          kennel.post('/dogowner/owners', { body: { name: 'Ann' } }),
+        ]
         return (await Promise.all(calls))[2].data.name
       })
       assert.deepEqual(names, ['Ann', 'Ann', 'Ann'])
       assert.equal(asked.filter((one) => one === 'POST /auth/refresh').length, 3, `${asked}`)
       // None waits for the others here, so that a tab may be several refreshes ahead.
       await all(tabs, async () => {
-        for (let round = 0; round < 20; round++) if (!(await kennel.refresh())) throw new Error(`round ${round}: logged out`)
+        for (let round = 0; round < 20; round++)
+          if (!(await kennel.refresh())) throw new Error(`round ${round}: logged out`)
       })
       const { data: sessions } = await tabs[0].evaluate(() => kennel.get('/me/sessions'))
       assert.equal(sessions.length, cookie ? 1 : 3)
       const { data: owners } = await tabs[1].evaluate(() => kennel.get('/dogowner/owners'))
       assert.equal(owners.length, 3)
 
-      assert.deepEqual(await all(tabs, kept), tabs.map(() => [0, 0, '']))
+      assert.deepEqual(
+        await all(tabs, kept),
+        tabs.map(() => [0, 0, '']),
+      )
       const cookies = await context.cookies()
       assert.deepEqual(
         cookies.map(({ name, httpOnly, secure, sameSite }) => [name, httpOnly, secure, sameSite]),
@@ -126,7 +154,12 @@ for (const cookie of [true, false]) {
 
       await tabs[2].evaluate(() => kennel.logout())
       assert.deepEqual(await context.cookies(), [])
-      const [told] = await all(tabs.slice(0, 1), () => kennel.get('/me').then(() => 'logged in', ({ type }) => type))
+      const [told] = await all(tabs.slice(0, 1), () =>
+        kennel.get('/me').then(
+          () => 'logged in',
+          ({ type }) => type,
+        ),
+      )
       assert.equal(told, cookie ? '/problems/revoked-token' : 'logged in')
       assert.equal(await tabs[0].evaluate(() => kennel.user?.username ?? null), cookie ? null : alice.username)
       assert.deepEqual(faults, [])
@@ -149,10 +182,20 @@ describe('the page of docs/clients.md', () => {
     for (;;) {
       await page.getByRole('button', { name: 'Log in' }).click()
       // After a wrong password the next try waits, and says so.
-      if (await Promise.race([
-        page.getByRole('button', { name: 'Add' }).waitFor().then(() => true),
-        page.getByRole('alert').getByText('Retry-After').waitFor().then(() => false),
-      ])) break
+      if (
+        await Promise.race([
+          page
+            .getByRole('button', { name: 'Add' })
+            .waitFor()
+            .then(() => true),
+          page
+            .getByRole('alert')
+            .getByText('Retry-After')
+            .waitFor()
+            .then(() => false),
+        ])
+      )
+        break
     }
     const hostile = '<img src=x onerror=alert(1)>'
     for (const name of ['Ann', hostile]) {
@@ -181,10 +224,13 @@ describe('the page of docs/clients.md', () => {
     const { context } = await fresh()
     const page = await context.newPage()
     await page.goto(`${pageUrl}/blank`)
-    const told = await page.evaluate(async ([url, password]) => {
-      const { Kennel } = await import('/kennel.js')
-      return new Kennel(url, { cookie: true }).login({ username: 'carol', password }).catch(({ type }) => type)
-    }, [server.url, password])
+    const told = await page.evaluate(
+      async ([url, password]) => {
+        const { Kennel } = await import('/kennel.js')
+        return new Kennel(url, { cookie: true }).login({ username: 'carol', password }).catch(({ type }) => type)
+      },
+      [server.url, password],
+    )
     assert.equal(told, '/problems/cross-site')
     await context.close()
   })
@@ -199,6 +245,9 @@ describe('the pages', () => {
     const hosts = new Set(asked.map(({ url }) => new URL(url).host))
     assert(asked.length > 100, `${asked.length} requests`)
     const ours = [new URL(pageUrl).host, new URL(kennelUrl).host, new URL(server.url).host]
-    assert.deepEqual([...hosts].filter((host) => !ours.includes(host)), [])
+    assert.deepEqual(
+      [...hosts].filter((host) => !ours.includes(host)),
+      [],
+    )
   })
 })

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { Kennel, KennelError } from 'kennel-client'
 import { expiry, password, recorder, road, serve } from './server.mjs'
@@ -17,7 +19,11 @@ async function someone(options = {}) {
   const noted = recorder()
   const users = []
   const url = options.url ?? server.url
-  const kennel = new Kennel(url, { fetch: noted.fetch, onUserChange: (user) => users.push(user?.username ?? null), ...options })
+  const kennel = new Kennel(url, {
+    fetch: noted.fetch,
+    onUserChange: (user) => users.push(user?.username ?? null),
+    ...options,
+  })
   const username = `a${randomBytes(8).toString('hex')}`
   await kennel.signup({ username, email: `${username}@example.com`, password })
   const user = await kennel.login({ username, password })
@@ -27,7 +33,10 @@ async function someone(options = {}) {
 
 /** What went wrong, which must have. */
 async function failure(promise) {
-  const error = await promise.then(() => undefined, (error) => error)
+  const error = await promise.then(
+    () => undefined,
+    (error) => error,
+  )
   assert(error instanceof KennelError, `${inspect(error)} is no KennelError`)
   return error
 }
@@ -68,8 +77,8 @@ describe('the client', { concurrency: true }, () => {
     }
   })
 
-  it('keeps the session when the answer to a refresh is lost', async () => {
-    const way = await road(server.port)
+  it('keeps the session when the answer to a refresh is lost', async (test) => {
+    const way = await road(test, server.port)
     const { kennel, sent, whats } = await someone({ url: way.url })
     await expiry(server.url, { sent })
     sent.length = 0
@@ -77,11 +86,10 @@ describe('the client', { concurrency: true }, () => {
     await kennel.refresh()
     assert.deepEqual(whats(), ['POST /auth/refresh', 'POST /auth/refresh'])
     assert.equal((await kennel.get('/me')).status, 200)
-    way.close()
   })
 
-  it('creates once, though the answer is lost', async () => {
-    const way = await road(server.port)
+  it('creates once, though the answer is lost', async (test) => {
+    const way = await road(test, server.port)
     const { kennel, sent } = await someone({ url: way.url })
     sent.length = 0
     way.lost = 1
@@ -89,14 +97,19 @@ describe('the client', { concurrency: true }, () => {
     assert.equal(headers.get('idempotency-replayed'), 'true')
     assert.equal(new Set(sent.map(({ headers }) => headers['Idempotency-Key'])).size, 1)
     const { data: owners } = await kennel.get('/dogowner/owners')
-    assert.deepEqual(owners.map(({ id }) => id), [data.id])
-    const same = await kennel.post('/dogowner/owners', { body: { name: 'Ann' }, idempotencyKey: sent[0].headers['Idempotency-Key'] })
+    assert.deepEqual(
+      owners.map(({ id }) => id),
+      [data.id],
+    )
+    const same = await kennel.post('/dogowner/owners', {
+      body: { name: 'Ann' },
+      idempotencyKey: sent[0].headers['Idempotency-Key'],
+    })
     assert.equal(same.data.id, data.id)
-    way.close()
   })
 
-  it('reads again when the answer is lost, and gives up in the end', async () => {
-    const way = await road(server.port)
+  it('reads again when the answer is lost, and gives up in the end', async (test) => {
+    const way = await road(test, server.port)
     const { kennel, sent } = await someone({ url: way.url })
     sent.length = 0
     way.lost = 2
@@ -107,11 +120,10 @@ describe('the client', { concurrency: true }, () => {
     assert.deepEqual([error.type, error.status], ['about:blank', 0])
     assert(error.cause instanceof Error)
     assert.match(error.message, /GET \/me got none/)
-    way.close()
   })
 
-  it('does not repeat what it cannot know to be undone', async () => {
-    const way = await road(server.port)
+  it('does not repeat what it cannot know to be undone', async (test) => {
+    const way = await road(test, server.port)
     const { kennel, sent, whats } = await someone({ url: way.url })
     const path = { owner_id: (await kennel.post('/dogowner/owners', { body: { name: 'Ann' } })).data.id }
     for (const write of [
@@ -125,7 +137,6 @@ describe('the client', { concurrency: true }, () => {
       assert.equal((await failure(write())).status, 0)
       assert.equal(sent.length, 1, `${whats()}`)
     }
-    way.close()
   })
 
   it('follows a list over its pages, and asks for none that is not wanted', async () => {
@@ -133,7 +144,8 @@ describe('the client', { concurrency: true }, () => {
     for (const name of ['Ann', 'Ben', 'Cid', 'Dee', 'Eve']) await kennel.post('/dogowner/owners', { body: { name } })
     sent.length = 0
     const names = []
-    for await (const { name } of kennel.list('/dogowner/owners', { query: { sort: ['-name'], limit: 2 } })) names.push(name)
+    for await (const { name } of kennel.list('/dogowner/owners', { query: { sort: ['-name'], limit: 2 } }))
+      names.push(name)
     assert.deepEqual(names, ['Eve', 'Dee', 'Cid', 'Ben', 'Ann'])
     assert.equal(sent.length, 3)
     assert.equal(new URL(sent[0].url).search, '?sort=-name&limit=2')
@@ -172,7 +184,13 @@ describe('the client', { concurrency: true }, () => {
     const { kennel } = await someone()
     const error = await failure(kennel.post('/dogowner/owners', { body: { name: ' ', colour: 'black' } }))
     assert.deepEqual([error.type, error.status, error.name], ['/problems/validation-failed', 422, 'KennelError'])
-    assert.deepEqual(error.errors.map(({ pointer, code }) => [pointer, code]), [['/name', 'too_short'], ['/colour', 'unknown_field']])
+    assert.deepEqual(
+      error.errors.map(({ pointer, code }) => [pointer, code]),
+      [
+        ['/name', 'too_short'],
+        ['/colour', 'unknown_field'],
+      ],
+    )
     assert.match(error.requestId, /^[\w.-]+$/)
     assert.match(error.message, /^Some fields are not valid: /)
     const absent = await failure(kennel.get('/dogowner/dogs/{dog_id}', { path: { dog_id: 1_000_000 } }))
@@ -194,7 +212,10 @@ describe('the client', { concurrency: true }, () => {
 
   it('loses no update', async () => {
     const { kennel } = await someone()
-    const { data: { id }, etag } = await kennel.post('/dogowner/owners', { body: { name: 'Ann' } })
+    const {
+      data: { id },
+      etag,
+    } = await kennel.post('/dogowner/owners', { body: { name: 'Ann' } })
     const path = { owner_id: id }
     const changed = await kennel.patch('/dogowner/owners/{owner_id}', { path, body: { name: 'Ben' }, ifMatch: etag })
     assert.notEqual(changed.etag, etag)
@@ -218,7 +239,10 @@ describe('the client', { concurrency: true }, () => {
     const { etag } = await kennel.get('/dogowner/dogs/{dog_id}', { path, query: { expand: ['owner'] } })
     assert.equal(etag, undefined)
     sent.length = 0
-    await assert.rejects(async () => kennel.patch('/dogowner/dogs/{dog_id}', { path, body: { name: 'Max' }, ifMatch: etag }), TypeError)
+    await assert.rejects(
+      async () => kennel.patch('/dogowner/dogs/{dog_id}', { path, body: { name: 'Max' }, ifMatch: etag }),
+      TypeError,
+    )
     assert.equal(sent.length, 0)
   })
 
@@ -267,7 +291,9 @@ describe('the client', { concurrency: true }, () => {
   })
 
   it('tells answers that are not of Kennel from problems', async () => {
-    const proxy = createServer((_, response) => response.writeHead(502, { 'Content-Type': 'text/html' }).end('<h1>Bad Gateway</h1>'))
+    const proxy = createServer((_, response) =>
+      response.writeHead(502, { 'Content-Type': 'text/html' }).end('<h1>Bad Gateway</h1>'),
+    )
     await once(proxy.listen(0, '127.0.0.1'), 'listening')
     const error = await failure(new Kennel(`http://127.0.0.1:${proxy.address().port}`).get('/health/live'))
     assert.deepEqual([error.type, error.status, error.title], ['about:blank', 502, 'Bad Gateway'])
@@ -278,7 +304,8 @@ describe('the client', { concurrency: true }, () => {
   it('shows its tokens to nobody', async () => {
     const { kennel, sent } = await someone()
     const token = sent.at(-1).headers.Authorization.slice('Bearer '.length)
-    const shown = inspect(kennel, { showHidden: true, depth: 9 }) + JSON.stringify(kennel) + Object.getOwnPropertyNames(kennel)
+    const shown =
+      inspect(kennel, { showHidden: true, depth: 9 }) + JSON.stringify(kennel) + Object.getOwnPropertyNames(kennel)
     assert(token.length > 99 && !shown.includes(token) && !shown.includes('refresh_token'), shown)
   })
 
@@ -298,7 +325,9 @@ describe('the client', { concurrency: true }, () => {
         if (/^\/auth\/(login|refresh|logout)$/.test(template)) continue
         const { security, parameters = [] } = methods[method]
         const names = template.match(/(?<=\{)\w+/g) ?? []
-        const { sent: [{ headers }] } = await tried(method, template, names)
+        const {
+          sent: [{ headers }],
+        } = await tried(method, template, names)
         assert.equal('Authorization' in headers, security === undefined, `${method} ${template}: a token`)
         const wantsKey = parameters.some((one) => parameter(one).name === 'Idempotency-Key')
         assert.equal('Idempotency-Key' in headers, wantsKey, `${method} ${template}: a key`)
@@ -315,7 +344,10 @@ describe('the client, with the cookie', { concurrency: true }, () => {
     const login = sent.find(({ what }) => what === 'POST /auth/login')
     assert.equal(JSON.parse(login.body).cookie, true)
     assert.deepEqual([...jar.keys()], ['__Host-kennel_refresh'])
-    assert(sent.every(({ what, headers }) => what.startsWith('POST /auth/') || !headers.Cookie), 'no other call takes the cookie along')
+    assert(
+      sent.every(({ what, headers }) => what.startsWith('POST /auth/') || !headers.Cookie),
+      'no other call takes the cookie along',
+    )
     sent.length = 0
     await kennel.refresh()
     assert.equal(sent[0].body, undefined)
@@ -341,7 +373,9 @@ describe('the client, with the cookie', { concurrency: true }, () => {
       tabs.push({ kennel, ...noted })
     }
     await expiry(server.url, ...tabs)
-    await Promise.all(tabs.flatMap(({ kennel }) => [kennel.get('/me'), kennel.get('/dogowner/dogs'), kennel.get('/me')]))
+    await Promise.all(
+      tabs.flatMap(({ kennel }) => [kennel.get('/me'), kennel.get('/dogowner/dogs'), kennel.get('/me')]),
+    )
     for (let round = 0; round < 5; round++) await Promise.all(tabs.map(({ kennel }) => kennel.refresh()))
     const { data: sessions } = await first.kennel.get('/me/sessions')
     assert.equal(sessions.length, 1)
@@ -366,5 +400,14 @@ describe('the client, with the cookie', { concurrency: true }, () => {
     assert.equal(count(alice.whats(), 'POST /dogowner/owners'), 1)
     assert.deepEqual((await otherTab.get('/dogowner/owners')).data, [])
     assert.deepEqual(alice.users, [alice.username, null, alice.username, bob.username])
+  })
+})
+
+describe('the README', () => {
+  it('works as printed', { skip: !process.features.typescript && 'this Node.js runs no TypeScript' }, async () => {
+    const program = (await readFile(process.env.KENNEL_README, 'utf8')).replaceAll('http://localhost:8000', server.url)
+    const file = process.env.KENNEL_README.replace(/\.ts$/, '.run.ts')
+    await writeFile(file, program)
+    await import(pathToFileURL(file).href)
   })
 })

@@ -1,4 +1,5 @@
-// What the tests stand on: a server of their own on a fresh database, a connection that can be lost, and a browser's cookies.
+// What the tests stand on: a server of their own on a fresh database, a connection that can be lost, and a browser's
+// cookies.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
@@ -12,9 +13,18 @@ const generous = '1000000/1s'
 export async function serve(settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'kennel-javascript.'))
   const env = {
-    PATH: process.env.PATH, DATABASE_URL: `sqlite://${folder}/kennel.db`, MAIL_URL: `file:${folder}/outbox`, LOG: 'warn',
-    HOST: '127.0.0.1', PORT: '0', ACCESS_TOKEN_TTL: '1s',
-    LOGIN_RATE: generous, SIGNUP_RATE: generous, USER_RATE: generous, IP_RATE: generous, ...settings,
+    PATH: process.env.PATH,
+    DATABASE_URL: `sqlite://${folder}/kennel.db`,
+    MAIL_URL: `file:${folder}/outbox`,
+    LOG: 'warn',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    ACCESS_TOKEN_TTL: '1s',
+    LOGIN_RATE: generous,
+    SIGNUP_RATE: generous,
+    USER_RATE: generous,
+    IP_RATE: generous,
+    ...settings,
   }
   const child = spawn(process.env.KENNEL, [], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise((resolve) => child.once('exit', resolve))
@@ -37,19 +47,28 @@ export async function serve(settings = {}) {
   return { port, url: `http://127.0.0.1:${port}`, stop }
 }
 
-/** A way to a server that loses the next answers, after the server has sent them. */
-export async function road(port) {
+/** A way to a server that loses the next answers, after the server has sent them. It is there for one test. */
+export async function road(test, port) {
   const state = { lost: 0 }
   const sockets = new Set()
   const gate = createServer((client) => {
     const server = connect(port, '127.0.0.1')
-    for (const socket of [client, server]) sockets.add(socket.on('error', () => {}).on('close', () => (client.destroy(), server.destroy())))
+    for (const socket of [client, server]) {
+      sockets.add(socket)
+      socket.on('error', () => {}).on('close', () => (client.destroy(), server.destroy()))
+    }
     client.on('data', (bytes) => server.write(bytes))
-    server.on('data', (bytes) => (state.lost > 0 ? (state.lost--, client.destroy()) : client.write(bytes)))
+    server.on('data', (bytes) => {
+      if (state.lost-- > 0) client.destroy()
+      else client.write(bytes)
+    })
   })
   await new Promise((resolve) => gate.listen(0, '127.0.0.1', resolve))
-  const close = () => (gate.close(), sockets.forEach((socket) => socket.destroy()))
-  return Object.assign(state, { url: `http://127.0.0.1:${gate.address().port}`, close })
+  test.after(() => {
+    gate.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return Object.assign(state, { url: `http://127.0.0.1:${gate.address().port}` })
 }
 
 /** A `fetch` that notes what is sent, as `POST /auth/login`, and keeps cookies as a browser does. */
@@ -57,7 +76,8 @@ export function recorder(jar = new Map()) {
   const sent = []
   const fetch = async (url, init) => {
     const headers = { ...init.headers }
-    if (init.credentials === 'include') headers.Cookie = Array.from(jar, ([name, value]) => `${name}=${value}`).join('; ')
+    if (init.credentials === 'include')
+      headers.Cookie = Array.from(jar, ([name, value]) => `${name}=${value}`).join('; ')
     sent.push({ what: `${init.method} ${new URL(url).pathname}`, url, headers, body: init.body })
     const response = await globalThis.fetch(url, { ...init, headers })
     for (const cookie of init.credentials === 'include' ? response.headers.getSetCookie() : []) {
@@ -72,7 +92,9 @@ export function recorder(jar = new Map()) {
 
 /** Waits until the server says of all tokens that were sent last that they have expired. */
 export async function expiry(url, ...recorders) {
-  const tokens = recorders.map(({ sent }) => sent.findLast(({ headers }) => headers.Authorization)?.headers.Authorization)
+  const tokens = recorders.map(
+    ({ sent }) => sent.findLast(({ headers }) => headers.Authorization)?.headers.Authorization,
+  )
   for (const Authorization of tokens) {
     for (;;) {
       const answer = await fetch(`${url}/me`, { headers: { Authorization } })

@@ -9,14 +9,25 @@ export async function used(signal: AbortSignal): Promise<void> {
   const user: Schemas['User'] = await kennel.login({ username: account.username, password: 'two dogs, one sofa' })
   const again: Schemas['User'] | null = await kennel.refresh()
   const { data: owner } = await kennel.post('/dogowner/owners', { body: { name: 'Ann' }, idempotencyKey: 'one' })
-  const { data: dog, etag } = await kennel.post('/dogowner/dogs', { body: { name: 'Rex', owner_id: owner.id, born_on: null } })
+  const { data: dog, etag } = await kennel.post('/dogowner/dogs', {
+    body: { name: 'Rex', owner_id: owner.id, born_on: null },
+  })
   const path = { dog_id: dog.id }
-  const changed = await kennel.patch('/dogowner/dogs/{dog_id}', { path, body: { born_on: null }, ifMatch: etag, signal })
+  const changed = await kennel.patch('/dogowner/dogs/{dog_id}', {
+    path,
+    body: { born_on: null },
+    ifMatch: etag,
+    signal,
+  })
   const born: string | null = changed.data.born_on
   await kennel.put('/me/profile', { body: { description: 'Two dogs, one sofa.' }, ifNoneMatch: '*' })
-  const gone: undefined = (await kennel.delete('/dogowner/owners/{owner_id}', { path: { owner_id: owner.id }, query: { force: true } })).data
+  const gone: undefined = (
+    await kennel.delete('/dogowner/owners/{owner_id}', { path: { owner_id: owner.id }, query: { force: true } })
+  ).data
   const dogs: Schemas['Dog'][] = (await kennel.get('/dogowner/dogs')).data
-  for await (const task of kennel.list('/dogowner/tasks', { query: { sort: ['-due_on', 'name'], completed: false, id: [1, 2] } })) {
+  for await (const task of kennel.list('/dogowner/tasks', {
+    query: { sort: ['-due_on', 'name'], completed: false, id: [1, 2] },
+  })) {
     const due: string | null = task.due_on
     console.log(due)
   }
@@ -55,7 +66,13 @@ export async function used(signal: AbortSignal): Promise<void> {
   // @ts-expect-error: a create has no version yet
   await kennel.post('/dogowner/owners', { body: { name: 'Ann' }, ifMatch: '"1"' })
   // @ts-expect-error: what is no create has no key
-  await kennel.put('/dogowner/owners/{owner_id}', { path: { owner_id: 1 }, body: { name: 'Ann' }, idempotencyKey: 'one' })
+  await kennel.put('/me/profile', { body: { description: 'Two dogs, one sofa.' }, idempotencyKey: 'one' })
+  // @ts-expect-error: nor has a mail
+  await kennel.post('/auth/password/forgot', { body: { email: 'alice@example.com' }, idempotencyKey: 'one' })
+  // @ts-expect-error: sessions have no version
+  await kennel.delete('/me/sessions', { ifMatch: '"1"' })
+  // @ts-expect-error: and a read has no precondition, since the browser's cache sees to that
+  await kennel.get('/me', { ifNoneMatch: '"1"' })
   // @ts-expect-error: no such field in the answer
   console.log((await kennel.get('/me')).data.colour)
   // @ts-expect-error: an answer without a body
@@ -85,7 +102,7 @@ export function told(error: unknown): string {
       error.status satisfies 422
       return error.errors.map(({ pointer, parameter, code }) => `${pointer ?? parameter}: ${code}`).join()
     case '/problems/precondition-failed':
-      return error.status satisfies 412, 'read it again'
+      return (error.status satisfies 412, 'read it again')
     case '/problems/too-many-requests':
     case '/problems/too-many-attempts':
       return `again in ${(error.retryAfter satisfies number).toFixed()} s`

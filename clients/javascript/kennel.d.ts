@@ -15,9 +15,8 @@ export type PathsWith<M extends Method> = {
 }[keyof paths]
 /** The paths whose lists come in pages. */
 export type Lists = {
-  [P in PathsWith<'get'>]: paths[P]['get'] extends { parameters: { query?: infer T } } ? HasCursor<NonNullable<T>, P> : never
+  [P in PathsWith<'get'>]: true extends Takes<Operation<'get', P>, 'query', 'cursor'> ? P : never
 }[PathsWith<'get'>]
-type HasCursor<T, P> = T extends object ? ('cursor' extends keyof T ? P : never) : never
 
 type Operation<M extends Method, P extends PathsWith<M>> = paths[P] extends Record<M, infer O> ? O : never
 type PathOf<O> = O extends { parameters: { path: infer T } } ? { path: T } : { path?: never }
@@ -27,12 +26,19 @@ type BodyOf<O> = O extends { requestBody: { content: infer T } }
   : O extends { requestBody?: { content: infer T extends object } }
     ? { body?: T[keyof T] }
     : { body?: never }
-type Sends<O, Name extends string> = O extends { parameters: { header?: { [N in Name]?: string } } } ? true : false
-type HeadersOf<M, O> = (M extends 'get' ? unknown : Preconditions<O>) &
-  (Sends<O, 'Idempotency-Key'> extends true ? Idempotent : { idempotencyKey?: never })
-type Preconditions<O> = Sends<O, 'If-Match'> extends true ? Conditional : { ifMatch?: never; ifNoneMatch?: never }
+type Takes<O, In extends string, Name> = O extends { parameters: { [I in In]?: infer T } }
+  ? HasKey<NonNullable<T>, Name>
+  : false
+type HasKey<T, Name> = T extends object ? (Name extends keyof T ? true : false) : false
+type HeadersOf<O> = (true extends Takes<O, 'header', 'If-Match'>
+  ? Conditional
+  : { ifMatch?: never; ifNoneMatch?: never }) &
+  (true extends Takes<O, 'header', 'Idempotency-Key'> ? Idempotent : { idempotencyKey?: never })
 type Success<O> = O extends { responses: infer R } ? R[keyof R & (200 | 201 | 202 | 204)] : never
-type DataOf<O> = Success<O> extends infer R ? (R extends { content: infer T extends object } ? T[keyof T] : undefined) : never
+type DataOf<O> =
+  Success<O> extends infer R ? (R extends { content: infer T extends object } ? T[keyof T] : undefined) : never
+type Answer<M extends Method, P extends PathsWith<M>> = Promise<Result<DataOf<Operation<M, P>>>>
+type Row<P extends Lists> = DataOf<Operation<'get', P>> extends (infer T)[] ? T : never
 type Arguments<T> = object extends T ? [options?: T] : [options: T]
 
 interface Signal {
@@ -49,8 +55,8 @@ interface Conditional {
 
 interface Idempotent {
   /**
-   * The name of this create, of 1–255 visible ASCII characters, under which it happens once in 24 hours. Each call has a
-   * random one of its own unless you give one, as for what your users may send again after a reload.
+   * The name of this create, of 1–255 visible ASCII characters, under which it happens once in 24 hours. Each call
+   * has a random one of its own unless you give one, as for what your users may send again after a reload.
    */
   idempotencyKey?: string
 }
@@ -59,7 +65,7 @@ interface Idempotent {
 export type Options<M extends Method, P extends PathsWith<M>> = PathOf<Operation<M, P>> &
   QueryOf<Operation<M, P>> &
   BodyOf<Operation<M, P>> &
-  HeadersOf<M, Operation<M, P>> &
+  HeadersOf<Operation<M, P>> &
   Signal
 
 /** What a call answers. */
@@ -86,8 +92,8 @@ export type KennelOptions = {
 } & (
   | {
       /**
-       * Whether the refresh token lies in a cookie of the server that no script can read, and the login outlives a reload.
-       * Page and server must be of one site. Without it both tokens are in memory alone, and end with the page.
+       * Whether the refresh token lies in a cookie of the server that no script can read, and the login outlives a
+       * reload. Page and server must be of one site. Without it both tokens are in memory alone, and end with the page.
        */
       cookie?: boolean
       accessToken?: never
@@ -112,25 +118,31 @@ export class Kennel {
   /** Begins a session. `username` takes the e-mail address, too. */
   login(credentials: Omit<Schemas['LoginIn'], 'cookie'>): Promise<User>
   /**
-   * Gets the next tokens; `null` if there is no session. With the cookie, call it when the page loads to see who is logged
-   * in. Calls do it by themselves when their token has expired, all of them together once.
+   * Gets the next tokens; `null` if there is no session. With the cookie, call it when the page loads to see who is
+   * logged in. Calls do it by themselves when their token has expired, all of them together once.
    */
   refresh(): Promise<User | null>
   /** Ends the session. Where it fails, you are still logged in. */
   logout(): Promise<void>
 
   /** Reads. Is repeated if the connection is lost. */
-  get<P extends PathsWith<'get'>>(path: P, ...options: Arguments<Options<'get', P>>): Promise<Result<DataOf<Operation<'get', P>>>>
-  /** Creates, and what else the contract does with POST. Below `/dogowner` it happens once and is repeated if the connection is lost. */
-  post<P extends PathsWith<'post'>>(path: P, ...options: Arguments<Options<'post', P>>): Promise<Result<DataOf<Operation<'post', P>>>>
+  get<P extends PathsWith<'get'>>(path: P, ...options: Arguments<Options<'get', P>>): Answer<'get', P>
+  /**
+   * Creates, and what else the contract does with POST. Below `/dogowner` it happens once, and is repeated if the
+   * connection is lost.
+   */
+  post<P extends PathsWith<'post'>>(path: P, ...options: Arguments<Options<'post', P>>): Answer<'post', P>
   /** Replaces. Is not repeated if the connection is lost, as nothing tells then whether it was done. */
-  put<P extends PathsWith<'put'>>(path: P, ...options: Arguments<Options<'put', P>>): Promise<Result<DataOf<Operation<'put', P>>>>
+  put<P extends PathsWith<'put'>>(path: P, ...options: Arguments<Options<'put', P>>): Answer<'put', P>
   /** Changes the fields of the body. Is not repeated, as PUT is not. */
-  patch<P extends PathsWith<'patch'>>(path: P, ...options: Arguments<Options<'patch', P>>): Promise<Result<DataOf<Operation<'patch', P>>>>
+  patch<P extends PathsWith<'patch'>>(path: P, ...options: Arguments<Options<'patch', P>>): Answer<'patch', P>
   /** Deletes. Is not repeated, as PUT is not. */
-  delete<P extends PathsWith<'delete'>>(path: P, ...options: Arguments<Options<'delete', P>>): Promise<Result<DataOf<Operation<'delete', P>>>>
-  /** All rows of a list, page by page; the next page is asked for when its first row is: `for await (const dog of kennel.list('/dogowner/dogs'))`. */
-  list<P extends Lists>(path: P, ...options: Arguments<Options<'get', P>>): AsyncGenerator<DataOf<Operation<'get', P>> extends (infer T)[] ? T : never, void, void>
+  delete<P extends PathsWith<'delete'>>(path: P, ...options: Arguments<Options<'delete', P>>): Answer<'delete', P>
+  /**
+   * All rows of a list, page by page; the next page is asked for when its first row is:
+   * `for await (const dog of kennel.list('/dogowner/dogs'))`.
+   */
+  list<P extends Lists>(path: P, ...options: Arguments<Options<'get', P>>): AsyncGenerator<Row<P>, void, void>
 }
 
 /** The types of Kennel's problems, and `about:blank` for an answer that is none of Kennel's, or for none at all. */
@@ -140,7 +152,9 @@ type Described = Exclude<keyof Schemas & `${string}Problem`, 'Problem'>
 type ProblemOf<T> = { [K in Described]: T extends Schemas[K]['type'] ? Schemas[K] : never }[Described]
 type StatusOf<T> = T extends 'about:blank'
   ? number
-  : [ProblemOf<T>] extends [never] ? NonNullable<Schemas['Problem']['status']> : NonNullable<ProblemOf<T>['status']>
+  : [ProblemOf<T>] extends [never]
+    ? NonNullable<Schemas['Problem']['status']>
+    : NonNullable<ProblemOf<T>['status']>
 
 /** A problem of one type. */
 export interface KennelErrorOf<T extends ProblemType> extends Error {
@@ -161,6 +175,9 @@ export interface KennelErrorOf<T extends ProblemType> extends Error {
   requestId: string | undefined
 }
 
-/** What a call throws unless all is well: `if (error instanceof KennelError && error.type === '/problems/validation-failed')`. */
+/**
+ * What a call throws unless all is well:
+ * `if (error instanceof KennelError && error.type === '/problems/validation-failed')`.
+ */
 export type KennelError = { [T in ProblemType]: KennelErrorOf<T> }[ProblemType]
 export declare const KennelError: { new (...parts: never): KennelError; readonly prototype: KennelError }

@@ -1,12 +1,12 @@
-// A client of Kennel for browsers and Node.js 20 and newer, to be imported as it is. What its methods and options are for
-// stands in kennel.d.ts; here stands why they do it so.
+// A client of Kennel for browsers and Node.js 20 and newer, to be imported as it is. What its methods and options are
+// for stands in kennel.d.ts; here stands why they do it so.
 
 /** Milliseconds before each repeat of a call that is safe to repeat and got no answer. */
 const PAUSES = [200, 1000]
 /**
- * Milliseconds that the two tries of what changes the session wait for their answer. A refresh token that is used again
- * gets the same answer for 10 seconds, and later ends the session: the second try is well within that time, and there is
- * no third.
+ * Milliseconds that the two tries of what changes the session wait for their answer. A refresh token that is used
+ * again gets the same answer for 10 seconds, and later ends the session: the second try is well within that time, and
+ * there is no third.
  */
 const TIMEOUTS = [5000, 10_000]
 const TWICE = { pauses: PAUSES.slice(0, 1), timeouts: TIMEOUTS }
@@ -35,7 +35,10 @@ export class Kennel {
   #refreshing
   #turn = Promise.resolve()
 
-  constructor(url, { cookie = false, accessToken, onUserChange = () => {}, fetch = (...args) => globalThis.fetch(...args) } = {}) {
+  constructor(
+    url,
+    { cookie = false, accessToken, onUserChange = () => {}, fetch = (...args) => globalThis.fetch(...args) } = {},
+  ) {
     this.#url = `${url}`.replace(/\/+$/, '')
     this.#isCookie = cookie
     this.#accessToken = accessToken
@@ -101,8 +104,8 @@ export class Kennel {
   async #call(method, target, options = {}) {
     const { body, signal } = options
     const isCreate = method === 'POST' && target.startsWith('/dogowner/')
-    // Of other writes nothing tells afterwards whether the first one was done: a second would be answered with 404 or 412,
-    // or undo what others have written in between.
+    // Of other writes nothing tells afterwards whether the first one was done: a second would be answered with 404 or
+    // 412, or undo what others have written in between.
     const pauses = isCreate || method === 'GET' ? PAUSES : []
     const request = { body, signal, pauses, headers: headersOf(options, isCreate) }
     if (!/^\/(me|dogowner)(?![^/?])/.test(target)) return this.#send(method, target, request)
@@ -215,14 +218,18 @@ function address(template, { path = {}, query = {} } = {}) {
 
 function headersOf(options, isCreate) {
   const headers = {}
-  for (const [option, name] of [['ifMatch', 'If-Match'], ['ifNoneMatch', 'If-None-Match']]) {
+  for (const [option, name] of [
+    ['ifMatch', 'If-Match'],
+    ['ifNoneMatch', 'If-None-Match'],
+  ]) {
     if (!(option in options)) continue
     // Without it the last writer would win, which is what the caller did not want.
     if (!options[option]) throw new TypeError(`${option} has no value: what is expanded has no etag`)
     headers[name] = options[option]
   }
   // Pages that came by http:// from another machine have no crypto.randomUUID.
-  if (isCreate) headers['Idempotency-Key'] = options.idempotencyKey ?? crypto.getRandomValues(new Uint32Array(4)).join('-')
+  if (isCreate)
+    headers['Idempotency-Key'] = options.idempotencyKey ?? crypto.getRandomValues(new Uint32Array(4)).join('-')
   return headers
 }
 
