@@ -168,6 +168,27 @@ for (const cookie of [true, false]) {
   })
 }
 
+describe('with the cookie, in a tab that is closed', () => {
+  it('the refresh goes on, and the browser keeps the next cookie', async () => {
+    const { context } = await fresh()
+    const erin = await account('erin')
+    const stays = await tab(context, true)
+    await stays.evaluate((erin) => kennel.login(erin), erin)
+    const cookie = async () => (await context.cookies()).map(({ value }) => value).join()
+    for (let round = 0; round < 10; round++) {
+      const before = await cookie()
+      const goes = await tab(context, true)
+      const asked = goes.waitForRequest((request) => request.url().endsWith('/auth/refresh'))
+      await goes.evaluate(() => void kennel.refresh())
+      await asked
+      await goes.close()
+      while ((await cookie()) === before) await new Promise((resume) => setTimeout(resume, 50))
+    }
+    assert.equal(await stays.evaluate(() => kennel.refresh().then((user) => user?.username)), erin.username)
+    await context.close()
+  })
+})
+
 describe('the page of docs/clients.md', () => {
   it('logs in, says what is wrong, lists, creates, outlives a reload, and logs out', async () => {
     const { context, faults, asked } = await fresh()

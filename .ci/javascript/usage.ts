@@ -39,6 +39,8 @@ export async function used(signal: AbortSignal): Promise<void> {
 
   // @ts-expect-error: no such path
   await kennel.get('/dogowner/dgos')
+  // @ts-expect-error: the client would not know of it
+  await kennel.post('/auth/logout')
   // @ts-expect-error: no such method at this path
   await kennel.patch('/dogowner/dogs', { body: { name: 'Rex' } })
   // @ts-expect-error: the path has a parameter

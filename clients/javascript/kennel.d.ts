@@ -9,10 +9,12 @@ export type User = Schemas['User']
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 
+/** What changes the session has methods of its own, which keep its tokens. */
+type Session = '/auth/login' | '/auth/refresh' | '/auth/logout'
 /** The paths that have a method. */
 export type PathsWith<M extends Method> = {
-  [P in keyof paths]: paths[P] extends Record<M, { responses: object }> ? P : never
-}[keyof paths]
+  [P in Exclude<keyof paths, Session>]: paths[P] extends Record<M, { responses: object }> ? P : never
+}[Exclude<keyof paths, Session>]
 /** The paths whose lists come in pages. */
 export type Lists = {
   [P in PathsWith<'get'>]: true extends Takes<Operation<'get', P>, 'query', 'cursor'> ? P : never

@@ -50,8 +50,8 @@ export class Kennel {
     return this.#user
   }
 
-  signup(account) {
-    return this.#send('POST', '/auth/signup', { body: account }).then(({ data }) => data)
+  async signup(account) {
+    return (await this.#send('POST', '/auth/signup', { body: account })).data
   }
 
   login(credentials) {
@@ -71,23 +71,23 @@ export class Kennel {
     })
   }
 
-  get(path, options) {
+  async get(path, options) {
     return this.#call('GET', address(path, options), options)
   }
 
-  post(path, options) {
+  async post(path, options) {
     return this.#call('POST', address(path, options), options)
   }
 
-  put(path, options) {
+  async put(path, options) {
     return this.#call('PUT', address(path, options), options)
   }
 
-  patch(path, options) {
+  async patch(path, options) {
     return this.#call('PATCH', address(path, options), options)
   }
 
-  delete(path, options) {
+  async delete(path, options) {
     return this.#call('DELETE', address(path, options), options)
   }
 
@@ -148,7 +148,8 @@ export class Kennel {
 
   /** What tells the server whose session it is: a body, or the cookie, which these calls alone take along. */
   #proof() {
-    if (this.#isCookie) return { credentials: 'include' }
+    // Kept alive when the page is closed: the browser is to get the next cookie, for this one is used up.
+    if (this.#isCookie) return { credentials: 'include', keepalive: true }
     return { body: this.#refreshToken && { refresh_token: this.#refreshToken } }
   }
 
@@ -186,9 +187,8 @@ export class Kennel {
     }
   }
 
-  async #send(method, target, { body, headers, token, credentials, signal, timeouts, pauses = [] }) {
-    const init = { method, headers: { ...headers }, body: body && JSON.stringify(body), signal }
-    if (credentials) init.credentials = credentials
+  async #send(method, target, { body, headers, token, signal, timeouts, pauses = [], ...rest }) {
+    const init = { ...rest, method, headers: { ...headers }, body: body && JSON.stringify(body), signal }
     if (body) init.headers['Content-Type'] = 'application/json'
     if (token) init.headers.Authorization = `Bearer ${token}`
     for (let attempt = 0; ; attempt++) {
