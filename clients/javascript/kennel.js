@@ -242,8 +242,8 @@ function result({ ok, status, statusText, headers }, text) {
 }
 
 function lost(method, target, cause) {
-  const detail =
-    `${method} ${target.split('?')[0]} got none. The connection was lost, or the server does not let this page call ` +
-    '(CORS_ORIGINS). A write may have been done all the same: read again before you repeat it.'
+  const reason = 'The connection was lost, or the server does not let this page call (CORS_ORIGINS).'
+  const advice = method === 'GET' ? '' : ' It may have been done all the same: read again before you repeat it.'
+  const detail = `${method} ${target.split('?')[0]} got none. ${reason}${advice}`
   return new KennelError({ type: 'about:blank', status: 0, title: 'No answer', detail }, { cause })
 }
