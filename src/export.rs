@@ -45,9 +45,11 @@ struct Head {
 /// A member of the document with any number of rows.
 struct Section {
     name: &'static str,
-    /// Reads a page of a user's rows, after the row with these keys.
-    read: fn(&mut Conn, UserId, Option<Vec<SortKey>>) -> Result<SectionPage, Problem>,
+    read: ReadPage,
 }
+
+/// Reads a page of a user's rows, after the row with these keys.
+type ReadPage = fn(&mut Conn, UserId, Option<Vec<SortKey>>) -> Result<SectionPage, Problem>;
 
 /// A page of rows as the inside of a JSON array, and the keys of the last if there are more.
 struct SectionPage {
