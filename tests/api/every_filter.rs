@@ -100,6 +100,8 @@ fn each_list(app: &App, mut told: impl FnMut(&Book<'_>, &Operation, &[Value], &[
         let his_rows = if private { his.fill(list, 0..ROWS) } else { Vec::new() };
         let rows = hers.fill(list, 0..ROWS);
         assert!(rows.len() >= ROWS, "{} shows {} rows", list.id, rows.len());
+        let foreign: Vec<_> = rows.iter().filter(|row| his_rows.contains(row)).collect();
+        assert!(foreign.is_empty(), "{} shows the neighbour's {foreign:?}", list.id);
         told(&hers, list, &rows, &his_rows);
         number += 1;
     }
@@ -109,7 +111,8 @@ fn each_list(app: &App, mut told: impl FnMut(&Book<'_>, &Operation, &[Value], &[
 #[track_caller]
 fn shows(book: &Book<'_>, list: &Operation, query: &str, expected: &[i64]) {
     let shown = book.actor.get(&format!("{}?{query}", book.path(list))).expect(200);
-    assert_eq!(shown.ids(), expected, "{} with {query} is to show these rows; it is\n{shown}", list.id);
+    let ids = shown.ids();
+    assert!(ids == expected, "{} with {query} shows rows {ids:?}, and these meet it: {expected:?}; {shown}", list.id);
 }
 
 fn every_filter_shows_the_rows_that_meet_it_and_no_others(app: &App) {
