@@ -138,8 +138,8 @@ fn no_key_is_emptied_that_cannot_be_empty(database: &Database) {
     }
 }
 
-/// RESTRICT looks at once, while the rows that it is about may be about to go with the same user; without an action a key
-/// is looked at when all of them are gone.
+/// RESTRICT looks at once, while what it is about may be about to go with the same user; without an action a key is
+/// looked at when all of that is gone.
 fn no_key_stands_in_the_way_of_rows_that_are_about_to_go(database: &Database) {
     let shape = schema::shape(&migrated(database.engine));
     let restricting = foreign_keys(&shape).into_iter().filter(|key| key.on_delete == "restrict").map(|key| key.text);
