@@ -1,5 +1,6 @@
-//! The law of edits: a PATCH changes what it names and nothing else, a PUT writes everything anew, and either gives the
-//! row another version; a DELETE leaves nothing behind that names what is gone. (What edits do about each other is in `preconditions.rs`.)
+//! The law of edits: a PATCH changes what it names and nothing else, a PUT writes everything anew, either gives the row
+//! another version, and a DELETE leaves nothing behind that names what is gone. (What edits do about each other is in
+//! `preconditions.rs`.)
 
 use serde_json::{Map, Value, json};
 

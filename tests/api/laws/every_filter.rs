@@ -36,10 +36,10 @@ pub fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// How a filter looks at a row: what is to be true of which field, and of the filter's value. None, where the name of the
-/// parameter does not tell.
+/// Whether what a row shows in a field meets a filter's value.
 pub type Meets = fn(&str, &str) -> bool;
 
+/// Which field a filter looks at, and how, as far as the name of the parameter tells.
 pub fn relation(parameter: &str, row: &Value) -> Option<(String, Meets)> {
     let of_time = |kind: &str| {
         let fields = ["on", "at"].map(|suffix| format!("{kind}_{suffix}"));
@@ -87,8 +87,8 @@ fn filters<'a>(list: &'a Operation, rows: &[Value]) -> Vec<Filter<'a>> {
     valued.collect()
 }
 
-/// Each list with so many rows that differ: alice's, who is public, and as many of bob's, who is not. Told: alice's book,
-/// the list, her rows and his.
+/// Each list with so many rows of alice's that differ, who is public, and as many of bob's, who is not: her book, the
+/// list, her rows and his.
 fn each_list(app: &App, mut told: impl FnMut(&Book<'_>, &Operation, &[Value], &[Value])) {
     let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
     let (hers, his) = (Book::of(&alice), Book::of(&bob));
@@ -100,6 +100,8 @@ fn each_list(app: &App, mut told: impl FnMut(&Book<'_>, &Operation, &[Value], &[
         let his_rows = if private { his.fill(list, 0..ROWS) } else { Vec::new() };
         let rows = hers.fill(list, 0..ROWS);
         assert!(rows.len() >= ROWS, "{} shows {} rows", list.id, rows.len());
+        let foreign: Vec<_> = rows.iter().filter(|row| his_rows.contains(row)).collect();
+        assert!(foreign.is_empty(), "{} shows the neighbour's {foreign:?}", list.id);
         told(&hers, list, &rows, &his_rows);
         number += 1;
     }
@@ -109,7 +111,8 @@ fn each_list(app: &App, mut told: impl FnMut(&Book<'_>, &Operation, &[Value], &[
 #[track_caller]
 fn shows(book: &Book<'_>, list: &Operation, query: &str, expected: &[i64]) {
     let shown = book.actor.get(&format!("{}?{query}", book.path(list))).expect(200);
-    assert_eq!(shown.ids(), expected, "{} with {query} is to show these rows; it is\n{shown}", list.id);
+    let ids = shown.ids();
+    assert!(ids == expected, "{} with {query} shows rows {ids:?}, and these meet it: {expected:?}; {shown}", list.id);
 }
 
 fn every_filter_shows_the_rows_that_meet_it_and_no_others(app: &App) {

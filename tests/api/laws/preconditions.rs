@@ -290,7 +290,7 @@ fn another(book: &Book<'_>, change: &Operation, round: usize, number: usize) -> 
     let mut body = book.body(change, number);
     if change.path == "/me" {
         // Another address takes effect only later.
-        body = json!({"username": format!("alicia-{round}-{number}")});
+        body = json!({"username": format!("user-{}-{round}-{number}", book.actor.id())});
     }
     body
 }

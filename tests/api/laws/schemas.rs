@@ -98,16 +98,18 @@ fn foreign_keys(shape: &[String]) -> Vec<ForeignKey> {
     keys
 }
 
-/// By a key of its own, or by one to rows that go with the user.
+/// By a key of its own, or by one to rows that go with the user, which each of its rows names.
 fn every_row_of_a_user_goes_with_the_user(database: &Database) {
     let migrated = migrated(database.engine);
-    let keys = foreign_keys(&schema::shape(&migrated));
+    let shape = schema::shape(&migrated);
+    let keys = foreign_keys(&shape);
+    let holds_each_row = |key: &ForeignKey| {
+        let of_the_user = key.columns.iter().any(|column| column == "user_id");
+        key.there == "users" || of_the_user && key.columns.iter().all(|column| is_needed(&shape, &key.here, column))
+    };
     let mut go = BTreeSet::from(["users"]);
-    let is_of_the_user =
-        |key: &ForeignKey| key.there == "users" || key.columns.iter().any(|column| column == "user_id");
-    while let Some(key) = keys.iter().find(|key| {
-        key.on_delete == "cascade" && is_of_the_user(key) && go.contains(&*key.there) && !go.contains(&*key.here)
-    }) {
+    let cascades: Vec<_> = keys.iter().filter(|key| key.on_delete == "cascade" && holds_each_row(key)).collect();
+    while let Some(key) = cascades.iter().find(|key| go.contains(&*key.there) && !go.contains(&*key.here)) {
         go.insert(&key.here);
     }
     for column in schema::columns(&migrated) {
@@ -118,22 +120,26 @@ fn every_row_of_a_user_goes_with_the_user(database: &Database) {
     }
 }
 
+/// Whether a column is `NOT NULL`.
+fn is_needed(shape: &[String], table: &str, column: &str) -> bool {
+    let (of_the_table, needed) = (format!("column {table} "), format!(" {column} not null"));
+    shape.iter().any(|line| line.starts_with(&of_the_table) && line.ends_with(&needed))
+}
+
 /// `ON DELETE SET NULL` empties every column of a key, `user_id` too, and the deletion fails. Let the key be without an
 /// action, and the repository empty the column before it deletes what that named.
 fn no_key_is_emptied_that_cannot_be_empty(database: &Database) {
     let shape = schema::shape(&migrated(database.engine));
     for key in foreign_keys(&shape).iter().filter(|key| key.on_delete.starts_with("set ")) {
         for column in &key.columns {
-            let is_needed = |line: &String| {
-                line.starts_with(&format!("column {} ", key.here)) && line.ends_with(&format!(" {column} not null"))
-            };
-            assert!(!shape.iter().any(is_needed), "{} cannot empty {column}, which is NOT NULL", key.text);
+            let is_needed = is_needed(&shape, &key.here, column);
+            assert!(!is_needed, "{} cannot empty {column}, which is NOT NULL", key.text);
         }
     }
 }
 
-/// RESTRICT looks at once, while the rows that it is about may be about to go with the same user; without an action a key
-/// is looked at when all of them are gone.
+/// RESTRICT looks at once, while what it is about may be about to go with the same user; without an action a key is
+/// looked at when all of that is gone.
 fn no_key_stands_in_the_way_of_rows_that_are_about_to_go(database: &Database) {
     let shape = schema::shape(&migrated(database.engine));
     let restricting = foreign_keys(&shape).into_iter().filter(|key| key.on_delete == "restrict").map(|key| key.text);

@@ -1,5 +1,5 @@
-//! A book that is filled as the contract says: rows that differ in every field, in each list, so that a law sees whether
-//! a filter looks at a field and whether an edit changes it, and nobody has to write down what a new kind of row is like.
+//! A book that is filled as the contract says: rows that differ in every field, in each list, so that a law sees
+//! whether a filter looks at a field and whether an edit changes it. What a new kind of row is like need not be said.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -65,8 +65,8 @@ impl<'a> Book<'a> {
         call(self.actor, create, &self.path(create), Some(&self.body(create, number))).expect(201).id()
     }
 
-    /// Adds a row to a list: by the POST that is there; where rows belong to one in the path, about that one, in one way
-    /// or another; where they are only put there, put there; and where they are sessions, by a login.
+    /// Adds a row to a list: by the POST that is there; where rows belong to one in the path, about that one, in one
+    /// way or another; where they are only put there, put there; and where they are sessions, by a login.
     pub fn add(&self, list: &Operation, number: usize) {
         let above = list.path_parameters();
         if let Some(link) = link_of(list) {

@@ -24,8 +24,8 @@ pub fn row(actor: &Actor<'_>, name: &str) -> Value {
     }
 }
 
-/// What makes the rows that a name means: of `dog_id` the POST at the path to which `/{dog_id}` is added to read one; of
-/// `co_owner_ids` the same as of `owner_id`.
+/// What makes the rows that a name means: of `dog_id` the POST at the path to which `/{dog_id}` is added to read one;
+/// of `co_owner_ids` the same as of `owner_id`.
 pub fn creation_of(name: &str) -> Option<&'static Operation> {
     let single = name.strip_suffix("_ids").map_or_else(|| name.to_owned(), |kind| format!("{kind}_id"));
     let is_private_get = |operation: &&Operation| operation.method == "GET" && is_private(operation);

@@ -64,9 +64,8 @@ fn multiply(database: &Database, table: &str) {
         columns.filter_map(|column| Some(column.strip_prefix(&format!("{table}."))?.split(' ').next()?.to_owned()));
     let columns: Vec<_> = columns.filter(|column| column != "id").collect();
     let row: Vec<_> = columns.iter().map(|column| format!("r.{column}")).collect();
-    let last = format!(
-        "(SELECT r.* FROM {table} r JOIN users u ON u.id = r.user_id WHERE u.username = 'alice' ORDER BY r.id DESC LIMIT 1)"
-    );
+    let hers = "user_id = (SELECT id FROM users WHERE username = 'alice')";
+    let last = format!("(SELECT * FROM {table} WHERE {hers} ORDER BY id DESC LIMIT 1)");
     let statement = format!(
         "INSERT INTO {table} ({}) SELECT {} FROM {last} AS r, {}",
         columns.join(", "),
