@@ -75,7 +75,7 @@ fn forged(app: &App, purpose: &str, expires_at: i64) -> String {
     let number = |name: &str| column(name).parse::<i64>().expect("a number");
     let id = number("users.id");
     let secret = Secret::parse(SECRET).expect("a good secret");
-    let keys = Keys::derive(&secret, &[], &app.database.id()).expect("keys of a good secret");
+    let keys = Keys::derive(&secret, &[], app.database.id()).expect("keys of a good secret");
     let none = String::new;
     let (signer, hash, new_email) = match purpose {
         "reset" => (&keys.resets, column("password_hash"), none()),

@@ -103,5 +103,5 @@ pub fn decode(segment: &str) -> Vec<u8> {
 /// The key that the tests' servers sign access tokens with.
 pub fn key() -> [u8; 32] {
     let secret = Secret::parse(SECRET).expect("a good secret");
-    Keys::derive(&secret, &[], &DatabaseId::stored("any".to_owned())).expect("keys of a good secret").access[0].secret
+    Keys::derive(&secret, &[], DatabaseId::stored("any".to_owned())).expect("keys of a good secret").access[0].secret
 }
