@@ -28,7 +28,7 @@ use crate::{
     owners::NO_SUCH_OWNER,
     problem::{Kind, Problem},
     tasks::Tasks,
-    wire::{Changes, Preconditions, no_row},
+    wire::{Preconditions, no_row},
 };
 
 /// A stored dog, and who owns it too.
@@ -232,7 +232,7 @@ impl Dogs {
         patch: &DogPatch,
     ) -> Result<DogRow, Problem> {
         let version = self.version(conn, id, only_if)?;
-        if patch.is_empty() {
+        if *patch == DogPatch::default() {
             return self.show(conn, id);
         }
         let DogPatch { owner_id, name, born_on, co_owner_ids } = patch;

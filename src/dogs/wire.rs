@@ -14,7 +14,7 @@ use crate::{
     ids::{DogId, OwnerId, UserId},
     lists::{List, MOST_ROWS, Sort},
     owners::{NO_SUCH_OWNER, OwnerOut, Owners},
-    wire::{Changes, Fields, FromBody, FromQuery, MANY_ROWS, Patch, Query, Wanted, WithEtag, date, day, text::name},
+    wire::{Fields, FromBody, FromQuery, MANY_ROWS, Patch, Query, Wanted, WithEtag, date, day, text::name},
 };
 
 /// The most dogs of a page that are expanded.
@@ -68,8 +68,6 @@ pub struct DogPatch {
     pub born_on: Patch<NaiveDate>,
     pub co_owner_ids: Option<Vec<OwnerId>>,
 }
-
-impl Changes for DogPatch {}
 
 impl Body for DogPatch {
     const REFERENCES: &'static [Reference] = REFERENCES;

@@ -11,7 +11,7 @@ use crate::{
     profiles::Profiles,
     sessions::{self, CurrentUser, Sessions},
     users::{Email, USERNAME_TAKEN, UserRow, Username, Users, one, taken_by_others},
-    wire::{Changes, Preconditions, no_row},
+    wire::{Preconditions, no_row},
 };
 
 /// The effect of a change of an account on its e-mail address.
@@ -53,7 +53,7 @@ impl Users {
             asking.me.require_fresh_login()?;
         }
         let version = only_if.version(|| Ok(present.version))?;
-        if patch.is_empty() {
+        if *patch == UserPatch::default() {
             return Ok((present, EmailChange::None));
         }
         let change = match (email, new_email) {

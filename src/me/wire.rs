@@ -3,7 +3,7 @@
 use crate::{
     body::Body,
     users::{Email, UserOut, UserRow, Username, key},
-    wire::{Changes, Fields, FromBody},
+    wire::{Fields, FromBody},
 };
 
 /// A change of an account.
@@ -12,8 +12,6 @@ pub struct UserPatch {
     pub username: Option<Username>,
     pub email: Option<Email>,
 }
-
-impl Changes for UserPatch {}
 
 impl UserPatch {
     /// The address in the patch, if it is another one than the present one.

@@ -22,7 +22,7 @@ use crate::{
     ids::{OwnerId, UserId},
     lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
-    wire::{Changes, Preconditions, no_row},
+    wire::{Preconditions, no_row},
 };
 
 /// A stored owner.
@@ -143,7 +143,7 @@ impl Owners {
         patch: &OwnerPatch,
     ) -> Result<OwnerRow, Problem> {
         let version = self.version(conn, id, only_if)?;
-        if patch.is_empty() {
+        if *patch == OwnerPatch::default() {
             return self.show(conn, id);
         }
         let OwnerPatch { name } = patch;

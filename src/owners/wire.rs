@@ -8,7 +8,7 @@ use crate::{
     db::timestamp::Timestamp,
     ids::{OwnerId, UserId},
     lists::{List, Sort},
-    wire::{Changes, Fields, FromBody, FromQuery, Query, Wanted, WithEtag, text::name},
+    wire::{Fields, FromBody, FromQuery, Query, Wanted, WithEtag, text::name},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
@@ -34,8 +34,6 @@ impl FromBody for OwnerIn {
 pub struct OwnerPatch {
     pub name: Option<String>,
 }
-
-impl Changes for OwnerPatch {}
 
 impl Body for OwnerPatch {}
 

@@ -23,7 +23,7 @@ use crate::{
     ids::{DogId, TaskId, UserId},
     lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
-    wire::{Changes, Preconditions, no_row},
+    wire::{Preconditions, no_row},
 };
 
 /// A stored task.
@@ -156,7 +156,7 @@ impl Tasks {
         patch: &TaskPatch,
     ) -> Result<TaskRow, Problem> {
         let version = self.version(conn, id, only_if)?;
-        if patch.is_empty() {
+        if *patch == TaskPatch::default() {
             return self.show(conn, id);
         }
         let now = Timestamp::now();

@@ -12,7 +12,7 @@ use crate::{
     ids::{DogId, TaskId, UserId},
     lists::{List, Sort},
     problem::Invalid,
-    wire::{Changes, Fields, FromBody, FromQuery, Patch, Query, Wanted, WithEtag, boolean, date, day, text::Rule},
+    wire::{Fields, FromBody, FromQuery, Patch, Query, Wanted, WithEtag, boolean, date, day, text::Rule},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "completed_at", "created_at", "updated_at"];
@@ -56,8 +56,6 @@ pub struct TaskPatch {
     pub completed: Option<bool>,
     pub due_on: Patch<NaiveDate>,
 }
-
-impl Changes for TaskPatch {}
 
 impl Body for TaskPatch {
     const REFERENCES: &'static [Reference] = REFERENCES;

@@ -29,6 +29,6 @@ pub use date::{date, day};
 pub use encoding::accepts_gzip;
 pub use fields::{Fields, FromBody, boolean};
 pub use names::Names;
-pub use patch::{Changes, Patch};
+pub use patch::Patch;
 pub use query::{FromQuery, MANY_ROWS, Query, Search, ValidQuery, unknown_parameter};
 pub use wanted::Wanted;

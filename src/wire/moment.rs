@@ -1,10 +1,8 @@
 //! Moments in queries: RFC 3339, with any offset.
 
-use std::time::Duration;
+use chrono::{DateTime, Datelike, SubsecRound};
 
-use chrono::NaiveTime;
-
-use super::{date, query::Refusal};
+use super::query::Refusal;
 use crate::db::timestamp::Timestamp;
 
 /// Reads a moment, cut off after the milliseconds, which is all that responses show. A `+` that was not percent-encoded
@@ -21,47 +19,10 @@ pub fn read(text: &str) -> Result<Timestamp, Refusal> {
 }
 
 fn parse(text: &str) -> Option<Timestamp> {
-    let (day, rest) = text.split_at_checked(10)?;
-    let (time, rest) = rest.strip_prefix(['T', 't'])?.split_at_checked(8)?;
-    let (day, seconds) = (date::parse(day)?, seconds(time)?);
-    let (millis, offset) = match rest.strip_prefix('.') {
-        Some(rest) => fraction(rest)?,
-        None => (0, rest),
-    };
-    let at_utc = Timestamp::at(day.and_time(NaiveTime::MIN).and_utc())
-        .plus(Duration::from_secs(seconds) + Duration::from_millis(millis));
-    if offset.eq_ignore_ascii_case("Z") {
-        return Some(at_utc);
-    }
-    let (sign, offset) = offset.split_at_checked(1)?;
-    let (hours, minutes) = offset.split_once(':')?;
-    let offset = Duration::from_secs(number(hours, 23)? * 3_600 + number(minutes, 59)? * 60);
-    match sign {
-        "+" | " " => Some(at_utc.minus(offset)),
-        "-" => Some(at_utc.plus(offset)),
-        _ => None,
-    }
-}
-
-/// The seconds of a time of day such as `09:30:00`; a leap second is the first of the next minute.
-fn seconds(time: &str) -> Option<u64> {
-    let (hours, rest) = time.split_once(':')?;
-    let (minutes, seconds) = rest.split_once(':')?;
-    Some(number(hours, 23)? * 3_600 + number(minutes, 59)? * 60 + number(seconds, 60)?)
-}
-
-/// The milliseconds of a fraction with any number of digits, and the text behind them.
-fn fraction(text: &str) -> Option<(u64, &str)> {
-    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, rest) = text.split_at_checked(end).filter(|_| end > 0)?;
-    let millis = digits.bytes().chain(*b"00").take(3).fold(0, |millis, digit| millis * 10 + u64::from(digit - b'0'));
-    Some((millis, rest))
-}
-
-/// The number of two digits, up to `most`.
-fn number(text: &str, most: u64) -> Option<u64> {
-    let is_plain = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|number| is_plain && *number <= most)
+    let moment = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok()?;
+    // chrono knows the year 0, and takes a minus sign that is not ASCII's.
+    let is_plain = text.is_ascii() && moment.year() >= 1;
+    is_plain.then(|| Timestamp::at(moment.to_utc().trunc_subsecs(3)))
 }
 
 #[cfg(test)]
@@ -108,6 +69,7 @@ mod tests {
             "2026-11-20T09:30:00  01:00",
             "2026-11-20T09:30:00ZZ",
             "2026-11-20T09:30:00\u{661}Z",
+            "2026-11-20T09:30:00\u{2212}01:00",
             "1763631000",
             "yesterday",
         ] {

@@ -19,11 +19,3 @@ impl<T> Patch<T> {
         }
     }
 }
-
-/// The changes of a PATCH: each field by itself, and by default none.
-pub trait Changes: Default + PartialEq {
-    /// Whether nothing is to be changed.
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
