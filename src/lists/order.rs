@@ -72,7 +72,7 @@ pub struct Sort<Row> {
     pub(super) name: &'static str,
     /// The column, or the very expression that the index has; never null.
     pub(super) sql: SortSql,
-    value: Value<Row>,
+    value: RowValue<Row>,
     tie_breaker: Option<&'static str>,
 }
 
@@ -84,7 +84,7 @@ pub(super) enum SortSql {
 }
 
 /// How the value that a row is sorted by is read from it.
-enum Value<Row> {
+enum RowValue<Row> {
     Id(fn(&Row) -> i64),
     Name(fn(&Row) -> &str),
     Day(fn(&Row) -> Option<NaiveDate>),
@@ -98,7 +98,7 @@ impl<Row> Sort<Row> {
     where
         C: Column<Table: NamedTable, SqlType = BigInt> + Copy,
     {
-        Self::new(ID, SortSql::Column(ColumnName::of(column)), Value::Id(value))
+        Self::new(ID, SortSql::Column(ColumnName::of(column)), RowValue::Id(value))
     }
 
     /// A name, by its search key, which a query calls `name`.
@@ -107,7 +107,7 @@ impl<Row> Sort<Row> {
     where
         C: Column<Table: NamedTable, SqlType = Text> + Copy,
     {
-        Self::new(NAME, SortSql::Column(ColumnName::of(key)), Value::Name(value))
+        Self::new(NAME, SortSql::Column(ColumnName::of(key)), RowValue::Name(value))
     }
 
     /// A day, which a query calls as its column is called. One that is not known comes last.
@@ -116,7 +116,7 @@ impl<Row> Sort<Row> {
     where
         C: Column<Table: NamedTable, SqlType = Nullable<Date>> + Copy,
     {
-        Self::new(C::NAME, SortSql::Day(DayOrLast::of(column)), Value::Day(value))
+        Self::new(C::NAME, SortSql::Day(DayOrLast::of(column)), RowValue::Day(value))
     }
 
     /// A moment, which a query calls as its column is called.
@@ -125,7 +125,7 @@ impl<Row> Sort<Row> {
     where
         C: Column<Table: NamedTable, SqlType = Timestamptz> + Copy,
     {
-        Self::new(C::NAME, SortSql::Column(ColumnName::of(column)), Value::Moment(value))
+        Self::new(C::NAME, SortSql::Column(ColumnName::of(column)), RowValue::Moment(value))
     }
 
     /// The same, with what sorts the rows that have the key in common, unless something else is asked for: many dogs
@@ -136,17 +136,17 @@ impl<Row> Sort<Row> {
         self
     }
 
-    const fn new(name: &'static str, sql: SortSql, value: Value<Row>) -> Self {
+    const fn new(name: &'static str, sql: SortSql, value: RowValue<Row>) -> Self {
         Self { name, sql, value, tie_breaker: None }
     }
 
     /// The value of this key in a row.
     fn key(&self, row: &Row) -> SortKey {
         match self.value {
-            Value::Id(id) => SortKey::Id(id(row)),
-            Value::Name(name) => SortKey::Name(name(row).to_owned().into()),
-            Value::Day(day) => SortKey::Day(day(row).unwrap_or(LAST_DAY)),
-            Value::Moment(moment) => SortKey::Moment(moment(row)),
+            RowValue::Id(id) => SortKey::Id(id(row)),
+            RowValue::Name(name) => SortKey::Name(name(row).to_owned().into()),
+            RowValue::Day(day) => SortKey::Day(day(row).unwrap_or(LAST_DAY)),
+            RowValue::Moment(moment) => SortKey::Moment(moment(row)),
         }
     }
 }
@@ -270,13 +270,13 @@ fn unknown_sort<Row>(sorts: &[Sort<Row>]) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{ColumnName, Direction, Order, Sort, SortSql, Value};
+    use super::{ColumnName, Direction, Order, RowValue, Sort, SortSql};
     use crate::db::schema::tasks;
 
     #[test]
     fn an_order_ends_with_the_id_in_the_direction_of_the_key_before() {
         const fn sort(name: &'static str) -> Sort<()> {
-            Sort::new(name, SortSql::Column(ColumnName::of(tasks::id)), Value::Id(|()| 0))
+            Sort::new(name, SortSql::Column(ColumnName::of(tasks::id)), RowValue::Id(|()| 0))
         }
         const SORTS: &[Sort<()>] = &[sort("id"), sort("name"), sort("age").tie_breaker("name")];
         let read = |text| {

@@ -72,7 +72,7 @@ impl<L: List> ListQuery<L> {
         Select<Query, CountStar>: LoadQuery<'a, SqliteConnection, i64> + LoadQuery<'a, PgConnection, i64>,
         Following<'a, Query, L::Row>: OrderDsl<OrderBy<'a, L::Row>>,
         Ordered<'a, Query, L::Row>: LimitDsl,
-        Limited<'a, Query, L::Row>: SelectDsl<<L::Row as Selectable<Sqlite>>::SelectExpression>,
+        FirstRows<'a, Query, L::Row>: SelectDsl<<L::Row as Selectable<Sqlite>>::SelectExpression>,
         PageOf<'a, Query, L::Row>: LoadQuery<'a, SqliteConnection, L::Row> + LoadQuery<'a, PgConnection, L::Row>,
     {
         let total = self.count.then(|| conn.one(SelectDsl::select(query(), diesel::dsl::count_star()))).transpose()?;
@@ -124,6 +124,6 @@ type Following<'a, Query, Row> = Filter<Query, SeekPredicate<'a, Row>>;
 /// These rows in their order.
 type Ordered<'a, Query, Row> = OrderedBy<Following<'a, Query, Row>, OrderBy<'a, Row>>;
 /// These rows up to the end of the page.
-type Limited<'a, Query, Row> = Limit<Ordered<'a, Query, Row>>;
+type FirstRows<'a, Query, Row> = Limit<Ordered<'a, Query, Row>>;
 /// The columns of these rows: what is loaded.
-type PageOf<'a, Query, Row> = Select<Limited<'a, Query, Row>, <Row as Selectable<Sqlite>>::SelectExpression>;
+type PageOf<'a, Query, Row> = Select<FirstRows<'a, Query, Row>, <Row as Selectable<Sqlite>>::SelectExpression>;
