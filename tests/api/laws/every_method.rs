@@ -168,7 +168,7 @@ fn what_succeeds_without_a_body_suits_whatever_is_accepted(app: &App) {
         alice.send("GET", &dog, &[("Accept", accept)], None).expect(404).problem("not-found");
         alice.send("DELETE", &dog, &[("Accept", accept)], None).expect(404).problem("not-found");
         alice.send("POST", &dog, &[("Accept", accept)], None).expect(405).problem("method-not-allowed");
-        alice.send("POST", "/dogowner/cats", &[("Accept", accept)], None).expect(404).problem("not-found");
+        alice.send("POST", "/dogowner/nowhere", &[("Accept", accept)], None).expect(404).problem("not-found");
         app.anon().send("DELETE", &dog, &[("Accept", accept)], None).expect(401).problem("missing-token");
     }
 }
