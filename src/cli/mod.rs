@@ -1,5 +1,6 @@
 //! The command line: serve (the default), the schema, and the accounts.
 
+mod seed;
 mod user;
 
 use std::{
@@ -43,6 +44,7 @@ pub fn command() -> Command {
                 .subcommand(Command::new("show").about("List the migrations, [X] for those that ran")),
         )
         .subcommand(user::command())
+        .subcommand(seed::command())
 }
 
 fn dev() -> Arg {
@@ -70,6 +72,7 @@ fn variables() -> String {
 pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
     let outcome = match matches.subcommand() {
         Some(("migrate", matches)) => migrate(matches, &config),
+        Some(("seed", matches)) => seed::run(matches, &config),
         Some(("user", matches)) => user::run(matches, &config),
         _ => actix_web::rt::System::new().block_on(serve(config)),
     };

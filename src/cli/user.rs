@@ -240,12 +240,12 @@ fn argument(matches: &ArgMatches, id: &str) -> String {
     matches.get_one::<String>(id).cloned().unwrap_or_default()
 }
 
-fn refused(why: String) -> Problem {
+pub(super) fn refused(why: String) -> Problem {
     Problem::internal(why)
 }
 
 /// A problem in words: its fields' errors, or else its cause.
-fn in_words(problem: &Problem) -> String {
+pub(super) fn in_words(problem: &Problem) -> String {
     let faults = problem.errors().iter().map(|error| match &error.place {
         ErrorLocation::Pointer(place) | ErrorLocation::Parameter(place) => {
             format!("{}: {}", place.trim_start_matches('/'), error.detail)

@@ -6,7 +6,7 @@ mod repo;
 mod wire;
 
 pub use repo::Dogs;
-pub use wire::DogOut;
+pub use wire::{DogIn, DogOut};
 
 /// The detail of the error for a dog that the user does not have.
 pub const NO_SUCH_DOG: &str = "You have no dog with this id.";

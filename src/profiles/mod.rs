@@ -6,4 +6,4 @@ mod repo;
 mod wire;
 
 pub use repo::Profiles;
-pub use wire::ProfileOut;
+pub use wire::{ProfileIn, ProfileOut};

@@ -101,7 +101,7 @@ pub(super) fn tag_of(version: i64) -> EntityTag {
 }
 
 /// On which conditions a write is to be done: `If-Match` and `If-None-Match`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Preconditions {
     if_match: Option<Tags>,
     if_none_match: Option<Tags>,

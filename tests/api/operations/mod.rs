@@ -13,6 +13,7 @@ pub mod pgbouncer;
 pub mod postgresql;
 pub mod request_costs;
 pub mod secrets_in_logs;
+pub mod seed_command;
 pub mod shutdown;
 pub mod startup;
 pub mod system;
@@ -32,6 +33,7 @@ crate::support::gather![
     postgresql,
     request_costs,
     secrets_in_logs,
+    seed_command,
     shutdown,
     startup,
     system,

@@ -1,0 +1,211 @@
+//! `kennel seed`: accounts with a book each, to try things out with. The same numbers make the same rows.
+
+use actix_web::rt::System;
+use chrono::{Days, NaiveDate};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use fastrand::Rng;
+use serde_json::Value;
+
+use crate::{
+    accounts::LoginKey,
+    app::StartError,
+    auth::passwords::{hasher::Hasher, password::Password},
+    config::Config,
+    db::{Atomic, Conn, Db, PIECE},
+    dogs::{DogIn, Dogs},
+    ids::{DogId, OwnerId, UserId},
+    owners::{OwnerIn, Owners},
+    problem::Problem,
+    profiles::{ProfileIn, Profiles},
+    tasks::{TaskIn, Tasks},
+    users::{Email, NewUser, Username, Users},
+    wire::Preconditions,
+};
+
+use super::user::{in_words, refused};
+
+const USERS: &str = "users";
+const DOGS: &str = "dogs";
+const SEED: &str = "seed";
+const ADD: &str = "add";
+
+/// The characters of a password.
+const PASSWORD_LENGTH: usize = 20;
+/// The dogs of a book for each owner in it.
+const DOGS_AN_OWNER: usize = 4;
+
+const USERNAMES: [&str; 12] =
+    ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "niaj"];
+const PEOPLE: [&str; 16] = [
+    "Ann",
+    "Bo",
+    "Chris O’Neill",
+    "Dana",
+    "Emre",
+    "Fatou",
+    "Giulia",
+    "Håkon",
+    "Ines",
+    "Jürgen",
+    "Kim",
+    "Łucja",
+    "Maya",
+    "Nuno",
+    "Olga",
+    "Zoë",
+];
+const NAMES: [&str; 24] = [
+    "Ace", "Bella", "Coco", "Daisy", "Élan", "Fido", "Ginger", "Hank", "Ivy", "Juno", "Kira", "Luna", "Max", "Nala",
+    "Otis", "Pepper", "Quinn", "Rex", "Skye", "Toffee", "Uma", "Vito", "Woody", "Zorro",
+];
+const ERRANDS: [&str; 8] =
+    ["Walk", "Vaccinate", "Brush", "Weigh", "Buy food", "Cut the claws", "Call the vet", "Train to sit"];
+
+/// The arguments of `kennel seed`.
+pub fn command() -> Command {
+    let number = |id: &'static str, default, range: std::ops::RangeInclusive<u64>, help| {
+        let arg = Arg::new(id).long(id).value_name("N").default_value(default).help(help);
+        arg.value_parser(value_parser!(u64).range(range))
+    };
+    Command::new("seed").about("Make accounts with a book each, to try things out with, and print their logins").args([
+        number(USERS, "3", 1..=1_000, "Accounts"),
+        number(DOGS, "200", 0..=100_000, "Dogs in all books together; owners and tasks come with them"),
+        number(SEED, "42", 0..=u64::MAX, "The same seed makes the same rows, and the same passwords"),
+        Arg::new(ADD).long(ADD).action(ArgAction::SetTrue).help("Add them to a database that has users already"),
+    ])
+}
+
+/// Makes the accounts, in transactions of some hundred rows.
+///
+/// # Errors
+/// The database's errors, and a database that has users already: each in one line.
+pub fn run(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
+    let db = Db::open(&config.database_url, 1).map_err(StartError::Database)?;
+    let done = System::new().block_on(make_all(matches, &db));
+    db.close();
+    done.map_err(|problem| StartError::Run(in_words(&problem)))
+}
+
+async fn make_all(matches: &ArgMatches, db: &Db) -> Result<(), Problem> {
+    let number = |id| usize::try_from(matches.get_one::<u64>(id).copied().unwrap_or_default()).unwrap_or(usize::MAX);
+    let (users, dogs) = (number(USERS), number(DOGS));
+    if !matches.get_flag(ADD) && !db.read(Users::list).await?.is_empty() {
+        return Err(refused(
+            "the database has users already. Say --add to add to them, or set DATABASE_URL".to_owned(),
+        ));
+    }
+    let mut rng = Rng::with_seed(matches.get_one::<u64>(SEED).copied().unwrap_or_default());
+    let hasher = Hasher::start(1, PASSWORD_LENGTH)?;
+    for index in 0..users {
+        let user = make_user(index, &mut rng, &hasher, db).await?;
+        // The first books have the dogs that are left over.
+        let share = dogs / users + usize::from(index < dogs % users);
+        fill_book(user, share, &mut rng, db).await?;
+    }
+    println!("These passwords follow from the seed: for trying things out only.");
+    Ok(())
+}
+
+/// Makes an account, every other one with a public page, and prints its login.
+async fn make_user(index: usize, rng: &mut Rng, hasher: &Hasher, db: &Db) -> Result<UserId, Problem> {
+    let name = free_name(index, db).await?;
+    let text: String = std::iter::repeat_with(|| rng.alphanumeric()).take(PASSWORD_LENGTH).collect();
+    let password = Password::new(&Value::from(text.as_str())).map_err(|fault| fault.at("password"))?;
+    let username = Username::read(&Value::from(name.as_str())).map_err(|fault| fault.at("username"))?;
+    let email = Email::stored(format!("{name}@example.com"));
+    let password = hasher.judge(password, vec![name.clone()], "password").await?;
+    let new = NewUser::new(&username, &email, &hasher.hash(password).await?);
+    let page = (index % 2 == 0).then(|| ProfileIn { description: format!("The dogs that {name} looks after.") });
+    let make = move |conn: &mut Conn| {
+        let user = Users::create(conn, &new)?;
+        if let Some(page) = &page {
+            let _new = Profiles::of(user.id).replace(conn, &Preconditions::default(), page)?;
+        }
+        Ok(user.id)
+    };
+    let user = db.write(make).await?;
+    println!("{name:<12} {text}");
+    Ok(user)
+}
+
+/// The name of an account, with a number behind it where another has it already.
+async fn free_name(index: usize, db: &Db) -> Result<String, Problem> {
+    let name = word(&USERNAMES, index);
+    for number in 1.. {
+        let candidate = if number == 1 { name.clone() } else { format!("{name}{number}") };
+        let key = LoginKey::of(&candidate);
+        if db.read(move |conn| Users::find(conn, &key)).await?.is_none() {
+            return Ok(candidate);
+        }
+    }
+    Err(refused(format!("every name such as {name} is taken")))
+}
+
+/// Fills a book: owners, dogs, of which some have co-owners, and a task for every other dog.
+async fn fill_book(user: UserId, dogs: usize, rng: &mut Rng, db: &Db) -> Result<(), Problem> {
+    let owners: Vec<_> = (0..dogs.div_ceil(DOGS_AN_OWNER)).map(|at| OwnerIn { name: word(&PEOPLE, at) }).collect();
+    let owners: Vec<OwnerId> =
+        create_all(owners, db, move |atomic, new| Ok(Owners::of(user).create(atomic, new)?.id)).await?;
+    let dogs: Vec<_> = (0..dogs).filter_map(|_| dog(&owners, rng)).collect();
+    let dogs: Vec<DogId> = create_all(dogs, db, move |atomic, new| Ok(Dogs::of(user).create(atomic, new)?.id)).await?;
+    let tasks: Vec<_> = dogs.iter().step_by(2).map(|dog| task(*dog, rng)).collect();
+    let _tasks = create_all(tasks, db, move |atomic, new| Tasks::of(user).create(atomic, new).map(drop)).await?;
+    Ok(())
+}
+
+/// A dog of one of these owners; none, if there is no owner.
+fn dog(owners: &[OwnerId], rng: &mut Rng) -> Option<DogIn> {
+    let (owner_id, other) = (pick(owners, rng.usize(..))?, pick(owners, rng.usize(..))?);
+    Some(DogIn {
+        owner_id,
+        name: word(&NAMES, rng.usize(..)),
+        born_on: (rng.u8(..5) > 0).then(|| day(2012, 14 * 365, rng)),
+        co_owner_ids: if rng.u8(..5) == 0 && other != owner_id { vec![other] } else { Vec::new() },
+    })
+}
+
+fn task(dog: DogId, rng: &mut Rng) -> TaskIn {
+    TaskIn {
+        dog_id: (rng.u8(..10) > 0).then_some(dog),
+        name: word(&ERRANDS, rng.usize(..)),
+        completed: rng.u8(..3) == 0,
+        due_on: rng.bool().then(|| day(2026, 2 * 365, rng)),
+    }
+}
+
+/// Makes rows of `news` in their order, [`PIECE`] of them in a transaction, and gives what `create` tells of each.
+async fn create_all<New, Made>(
+    mut news: Vec<New>,
+    db: &Db,
+    create: impl Fn(Atomic<'_>, &New) -> Result<Made, Problem> + Copy + Send + 'static,
+) -> Result<Vec<Made>, Problem>
+where
+    New: Send + 'static,
+    Made: Send + 'static,
+{
+    let mut made = Vec::with_capacity(news.len());
+    while !news.is_empty() {
+        let following = news.split_off(PIECE.min(news.len()));
+        let piece = std::mem::replace(&mut news, following);
+        let make = move |conn: &mut Conn| piece.iter().map(|new| create(Atomic::on(conn), new)).collect();
+        let rows: Vec<Made> = db.write(make).await?;
+        made.extend(rows);
+    }
+    Ok(made)
+}
+
+/// One of several texts.
+fn word(from: &[&str], number: usize) -> String {
+    pick(from, number).unwrap_or_default().to_owned()
+}
+
+/// One of several, by a number of any size; none of none.
+fn pick<T: Copy>(from: &[T], number: usize) -> Option<T> {
+    from.get(number.checked_rem(from.len())?).copied()
+}
+
+/// A day in the `days` after the beginning of a year.
+fn day(year: i32, days: u64, rng: &mut Rng) -> NaiveDate {
+    let first = NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default();
+    first.checked_add_days(Days::new(rng.u64(..days))).unwrap_or(first)
+}
