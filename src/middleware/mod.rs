@@ -1,5 +1,3 @@
-//! What wraps every request: the response that is completed whoever made it ([`response`]), and whether the caller takes
-//! what we make (`accept`).
+//! What wraps every request: the response that is completed whoever made it ([`response`]).
 
-mod accept;
 pub mod response;
