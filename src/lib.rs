@@ -25,6 +25,9 @@ pub mod public;
 pub mod export;
 pub mod me;
 
+// What people see who open it in a browser.
+pub mod pages;
+
 // Who is asking: users, what a login leaves behind, what a login is checked against, and all about tokens and passwords.
 pub mod accounts;
 pub mod auth;

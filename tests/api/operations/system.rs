@@ -201,6 +201,7 @@ fn a_read_writes_nothing(app: &App) {
         "/health/ready".to_owned(),
         "/openapi.yaml".to_owned(),
         "/openapi.json".to_owned(),
+        "/docs".to_owned(),
         "/dogowner/owners".to_owned(),
         "/dogowner/dog?expand=owner,co_owners&q=r&sort=-name&count=true".to_owned(),
         "/dogowner/tasks?completed=false".to_owned(),

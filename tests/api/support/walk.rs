@@ -17,6 +17,7 @@ pub fn row(actor: &Actor<'_>, name: &str) -> Value {
         "session_id" => json!(actor.once_more().session()),
         "username" => actor.get("/me").expect(200).json["username"].clone(),
         "problem" => json!("not-found"),
+        "asset" => contract().document["components"]["parameters"]["AssetName"]["example"].clone(),
         other => panic!("how to make a row for {other:?} must be said here"),
     }
 }
