@@ -65,7 +65,7 @@
       access: tokens.access_token,
       refresh: tokens.refresh_token,
       // A little before its time is over, so that it is still good when it arrives.
-      staleAt: performance.now() + Math.max(tokens.expires_in - 30, 1) * 1000,
+      staleAt: performance.now() + Math.max(tokens.expires_in - 30, 0) * 1000,
     }
     const schema = { type: 'http', scheme: 'bearer' }
     system.authActions.authorize({ bearer: { name: 'bearer', schema, value: session.access } })
@@ -256,7 +256,7 @@
       tryItOutEnabled: true,
       requestInterceptor: async (request) => {
         if (session !== null && request.headers.Authorization === `Bearer ${session.access}`) {
-          if (performance.now() > session.staleAt) await renew(ui)
+          if (performance.now() >= session.staleAt) await renew(ui)
           if (session !== null) request.headers.Authorization = `Bearer ${session.access}`
         }
         return request
