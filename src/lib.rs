@@ -25,6 +25,9 @@ pub mod public;
 pub mod export;
 pub mod me;
 
+// Pages for people, in a browser.
+pub mod pages;
+
 // Authentication: users, their sessions, what a login is checked against, and all about tokens and passwords.
 pub mod accounts;
 pub mod auth;

@@ -10,12 +10,12 @@ use actix_web::{http::Method, web::ServiceConfig};
 use crate::{
     auth, co_owners, dogs, export,
     limits::NEW_PASSWORD,
-    me, owners,
+    me, owners, pages,
     problem::handlers as problems,
     profiles, public,
     routing::{
-        self, APPLICATION_YAML, Area, CacheControl, KnownRoutes, RouteInfo, at, delete, gated, get, open, patch, post,
-        public as open_to_caches, put,
+        self, ANY_TYPE, APPLICATION_YAML, Area, CacheControl, KnownRoutes, RouteInfo, TEXT_HTML, at, delete, gated,
+        get, open, patch, post, public as open_to_caches, put,
     },
     sessions, system, tasks,
 };
@@ -25,15 +25,19 @@ use crate::{
 fn table() -> Vec<Area> {
     vec![
         open("", vec![
-            at(&["/"], vec![get(system::show).unlimited()]),
+            at(&["/"], vec![get(system::show).with_page(pages::handlers::show_home).unlimited()]),
             at(&["/health/live"], vec![get(system::show_liveness).unlimited()]),
             at(&["/health/ready"], vec![get(system::show_readiness).unlimited()]),
             at(&["/openapi.yaml"], vec![get(system::show_contract).answering(APPLICATION_YAML)]),
             at(&["/openapi.json"], vec![get(system::show_contract_json)]),
+            at(&["/docs"], vec![get(pages::handlers::show_docs).answering(TEXT_HTML)]),
         ]).kept(CacheControl::Revalidated),
+        open("/assets", vec![
+            at(&["/{asset}"], vec![get(pages::handlers::show_asset).answering(ANY_TYPE)]),
+        ]).kept(CacheControl::Immutable),
         open_to_caches("/problems", vec![
-            at(&[""], vec![get(problems::list)]),
-            at(&["/{problem}"], vec![get(problems::show)]),
+            at(&[""], vec![get(problems::list).with_page(pages::handlers::list_problems)]),
+            at(&["/{problem}"], vec![get(problems::show).with_page(pages::handlers::show_problem)]),
         ]).kept(CacheControl::Public),
         open("/auth", vec![
             at(&["/signup"], vec![post(auth::handlers::signup::signup)]),

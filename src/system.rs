@@ -11,7 +11,7 @@ use std::{
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CONTENT_ENCODING, ETAG, EntityTag, HeaderValue, VARY},
+    http::header::HeaderValue,
     web::{Bytes, Data, Json},
 };
 use flate2::{Compression, write::GzEncoder};
@@ -21,11 +21,9 @@ use tokio::sync::Mutex;
 use crate::{
     db::Db,
     problem::{Kind, Problem},
-    wire::{accepts_gzip, is_known, tag_of_bytes},
+    wire::Precompressed,
 };
 
-const GZIP: HeaderValue = HeaderValue::from_static("gzip");
-const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
 /// The first server of the contract as it is written: one with the default configuration.
 const USUAL_SERVER: &str = "http://127.0.0.1:8000";
 
@@ -33,27 +31,8 @@ const USUAL_SERVER: &str = "http://127.0.0.1:8000";
 #[derive(Default)]
 pub struct Contract {
     server: OnceLock<String>,
-    yaml: OnceLock<Form>,
-    json: OnceLock<Form>,
-}
-
-/// The contract in one of its formats.
-struct Form {
-    media_type: HeaderValue,
-    plain: Representation,
-    packed: Representation,
-}
-
-/// Bytes that never change, and the entity tag made of them.
-struct Representation {
-    bytes: Bytes,
-    tag: EntityTag,
-}
-
-impl Representation {
-    fn of(bytes: Bytes) -> Self {
-        Self { tag: tag_of_bytes(&[&bytes]), bytes }
-    }
+    yaml: OnceLock<Precompressed>,
+    json: OnceLock<Precompressed>,
 }
 
 impl Contract {
@@ -64,19 +43,19 @@ impl Contract {
         }
     }
 
-    fn yaml(&self) -> &Form {
+    fn yaml(&self) -> &Precompressed {
         let packed = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.yaml.gz"));
         self.yaml.get_or_init(|| self.form("application/yaml", include_str!("../openapi.yaml"), packed))
     }
 
-    fn json(&self) -> &Form {
+    fn json(&self) -> &Precompressed {
         let plain = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
         let packed = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
         self.json.get_or_init(|| self.form("application/json", plain, packed))
     }
 
     /// The contract as `build.rs` has compressed it; that of another server is compressed at its first request.
-    fn form(&self, media_type: &'static str, plain: &'static str, packed: &'static [u8]) -> Form {
+    fn form(&self, media_type: &'static str, plain: &'static str, packed: &'static [u8]) -> Precompressed {
         let media_type = HeaderValue::from_static(media_type);
         let server = self.server.get().map_or(USUAL_SERVER, String::as_str);
         let other = (server != USUAL_SERVER).then(|| compressed(&plain.replacen(USUAL_SERVER, server, 1)));
@@ -84,7 +63,7 @@ impl Contract {
             Some(Ok(both)) => both,
             _ => (Bytes::from_static(plain.as_bytes()), Bytes::from_static(packed)),
         };
-        Form { media_type, plain: Representation::of(plain), packed: Representation::of(packed) }
+        Precompressed::new(media_type, plain, packed)
     }
 }
 
@@ -189,13 +168,21 @@ pub async fn show_readiness(
     pulse: Data<Pulse>,
     db: Data<Db>,
 ) -> Result<Json<HealthOut>, Problem> {
+    check_readiness(&draining, &pulse, &db).await?;
+    Ok(Json(HealthOut { status: "ready" }))
+}
+
+/// Whether requests can be served now: the database answers, and nobody has told the server to stop.
+///
+/// # Errors
+/// `unavailable`.
+pub async fn check_readiness(draining: &Draining, pulse: &Pulse, db: &Db) -> Result<(), Problem> {
     let unavailable = || Problem::new(Kind::Unavailable);
     if draining.0.load(Ordering::Relaxed) {
         return Err(unavailable().caused_by("the server is stopping"));
     }
     let ping = async || db.ping().await.map_err(|problem| problem.cause_in_words());
-    pulse.check(ping).await.map_err(|cause| unavailable().caused_by(cause))?;
-    Ok(Json(HealthOut { status: "ready" }))
+    pulse.check(ping).await.map_err(|cause| unavailable().caused_by(cause))
 }
 
 /// `GET /openapi.yaml`: the contract as YAML.
@@ -206,24 +193,6 @@ pub async fn show_contract(request: HttpRequest, contract: Data<Contract>) -> Ht
 /// `GET /openapi.json`: the contract as JSON.
 pub async fn show_contract_json(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
     contract.json().answer(&request)
-}
-
-impl Form {
-    /// The response with the contract, compressed for a client that accepts it so; 304 for one that has it.
-    fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let is_packed = accepts_gzip(request.headers());
-        let contract = if is_packed { &self.packed } else { &self.plain };
-        let is_known = is_known(request, &contract.tag);
-        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        response.insert_header((ETAG, contract.tag.clone())).insert_header((VARY, ACCEPT_ENCODING));
-        if is_known {
-            return response.finish();
-        }
-        if is_packed {
-            response.insert_header((CONTENT_ENCODING, GZIP));
-        }
-        response.content_type(self.media_type.clone()).body(contract.bytes.clone())
-    }
 }
 
 #[cfg(test)]

@@ -343,6 +343,12 @@ def keep_people(case, operation, is_chain):
         word = case.path_parameters["problem"]
         case.path_parameters = {"problem": word if is_spared(case, word) else "not-found"}
 
+    # Nor a file.
+    if operation == "show_asset" and case.meta.generation.mode.is_positive and not is_chain:
+        word = case.path_parameters["asset"]
+        there_is = contract["components"]["parameters"]["AssetName"]["example"]
+        case.path_parameters = {"asset": word if is_spared(case, word) else there_is}
+
     # The people of the examples stay, keep their names, passwords, pages and sessions; somebody else goes instead, who
     # has just logged in, since some of this wants a fresh login.
     if case.auth_identity is None or case.headers.get("Authorization", "").count(".") != 2:
@@ -547,14 +553,18 @@ def every_answer_has_what_all_have(ctx, response, case):
     public = "no-store" if error else "public, max-age=60"
     caching = {"/auth": "no-store", "/me": "no-store", "/dogowner": "private, no-cache"}
     caching |= {"/users": public, "/dogs": public, "/problems": public}
-    for open_area in ("/", "/health", "/openapi.yaml", "/openapi.json"):
+    caching["/assets"] = "no-store" if error else "public, max-age=31536000, immutable"
+    for open_area in ("/", "/docs", "/health", "/openapi.yaml", "/openapi.json"):
         caching[open_area] = "no-store" if error else "no-cache"
+    # Which pages may do what in a browser, the server's own tests know.
+    is_page = not error and (path == "/docs" or headers.get("content-type", "").startswith("text/html"))
+    policy = "default-src 'none'; frame-ancestors 'none'"
     kept = caching.get(area, "no-store")
     # A proxy that compressed it would weaken the version.
     versioned = "etag" in headers and kept in ("no-store", "private, no-cache")
     expected = {
         "cache-control": kept + ", no-transform" * versioned,
-        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "content-security-policy": headers.get("content-security-policy") if is_page else policy,
         "referrer-policy": "no-referrer",
         "x-content-type-options": "nosniff",
     }
@@ -598,7 +608,8 @@ def quotas_of(case, response, problem):
     if path.startswith(("/me", "/dogowner")):
         is_signed_in = status != 401 or problem["type"] == "/problems/fresh-login-required"
         return {"user"} if is_signed_in else {None}
-    if not path.startswith(("/auth", "/users", "/dogs", "/problems", "/openapi")) or status in (405, 406):
+    counted = ("/auth", "/users", "/dogs", "/problems", "/openapi", "/docs", "/assets")
+    if not path.startswith(counted) or status in (405, 406):
         return {None}
     if path == "/auth/refresh":
         return {{200: "refresh", 401: "ip"}.get(status)}

@@ -1,5 +1,3 @@
-//! Middleware around every request: the completion of responses ([`response`]), and whether the caller accepts their
-//! media type (`accept`).
+//! Middleware around every request: the completion of responses ([`response`]).
 
-mod accept;
 pub mod response;

@@ -32,7 +32,6 @@ use actix_web::{
 
 use tracing::Instrument;
 
-use super::accept::{accepts, is_accepted};
 use crate::{
     cors::Cors,
     limits::{Counted, Limits, Source},
@@ -40,6 +39,7 @@ use crate::{
     routes::{route_info, success_type},
     routing::{APPLICATION_JSON, RouteInfo},
     sessions::CurrentUser,
+    wire::{accepts, is_accepted},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,8 +55,8 @@ const LONGEST_URI: usize = 8_192;
 /// The most bytes of all headers together, names and values.
 const LARGEST_HEADERS: usize = 16_384;
 
-/// The security headers of every response. The service has no pages to run in a browser, so nothing needs to be
-/// allowed.
+/// The security headers of every response. A page that runs in a browser names what it needs instead, by itself; nothing
+/// else needs to be allowed.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
@@ -244,7 +244,9 @@ pub fn refuse(problem: &Problem, source: IpAddr) -> HttpResponse {
 
 fn put_usual_headers(headers: &mut HeaderMap, id: &str, cache_control: &'static str) {
     for (name, value) in &SECURITY_HEADERS {
-        headers.insert(name.clone(), value.clone());
+        if !headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
+        }
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
     if let Ok(id) = HeaderValue::from_str(id) {

@@ -54,6 +54,13 @@ fn as_a_document<S: Serializer>(sample: &Problem, serializer: S) -> Result<S::Ok
     sample.document(None, REQUEST_ID).serialize(serializer)
 }
 
+/// The body of a sample problem of a kind, as people read it: indented, its fields in their order.
+#[must_use]
+pub fn sample_document(kind: Kind) -> String {
+    // Strings and numbers always serialize.
+    serde_json::to_string_pretty(&sample(kind).document(None, REQUEST_ID)).unwrap_or_default()
+}
+
 /// A sample problem of a kind.
 fn sample(kind: Kind) -> Problem {
     match kind {

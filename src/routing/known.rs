@@ -17,6 +17,8 @@ pub enum CacheControl {
     Revalidated,
     /// Every cache, for a minute without revalidation: public pages. Errors are not kept.
     Public,
+    /// Every cache, for a year without asking, since what changes has another address: files. Errors none.
+    Immutable,
 }
 
 impl CacheControl {
@@ -32,7 +34,8 @@ impl CacheControl {
             Self::Private => "private, no-cache",
             Self::Revalidated if !is_error => "no-cache",
             Self::Public if !is_error => "public, max-age=60",
-            Self::Revalidated | Self::Public | Self::NoStore => "no-store",
+            Self::Immutable if !is_error => "public, max-age=31536000, immutable",
+            Self::Revalidated | Self::Public | Self::Immutable | Self::NoStore => "no-store",
         }
     }
 }
@@ -155,6 +158,8 @@ mod tests {
             ("/auth/password/reset/a-secret", "/auth", CacheControl::NoStore),
             ("/users/ann@example.com/dogs", "/users/{username}/dogs", CacheControl::Public),
             ("/dogs", "/dogs", CacheControl::Public),
+            ("/docs", "/docs", CacheControl::Revalidated),
+            ("/assets/docs.js", "/assets/{asset}", CacheControl::Immutable),
         ] {
             assert_eq!(route_info(path), RouteInfo { name, cache_control }, "{path}");
         }

@@ -25,12 +25,17 @@ use crate::{
     limits::{count_by_ip, weigh},
     lists::CanonicalPath,
     problem::{Kind, Problem},
-    wire::{Names, etag_from_body, unknown_parameter},
+    wire::{Names, etag_from_body, prefers, unknown_parameter},
 };
 
 /// The media type of nearly every body.
 pub const APPLICATION_JSON: &str = "application/json";
 pub const APPLICATION_YAML: &str = "application/yaml";
+/// The media type of pages for people.
+pub const TEXT_HTML: &str = "text/html";
+/// The media type of files, which is that of the file.
+pub const ANY_TYPE: &str = "*/*";
+const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 
 /// Every method and path of a table, as the contract spells them.
 #[must_use]
@@ -146,7 +151,8 @@ impl Resource {
             if let Some(canonical) = &canonical {
                 resource = resource.app_data(canonical.clone());
             }
-            let resource = self.verbs.iter().map(|verb| verb.route(access)).fold(resource, actix_web::Resource::route);
+            let routes = self.verbs.iter().flat_map(|verb| verb.routes(access));
+            let resource = routes.fold(resource, actix_web::Resource::route);
             let (allow, takes_patches) = (self.allow(), self.has(&Method::PATCH));
             resource.default_service(web::to(move |request: HttpRequest| {
                 let answer = other_methods(&request, &allow, takes_patches);
@@ -171,6 +177,8 @@ impl Resource {
 pub struct Verb {
     method: Method,
     handled: Box<dyn Fn() -> Route>,
+    /// The handler for callers that prefer HTML.
+    page: Option<Box<dyn Fn() -> Route>>,
     /// The media type of a success; `None` if it has no body, which every caller accepts.
     answers: Option<&'static str>,
     queried: bool,
@@ -216,8 +224,32 @@ impl Verb {
         self
     }
 
-    fn route(&self, access: Access) -> Route {
-        let route = (self.handled)();
+    /// Has a page for people, too: for who prefers HTML to JSON, as browsers do (RFC 9110 §12.5.1).
+    #[must_use]
+    pub fn with_page<F, Args>(mut self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        let prefers_html =
+            |context: &guard::GuardContext<'_>| prefers(context.head().headers(), TEXT_HTML, APPLICATION_JSON);
+        let route = move || {
+            let is_read = guard::Any(guard::Get()).or(guard::Head());
+            web::route().guard(is_read).guard(guard::fn_guard(prefers_html)).to(handler.clone())
+        };
+        self.page = Some(Box::new(route));
+        self
+    }
+
+    /// The verb's routes, the first of which that fits is taken.
+    fn routes(&self, access: Access) -> Vec<Route> {
+        let Some(page) = &self.page else { return vec![self.guarded((self.handled)(), access)] };
+        let both = [page(), (self.handled)()];
+        both.map(|route| self.guarded(route.wrap(from_fn(vary_by_accept)), access)).into()
+    }
+
+    fn guarded(&self, route: Route, access: Access) -> Route {
         let more = self.weight.saturating_sub(1);
         let route =
             if more == 0 { route } else { route.wrap(from_fn(move |request, next| weigh(more, request, next))) };
@@ -236,7 +268,15 @@ macro_rules! verbs {
             F::Output: actix_web::Responder + 'static,
         {
             let handled = Box::new(move || web::route().guard($guard).to(handler.clone()));
-            Verb { method: Method::$method, handled, answers: $answers, queried: false, is_unlimited: false, weight: 1 }
+            Verb {
+                method: Method::$method,
+                handled,
+                page: None,
+                answers: $answers,
+                queried: false,
+                is_unlimited: false,
+                weight: 1,
+            }
         }
     )*};
 }
@@ -260,6 +300,18 @@ fn other_methods(request: &HttpRequest, allow: &str, takes_patches: bool) -> Res
         return Ok(answer.insert_header((header::ALLOW, allow)).finish());
     }
     Err(Problem::new(Kind::MethodNotAllowed).with_header(header::ALLOW, allow))
+}
+
+/// Middleware: says of a success that another `Accept` may get another response, so that a cache does not mix the two.
+async fn vary_by_accept(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    if response.response().error().is_none() {
+        response.headers_mut().append(header::VARY, ACCEPT);
+    }
+    Ok(response)
 }
 
 /// Middleware: refuses every query parameter, where none is known: unknown ones are never ignored.

@@ -211,15 +211,17 @@ pub async fn etag_from_body(
     }
     let (request, response) = answer.into_parts();
     let (response, body) = response.into_parts();
-    // What is paged by a header is made of it, too.
-    let link = response.headers().get(header::LINK).cloned();
+    // What is paged by a header is made of it, too; and what differs by a header says so, known or not.
+    let [link, vary] = [header::LINK, header::VARY].map(|name| response.headers().get(name).cloned());
     let response = match body.try_into_bytes() {
         Ok(bytes) => {
             let tag = tag_of_bytes(&[link.as_ref().map_or(&[], HeaderValue::as_bytes), &bytes]);
             let mut response = if is_known(&request, &tag) {
                 let mut response = HttpResponse::NotModified().finish();
-                if let Some(link) = link {
-                    response.headers_mut().insert(header::LINK, link);
+                for (name, value) in [(header::LINK, link), (header::VARY, vary)] {
+                    if let Some(value) = value {
+                        response.headers_mut().insert(name, value);
+                    }
                 }
                 response
             } else {

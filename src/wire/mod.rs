@@ -11,6 +11,7 @@
 //! error too. `null`, absent and present are three things in a PATCH (RFC 7396), which [`Patch`] keeps apart where
 //! `Option` cannot.
 
+mod accept;
 mod conditional;
 mod created;
 mod date;
@@ -19,16 +20,18 @@ mod fields;
 mod moment;
 mod names;
 mod patch;
+mod precompressed;
 pub mod query;
 pub mod text;
 mod wanted;
 
+pub use accept::{accepts, is_accepted, prefers};
 pub use conditional::{Preconditions, WithEtag, etag_from_body, is_known, no_row, tag_of_bytes};
 pub use created::Created;
 pub use date::{date, day};
-pub use encoding::accepts_gzip;
 pub use fields::{Fields, FromBody, boolean};
 pub use names::Names;
 pub use patch::Patch;
+pub use precompressed::Precompressed;
 pub use query::{FromQuery, MANY_ROWS, Query, Search, ValidQuery, unknown_parameter};
 pub use wanted::Wanted;

@@ -5,6 +5,7 @@ pub mod cors;
 pub mod csrf;
 pub mod framing;
 pub mod header_parsing;
+pub mod pages;
 pub mod paths;
 pub mod problem_types;
 pub mod rate_limit_weights;
@@ -20,6 +21,7 @@ crate::support::gather![
     csrf,
     framing,
     header_parsing,
+    pages,
     paths,
     problem_types,
     rate_limit_weights,

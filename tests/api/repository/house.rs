@@ -68,7 +68,7 @@ const FLOORS: &[&[&str]] = &[
     &["dogs"],
     &["co_owners", "tasks"],
     &["export", "me", "public", "system"],
-    &["routing"],
+    &["pages", "routing"],
     &["routes", "sweeper"],
     &["middleware"],
     &["connection"],

@@ -32,6 +32,17 @@ const NEVER_SHOWN: [&str; 16] = [
 
 const QUOTAS: [&str; 8] = ["user", "ip", "login", "forgot", "signup", "password", "refresh", "names"];
 
+/// What a browser lets anything do that we answer: nothing.
+pub const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+/// What it lets a page do that is read.
+pub const READ: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
+                        form-action 'none'";
+/// What it lets a page do whose scripts call this server.
+pub const SCRIPTED: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                            connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// Bytes of a page, at most.
+const LARGEST_PAGE: usize = 20 * 1024;
+
 /// What takes away the cookie of the earlier name.
 pub const OLD_COOKIE_GOES: &str = "kennel_refresh=; HttpOnly; Secure; SameSite=Strict; Path=/auth; Max-Age=0";
 
@@ -60,21 +71,22 @@ fn headers(answer: &Answer) -> Result<(), String> {
     must(is_plain && (1..=64).contains(&id.len()), "X-Request-Id is 1 to 64 plain characters")?;
     let fixed = [
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
         ("referrer-policy", "no-referrer"),
         ("cache-control", &cache_control(answer)),
     ];
     for (name, value) in fixed {
         must(one(answer, name)? == value, &format!("{name} is {value:?}"))?;
     }
+    let policies = policies(answer);
+    let policy = one(answer, "content-security-policy")?;
+    must(policies.contains(&policy), &format!("content-security-policy is one of {policies:?}"))?;
     must(answer.header_if_any("server").is_none(), "nothing tells what the server is made of")?;
     if answer.header_if_any("etag").is_some() {
         let tag = one(answer, "etag")?.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or_default();
         let is_version = !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_digit());
         let is_digest = tag.len() == 32 && tag.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let is_digested = is_public(answer) || ["/openapi.yaml", "/openapi.json"].contains(&answer.asked_path());
-        let is_right = if is_digested { is_digest } else { is_version };
-        must(is_right, "an ETag is a version, or a digest of a public page or the contract")?;
+        let is_right = if is_for_anybody(answer) { is_digest } else { is_version };
+        must(is_right, "an ETag is a version, or a digest of what is for anybody")?;
         must(answer.status < 400, "an error has no ETag")?;
     }
     if answer.header_if_any("set-cookie").is_some() {
@@ -147,8 +159,20 @@ pub fn parse_quota<'a>(value: &'a str, keys: [&str; 2]) -> Option<(&'a str, [u64
     if parts.next().is_some() { None } else { Some((name, [first?, second?])) }
 }
 
-fn is_public(answer: &Answer) -> bool {
-    promised_cache_control(answer) == Some("public, max-age=60")
+fn is_for_anybody(answer: &Answer) -> bool {
+    promised_cache_control(answer).is_some_and(|promised| promised == "no-cache" || promised.starts_with("public"))
+}
+
+/// What a browser may be told that this may do. Of a page that it has it believes the policy of the 304.
+fn policies(answer: &Answer) -> &'static [&'static str] {
+    let is_page = answer.header_if_any("content-type").is_some_and(|made| made.starts_with("text/html"));
+    let path = answer.meant_path();
+    match (is_page || answer.status == 304, path.as_str()) {
+        (true, "/docs") => &[SCRIPTED],
+        (true, _) if is_page => &[READ],
+        (true, path) if path == "/" || path.starts_with("/problems") => &[READ, NOTHING],
+        _ => &[NOTHING],
+    }
 }
 
 /// What the contract promises of the answer: an error is kept where all that succeeds is the reader's own, and what is
@@ -186,8 +210,10 @@ fn body(answer: &Answer) -> Result<(), String> {
         return must(answer.body.is_empty(), "there is no body");
     }
     let content_type = one(answer, "content-type")?;
-    if content_type.ends_with("json") {
-        must(answer.json != Value::Null, "a body that calls itself JSON is JSON")?;
+    let (is_json, is_page) = (content_type.ends_with("json"), content_type.starts_with("text/html"));
+    must(!is_json || answer.json != Value::Null, "a body that calls itself JSON is JSON")?;
+    must(!is_page || answer.body.len() <= LARGEST_PAGE, "a page has 20 KiB at most")?;
+    if is_json || is_page {
         let shown = String::from_utf8_lossy(&answer.body);
         for secret in NEVER_SHOWN {
             must(!shown.contains(secret), &format!("no body shows {secret:?}"))?;

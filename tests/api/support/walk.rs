@@ -14,6 +14,7 @@ pub fn row(actor: &Actor<'_>, name: &str) -> Value {
         "session_id" => json!(actor.once_more().session()),
         "username" => actor.get("/me").expect(200).json["username"].clone(),
         "problem" => json!("not-found"),
+        "asset" => contract().document["components"]["parameters"]["AssetName"]["example"].clone(),
         _ => {
             let create = creation_of(name).unwrap_or_else(|| {
                 panic!("openapi.yaml has no POST that makes what {name} means, and here is no way to")

@@ -1,4 +1,4 @@
-//! Whether the caller accepts a response's media type (`Accept`, RFC 9110 §12.5.1).
+//! The media types that a caller accepts, and which of two the caller prefers (`Accept`, RFC 9110 §12.5.1).
 
 use actix_web::{
     dev::ServiceResponse,
@@ -16,7 +16,8 @@ pub fn is_accepted(response: &ServiceResponse) -> bool {
         return true;
     }
     let Some(made) = response.headers().get(header::CONTENT_TYPE) else { return true };
-    accepts(response.request().headers(), std::str::from_utf8(made.as_bytes()).unwrap_or_default())
+    let made = std::str::from_utf8(made.as_bytes()).unwrap_or_default();
+    accepts(response.request().headers(), made.split(';').next().unwrap_or_default())
 }
 
 /// Whether `Accept` admits a media type: the most specific range decides. A part that cannot be read refuses nothing,
@@ -28,26 +29,55 @@ pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     if is_usual && values.next().is_none() {
         return true;
     }
-    let values = headers.get_all(header::ACCEPT);
-    let items = values.flat_map(|value| split_unquoted(value.as_bytes(), b',')).filter(|item| !item.is_empty());
-    let (mut asks, mut may_have_meant_it, mut best) = (false, false, None);
-    for item in items {
-        asks = true;
-        match Range::read(item) {
-            Some(range) => {
-                best = best.max(range.specificity(media_type).map(|specificity| (specificity, range.is_wanted)));
-            }
-            None => may_have_meant_it = true,
-        }
-    }
-    best.map_or(may_have_meant_it || !asks, |(_, is_wanted)| is_wanted)
+    let read = Ranges::read(headers);
+    read.quality_of(media_type).map_or(read.may_mean_any || read.ranges.is_empty(), |quality| quality > 0)
 }
 
-/// A media range, and whether its weight is above 0: there is one type to choose from, so preferences do not matter.
+/// Whether `Accept` gives a media type more weight than another one. Who names neither, or both alike (`*/*`), prefers
+/// neither; a part that cannot be read says nothing.
+pub fn prefers(headers: &HeaderMap, media_type: &str, other: &str) -> bool {
+    // Nearly everybody who calls names no type, or this one, and there is nothing to weigh.
+    if headers.get(header::ACCEPT).is_none_or(|value| value == "*/*" || value.as_bytes() == other.as_bytes()) {
+        return false;
+    }
+    let read = Ranges::read(headers);
+    read.quality_of(media_type).unwrap_or(0) > read.quality_of(other).unwrap_or(0)
+}
+
+/// All media ranges of a request.
+struct Ranges<'a> {
+    ranges: Vec<Range<'a>>,
+    /// Whether there are parts that cannot be read.
+    may_mean_any: bool,
+}
+
+impl<'a> Ranges<'a> {
+    fn read(headers: &'a HeaderMap) -> Self {
+        let values = headers.get_all(header::ACCEPT);
+        let items = values.flat_map(|value| split_unquoted(value.as_bytes(), b',')).filter(|item| !item.is_empty());
+        let (mut ranges, mut may_mean_any) = (Vec::new(), false);
+        for item in items {
+            match Range::read(item) {
+                Some(range) => ranges.push(range),
+                None => may_mean_any = true,
+            }
+        }
+        Self { ranges, may_mean_any }
+    }
+
+    /// The weight of a media type in thousandths, by the most specific range; none, if there is no range for it.
+    fn quality_of(&self, media_type: &str) -> Option<u16> {
+        let fitting = self.ranges.iter().filter_map(|range| Some((range.specificity(media_type)?, range.quality)));
+        fitting.max().map(|(_, quality)| quality)
+    }
+}
+
+/// A media range and its weight.
 struct Range<'a> {
     kind: &'a str,
     subtype: &'a str,
-    is_wanted: bool,
+    /// In thousandths; 0 is not wanted at all.
+    quality: u16,
 }
 
 impl<'a> Range<'a> {
@@ -58,14 +88,14 @@ impl<'a> Range<'a> {
         if !is_token(kind) || !is_token(subtype) || kind == "*" && subtype != "*" || is_open(item) {
             return None;
         }
-        let mut is_wanted = true;
+        let mut quality = 1000;
         for part in parts {
             let mut sides = part.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
             if sides.next().is_some_and(|name| name.eq_ignore_ascii_case(b"q")) {
-                is_wanted = is_more_than_nothing(sides.next().unwrap_or_default())?;
+                quality = thousandths(sides.next().unwrap_or_default())?;
             }
         }
-        Some(Self { kind, subtype, is_wanted })
+        Some(Self { kind, subtype, quality })
     }
 
     /// The specificity with which the range names a media type, from 0 to 2; `None` if it does not match.
@@ -80,14 +110,18 @@ impl<'a> Range<'a> {
     }
 }
 
-/// Whether a weight is above 0; `None` if it is no number. A weight may have any number of digits, and be written
-/// without the 0 before the point, as Java does.
-fn is_more_than_nothing(weight: &[u8]) -> Option<bool> {
-    let mut parts = weight.split(|byte| *byte == b'.');
-    let is_number = weight.iter().any(u8::is_ascii_digit)
-        && parts.by_ref().take(2).all(|digits| digits.iter().all(u8::is_ascii_digit))
-        && parts.next().is_none();
-    is_number.then(|| weight.iter().any(|byte| matches!(byte, b'1'..=b'9')))
+/// A weight in thousandths, of which there is one at least if it is above 0; none, if it is no number. It may have any
+/// number of digits, and be written without the 0 before the point, as Java does.
+fn thousandths(weight: &[u8]) -> Option<u16> {
+    let mut parts = weight.splitn(2, |byte| *byte == b'.');
+    let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let is_number = weight.iter().any(u8::is_ascii_digit) && [whole, fraction].concat().iter().all(u8::is_ascii_digit);
+    let is_more_than_nothing = |digits: &[u8]| digits.iter().any(|digit| *digit != b'0');
+    let digits = fraction.iter().chain(b"000").take(3).fold(0, |sum, digit| 10 * sum + u16::from(*digit - b'0'));
+    is_number.then(|| match is_more_than_nothing(whole) {
+        true => 1000,
+        false => digits.max(u16::from(is_more_than_nothing(fraction))),
+    })
 }
 
 /// Whether a quoted string begins that does not end, so that the rest cannot be understood.
@@ -109,7 +143,7 @@ fn is_token(text: &str) -> bool {
 mod tests {
     use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue};
 
-    use super::accepts;
+    use super::{accepts, prefers};
 
     fn admits(accept: &[u8]) -> bool {
         let mut headers = HeaderMap::new();
@@ -179,5 +213,48 @@ mod tests {
             assert!(admits(accept), "{}", String::from_utf8_lossy(accept));
         }
         assert!(!admits(b"application/json;q=0, foo"), "what can be read says no");
+    }
+
+    #[test]
+    fn html_is_for_those_who_give_it_more_weight_than_json() {
+        let prefers_html = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_bytes(accept.as_bytes()).expect("a header"));
+            prefers(&headers, "text/html", "application/json")
+        };
+        for browser in [
+            // Firefox, Chromium, Safari; lynx; w3m.
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,\
+             application/signed-exchange;v=b3;q=0.7",
+            "text/html, text/plain, text/sgml, text/css, application/xhtml+xml, */*;q=0.01",
+            "text/html, text/*;q=0.5, image/*, application/*;q=0.9",
+            "text/html",
+            "TEXT/HTML;charset=utf-8",
+            "text/*",
+            "application/json;q=0.5, text/html;q=0.501",
+            "application/json;q=0, */*;q=0.0001",
+            "text/html, é",
+        ] {
+            assert!(prefers_html(browser), "{browser}");
+        }
+        for program in [
+            "",
+            "*/*",
+            "application/json",
+            "application/json, text/plain, */*",
+            "application/json, text/html",
+            "text/html, application/json;q=1.5",
+            "text/html;q=0.9, application/json;q=0.9",
+            "text/html;q=0.5, */*",
+            "text/html;q=0",
+            "text/html;q=0, */*;q=0.1",
+            "application/xhtml+xml",
+            "text/html;q=x",
+            "é",
+        ] {
+            assert!(!prefers_html(program), "{program}");
+        }
+        assert!(!prefers(&HeaderMap::new(), "text/html", "application/json"));
     }
 }

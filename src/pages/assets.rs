@@ -1,0 +1,79 @@
+//! The files that pages load. `build.rs` has compressed them, and laid Swagger UI, which is others', beside ours.
+//!
+//! The name of each has a digest of what is in it, so that a browser keeps it for as long as it likes: what changes has
+//! another name.
+
+use std::sync::LazyLock;
+
+use actix_web::{http::header::HeaderValue, web::Bytes};
+
+use crate::wire::Precompressed;
+
+/// Where the files are.
+const FOLDER: &str = "/assets";
+/// Letters of a digest that are in a name.
+const DIGEST: usize = 16;
+
+/// A file as it was built in.
+struct File {
+    name: &'static str,
+    media_type: &'static str,
+    plain: &'static [u8],
+    packed: &'static [u8],
+}
+
+macro_rules! files {
+    ($($whose:ident $name:literal $media_type:literal;)*) => {
+        &[$(File {
+            name: $name,
+            media_type: $media_type,
+            plain: include_bytes!(files!(@$whose $name)),
+            packed: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz")),
+        },)*]
+    };
+    (@ours $name:literal) => { concat!(env!("CARGO_MANIFEST_DIR"), "/src/pages/files/", $name) };
+    (@theirs $name:literal) => { concat!(env!("OUT_DIR"), "/", $name) };
+}
+
+const FILES: &[File] = files! {
+    ours "page.css" "text/css; charset=utf-8";
+    ours "docs.css" "text/css; charset=utf-8";
+    ours "docs.js" "text/javascript; charset=utf-8";
+    ours "icon.svg" "image/svg+xml";
+    theirs "swagger-ui.css" "text/css; charset=utf-8";
+    theirs "swagger-ui.js" "text/javascript; charset=utf-8";
+    theirs "swagger-ui-license.txt" "text/plain; charset=utf-8";
+};
+
+/// A file with the name that it is loaded by.
+pub struct Asset {
+    /// Its name without the digest.
+    plain_name: &'static str,
+    name: String,
+    pub file: Precompressed,
+}
+
+/// Made when a page is first opened.
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| FILES.iter().map(Asset::of).collect());
+
+impl Asset {
+    fn of(file: &File) -> Self {
+        let media_type = HeaderValue::from_static(file.media_type);
+        let made = Precompressed::new(media_type, Bytes::from_static(file.plain), Bytes::from_static(file.packed));
+        let (stem, extension) = file.name.rsplit_once('.').unwrap_or((file.name, ""));
+        let digest = made.tag().tag().get(..DIGEST).unwrap_or_default();
+        Self { plain_name: file.name, name: format!("{stem}.{digest}.{extension}"), file: made }
+    }
+}
+
+/// The file with this name, its digest included.
+pub fn find(name: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.name == name)
+}
+
+/// The path of a file that a page loads.
+pub fn path(plain_name: &str) -> String {
+    let asset = ASSETS.iter().find(|asset| asset.plain_name == plain_name);
+    debug_assert!(asset.is_some(), "there is no file {plain_name}");
+    asset.map_or_else(String::new, |asset| format!("{FOLDER}/{}", asset.name))
+}

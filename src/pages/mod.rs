@@ -1,0 +1,70 @@
+//! What people see who open the server in a browser: `/`, `/docs`, and what problems mean. Programs get JSON at the same
+//! addresses, but for `/docs`; `routes` says where there are two, and `routing` chooses by `Accept`.
+//!
+//! Pages are templates (`templates/`) that are filled in by [`html`], which escapes; what they load are files
+//! ([`assets`]) of this server alone, as their [`Policy`] says to the browser.
+
+mod assets;
+pub mod handlers;
+mod html;
+
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    http::header::{CONTENT_SECURITY_POLICY, ETAG, HeaderValue},
+    web::Bytes,
+};
+
+use self::html::Html;
+use crate::wire::{is_known, tag_of_bytes};
+
+const HTML_IN_UTF_8: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
+/// What a page may do in a browser (Content Security Policy).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Policy {
+    /// It is shown: style sheet and icon, no script.
+    Read,
+    /// It has scripts, which call this server.
+    Scripted,
+}
+
+impl Policy {
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Read => {
+                "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
+                 form-action 'none'"
+            }
+            // The style sheet of Swagger UI has its arrows as `data:`.
+            Self::Scripted => {
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                 frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+            }
+        })
+    }
+}
+
+/// A page on its way out, with a digest of its bytes as `ETag`.
+pub struct HtmlPage {
+    html: Html,
+    policy: Policy,
+}
+
+impl Responder for HtmlPage {
+    type Body = BoxBody;
+
+    /// What is known is 304 with the policy all the same: a browser takes the headers of the 304 for those of the page
+    /// that it has (RFC 9111 §4.3.4).
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let bytes = Bytes::from(self.html.into_string());
+        let tag = tag_of_bytes(&[&bytes]);
+        let is_known = is_known(request, &tag);
+        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header((ETAG, tag)).insert_header((CONTENT_SECURITY_POLICY, self.policy.value()));
+        if is_known {
+            return response.finish();
+        }
+        response.content_type(HTML_IN_UTF_8).body(bytes)
+    }
+}
