@@ -115,7 +115,7 @@ async fn make_user(index: usize, rng: &mut Rng, hasher: &Hasher, db: &Db) -> Res
     let email = Email::stored(format!("{name}@example.com"));
     let password = hasher.judge(password, vec![name.clone()], "password").await?;
     let new = NewUser::new(&username, &email, &hasher.hash(password).await?);
-    let page = (index % 2 == 0).then(|| ProfileIn { description: format!("The dogs that {name} looks after.") });
+    let page = index.is_multiple_of(2).then(|| ProfileIn { description: format!("The dogs that {name} looks after.") });
     let make = move |conn: &mut Conn| {
         let user = Users::create(conn, &new)?;
         if let Some(page) = &page {
