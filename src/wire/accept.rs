@@ -116,10 +116,12 @@ fn thousandths(weight: &[u8]) -> Option<u16> {
     let mut parts = weight.splitn(2, |byte| *byte == b'.');
     let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let is_number = weight.iter().any(u8::is_ascii_digit) && [whole, fraction].concat().iter().all(u8::is_ascii_digit);
+    if !is_number {
+        return None;
+    }
     let is_more_than_nothing = |digits: &[u8]| digits.iter().any(|digit| *digit != b'0');
     let digits = fraction.iter().chain(b"000").take(3).fold(0, |sum, digit| 10 * sum + u16::from(*digit - b'0'));
-    is_number
-        .then(|| if is_more_than_nothing(whole) { 1000 } else { digits.max(u16::from(is_more_than_nothing(fraction))) })
+    Some(if is_more_than_nothing(whole) { 1000 } else { digits.max(u16::from(is_more_than_nothing(fraction))) })
 }
 
 /// Whether a quoted string begins that does not end, so that the rest cannot be understood.
