@@ -117,11 +117,14 @@ fn thousandths(weight: &[u8]) -> Option<u16> {
     let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let is_number = weight.iter().any(u8::is_ascii_digit) && [whole, fraction].concat().iter().all(u8::is_ascii_digit);
     let is_more_than_nothing = |digits: &[u8]| digits.iter().any(|digit| *digit != b'0');
+    if !is_number {
+        return None;
+    }
+    if is_more_than_nothing(whole) {
+        return Some(1000);
+    }
     let digits = fraction.iter().chain(b"000").take(3).fold(0, |sum, digit| 10 * sum + u16::from(*digit - b'0'));
-    is_number.then(|| match is_more_than_nothing(whole) {
-        true => 1000,
-        false => digits.max(u16::from(is_more_than_nothing(fraction))),
-    })
+    Some(digits.max(u16::from(is_more_than_nothing(fraction))))
 }
 
 /// Whether a quoted string begins that does not end, so that nobody knows what was to come after it.
