@@ -244,7 +244,7 @@ pub fn refuse(problem: &Problem, source: IpAddr) -> HttpResponse {
 
 fn put_usual_headers(headers: &mut HeaderMap, id: &str, cache_control: &'static str) {
     for (name, value) in &SECURITY_HEADERS {
-        if !headers.contains_key(name) {
+        if *name != header::CONTENT_SECURITY_POLICY || !headers.contains_key(name) {
             headers.insert(name.clone(), value.clone());
         }
     }

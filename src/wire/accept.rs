@@ -120,8 +120,11 @@ fn thousandths(weight: &[u8]) -> Option<u16> {
         return None;
     }
     let is_more_than_nothing = |digits: &[u8]| digits.iter().any(|digit| *digit != b'0');
+    if is_more_than_nothing(whole) {
+        return Some(1000);
+    }
     let digits = fraction.iter().chain(b"000").take(3).fold(0, |sum, digit| 10 * sum + u16::from(*digit - b'0'));
-    Some(if is_more_than_nothing(whole) { 1000 } else { digits.max(u16::from(is_more_than_nothing(fraction))) })
+    Some(digits.max(u16::from(is_more_than_nothing(fraction))))
 }
 
 /// Whether a quoted string begins that does not end, so that the rest cannot be understood.

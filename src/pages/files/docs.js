@@ -106,15 +106,18 @@
     const { React } = system
     const h = React.createElement
 
+    /** Prose in which backticks mark what is code. */
+    const prose = (text = '') => text.split('`').map((part, index) => (index % 2 ? h('code', { key: index }, part) : part))
+
     const ProblemNote = ({ problem }) =>
       h('div', { className: 'problem', role: 'alert' },
         h('p', { className: 'problem-title' },
           problem.status && h('span', { className: 'problem-status' }, problem.status), problem.title),
-        h('p', null, problem.detail),
+        h('p', null, prose(problem.detail)),
         problem.errors?.length > 0 &&
           h('ul', null, problem.errors.map((error, index) =>
             h('li', { key: index },
-              h('code', null, error.pointer ?? error.parameter ?? ''), ' ', error.detail,
+              h('code', null, error.pointer ?? error.parameter ?? ''), ' ', prose(error.detail),
               ' ', h('code', { className: 'problem-code' }, error.code)))),
         problem.wait && h('p', null, h('strong', null, `Try again in ${seconds(problem.wait)}.`)),
         problem.type && h('p', null,
