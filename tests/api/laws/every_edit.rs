@@ -41,19 +41,15 @@ fn is_as_sent(shown: &Value, sent: &Value) -> bool {
 
 /// The path to a new row for an edit, with something in each of its fields; where there is one only, to that.
 pub fn row_for(book: &Book<'_>, edit: &Operation) -> String {
-    match edit.path.rsplit_once("/{") {
-        Some((_, last)) => {
-            let name = last.trim_end_matches('}');
-            let create = creation_of(name).unwrap_or_else(|| panic!("openapi.yaml has no POST for {name}"));
-            format!("{}/{}", book.path(create), book.create(create, 0))
-        }
-        None => {
-            if let Some(put) = contract().find("PUT", &edit.path) {
-                call(book.actor, put, &put.path, Some(&book.body(put, 0)));
-            }
-            edit.path.clone()
-        }
+    if let Some((_, last)) = edit.path.rsplit_once("/{") {
+        let name = last.trim_end_matches('}');
+        let create = creation_of(name).unwrap_or_else(|| panic!("openapi.yaml has no POST for {name}"));
+        return format!("{}/{}", book.path(create), book.create(create, 0));
     }
+    if let Some(put) = contract().find("PUT", &edit.path) {
+        call(book.actor, put, &put.path, Some(&book.body(put, 0)));
+    }
+    edit.path.clone()
 }
 
 /// Changes a row, and looks whether that is what is read afterwards.

@@ -141,7 +141,7 @@ fn plain_values(operation: &Operation, field: &str) -> Vec<Value> {
     let collection = |path: &str| path.split("/{").next().unwrap_or_default().to_owned();
     let alike = contract().operations.iter().filter(|one| collection(&one.path) == collection(&operation.path));
     let mut values: Vec<Value> =
-        alike.flat_map(|one| one.body_examples()).map(|example| example[field].clone()).collect();
+        alike.flat_map(Operation::body_examples).map(|example| example[field].clone()).collect();
     values.extend(operation.field(field)["enum"].as_array().into_iter().flatten().cloned());
     let texts: Vec<_> = values.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     values.extend(

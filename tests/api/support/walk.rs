@@ -30,8 +30,8 @@ pub fn row(actor: &Actor<'_>, name: &str) -> Value {
 pub fn creation_of(name: &str) -> Option<&'static Operation> {
     let single = name.strip_suffix("_ids").map_or_else(|| name.to_owned(), |kind| format!("{kind}_id"));
     let is_private_get = |operation: &&Operation| operation.method == "GET" && is_private(operation);
-    let shown = contract().operations.iter().filter(is_private_get);
-    let collection = shown.filter_map(|show| show.path.strip_suffix(&format!("/{{{single}}}"))).next();
+    let mut shown = contract().operations.iter().filter(is_private_get);
+    let collection = shown.find_map(|show| show.path.strip_suffix(&format!("/{{{single}}}")));
     match (collection, single.split_once('_')) {
         (Some(collection), _) => contract().find("POST", collection),
         (None, Some((_, rest))) if rest.contains('_') => creation_of(rest),
