@@ -194,12 +194,12 @@ where
     Ok(made)
 }
 
-/// One of several texts.
+/// The text with this number, counted round and round.
 fn word(from: &[&str], number: usize) -> String {
     pick(from, number).unwrap_or_default().to_owned()
 }
 
-/// One of several, by a number of any size; none of none.
+/// The element with this number, counted round and round; `None` of none.
 fn pick<T: Copy>(from: &[T], number: usize) -> Option<T> {
     from.get(number.checked_rem(from.len())?).copied()
 }

@@ -47,7 +47,7 @@ const FILES: &[File] = files! {
 
 /// A file with the name that it is loaded by.
 pub struct Asset {
-    /// Its name without the digest.
+    /// The name without the digest.
     plain_name: &'static str,
     name: String,
     pub file: Precompressed,

@@ -5,7 +5,7 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Html(String);
 
-/// What is filled into a blank.
+/// The content of a blank.
 pub enum Fill<'a> {
     /// Words, which stay words whatever is in them.
     Text(&'a str),

@@ -1,4 +1,4 @@
-//! What people see who open the server in a browser: `/`, `/docs`, and what problems mean. Programs get JSON at the same
+//! Pages for people who open the server in a browser: `/`, `/docs`, and what problems mean. Programs get JSON at the same
 //! addresses, but for `/docs`; `routes` says where there are two, and `routing` chooses by `Accept`.
 //!
 //! Pages are templates (`templates/`) that are filled in by [`html`], which escapes; what they load are files
@@ -20,12 +20,12 @@ use crate::wire::{is_known, tag_of_bytes};
 
 const HTML_IN_UTF_8: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
-/// What a page may do in a browser (Content Security Policy).
+/// The rights of a page in a browser (Content Security Policy).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Policy {
-    /// It is shown: style sheet and icon, no script.
+    /// A page that is only shown: style sheet and icon, no script.
     Read,
-    /// It has scripts, which call this server.
+    /// A page with scripts, which call this server.
     Scripted,
 }
 
@@ -54,7 +54,7 @@ pub struct HtmlPage {
 impl Responder for HtmlPage {
     type Body = BoxBody;
 
-    /// What is known is 304 with the policy all the same: a browser takes the headers of the 304 for those of the page
+    /// Responds with the page, or with 304 and the policy all the same: a browser takes the headers of the 304 for those of the page
     /// that it has (RFC 9111 §4.3.4).
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let bytes = Bytes::from(self.html.into_string());

@@ -36,7 +36,7 @@ pub const BUDGETS: &[Budget] = &[
     of(Sqlite, "public_dogs", 615_100, 176, 1, 0),
     of(Sqlite, "create_owner", 176_000, 109, 4, 2),
     of(Sqlite, "create_dog", 236_100, 146, 4, 2),
-    of(Sqlite, "login", 669_700, 613, 18, 6),
+    of(Sqlite, "login", 477_600, 242, 18, 6),
     of(Postgres, "me", 68_700, 61, 2, 0),
     of(Postgres, "owners", 190_100, 109, 2, 0),
     of(Postgres, "dogs", 576_900, 263, 2, 0),
@@ -46,5 +46,5 @@ pub const BUDGETS: &[Budget] = &[
     of(Postgres, "public_dogs", 527_700, 190, 1, 0),
     of(Postgres, "create_owner", 117_000, 112, 2, 0),
     of(Postgres, "create_dog", 137_400, 137, 2, 0),
-    of(Postgres, "login", 567_100, 737, 18, 0),
+    of(Postgres, "login", 356_800, 343, 18, 0),
 ];

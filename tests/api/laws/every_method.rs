@@ -253,7 +253,7 @@ fn a_path_that_does_not_exist_is_404_with_every_method(app: &App) {
 
 /// An address and a user that have nothing left; the address is another one than that of whoever gets things ready.
 fn with_its_quota_used_up_every_operation_that_is_counted_is_429(scene: &Database) {
-    let rates = [("USER_RATE", "300/1h"), ("IP_RATE", "300/1h")];
+    let rates = [("USER_RATE", "300/24h"), ("IP_RATE", "300/24h")];
     let app = App::with(Database::fresh(scene.engine), &rates);
     let alice = app.sign_in("alice");
     alice.go_public();
