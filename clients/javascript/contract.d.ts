@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * What this is
-         * @description The name and version of the server, and where to go first.
+         * @description The name and version of the server, and where to go first; for people as a page, which says whether the server is well, too.
          */
         get: operations["show_service"];
         put?: never;
@@ -113,7 +113,7 @@ export interface paths {
         };
         /**
          * What can go wrong
-         * @description Every kind of problem that an answer can be, in the order of their status.
+         * @description Every kind of problem that an answer can be, in the order of their status; for people as a page.
          */
         get: operations["show_problems"];
         put?: never;
@@ -139,9 +139,55 @@ export interface paths {
         };
         /**
          * What a problem means
-         * @description What answers at the address that is the `type` of a problem, with a sample of one.
+         * @description What answers at the address that is the `type` of a problem, with a sample of one; for people as a page.
          */
         get: operations["show_problem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This document as a page
+         * @description Shows the contract to people, in a browser, and tries its operations. All that it needs is from this server.
+         */
+        get: operations["show_docs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/assets/{asset}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of a file, as a page has it.
+                 * @example icon.7f0dd674d415201d.svg
+                 */
+                asset: components["parameters"]["AssetName"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What a page loads
+         * @description A style sheet, script or picture of a page, under a name that has a digest of it, so that it never changes; compressed, if `Accept-Encoding` admits gzip.
+         */
+        get: operations["show_asset"];
         put?: never;
         post?: never;
         delete?: never;
@@ -692,9 +738,9 @@ export interface paths {
                 dog_id: components["parameters"]["DogId"];
                 /**
                  * @description The id of an owner, in decimal digits. Anything else is 404.
-                 * @example 1
+                 * @example 2
                  */
-                owner_id: components["parameters"]["OwnerId"];
+                owner_id: components["parameters"]["CoOwnerId"];
             };
             cookie?: never;
         };
@@ -926,6 +972,10 @@ export interface components {
                 health: "/health/ready";
             };
         };
+        /** @description A page for people, in HTML. */
+        Page: string;
+        /** @description A file, as it is. */
+        AssetText: string;
         /** @description A document of OpenAPI. */
         OpenApi: {
             openapi: string;
@@ -1863,6 +1913,19 @@ export interface components {
             };
             content?: never;
         };
+        /** @description What you hold (`If-None-Match`) is what there is, and good for another minute. */
+        NotModifiedProblems: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Public"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                ETag: components["headers"]["ETag-Public"];
+                Vary: components["headers"]["Vary-Accept"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
         /** @description What you hold (`If-None-Match`) is what there is. */
         NotModifiedContract: {
             headers: {
@@ -2140,6 +2203,7 @@ export interface components {
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 ETag: components["headers"]["ETag-Public"];
+                Vary: components["headers"]["Vary-Accept"];
                 [name: string]: unknown;
             };
             content: {
@@ -2160,10 +2224,33 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ProblemKindShown"];
+                "text/html": components["schemas"]["Page"];
             };
         };
         /** @description There is no such kind of problem. */
         NoProblem: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/not-found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is nothing here that you can see.",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["NotFoundProblem"];
+            };
+        };
+        /** @description There is no such file. */
+        NoAsset: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control-Never"];
@@ -2708,6 +2795,11 @@ export interface components {
          */
         OwnerId: components["schemas"]["Id"];
         /**
+         * @description The id of an owner, in decimal digits. Anything else is 404.
+         * @example 2
+         */
+        CoOwnerId: components["schemas"]["Id"];
+        /**
          * @description The id of a dog, in decimal digits. Anything else is 404.
          * @example 1
          */
@@ -2727,6 +2819,11 @@ export interface components {
          * @example not-found
          */
         ProblemSlug: string;
+        /**
+         * @description The name of a file, as a page has it.
+         * @example icon.7f0dd674d415201d.svg
+         */
+        AssetName: string;
         /**
          * @description Whose page it is, in any letter case. What can be no username is 404.
          * @example alice
@@ -2878,6 +2975,8 @@ export interface components {
         "Cache-Control-Account": "no-store, no-transform";
         /** @description For anybody, and good for a minute. */
         "Cache-Control-Public": "public, max-age=60";
+        /** @description For anybody, and good for ever. */
+        "Cache-Control-Immutable": "public, max-age=31536000, immutable";
         /** @description To be asked for again each time. */
         "Cache-Control-Revalidate": "no-cache";
         /** @description `private, no-cache` under `/dogowner`, `no-store` elsewhere. */
@@ -2893,10 +2992,22 @@ export interface components {
          */
         "ETag-Unexpanded": string;
         /**
+         * @description A digest of the body, if it is the page. JSON has none.
+         * @example "9f86d081884c7d659a2feaa0c55ad015"
+         */
+        "ETag-Page": string;
+        /**
          * @description A digest of the body.
          * @example "9f86d081884c7d659a2feaa0c55ad015"
          */
         "ETag-Public": string;
+        /** @description How it is compressed. Absent if it is not. */
+        "Content-Encoding": "gzip";
+        /**
+         * @description There is a page for people as well.
+         * @example accept
+         */
+        "Vary-Accept": "accept";
         /**
          * @description The compressed form has an `ETag` of its own.
          * @example accept-encoding
@@ -2969,7 +3080,10 @@ export interface operations {
     show_service: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what you hold, or several: if it is still the same, the answer is 304 without a body. What is no list of entity tags is ignored. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2980,6 +3094,8 @@ export interface operations {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     "Cache-Control": components["headers"]["Cache-Control-Revalidate"];
+                    ETag: components["headers"]["ETag-Page"];
+                    Vary: components["headers"]["Vary-Accept"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3000,7 +3116,19 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Service"];
+                    "text/html": components["schemas"]["Page"];
                 };
+            };
+            /** @description The page that you hold (`If-None-Match`) is what there is. */
+            304: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Revalidate"];
+                    ETag: components["headers"]["ETag-Public"];
+                    Vary: components["headers"]["Vary-Accept"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             406: components["responses"]["NotAcceptable"];
             422: components["responses"]["UnknownParameter"];
@@ -3089,8 +3217,7 @@ export interface operations {
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag-Public"];
                     Vary: components["headers"]["Vary-Encoding"];
-                    /** @description How it is compressed. Absent if it is not. */
-                    "Content-Encoding"?: "gzip";
+                    "Content-Encoding": components["headers"]["Content-Encoding"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3125,8 +3252,7 @@ export interface operations {
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag-Public"];
                     Vary: components["headers"]["Vary-Encoding"];
-                    /** @description How it is compressed. Absent if it is not. */
-                    "Content-Encoding"?: "gzip";
+                    "Content-Encoding": components["headers"]["Content-Encoding"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3160,6 +3286,7 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag-Public"];
+                    Vary: components["headers"]["Vary-Accept"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3175,9 +3302,10 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["ProblemKind"][];
+                    "text/html": components["schemas"]["Page"];
                 };
             };
-            304: components["responses"]["NotModifiedPublic"];
+            304: components["responses"]["NotModifiedProblems"];
             406: components["responses"]["NotAcceptable"];
             422: components["responses"]["UnknownParameter"];
             429: components["responses"]["TooManyRequests"];
@@ -3203,8 +3331,109 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["ProblemKind"];
-            304: components["responses"]["NotModifiedPublic"];
+            304: components["responses"]["NotModifiedProblems"];
             404: components["responses"]["NoProblem"];
+            406: components["responses"]["NotAcceptable"];
+            422: components["responses"]["UnknownParameter"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_docs: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you hold, or several: if it is still the same, the answer is 304 without a body. What is no list of entity tags is ignored. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Revalidate"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag-Public"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": components["schemas"]["Page"];
+                };
+            };
+            /** @description What you hold (`If-None-Match`) is what there is. */
+            304: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Revalidate"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag-Public"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            406: components["responses"]["NotAcceptable"];
+            422: components["responses"]["UnknownParameter"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_asset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you hold, or several: if it is still the same, the answer is 304 without a body. What is no list of entity tags is ignored. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The name of a file, as a page has it.
+                 * @example icon.7f0dd674d415201d.svg
+                 */
+                asset: components["parameters"]["AssetName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Immutable"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag-Public"];
+                    Vary: components["headers"]["Vary-Encoding"];
+                    "Content-Encoding": components["headers"]["Content-Encoding"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/css": components["schemas"]["AssetText"];
+                    "text/javascript": components["schemas"]["AssetText"];
+                    "text/plain": components["schemas"]["AssetText"];
+                    "image/svg+xml": components["schemas"]["AssetText"];
+                };
+            };
+            /** @description What you hold (`If-None-Match`) is what there is. */
+            304: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Immutable"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag-Public"];
+                    Vary: components["headers"]["Vary-Encoding"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: components["responses"]["NoAsset"];
             406: components["responses"]["NotAcceptable"];
             422: components["responses"]["UnknownParameter"];
             429: components["responses"]["TooManyRequests"];
@@ -4368,9 +4597,9 @@ export interface operations {
                 dog_id: components["parameters"]["DogId"];
                 /**
                  * @description The id of an owner, in decimal digits. Anything else is 404.
-                 * @example 1
+                 * @example 2
                  */
-                owner_id: components["parameters"]["OwnerId"];
+                owner_id: components["parameters"]["CoOwnerId"];
             };
             cookie?: never;
         };
@@ -4407,9 +4636,9 @@ export interface operations {
                 dog_id: components["parameters"]["DogId"];
                 /**
                  * @description The id of an owner, in decimal digits. Anything else is 404.
-                 * @example 1
+                 * @example 2
                  */
-                owner_id: components["parameters"]["OwnerId"];
+                owner_id: components["parameters"]["CoOwnerId"];
             };
             cookie?: never;
         };
