@@ -1,5 +1,5 @@
 //! Log lines, to standard error: one for each event, as text or as a JSON object. Every field of every line goes
-//! through [`Field`], so that none is long and none has a control character, whatever a caller put into it. The fields
+//! through `Field`, so that none is long and none has a control character, whatever a caller put into it. The fields
 //! of a span (the request's id, the address that it came from) are in each line that is written inside of it.
 
 use std::fmt::{self, Write};

@@ -1,5 +1,5 @@
 //! Lists, a page at a time. A room's list is one line: its [`List`] says which rows it has and how they can be sorted
-//! and filtered, [`ListRequest`] reads the request, [`PageRequest::page`] finds the rows, [`PageResponse`] sends them.
+//! and filtered, [`ListRequest`] reads the request, [`ListQuery::page`] finds the rows, [`PageResponse`] sends them.
 //!
 //! # Why pages are found by key and not by offset
 //!

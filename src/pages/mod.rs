@@ -1,8 +1,8 @@
 //! Pages for people who open the server in a browser: `/`, `/docs`, and what problems mean. Programs get JSON at the same
 //! addresses, but for `/docs`; `routes` says where there are two, and `routing` chooses by `Accept`.
 //!
-//! Pages are templates (`templates/`) that are filled in by [`html`], which escapes; what they load are files
-//! ([`assets`]) of this server alone, as their [`Policy`] says to the browser.
+//! Pages are templates (`templates/`) that are filled in by `html`, which escapes; what they load are files
+//! (`assets`) of this server alone, as their `Policy` says to the browser.
 
 mod assets;
 pub mod handlers;

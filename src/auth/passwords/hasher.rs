@@ -99,7 +99,7 @@ impl Hasher {
     }
 
     /// Checks `password` against `stored`; without a `stored`, takes as long and says that it is wrong. Gives with the
-    /// verdict the moment at which the response to a wrong password may be sent. Needs a [`Turn`].
+    /// verdict the moment at which the response to a wrong password may be sent. Needs a `Turn`.
     ///
     /// # Errors
     /// `overloaded`; `internal-error`, when what is stored is no hash.
