@@ -251,6 +251,11 @@ def bodies_of_links():
             yield link, example_of(other, only_required=True) | about
 
 
+@schemathesis.deserializer("text/html", "text/css", "text/javascript", "text/plain", "image/svg+xml")
+def pages_and_what_they_load_are_text(ctx, response):
+    return response.content.decode()
+
+
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
     """Send read-only fields too.
