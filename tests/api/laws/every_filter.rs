@@ -100,7 +100,7 @@ fn each_list(app: &App, mut told: impl FnMut(&Book<'_>, &Operation, &[Value], &[
         let his_rows = if private { his.fill(list, 0..ROWS) } else { Vec::new() };
         let rows = hers.fill(list, 0..ROWS);
         assert!(rows.len() >= ROWS, "{} shows {} rows", list.id, rows.len());
-        let foreign: Vec<_> = rows.iter().filter(|row| his_rows.contains(row)).collect();
+        let foreign: Vec<_> = rows.iter().filter(|row| his_rows.contains(row)).map(|row| &row["id"]).collect();
         assert!(foreign.is_empty(), "{} shows the neighbour's {foreign:?}", list.id);
         told(&hers, list, &rows, &his_rows);
         number += 1;

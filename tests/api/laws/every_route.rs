@@ -1,6 +1,7 @@
 //! Laws that walk the contract, so that the tenth resource is as safe as the first without a new line of test:
 //! the gate, the neighbours, and that the router and the contract are one. (The law of shape is in
-//! `every_method.rs` and `every_body.rs`, the law of coverage in `main.rs`.)
+//! `every_method.rs` and `every_body.rs`, the law of edits in `every_edit.rs` and `preconditions.rs`, of filters in
+//! `every_filter.rs`, of plans in `query_plans.rs`, of coverage in `main.rs`.)
 
 use std::collections::BTreeSet;
 
