@@ -1,5 +1,7 @@
 //! The pages, and the files that they load.
 
+use std::sync::LazyLock;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
@@ -29,7 +31,7 @@ fn page(policy: Policy, title: &str, head: Html, main: Html) -> HtmlPage {
             ("main", Fill::Html(main)),
         ],
     );
-    HtmlPage { html, policy }
+    HtmlPage::new(html, policy)
 }
 
 /// `GET /` for people: what this is, where to go, and whether it is well.
@@ -44,6 +46,11 @@ pub async fn show_home(draining: Data<Draining>, pulse: Data<Pulse>, db: Data<Db
 
 /// `GET /docs`: the contract, to be read and tried.
 pub async fn show_docs() -> HtmlPage {
+    static PAGE: LazyLock<HtmlPage> = LazyLock::new(docs);
+    PAGE.clone()
+}
+
+fn docs() -> HtmlPage {
     let head = Html::fill(
         include_str!("templates/docs-head.html"),
         &[
@@ -60,6 +67,11 @@ pub async fn show_docs() -> HtmlPage {
 
 /// `GET /problems` for people.
 pub async fn list_problems() -> HtmlPage {
+    static PAGE: LazyLock<HtmlPage> = LazyLock::new(problems);
+    PAGE.clone()
+}
+
+fn problems() -> HtmlPage {
     let row = |kind: &Kind| {
         let status = kind.status();
         let fills = [

@@ -11,7 +11,7 @@ mod html;
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
     body::BoxBody,
-    http::header::{CONTENT_SECURITY_POLICY, ETAG, HeaderValue},
+    http::header::{CONTENT_SECURITY_POLICY, ETAG, EntityTag, HeaderValue},
     web::Bytes,
 };
 
@@ -45,23 +45,31 @@ impl Policy {
     }
 }
 
-/// A page on its way out, with a digest of its bytes as `ETag`.
+/// A page, with a digest of its bytes as `ETag`. A copy shares the bytes.
+#[derive(Clone)]
 pub struct HtmlPage {
-    html: Html,
+    bytes: Bytes,
+    tag: EntityTag,
     policy: Policy,
+}
+
+impl HtmlPage {
+    fn new(html: Html, policy: Policy) -> Self {
+        let bytes = Bytes::from(html.into_string());
+        Self { tag: tag_of_bytes(&[&bytes]), bytes, policy }
+    }
 }
 
 impl Responder for HtmlPage {
     type Body = BoxBody;
 
-    /// Responds with the page, or with 304 and the policy all the same: a browser takes the headers of the 304 for those of the page
-    /// that it has (RFC 9111 §4.3.4).
+    /// Responds with the page, or with 304 and the policy all the same: a browser takes the headers of the 304 for those
+    /// of the page that it has (RFC 9111 §4.3.4).
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let bytes = Bytes::from(self.html.into_string());
-        let tag = tag_of_bytes(&[&bytes]);
+        let Self { bytes, tag, policy } = self;
         let is_known = is_known(request, &tag);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        response.insert_header((ETAG, tag)).insert_header((CONTENT_SECURITY_POLICY, self.policy.value()));
+        response.insert_header((ETAG, tag)).insert_header((CONTENT_SECURITY_POLICY, policy.value()));
         if is_known {
             return response.finish();
         }
