@@ -217,6 +217,12 @@ impl Users {
         Ok(changed > 0)
     }
 
+    /// Whether there is an account that is not deleted.
+    pub fn are_there(conn: &mut Conn) -> Result<bool, Problem> {
+        let first = users::table.filter(users::deleted_at.is_null()).select(users::id).limit(1);
+        Ok(conn.find::<UserId, _>(first)?.is_some())
+    }
+
     /// All accounts, by id, without those that are deleted.
     pub fn list(conn: &mut Conn) -> Result<Vec<ListedRow>, Problem> {
         type Row = (UserId, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);

@@ -89,7 +89,7 @@ pub fn run(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
 async fn make_all(matches: &ArgMatches, db: &Db) -> Result<(), Problem> {
     let number = |id| usize::try_from(matches.get_one::<u64>(id).copied().unwrap_or_default()).unwrap_or(usize::MAX);
     let (users, dogs) = (number(USERS), number(DOGS));
-    if !matches.get_flag(ADD) && !db.read(Users::list).await?.is_empty() {
+    if !matches.get_flag(ADD) && db.read(Users::are_there).await? {
         return Err(refused(
             "the database has users already. Say --add to add to them, or set DATABASE_URL".to_owned(),
         ));
@@ -155,10 +155,10 @@ async fn fill_book(user: UserId, dogs: usize, rng: &mut Rng, db: &Db) -> Result<
 
 /// A dog of one of these owners; none, if there is no owner.
 fn dog(owners: &[OwnerId], rng: &mut Rng) -> Option<DogIn> {
-    let (owner_id, other) = (pick(owners, rng.usize(..))?, pick(owners, rng.usize(..))?);
+    let (owner_id, other) = (*rng.choice(owners)?, *rng.choice(owners)?);
     Some(DogIn {
         owner_id,
-        name: word(&NAMES, rng.usize(..)),
+        name: any(&NAMES, rng),
         born_on: (rng.u8(..5) > 0).then(|| day(2012, 14 * 365, rng)),
         co_owner_ids: if rng.u8(..5) == 0 && other != owner_id { vec![other] } else { Vec::new() },
     })
@@ -167,7 +167,7 @@ fn dog(owners: &[OwnerId], rng: &mut Rng) -> Option<DogIn> {
 fn task(dog: DogId, rng: &mut Rng) -> TaskIn {
     TaskIn {
         dog_id: (rng.u8(..10) > 0).then_some(dog),
-        name: word(&ERRANDS, rng.usize(..)),
+        name: any(&ERRANDS, rng),
         completed: rng.u8(..3) == 0,
         due_on: rng.bool().then(|| day(2026, 2 * 365, rng)),
     }
@@ -175,7 +175,7 @@ fn task(dog: DogId, rng: &mut Rng) -> TaskIn {
 
 /// Makes rows of `news` in their order, [`PIECE`] of them in a transaction, and gives what `create` tells of each.
 async fn create_all<New, Made>(
-    mut news: Vec<New>,
+    news: Vec<New>,
     db: &Db,
     create: impl Fn(Atomic<'_>, &New) -> Result<Made, Problem> + Copy + Send + 'static,
 ) -> Result<Vec<Made>, Problem>
@@ -183,10 +183,9 @@ where
     New: Send + 'static,
     Made: Send + 'static,
 {
-    let mut made = Vec::with_capacity(news.len());
-    while !news.is_empty() {
-        let following = news.split_off(PIECE.min(news.len()));
-        let piece = std::mem::replace(&mut news, following);
+    let (mut news, mut made) = (news.into_iter(), Vec::new());
+    while news.len() > 0 {
+        let piece: Vec<_> = news.by_ref().take(PIECE).collect();
         let make = move |conn: &mut Conn| piece.iter().map(|new| create(Atomic::on(conn), new)).collect();
         let rows: Vec<Made> = db.write(make).await?;
         made.extend(rows);
@@ -196,12 +195,12 @@ where
 
 /// The text with this number, counted round and round.
 fn word(from: &[&str], number: usize) -> String {
-    pick(from, number).unwrap_or_default().to_owned()
+    from.iter().copied().cycle().nth(number).unwrap_or_default().to_owned()
 }
 
-/// The element with this number, counted round and round; `None` of none.
-fn pick<T: Copy>(from: &[T], number: usize) -> Option<T> {
-    from.get(number.checked_rem(from.len())?).copied()
+/// A random one of these texts.
+fn any(of: &[&str], rng: &mut Rng) -> String {
+    rng.choice(of).copied().unwrap_or_default().to_owned()
 }
 
 /// A day in the `days` after the beginning of a year.

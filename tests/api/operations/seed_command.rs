@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::process::{Ended, Program};
-use crate::support::{App, Database, Sentence, sentences};
+use crate::support::{Actor, App, Database, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -35,9 +35,8 @@ fn logins(ended: &Ended) -> Vec<(String, String)> {
 fn books(database: Database, logins: &[(String, String)]) -> Vec<Value> {
     let app = App::on(database);
     let book = |(name, password): &(String, String)| {
-        let tokens = app.try_log_in(name, password).expect(200);
-        let token = format!("Bearer {}", tokens.json["access_token"].as_str().expect("a token"));
-        let export = app.anon().send("GET", "/me/export", &[("authorization", &token)], None).expect(200).json.clone();
+        let user = Actor::logged_in(&app, &app.try_log_in(name, password).expect(200));
+        let export = user.get("/me/export").expect(200).json;
         let of = |rows: &str, fields: &[&str]| {
             let rows = export[rows].as_array().expect("rows").iter();
             rows.map(|row| fields.iter().map(|field| row[field].clone()).collect()).collect::<Vec<Value>>()
