@@ -182,7 +182,7 @@ fn secret(config: &Config) -> Result<Secret, StartError> {
     }
 }
 
-/// The app of one serving thread. with `more` routes beside those of the table.
+/// The app of one serving thread, with `more` routes beside those of the table.
 pub fn app(
     state: &AppState,
     more: fn(&mut ServiceConfig),

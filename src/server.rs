@@ -11,7 +11,6 @@ use crate::{
     app::{AppState, StartError, app},
     config::Config,
     connection::{self, Admission, Shared},
-    limits::Proxies,
     mail::{Destination, Transport, Worker},
     sweeper,
     system::Draining,
@@ -76,8 +75,7 @@ impl Server {
             .map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
         let shared = state.clone();
         let app = move || app(&shared, more);
-        let proxies = Proxies::new(config.trusted_proxies.clone());
-        let admission = Arc::new(Admission::new(most, config.ip_connections.most(), proxies));
+        let admission = Arc::new(Admission::new(most, config.ip_connections.most(), state.limits.proxies.clone()));
         let connections = Arc::new(Shared { times: config.times, admission });
         let server = actix_server::Server::build()
             .workers(config.workers)

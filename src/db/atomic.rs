@@ -44,10 +44,7 @@ impl<'a> Atomic<'a> {
     where
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
     {
-        match self.0 {
-            Conn::Sqlite(conn) => query.get_result(conn),
-            Conn::Postgres(conn) => query.get_result(conn),
-        }
+        self.0.one(query)
     }
 
     /// Runs several statements as one transaction, or as a part of the one that is open already.

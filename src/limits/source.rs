@@ -62,6 +62,7 @@ impl FromStr for TrustedProxy {
 }
 
 /// All trusted proxies.
+#[derive(Clone)]
 pub struct Proxies(Vec<TrustedProxy>);
 
 impl Proxies {
