@@ -19,6 +19,7 @@ use crate::{
     book::Book,
     config::{Config, ConfigError},
     cors::Cors,
+    credentials::KeyUses,
     crypto::keys::{Keys, Secret},
     db::{DatabaseId, DatabaseUrl, Db, OpenError},
     export::ExportTimeout,
@@ -83,6 +84,7 @@ pub struct AppState {
     pub export_timeout: Data<ExportTimeout>,
     pub post: Data<MailSignal>,
     pub draining: Data<Draining>,
+    pub key_uses: Data<KeyUses>,
     pub pulse: Data<Pulse>,
     pub contract: Data<Contract>,
 }
@@ -118,6 +120,7 @@ impl AppState {
             export_timeout: Data::new(ExportTimeout(config.export_timeout)),
             post: Data::default(),
             draining: Data::default(),
+            key_uses: Data::default(),
             pulse: Data::default(),
             contract: Data::default(),
         })
@@ -137,6 +140,7 @@ impl AppState {
             .app_data(Data::clone(&self.export_timeout))
             .app_data(Data::clone(&self.post))
             .app_data(Data::clone(&self.draining))
+            .app_data(Data::clone(&self.key_uses))
             .app_data(Data::clone(&self.pulse))
             .app_data(Data::clone(&self.contract))
             // Each thread has its own.

@@ -1,5 +1,5 @@
 //! The export: everything of one user as one JSON document, read and sent piece by piece, so that it takes little
-//! memory however much there is. Each piece is read only while the session that asked for it stands, and while there is
+//! memory however much there is. Each piece is read only while the session or the API key that asked for it stands, and while there is
 //! time: otherwise the document breaks off, and is no JSON.
 
 use std::{
@@ -19,6 +19,9 @@ use futures_util::stream::{Stream, StreamExt, once, try_unfold};
 use serde::Serialize;
 
 use crate::{
+    api_keys::{ApiKeyOut, ApiKeys},
+    credentials,
+    current_user::CurrentUser,
     db::{Conn, Db, timestamp::Timestamp},
     dogs::{DogOut, Dogs},
     ids::UserId,
@@ -26,7 +29,7 @@ use crate::{
     owners::{OwnerOut, Owners},
     problem::{Kind, Problem},
     profiles::{ProfileOut, Profiles},
-    sessions::{self, CurrentUser, SessionOut, Sessions},
+    sessions::{SessionOut, Sessions},
     tasks::{TaskOut, Tasks},
     users::{UserOut, Users},
     workers::Flow,
@@ -65,6 +68,10 @@ const SECTIONS: &[Section] = &[
     Section {
         name: "sessions",
         read: |conn, me, after| rows::<_, _, SessionOut>(after, |q| Sessions::of(me).list(conn, q)),
+    },
+    Section {
+        name: "api_keys",
+        read: |conn, me, after| rows::<_, _, ApiKeyOut>(after, |q| ApiKeys::of(me).list(conn, q)),
     },
 ];
 
@@ -123,7 +130,7 @@ pub async fn show_export(
 /// The document, in pieces. The first is read at once, so that its failure is still a response of its own.
 ///
 /// # Errors
-/// The database's errors; after the first piece they end the stream, and so do the session's end and the time-out.
+/// The database's errors; after the first piece they end the stream, and so do the credential's end and the time-out.
 async fn export(
     db: Data<Db>,
     me: CurrentUser,
@@ -160,7 +167,7 @@ impl Export {
     /// Reads the next rows as JSON, with the punctuation around them; returns where to go on, too.
     ///
     /// # Errors
-    /// `revoked-token`, once the session has ended; `request-timeout`, once the time is over.
+    /// The errors of a credential that has ended; `request-timeout`, once the time is over.
     async fn read_piece(&self, place: ExportPosition) -> Result<(String, Option<ExportPosition>), Problem> {
         let ExportPosition { sections, after } = place;
         let Some((Section { name, read }, following)) = sections.split_first() else {
@@ -169,10 +176,10 @@ impl Export {
         if Instant::now() >= self.deadline {
             return Err(Kind::RequestTimeout.into());
         }
-        let (is_first, me, bearer) = (after.is_none(), self.me.id, self.me.bearer());
+        let (is_first, me) = (after.is_none(), self.me);
         let read = move |conn: &mut Conn| {
-            let _me = sessions::find_current_user(conn, bearer)?;
-            read(conn, me, after.clone())
+            credentials::require_valid(conn, me)?;
+            read(conn, me.id, after.clone())
         };
         let SectionPage { json, next } = self.db.read(read).await?;
         let mut text = if is_first { format!(",\"{name}\":[") } else { String::new() };
@@ -189,7 +196,7 @@ impl Export {
     }
 
     fn broke_off(&self, problem: &Problem) {
-        let (user_id, session_id) = (self.me.id.get(), self.me.session.get());
-        tracing::warn!(user_id, session_id, cause = problem.cause_in_words(), "an export broke off");
+        let (user_id, credential) = (self.me.id.get(), self.me.credential);
+        tracing::warn!(user_id, %credential, cause = problem.cause_in_words(), "an export broke off");
     }
 }

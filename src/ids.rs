@@ -19,6 +19,8 @@ use crate::problem::Invalid;
 pub enum User {}
 /// Stands for the table of sessions.
 pub enum Session {}
+/// Stands for the table of API keys.
+pub enum ApiKey {}
 /// Stands for the table of owners.
 pub enum Owner {}
 /// Stands for the table of dogs.
@@ -30,6 +32,8 @@ pub enum Task {}
 pub type UserId = Id<User>;
 /// The id of a session: a token's `sid`.
 pub type SessionId = Id<Session>;
+/// The id of an API key.
+pub type ApiKeyId = Id<ApiKey>;
 /// The id of an owner.
 pub type OwnerId = Id<Owner>;
 /// The id of a dog.

@@ -28,9 +28,13 @@ pub mod me;
 // Pages for people, in a browser.
 pub mod pages;
 
-// Authentication: users, their sessions, what a login is checked against, and all about tokens and passwords.
+// Authentication: users, their sessions and API keys, what a login is checked against, and all about tokens and
+// passwords.
 pub mod accounts;
+pub mod api_keys;
 pub mod auth;
+pub mod credentials;
+pub mod current_user;
 pub mod sessions;
 pub mod users;
 

@@ -1,4 +1,4 @@
-//! The route table and nothing else: path, verb, handler, gate, cache policy, limit. Its types are in `routing`;
+//! The route table and nothing else: path, verb, handler, gate, API keys, cache policy, limit. Its types are in `routing`;
 //! `openapi.yaml` says what each operation promises, and a test walks both.
 //!
 //! To add a resource, copy a line: `at` names a path, or several of which the first is canonical, and its verbs.
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use actix_web::{http::Method, web::ServiceConfig};
 
 use crate::{
-    auth, co_owners, dogs, export,
+    api_keys, auth, co_owners, dogs, export,
     limits::NEW_PASSWORD,
     me, owners, pages,
     problem::handlers as problems,
@@ -52,22 +52,24 @@ fn table() -> Vec<Area> {
         ]),
         gated("/me", vec![
             at(&[""], vec![
-                get(me::handlers::show),
+                get(me::handlers::show).taking_keys(),
                 patch(me::handlers::update),
                 delete(me::handlers::delete).weighing(50),
             ]),
-            at(&["/export"], vec![get(export::show_export).weighing(50)]),
+            at(&["/export"], vec![get(export::show_export).weighing(50).taking_keys()]),
             at(&["/password"], vec![put(auth::handlers::password::replace_password).without_a_body().weighing(NEW_PASSWORD)]),
             at(&["/profile"], vec![
-                get(profiles::handlers::show),
-                put(profiles::handlers::replace),
-                delete(profiles::handlers::delete),
+                get(profiles::handlers::show).taking_keys(),
+                put(profiles::handlers::replace).taking_keys(),
+                delete(profiles::handlers::delete).taking_keys(),
             ]),
             at(&["/sessions"], vec![
                 get(sessions::handlers::list).with_query(),
                 delete(sessions::handlers::delete_others),
             ]),
             at(&["/sessions/{session_id}"], vec![delete(sessions::handlers::delete)]),
+            at(&["/keys"], vec![get(api_keys::handlers::list).with_query(), post(api_keys::handlers::create)]),
+            at(&["/keys/{key_id}"], vec![delete(api_keys::handlers::delete)]),
         ]),
         gated("/dogowner", vec![
             at(&["/owners", "/owner"], vec![get(owners::handlers::list).with_query(), post(owners::handlers::create)]),
@@ -97,7 +99,7 @@ fn table() -> Vec<Area> {
                 patch(tasks::handlers::update),
                 delete(tasks::handlers::delete),
             ]),
-        ]).kept(CacheControl::Private),
+        ]).taking_keys().kept(CacheControl::Private),
         open_to_caches("/users", vec![
             at(&["/{username}"], vec![get(public::handlers::show_user)]),
             at(&["/{username}/dogs"], vec![get(public::handlers::list_dogs_of_user).with_query()]),

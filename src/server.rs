@@ -113,8 +113,9 @@ impl Server {
     /// The server ended by itself.
     pub async fn wait(self) -> Result<(), StartError> {
         let (db, limits) = (Data::clone(&self.state.db), Data::clone(&self.state.limits));
+        let uses = Data::clone(&self.state.key_uses);
         let background = [
-            actix_web::rt::spawn(async move { sweeper::run(&db).await }),
+            actix_web::rt::spawn(async move { sweeper::run(&db, &uses).await }),
             actix_web::rt::spawn(async move { limits.sweep().await }),
         ];
         let mut mail = actix_web::rt::spawn(self.mail.run());
@@ -127,6 +128,7 @@ impl Server {
         drop(tokio::time::timeout(LAST_POST, &mut mail).await);
         mail.abort();
         self.state.hasher.close();
+        sweeper::note_uses(&self.state.db, &self.state.key_uses).await;
         self.state.db.close();
         outcome.map_err(|error| StartError::Run(format!("the server ended: {error}")))
     }

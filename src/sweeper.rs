@@ -1,9 +1,11 @@
-//! The sweeper: deletes rows whose time is over, at the start and once in an hour.
+//! The sweeper: deletes rows whose time is over, and writes down which API keys were used, at the start and once in an
+//! hour.
 
 use std::time::Duration;
 
 use crate::{
     auth,
+    credentials::KeyUses,
     db::{Conn, Db},
     idempotency, mail, me,
     problem::Problem,
@@ -26,13 +28,14 @@ const SWEEPS: &[(&str, Sweep)] = &[
 ];
 
 /// Sweeps for ever.
-pub async fn run(db: &Db) {
+pub async fn run(db: &Db, uses: &KeyUses) {
     let mut interval = tokio::time::interval(INTERVAL);
     loop {
         let _now = interval.tick().await;
         for (what, sweep) in SWEEPS {
             while is_more_left(what, db.write(sweep).await) {}
         }
+        note_uses(db, uses).await;
     }
 }
 
@@ -41,4 +44,11 @@ fn is_more_left(what: &str, swept: Result<bool, Problem>) -> bool {
         tracing::warn!(what, cause = problem.cause_in_words(), "what is over could not be deleted");
         false
     })
+}
+
+/// Writes down which API keys were used; what cannot be written now is written the next time.
+pub async fn note_uses(db: &Db, uses: &KeyUses) {
+    if let Err(problem) = uses.write_down(db).await {
+        tracing::warn!(cause = problem.cause_in_words(), "which API keys were used could not be written down");
+    }
 }

@@ -281,6 +281,8 @@ MAILS = {"reset_password": "reset", "verify_email": "verify", "cancel_email": "e
 # The rows that chains of requests have made, and the refresh tokens that they have got.
 made_in_chains = set()
 given_in_chains = set()
+# The access tokens of those who have made API keys.
+makers = {}
 
 
 @schemathesis.hook
@@ -359,8 +361,10 @@ def keep_people(case, operation, is_chain):
     if case.auth_identity is None or case.headers.get("Authorization", "").count(".") != 2:
         return
     instead = None
-    if operation in ("delete_me", "replace_password"):
+    if operation in ("delete_me", "replace_password", "create_key"):
         instead = sign_in(f"mayfly-{next(numbers)}")
+    elif operation == "delete_key" and case.meta.generation.mode.is_positive:
+        instead = keep_key(case)
     elif operation == "update_me" and isinstance(body, dict) and "email" in body:
         instead = sign_in(f"mayfly-{next(numbers)}")
     elif operation == "update_me" and isinstance(body, dict) and "username" in body:
@@ -372,6 +376,16 @@ def keep_people(case, operation, is_chain):
         instead = log_in("guest")["access_token"]
     if instead:
         case.headers["Authorization"] = f"Bearer {instead}"
+
+
+def keep_key(case):
+    """A key is deleted by whoever has made it, and once; for one that nobody has made there is a new one."""
+    row = str(case.path_parameters["key_id"])
+    if row not in makers and not is_spared(case, row):
+        maker = sign_in(f"mayfly-{next(numbers)}")
+        case.path_parameters = {"key_id": call("POST", "/me/keys", maker, name="A program", scope="read").json()["id"]}
+        return maker
+    return makers.pop(row, None)
 
 
 def keep_tokens(case, operation, is_chain):
@@ -539,9 +553,11 @@ def version(case):
 
 @schemathesis.hook
 def after_call(context, case, response):
+    operation = case.operation.definition.raw["operationId"]
+    if response.status_code == 201 and operation == "create_key":
+        makers[str(response.json()["id"])] = response.request.headers["Authorization"].removeprefix("Bearer ")
     if case.meta is None or case.meta.phase.name.value != "stateful":
         return
-    operation = case.operation.definition.raw["operationId"]
     if response.status_code == 201 and operation in CREATIONS:
         made_in_chains.add((CREATIONS[operation], str(response.json()["id"])))
     if response.status_code == 200 and operation in ("login", "refresh"):
@@ -613,6 +629,8 @@ def quotas_of(case, response, problem):
         return {"names"} if status == 409 else {"user", "names"}
     if path.startswith(("/me", "/dogowner")):
         is_signed_in = status != 401 or problem["type"] == "/problems/fresh-login-required"
+        if status == 401 and problem["type"].endswith("-api-key"):
+            return {"ip"}
         return {"user"} if is_signed_in else {None}
     counted = ("/auth", "/users", "/dogs", "/problems", "/openapi", "/docs", "/assets")
     if not path.startswith(counted) or status in (405, 406):

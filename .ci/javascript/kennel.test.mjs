@@ -277,6 +277,22 @@ describe('the client', { concurrency: true }, () => {
     assert.deepEqual(whats(), ['GET /me', 'GET /me'])
   })
 
+  it('takes an API key, which is never refreshed, and tells what it does not open', async () => {
+    const { kennel } = await someone()
+    await kennel.post('/dogowner/owners', { body: { name: 'Ann' } })
+    const { data: made } = await kennel.post('/me/keys', { body: { name: 'A program', scope: 'read' } })
+    const { fetch, whats } = recorder()
+    const program = new Kennel(server.url, { apiKey: made.key, fetch })
+    const names = []
+    for await (const { name } of program.list('/dogowner/owners')) names.push(name)
+    assert.deepEqual(names, ['Ann'])
+    const refused = await failure(program.post('/dogowner/owners', { body: { name: 'Ben' } }))
+    assert.deepEqual([refused.type, refused.status], ['/problems/insufficient-scope', 403])
+    await kennel.delete('/me/keys/{key_id}', { path: { key_id: made.id } })
+    assert.equal((await failure(program.get('/me'))).type, '/problems/revoked-api-key')
+    assert.deepEqual(whats(), ['GET /dogowner/owners', 'POST /dogowner/owners', 'GET /me'])
+  })
+
   it('breaks off when its signal says so', async () => {
     const { kennel, sent } = await someone()
     sent.length = 0

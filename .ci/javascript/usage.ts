@@ -3,6 +3,7 @@ import { Kennel, KennelError, type Schemas } from 'kennel-client'
 
 const kennel = new Kennel('http://localhost:8000', { cookie: true, onUserChange: (user) => user?.username.trim() })
 new Kennel(new URL('http://localhost:8000'), { accessToken: 'eyJ…', fetch: (url, init) => fetch(url, init) })
+new Kennel('http://localhost:8000', { apiKey: 'kennel_…' })
 
 export async function used(signal: AbortSignal): Promise<void> {
   const account = await kennel.signup({ username: 'alice', email: 'alice@example.com', password: 'two dogs, one sofa' })
@@ -91,6 +92,8 @@ export async function used(signal: AbortSignal): Promise<void> {
   new Kennel('', { cookies: true })
   // @ts-expect-error: a token that is given is never refreshed
   new Kennel('', { accessToken: 'eyJ…', cookie: true })
+  // @ts-expect-error: one proof is enough
+  new Kennel('', { apiKey: 'kennel_…', accessToken: 'eyJ…' })
   // @ts-expect-error: nobody but the client says who is logged in
   kennel.user = null
 }

@@ -81,12 +81,17 @@ fn routes(server: &mut Connection, reader: &str, writer: &str, dogs: &[i64], emp
     let post = |path: &str, body: &Value| request("POST", path, Some(writer), Some(body));
     let by_name = get("/dogowner/dogs?sort=name&limit=20");
     let answer = server.send(&by_name)?;
+    let key = json!({"name": "A program", "scope": "read"});
+    let key = server.ask(&request("POST", "/me/keys", Some(reader), Some(&key)), 201)?;
+    let key = key["key"].as_str().ok_or("a new key shows itself")?;
+    let by_key = request("GET", "/dogowner/owners", Some(key), None);
     let link = answer.header("Link").ok_or("50 dogs are more than a page of 20")?;
     let next = link.split(['<', '>']).nth(1).ok_or("a link has its target in <>")?;
     let route = |key, title, status, requests| Route { key, title, status, requests };
     Ok(vec![
         route("me", "GET /me (the gate and little else)", 200, vec![get("/me")]),
         route("owners", "GET /dogowner/owners (20 rows)", 200, vec![get("/dogowner/owners")]),
+        route("owners_by_key", "GET /dogowner/owners (20 rows), by an API key", 200, vec![by_key]),
         route("dogs", "GET /dogowner/dog (50 rows)", 200, vec![get("/dogowner/dog")]),
         route("dogs_by_name", "GET /dogowner/dogs?sort=name&limit=20 (of 50)", 200, vec![by_name]),
         route("next_dogs_by_name", "the next 20, by cursor", 200, vec![get(next)]),

@@ -7,11 +7,11 @@ use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use divan::{Bencher, black_box};
 use kennel::app;
+use kennel::current_user::CurrentUser;
 use kennel::db::Db;
 use kennel::dogs::{self, DogOut, Dogs};
 use kennel::lists::{List, ListRequest};
 use kennel::problem::{FieldError, Problem};
-use kennel::sessions::CurrentUser;
 
 use super::app::TestApp;
 use super::fixture::{Engine, Fixture, list_query};

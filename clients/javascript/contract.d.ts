@@ -267,7 +267,7 @@ export interface paths {
         put?: never;
         /**
          * End the session
-         * @description Ends the session of the token that comes with the request, from the next request on: the access token (though it has expired), and the refresh token in the body or, if none is there, the one in the cookie, which is cleared. Without a token, or with one that is no longer good, there is nothing to end and the answer is the same.
+         * @description Ends the session of the token that comes with the request, from the next request on: the access token (though it has expired), and the refresh token in the body or, if none is there, the one in the cookie, which is cleared. Without a token, or with one that is no longer good, there is nothing to end and the answer is the same. An API key is no login, and does not end so: the answer is 403.
          */
         post: operations["logout"];
         delete?: never;
@@ -307,7 +307,7 @@ export interface paths {
         put?: never;
         /**
          * Set another password
-         * @description Sets another password, with the token of a mail that is less than an hour old. All sessions end, and the account does not wait any longer for wrong passwords that came before.
+         * @description Sets another password, with the token of a mail that is less than an hour old. All sessions end, and all API keys unless `keep_keys` says otherwise; and the account does not wait any longer for wrong passwords that came before.
          */
         post: operations["reset_password"];
         delete?: never;
@@ -372,7 +372,7 @@ export interface paths {
         post?: never;
         /**
          * Delete your account
-         * @description Deletes the account with everything in it, for good: the profile, the owners, the dogs, the tasks and all sessions, this one too. It wants a fresh login. Take `GET /me/export` first. The account is gone for everybody at once, and its names are free again; of a large book the rows are deleted bit by bit before the answer comes, or soon after, should the server stop in between.
+         * @description Deletes the account with everything in it, for good: the profile, the owners, the dogs, the tasks, all keys and all sessions, this one too. It wants a fresh login. Take `GET /me/export` first. The account is gone for everybody at once, and its names are free again; of a large book the rows are deleted bit by bit before the answer comes, or soon after, should the server stop in between.
          */
         delete: operations["delete_me"];
         options?: never;
@@ -394,7 +394,7 @@ export interface paths {
         get?: never;
         /**
          * Change your password
-         * @description Sets another password, and ends all other sessions. After more than ten wrong ones of a day as `current_password` in this session the next try in it has to wait.
+         * @description Sets another password, and ends all other sessions, and all API keys unless `keep_keys` says otherwise. After more than ten wrong ones of a day as `current_password` in this session the next try in it has to wait.
          */
         put: operations["replace_password"];
         post?: never;
@@ -454,6 +454,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Your API keys
+         * @description The keys that you have, also those that have expired, in the order of their ids, one page at a time. The key itself is not shown again.
+         */
+        get: operations["list_keys"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description Answers a key for a program that cannot log in again and again, and this once only: keep it where the program finds it. It wants a fresh login. You may have 20 keys; an answer that got lost has made one all the same, which `GET /me/keys` shows.
+         */
+        post: operations["create_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of an API key, in decimal digits. Anything else is 404.
+                 * @example 1
+                 */
+                key_id: components["parameters"]["KeyId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End an API key
+         * @description Deletes one of your keys; the next request with it is refused.
+         */
+        delete: operations["delete_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me/export": {
         parameters: {
             query?: never;
@@ -463,7 +513,7 @@ export interface paths {
         };
         /**
          * All that is yours
-         * @description One JSON document of everything that is kept about you: the account, the profile, every owner, dog and task, and your sessions. It may be long, and is sent while it is read: what changes meanwhile may be in it or not. It breaks off when the session ends, or when it has taken 5 minutes (unless whoever runs the server has chosen another time); one that breaks off is not JSON.
+         * @description One JSON document of everything that is kept about you: the account, the profile, every owner, dog and task, your sessions and your API keys. It may be long, and is sent while it is read: what changes meanwhile may be in it or not. It breaks off when the session or the key ends, or when it has taken 5 minutes (unless whoever runs the server has chosen another time); one that breaks off is not JSON.
          */
         get: operations["show_export"];
         put?: never;
@@ -1041,6 +1091,7 @@ export interface components {
             tasks: components["schemas"]["Task"][];
             /** @description Where you have logged in, also those that have ended. */
             sessions: components["schemas"]["Session"][];
+            api_keys: components["schemas"]["ApiKey"][];
         };
         /** @description From one login to its end. */
         Session: {
@@ -1064,6 +1115,56 @@ export interface components {
             expires_at: components["schemas"]["Timestamp"];
             /** @description Whether it is the one that asks. */
             current: boolean;
+        };
+        /** @description An API key, without the key itself. */
+        ApiKey: {
+            id: components["schemas"]["Id"];
+            name: components["schemas"]["ApiKeyName"];
+            scope: components["schemas"]["Scope"];
+            /** @description The last four characters of the key, by which you know it again. */
+            hint: string;
+            created_at: components["schemas"]["Timestamp"];
+            /** @description When it is no longer good; null if it does not expire. */
+            expires_at: components["schemas"]["Timestamp"] | null;
+            /** @description The last day (UTC) on which it was used, written down within the hour; null if it was not. */
+            last_used_on: components["schemas"]["CalendarDate"] | null;
+        };
+        /** @description An API key that was just made. */
+        NewApiKey: {
+            id: components["schemas"]["Id"];
+            name: components["schemas"]["ApiKeyName"];
+            scope: components["schemas"]["Scope"];
+            /** @description The last four characters of the key, by which you know it again. */
+            hint: string;
+            created_at: components["schemas"]["Timestamp"];
+            /** @description When it is no longer good; null if it does not expire. */
+            expires_at: components["schemas"]["Timestamp"] | null;
+            /** @description The last day (UTC) on which it was used, written down within the hour; null if it was not. */
+            last_used_on: components["schemas"]["CalendarDate"] | null;
+            /** @description What to send as a bearer token. It is answered this once. */
+            key: string;
+        };
+        /**
+         * @description What a key opens. `read` is GET and HEAD, `write` is everything that a key may do.
+         * @enum {string}
+         */
+        Scope: "read" | "write";
+        /**
+         * @description As it is kept, without white space around it.
+         * @example Nightly backup
+         */
+        ApiKeyName: string;
+        /**
+         * @description 1–100 characters without the white space around them, which is taken away, and without control characters. At least one of them can be seen.
+         * @example Nightly backup
+         */
+        ApiKeyNameIn: string;
+        /** @description What the key is for, what it opens, and for how long. */
+        ApiKeyIn: {
+            name: components["schemas"]["ApiKeyNameIn"];
+            scope: components["schemas"]["Scope"];
+            /** @description For how many days it is good; 90 if absent, and null for one that does not expire. */
+            expires_in_days?: number | null;
         };
         /** @description What the program that logged in calls itself; null if it did not say. */
         UserAgent: string | null;
@@ -1220,6 +1321,8 @@ export interface components {
         ResetIn: {
             token: components["schemas"]["MailToken"];
             password: components["schemas"]["NewPassword"];
+            /** @description Whether your API keys stay good; they end if absent. */
+            keep_keys?: boolean;
         };
         /** @description The proof that the address is yours. */
         VerifyIn: {
@@ -1229,6 +1332,8 @@ export interface components {
         PasswordIn: {
             current_password: components["schemas"]["Password"];
             new_password: components["schemas"]["NewPassword"];
+            /** @description Whether your API keys stay good; they end if absent. */
+            keep_keys?: boolean;
         };
         /** @description What stood alone on a line of the mail, of 1–512 characters. */
         MailToken: string;
@@ -1382,7 +1487,7 @@ export interface components {
         /** @description Any problem. */
         Problem: components["schemas"]["ProblemDetails"] & {
             /** @enum {string} */
-            type?: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/missing-token" | "/problems/invalid-token" | "/problems/expired-token" | "/problems/revoked-token" | "/problems/invalid-refresh-token" | "/problems/fresh-login-required" | "/problems/invalid-credentials" | "/problems/signup-closed" | "/problems/cross-site" | "/problems/foreign-origin" | "/problems/not-found" | "/problems/method-not-allowed" | "/problems/not-acceptable" | "/problems/request-timeout" | "/problems/username-taken" | "/problems/email-taken" | "/problems/owner-has-dogs" | "/problems/already-primary-owner" | "/problems/too-many-co-owners" | "/problems/too-many-owners" | "/problems/too-many-dogs" | "/problems/too-many-tasks" | "/problems/too-many-idempotency-keys" | "/problems/precondition-failed" | "/problems/content-too-large" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/validation-failed" | "/problems/idempotency-key-reused" | "/problems/invalid-or-used-token" | "/problems/too-many-requests" | "/problems/too-many-attempts" | "/problems/header-fields-too-large" | "/problems/internal-error" | "/problems/overloaded" | "/problems/unavailable";
+            type?: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/missing-token" | "/problems/invalid-token" | "/problems/expired-token" | "/problems/revoked-token" | "/problems/invalid-api-key" | "/problems/expired-api-key" | "/problems/revoked-api-key" | "/problems/invalid-refresh-token" | "/problems/fresh-login-required" | "/problems/invalid-credentials" | "/problems/signup-closed" | "/problems/cross-site" | "/problems/foreign-origin" | "/problems/insufficient-scope" | "/problems/not-found" | "/problems/method-not-allowed" | "/problems/not-acceptable" | "/problems/request-timeout" | "/problems/username-taken" | "/problems/email-taken" | "/problems/owner-has-dogs" | "/problems/already-primary-owner" | "/problems/too-many-co-owners" | "/problems/too-many-owners" | "/problems/too-many-dogs" | "/problems/too-many-tasks" | "/problems/too-many-idempotency-keys" | "/problems/too-many-api-keys" | "/problems/precondition-failed" | "/problems/content-too-large" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/validation-failed" | "/problems/idempotency-key-reused" | "/problems/invalid-or-used-token" | "/problems/too-many-requests" | "/problems/too-many-attempts" | "/problems/header-fields-too-large" | "/problems/internal-error" | "/problems/overloaded" | "/problems/unavailable";
             /** @enum {integer} */
             status?: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 412 | 413 | 414 | 415 | 422 | 429 | 431 | 500 | 503;
         };
@@ -1400,10 +1505,10 @@ export interface components {
             /** @enum {integer} */
             status?: 400;
         };
-        /** @description An access token is needed, or the session has ended, or a fresh login is needed. */
+        /** @description An access token is needed, or the session has ended, or a fresh login is needed; or the API key is no good. */
         FreshLoginRequiredProblem: components["schemas"]["ProblemDetails"] & {
             /** @enum {string} */
-            type?: "/problems/missing-token" | "/problems/invalid-token" | "/problems/expired-token" | "/problems/revoked-token" | "/problems/fresh-login-required";
+            type?: "/problems/missing-token" | "/problems/invalid-token" | "/problems/expired-token" | "/problems/revoked-token" | "/problems/invalid-api-key" | "/problems/expired-api-key" | "/problems/revoked-api-key" | "/problems/fresh-login-required";
             /** @enum {integer} */
             status?: 401;
         };
@@ -1421,10 +1526,10 @@ export interface components {
             /** @enum {integer} */
             status?: 401;
         };
-        /** @description An access token is needed, or the session has ended. */
+        /** @description An access token is needed, or the session has ended; or the API key is no good. */
         UnauthorizedProblem: components["schemas"]["ProblemDetails"] & {
             /** @enum {string} */
-            type?: "/problems/missing-token" | "/problems/invalid-token" | "/problems/expired-token" | "/problems/revoked-token";
+            type?: "/problems/missing-token" | "/problems/invalid-token" | "/problems/expired-token" | "/problems/revoked-token" | "/problems/invalid-api-key" | "/problems/expired-api-key" | "/problems/revoked-api-key";
             /** @enum {integer} */
             status?: 401;
         };
@@ -1432,6 +1537,20 @@ export interface components {
         CookieRefusedProblem: components["schemas"]["ProblemDetails"] & {
             /** @enum {string} */
             type?: "/problems/cross-site" | "/problems/foreign-origin";
+            /** @enum {integer} */
+            status?: 403;
+        };
+        /** @description The API key does not open this. */
+        InsufficientScopeProblem: components["schemas"]["ProblemDetails"] & {
+            /** @enum {string} */
+            type?: "/problems/insufficient-scope";
+            /** @enum {integer} */
+            status?: 403;
+        };
+        /** @description An API key is no login; or the page and this server are two sites, or this origin may not use the cookie. */
+        LogoutRefusedProblem: components["schemas"]["ProblemDetails"] & {
+            /** @enum {string} */
+            type?: "/problems/cross-site" | "/problems/foreign-origin" | "/problems/insufficient-scope";
             /** @enum {integer} */
             status?: 403;
         };
@@ -1484,6 +1603,13 @@ export interface components {
         OwnerHasDogsProblem: components["schemas"]["ProblemDetails"] & {
             /** @enum {string} */
             type?: "/problems/owner-has-dogs";
+            /** @enum {integer} */
+            status?: 409;
+        };
+        /** @description The account has too many API keys. */
+        TooManyApiKeysProblem: components["schemas"]["ProblemDetails"] & {
+            /** @enum {string} */
+            type?: "/problems/too-many-api-keys";
             /** @enum {integer} */
             status?: 409;
         };
@@ -1646,6 +1772,46 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["LiveSession"][];
+            };
+        };
+        /** @description A page of API keys. */
+        ApiKeys: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                Link: components["headers"]["Link-Keys"];
+                "X-Total-Count": components["headers"]["X-Total-Count"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ApiKey"][];
+            };
+        };
+        /** @description The new key. Nobody can read it a second time. */
+        ApiKeyCreated: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "id": 1,
+                 *       "name": "Nightly backup",
+                 *       "scope": "read",
+                 *       "hint": "fv7G",
+                 *       "created_at": "2026-11-20T02:04:30.700Z",
+                 *       "expires_at": "2027-02-18T02:04:30.700Z",
+                 *       "last_used_on": null,
+                 *       "key": "kennel_BmNyZAlMxY9kLwX8jKvW7iJuV6hItU5gHsT4fGrS3eF2ffv7G"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewApiKey"];
             };
         };
         /** @description Your profile. */
@@ -1985,11 +2151,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["MalformedJsonProblem"];
             };
         };
-        /** @description No access token came, or it is not one of ours, too old, or of a session that has ended; `type` tells which. Refresh or log in, and send the new token. */
+        /** @description No access token came, or it is not one of ours, too old, or of a session that has ended; or an API key came that is none, has expired, or was ended. `type` tells which. Refresh or log in, and send the new token; or make another key. */
         Unauthorized: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control-Problem"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 [name: string]: unknown;
             };
@@ -2022,7 +2190,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["InvalidCredentialsProblem"];
             };
         };
-        /** @description No access token came, or it is not one of ours, too old, or of a session that has ended; or it is good, and the login of its session is more than 5 minutes ago, which is too long for this. `type` tells which. */
+        /** @description No access token came, or it is not one of ours, too old, or of a session that has ended; or it is good, and the login of its session is more than 5 minutes ago, which is too long for this. (An API key that is none, has expired or was ended gets the same answer as everywhere.) `type` tells which. */
         FreshLoginRequired: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2094,6 +2262,79 @@ export interface components {
                 "application/problem+json": components["schemas"]["SignupClosedProblem"];
             };
         };
+        /** @description The API key only reads, and this writes. Make one with the scope `write`. */
+        InsufficientScope: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Problem"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate-Scope"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/insufficient-scope",
+                 *       "title": "The API key does not open this",
+                 *       "status": 403,
+                 *       "detail": "This key only reads. Make one with the scope write, or log in.",
+                 *       "instance": "/dogowner/dogs",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["InsufficientScopeProblem"];
+            };
+        };
+        /** @description An API key came, of whichever scope, and this is for a login only. */
+        LoginNeeded: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate-Login"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/insufficient-scope",
+                 *       "title": "The API key does not open this",
+                 *       "status": 403,
+                 *       "detail": "No API key opens this. Log in at /auth/login, and send the access token.",
+                 *       "instance": "/me/sessions",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["InsufficientScopeProblem"];
+            };
+        };
+        /** @description An API key came, which is no login; `DELETE /me/keys/{key_id}` ends it. Or there is no refresh token in the body, and the page that asks is of another site (`Sec-Fetch-Site: cross-site`), whose browser keeps the cookie, or of an origin that may not call (`Origin`). */
+        LogoutRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                /** @description Comes with `insufficient-scope`. */
+                "WWW-Authenticate"?: "Bearer error=\"insufficient_scope\", error_description=\"this needs a login\"";
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/insufficient-scope",
+                 *       "title": "The API key does not open this",
+                 *       "status": 403,
+                 *       "detail": "No API key opens this. Log in at /auth/login, and send the access token.",
+                 *       "instance": "/auth/logout",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["LogoutRefusedProblem"];
+            };
+        };
         /** @description There is no refresh token in the body, or the login wants it in the cookie, and the page that asks is of another site (`Sec-Fetch-Site: cross-site`), whose browser keeps the cookie, or of an origin that may not call (`Origin`). */
         CookieRefused: {
             headers: {
@@ -2153,6 +2394,28 @@ export interface components {
         };
         /** @description You have no such session. The answer is the same whether it never was, has ended, or is somebody else's. */
         NoSession: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/not-found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is nothing here that you can see.",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["NotFoundProblem"];
+            };
+        };
+        /** @description You have no such key. The answer is the same whether it never was, was ended, or is somebody else's. */
+        NoApiKey: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control-Never"];
@@ -2450,6 +2713,29 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["TooManyTasksProblem"];
+            };
+        };
+        /** @description You have 20 API keys, as many as there may be, with those that have expired. */
+        TooManyApiKeys: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/too-many-api-keys",
+                 *       "title": "The account has too many API keys",
+                 *       "status": 409,
+                 *       "detail": "An account has 20 API keys at most. Delete one first.",
+                 *       "instance": "/me/keys",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["TooManyApiKeysProblem"];
             };
         };
         /** @description `If-Match` or `If-None-Match` is not met, and nothing was done. Read the row again, and decide again. */
@@ -2815,6 +3101,11 @@ export interface components {
          */
         SessionId: components["schemas"]["Id"];
         /**
+         * @description The id of an API key, in decimal digits. Anything else is 404.
+         * @example 1
+         */
+        KeyId: components["schemas"]["Id"];
+        /**
          * @description The last part of a problem's `type`.
          * @example not-found
          */
@@ -2890,6 +3181,11 @@ export interface components {
         RefreshToken: {
             content: {
                 "application/json": components["schemas"]["RefreshIn"];
+            };
+        };
+        ApiKey: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyIn"];
             };
         };
         Forgot: {
@@ -3029,6 +3325,11 @@ export interface components {
          */
         "Link-Sessions": string;
         /**
+         * @description The next page (RFC 8288). Absent on the last page.
+         * @example </me/keys?limit=10&cursor=b3Bh>; rel="next"
+         */
+        "Link-Keys": string;
+        /**
          * @description How many rows there are on all pages together. Comes with `count=true` only.
          * @example 137
          */
@@ -3047,6 +3348,10 @@ export interface components {
          * @example Bearer error="insufficient_user_authentication", error_description="log in again", max_age=300
          */
         "WWW-Authenticate-Fresh": string;
+        /** @description The scope that an API key needs for this (RFC 6750 §3.1). */
+        "WWW-Authenticate-Scope": "Bearer error=\"insufficient_scope\", error_description=\"the key only reads\", scope=\"write\"";
+        /** @description No scope of an API key is enough for this (RFC 6750 §3.1). */
+        "WWW-Authenticate-Login": "Bearer error=\"insufficient_scope\", error_description=\"this needs a login\"";
         /**
          * @description Which quota the request was counted against: its name, its size (`q`), and the seconds in which all of it comes back (`w`). Absent if nothing was counted.
          * @example "user";q=100;w=2
@@ -3550,7 +3855,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedJson"];
-            403: components["responses"]["CookieRefused"];
+            403: components["responses"]["LogoutRefused"];
             406: components["responses"]["NotAcceptable"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -3720,6 +4025,7 @@ export interface operations {
             };
             400: components["responses"]["MalformedRequest"];
             401: components["responses"]["FreshLoginRequired"];
+            403: components["responses"]["LoginNeeded"];
             412: components["responses"]["PreconditionFailed"];
             422: components["responses"]["UnknownParameter"];
             429: components["responses"]["TooManyRequests"];
@@ -3743,6 +4049,7 @@ export interface operations {
             200: components["responses"]["Me"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["FreshLoginRequired"];
+            403: components["responses"]["LoginNeeded"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Taken"];
             412: components["responses"]["PreconditionFailed"];
@@ -3775,6 +4082,7 @@ export interface operations {
             };
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["LoginNeeded"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
@@ -3806,6 +4114,7 @@ export interface operations {
         responses: {
             200: components["responses"]["Sessions"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["LoginNeeded"];
             406: components["responses"]["NotAcceptable"];
             422: components["responses"]["InvalidQuery"];
             429: components["responses"]["TooManyRequests"];
@@ -3833,6 +4142,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["LoginNeeded"];
             422: components["responses"]["UnknownParameter"];
             429: components["responses"]["TooManyRequests"];
             default: components["responses"]["Problem"];
@@ -3865,7 +4175,95 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["LoginNeeded"];
             404: components["responses"]["NoSession"];
+            422: components["responses"]["UnknownParameter"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: {
+                /** @description Only the rows with these ids, at most 100, in whatever order; one that comes twice counts once, and one that is not there, or not for you, is not found. Without `limit` they all come on one page. */
+                id?: components["parameters"]["Ids"];
+                /** @description Only the rows whose `created_at` is after this moment. (What is finer than a millisecond does not count, here and there.) */
+                created_after?: components["parameters"]["CreatedAfter"];
+                /** @description Only the rows whose `created_at` is before this moment, in milliseconds. */
+                created_before?: components["parameters"]["CreatedBefore"];
+                /** @description How many rows a page has at most; 50 unless it says otherwise, and 100 with `id`. More than 200 is taken as 200, and with `expand` more than 50 as 50. Each 50 beyond the first weigh one more. */
+                limit?: components["parameters"]["Limit"];
+                /** @description Where the page begins: a piece of the `Link` header of the page before. It means something to the server that made it and to the same list with the same sort and filters only, so follow the link and do not make one up. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Whether to tell in `X-Total-Count` how many rows there are on all pages together. */
+                count?: components["parameters"]["Count"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["ApiKeys"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["LoginNeeded"];
+            406: components["responses"]["NotAcceptable"];
+            422: components["responses"]["InvalidQuery"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    create_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["ApiKey"];
+        responses: {
+            201: components["responses"]["ApiKeyCreated"];
+            400: components["responses"]["MalformedJson"];
+            401: components["responses"]["FreshLoginRequired"];
+            403: components["responses"]["LoginNeeded"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["TooManyApiKeys"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of an API key, in decimal digits. Anything else is 404.
+                 * @example 1
+                 */
+                key_id: components["parameters"]["KeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key is dead. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Never"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["LoginNeeded"];
+            404: components["responses"]["NoApiKey"];
             422: components["responses"]["UnknownParameter"];
             429: components["responses"]["TooManyRequests"];
             default: components["responses"]["Problem"];
@@ -3957,6 +4355,7 @@ export interface operations {
             };
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["ContentTooLarge"];
@@ -3993,6 +4392,7 @@ export interface operations {
             };
             400: components["responses"]["MalformedRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NoProfile"];
             412: components["responses"]["PreconditionFailed"];
             422: components["responses"]["UnknownParameter"];
@@ -4051,6 +4451,7 @@ export interface operations {
             201: components["responses"]["OwnerCreated"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["TooManyOwners"];
             413: components["responses"]["ContentTooLarge"];
@@ -4111,6 +4512,7 @@ export interface operations {
             201: components["responses"]["OwnerCreated"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["TooManyOwners"];
             413: components["responses"]["ContentTooLarge"];
@@ -4171,6 +4573,7 @@ export interface operations {
             200: components["responses"]["Owner"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["PreconditionFailed"];
@@ -4207,6 +4610,7 @@ export interface operations {
             204: components["responses"]["Deleted"];
             400: components["responses"]["MalformedRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["OwnerHasDogs"];
             412: components["responses"]["PreconditionFailed"];
@@ -4238,6 +4642,7 @@ export interface operations {
             200: components["responses"]["Owner"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["PreconditionFailed"];
@@ -4346,6 +4751,7 @@ export interface operations {
             201: components["responses"]["DogCreated"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["TooManyDogs"];
             413: components["responses"]["ContentTooLarge"];
@@ -4410,6 +4816,7 @@ export interface operations {
             201: components["responses"]["DogCreated"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["TooManyDogs"];
             413: components["responses"]["ContentTooLarge"];
@@ -4473,6 +4880,7 @@ export interface operations {
             200: components["responses"]["Dog"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["PreconditionFailed"];
@@ -4506,6 +4914,7 @@ export interface operations {
             204: components["responses"]["Deleted"];
             400: components["responses"]["MalformedRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             412: components["responses"]["PreconditionFailed"];
             422: components["responses"]["UnknownParameter"];
@@ -4536,6 +4945,7 @@ export interface operations {
             200: components["responses"]["Dog"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["PreconditionFailed"];
@@ -4617,6 +5027,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["NoCoOwner"];
             422: components["responses"]["UnknownParameter"];
@@ -4646,6 +5057,7 @@ export interface operations {
         responses: {
             204: components["responses"]["Deleted"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             422: components["responses"]["UnknownParameter"];
             429: components["responses"]["TooManyRequests"];
@@ -4711,6 +5123,7 @@ export interface operations {
             201: components["responses"]["TaskCreated"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["TooManyTasks"];
             413: components["responses"]["ContentTooLarge"];
@@ -4771,6 +5184,7 @@ export interface operations {
             200: components["responses"]["Task"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["PreconditionFailed"];
@@ -4804,6 +5218,7 @@ export interface operations {
             204: components["responses"]["Deleted"];
             400: components["responses"]["MalformedRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             412: components["responses"]["PreconditionFailed"];
             422: components["responses"]["UnknownParameter"];
@@ -4834,6 +5249,7 @@ export interface operations {
             200: components["responses"]["Task"];
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["PreconditionFailed"];

@@ -99,11 +99,19 @@ export type KennelOptions = {
        */
       cookie?: boolean
       accessToken?: never
+      apiKey?: never
     }
   | {
       /** An access token that you have. It is sent as it is, and never refreshed. */
       accessToken: string
       cookie?: false
+      apiKey?: never
+    }
+  | {
+      /** An API key (`POST /me/keys`), for scripts. What its scope does not open is 403 `insufficient-scope`. */
+      apiKey: string
+      cookie?: false
+      accessToken?: never
     }
 )
 

@@ -37,11 +37,12 @@ export class Kennel {
 
   constructor(
     url,
-    { cookie = false, accessToken, onUserChange = () => {}, fetch = (...args) => globalThis.fetch(...args) } = {},
+    { cookie = false, accessToken, apiKey, onUserChange = () => {}, fetch = (...args) => globalThis.fetch(...args) } = {},
   ) {
     this.#url = `${url}`.replace(/\/+$/, '')
     this.#isCookie = cookie
-    this.#accessToken = accessToken
+    // To the server a key is a bearer token like any other.
+    this.#accessToken = accessToken ?? apiKey
     this.#onUserChange = onUserChange
     this.#fetch = fetch
   }

@@ -8,7 +8,7 @@ use crate::{
     crypto::PasswordHash,
     db::{
         Broken, Conn, OnConstraint,
-        schema::{sessions, users},
+        schema::{api_keys, sessions, users},
         timestamp::Timestamp,
     },
     ids::{SessionId, UserId},
@@ -71,6 +71,8 @@ pub struct ListedRow {
     pub disabled_at: Option<Timestamp>,
     /// How many sessions still stand.
     pub sessions: i64,
+    /// How many API keys there are, with those that have expired.
+    pub api_keys: i64,
 }
 
 /// The name in a login: an e-mail address has an `@`, a username never.
@@ -231,13 +233,16 @@ impl Users {
             .group_by(sessions::user_id)
             .select((sessions::user_id, count_star()));
         let sessions: HashMap<UserId, i64> = conn.load(counted)?.into_iter().collect();
+        let counted = api_keys::table.group_by(api_keys::user_id).select((api_keys::user_id, count_star()));
+        let keys: HashMap<UserId, i64> = conn.load(counted)?.into_iter().collect();
         let columns =
             (users::id, users::username, users::email, users::created_at, users::verified_at, users::disabled_at);
         let there = users::table.filter(users::deleted_at.is_null());
         let rows: Vec<Row> = conn.load(there.order(users::id).select(columns))?;
         let list = rows.into_iter().map(|(id, username, email, created_at, verified_at, disabled_at)| {
             let sessions = sessions.get(&id).copied().unwrap_or_default();
-            ListedRow { id, username, email, created_at, verified_at, disabled_at, sessions }
+            let api_keys = keys.get(&id).copied().unwrap_or_default();
+            ListedRow { id, username, email, created_at, verified_at, disabled_at, sessions, api_keys }
         });
         Ok(list.collect())
     }

@@ -1,5 +1,5 @@
-//! The gate: middleware around a scope that lets a request in only with a live session, and tells the handlers
-//! behind it whose. One indexed read finds the user and sees whether the session still stands.
+//! The gate: middleware around a scope that lets a request in only with a live session or an API key, and
+//! tells the handlers behind it whose. One indexed read finds the user and sees whether the credential still stands.
 //!
 //! # Why the gate asks the database, though the token is signed
 //!
@@ -13,17 +13,19 @@ use actix_web::{
     Error, HttpMessage, HttpRequest,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, header},
+    http::{Method, StatusCode, header},
     middleware::Next,
     web::Data,
 };
 
 use super::tokens::{issuer::Issuer, verified::VerifiedTokenCache};
 use crate::{
+    credentials::{ApiKeyText, KeyUses, find_by_key, looks_like_key},
+    current_user::{CurrentUser, flow},
     db::Db,
     limits::Limits,
     problem::{Kind, Problem},
-    sessions::{self, CurrentUser},
+    sessions,
 };
 
 /// Lets a request through with its [`CurrentUser`], or responds with a problem.
@@ -38,7 +40,7 @@ pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
     match authenticate(request.request()).await {
         Ok(me) => {
             let _nobody = request.extensions_mut().insert(me);
-            sessions::flow(me.id).scope(next.call(request)).await
+            flow(me.id).scope(next.call(request)).await
         }
         Err(problem) => Ok(request.error_response(problem)),
     }
@@ -46,21 +48,68 @@ pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
 
 async fn authenticate(request: &HttpRequest) -> Result<CurrentUser, Problem> {
     let token = presented_token(request)?;
+    let me = if looks_like_key(token) { by_key(request, token).await? } else { by_token(request, token).await? };
+    Limits::of(request)?.user.count(request, me.id.get())?;
+    Ok(me)
+}
+
+async fn by_token(request: &HttpRequest, token: &str) -> Result<CurrentUser, Problem> {
     let access = &Issuer::of(request)?.access;
-    let known =
-        request.app_data::<VerifiedTokenCache>().ok_or_else(|| Problem::internal("no known tokens in the app"))?;
+    let known: &VerifiedTokenCache = part(request)?;
     let bearer = known.verify(access, token)?;
-    let db = request.app_data::<Data<Db>>().ok_or_else(|| Problem::internal("no database in the app"))?;
+    let db: &Data<Db> = part(request)?;
     // The token is genuine, so the query waits in its user's queue, and not in that of everybody behind one address.
-    let me =
-        sessions::flow(bearer.user).scope(db.read_inline(move |conn| sessions::find_current_user(conn, bearer))).await;
-    let me = me.inspect_err(|problem| {
+    let me = flow(bearer.user).scope(db.read_inline(move |conn| sessions::find_current_user(conn, bearer))).await;
+    me.inspect_err(|problem| {
         if problem.kind() == Kind::RevokedToken {
             known.end(token);
         }
-    })?;
-    Limits::of(request)?.user.count(request, me.id.get())?;
-    Ok(me)
+    })
+}
+
+/// Finds the user of an API key. Wrong ones are counted for the address that they come from: nobody guesses one, but each
+/// may cost a query.
+async fn by_key(request: &HttpRequest, key: &str) -> Result<CurrentUser, Problem> {
+    let (db, uses): (&Data<Db>, &Data<KeyUses>) = (part(request)?, part(request)?);
+    let found = match ApiKeyText::parse(key).map(|key| key.hash()) {
+        Some(hash) => db.read_inline(move |conn| find_by_key(conn, &hash)).await,
+        None => Err(Kind::InvalidApiKey.into()),
+    };
+    match found {
+        Ok((me, key)) => {
+            uses.note(key);
+            Ok(me)
+        }
+        Err(problem) => {
+            if problem.kind().status() == StatusCode::UNAUTHORIZED {
+                Limits::of(request)?.count_anonymous(request)?;
+            }
+            Err(problem)
+        }
+    }
+}
+
+/// A part of the app.
+fn part<T: 'static>(request: &HttpRequest) -> Result<&T, Problem> {
+    request.app_data::<T>().ok_or_else(|| Problem::internal(format!("the app lacks {}", std::any::type_name::<T>())))
+}
+
+/// A check of what a credential opens.
+pub type Permission = fn(CurrentUser) -> Result<(), Problem>;
+
+/// Middleware around a route: lets only those credentials through that open it.
+///
+/// # Errors
+/// The handler's errors; a refusal is a finished response.
+pub async fn permit(
+    permission: Permission,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match CurrentUser::of(request.request()).and_then(permission) {
+        Ok(()) => next.call(request).await,
+        Err(problem) => Ok(request.error_response(problem)),
+    }
 }
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1, the only way that is read).

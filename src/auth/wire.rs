@@ -91,6 +91,7 @@ fn token(least: usize, value: &Value) -> Result<String, Invalid> {
 pub struct PasswordIn {
     pub current: Password,
     pub new: Password,
+    pub keep_keys: bool,
 }
 
 impl Body for PasswordIn {}
@@ -101,7 +102,8 @@ impl FromBody for PasswordIn {
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let current = fields.required("current_password", Password::presented);
         let new = fields.required("new_password", Password::new);
-        Some(Self { current: current?, new: new? })
+        let keep_keys = fields.usual("keep_keys", false, boolean);
+        Some(Self { current: current?, new: new?, keep_keys: keep_keys? })
     }
 }
 
@@ -124,6 +126,7 @@ impl FromBody for ForgotIn {
 pub struct ResetIn {
     pub token: String,
     pub password: Password,
+    pub keep_keys: bool,
 }
 
 impl Body for ResetIn {}
@@ -134,7 +137,8 @@ impl FromBody for ResetIn {
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let token = fields.required("token", |value| token(1, value));
         let password = fields.required("password", Password::new);
-        Some(Self { token: token?, password: password? })
+        let keep_keys = fields.usual("keep_keys", false, boolean);
+        Some(Self { token: token?, password: password?, keep_keys: keep_keys? })
     }
 }
 

@@ -1,5 +1,5 @@
 //! The bodies of requests, as handlers take them: [`Valid`] reads one, checks every field and the rows that it names,
-//! and, if the body was long on its way, checks again that the session still stands. The fields of bodies are in
+//! and, if the body was long on its way, checks again that the credential still stands. The fields of bodies are in
 //! `wire`.
 
 mod reference;

@@ -5,10 +5,10 @@ use actix_web::{HttpMessage, HttpRequest, web::Data};
 use serde_json::Value;
 
 use crate::{
+    current_user::CurrentUser,
     db::{Conn, Db},
     ids::{Id, UserId},
     problem::{FieldError, Problem},
-    sessions::CurrentUser,
     wire::{Fields, FromBody},
 };
 

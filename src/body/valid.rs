@@ -22,9 +22,9 @@ use serde_json::{Map, Value};
 
 use super::reference::{Body, read_fields};
 use crate::{
+    credentials::reauthenticate,
     headers::{parts, single, split_unquoted},
     problem::{Kind, Problem},
-    sessions::reauthenticate,
 };
 
 /// The largest body, in bytes.

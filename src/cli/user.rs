@@ -11,6 +11,7 @@ use tracing::Instrument;
 
 use crate::{
     accounts::{ListedRow, LoginKey},
+    api_keys::ApiKeys,
     app::{self, StartError},
     auth::{
         forgive,
@@ -18,7 +19,7 @@ use crate::{
     },
     config::Config,
     crypto::PasswordHash,
-    db::{Db, timestamp::Timestamp},
+    db::{Conn, Db, timestamp::Timestamp},
     ids::UserId,
     mail::{MailKind, Mails},
     problem::{ErrorLocation, Problem},
@@ -27,6 +28,7 @@ use crate::{
 };
 
 const PASSWORD_STDIN: &str = "password-stdin";
+const KEEP_KEYS: &str = "keep-keys";
 /// The characters of a generated password, unless the configured least length is more.
 const MADE_LENGTH: usize = 20;
 /// The most bytes of a line with a password.
@@ -39,6 +41,8 @@ pub fn command() -> Command {
         let arg = Arg::new(PASSWORD_STDIN).long(PASSWORD_STDIN).action(ArgAction::SetTrue);
         arg.help("Read the password from a line of standard input, instead of making one and printing it")
     };
+    let keep_keys =
+        Arg::new(KEEP_KEYS).long(KEEP_KEYS).action(ArgAction::SetTrue).help("Leave the API keys as they are");
     let text = |id: &'static str, shown| Arg::new(id).value_name(shown).required(true);
     Command::new("user")
         .about("Work on the accounts; a server may run meanwhile")
@@ -51,14 +55,16 @@ pub fn command() -> Command {
             ]),
         )
         .subcommand(Command::new("list").about("List the accounts"))
-        .subcommand(Command::new("disable").about("Let nobody use an account, and end its sessions").arg(name()))
+        .subcommand(
+            Command::new("disable").about("Let nobody use an account, and end its sessions and API keys").arg(name()),
+        )
         .subcommand(Command::new("enable").about("Let a disabled account be used again").arg(name()))
         .subcommand(
             Command::new("reset-password")
-                .about("Give an account another password, and end its sessions")
-                .args([name(), stdin()]),
+                .about("Give an account another password, and end its sessions and API keys")
+                .args([name(), stdin(), keep_keys]),
         )
-        .subcommand(Command::new("end-sessions").about("End all sessions of an account").arg(name()))
+        .subcommand(Command::new("end-sessions").about("End all sessions and API keys of an account").arg(name()))
 }
 
 /// Runs a command on accounts.
@@ -108,7 +114,7 @@ async fn set_disabled(matches: &ArgMatches, is_disabled: bool, db: &Db) -> Resul
     let set = move |conn: &mut _| {
         let is_new = Users::of(user).set_disabled(conn, is_disabled)?;
         if is_disabled {
-            Sessions::of(user).end_all(conn)?;
+            end_all(conn, user)?;
         }
         Ok(is_new)
     };
@@ -129,6 +135,7 @@ async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Resul
     let account = account.ok_or_else(|| refused(format!("{name} is disabled. Enable the account first")))?;
     let password = ChosenPassword::of(matches, config)?;
     let new = password.hash(config, vec![account.username.clone(), account.email.clone()]).await?;
+    let keep_keys = matches.get_flag(KEEP_KEYS);
     let old = PasswordHash::stored(account.password_hash.clone());
     let email = Email::stored(account.email.clone());
     let reset = move |conn: &mut _| {
@@ -136,6 +143,9 @@ async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Resul
             return Err(refused("the password was changed just now, by somebody else".to_owned()));
         }
         Sessions::of(user).end_and_forget(conn)?;
+        if !keep_keys {
+            ApiKeys::of(user).end_all(conn)?;
+        }
         forgive(conn, &keys.sources, Some(user), &account.username, &account.email)?;
         Mails::of(user).queue_uncounted(conn, MailKind::PasswordChanged, &email)
     };
@@ -148,14 +158,20 @@ async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Resul
 
 async fn end_sessions(matches: &ArgMatches, db: &Db) -> Result<(), Problem> {
     let (name, user) = named(matches, db).await?;
-    db.write(move |conn| Sessions::of(user).end_all(conn)).await?;
+    db.write(move |conn| end_all(conn, user)).await?;
     tracing::info!(target: "kennel::security", user_id = user.get(), "session_ended");
-    println!("{name} has no session now.");
+    println!("{name} has no session and no API key now.");
     Ok(())
 }
 
+fn end_all(conn: &mut Conn, user: UserId) -> Result<(), Problem> {
+    Sessions::of(user).end_all(conn)?;
+    ApiKeys::of(user).end_all(conn)
+}
+
 async fn list(db: &Db) -> Result<(), Problem> {
-    let heading = ["ID", "USERNAME", "E-MAIL", "CREATED", "VERIFIED", "DISABLED", "SESSIONS"].map(str::to_owned);
+    let heading =
+        ["ID", "USERNAME", "E-MAIL", "CREATED", "VERIFIED", "DISABLED", "SESSIONS", "KEYS"].map(str::to_owned);
     let rows = db.read(Users::list).await?;
     let rows: Vec<_> = std::iter::once(heading).chain(rows.iter().map(cells)).collect();
     let width = |column| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or_default();
@@ -173,7 +189,7 @@ async fn list(db: &Db) -> Result<(), Problem> {
 }
 
 /// The cells of an account's row; days in UTC.
-fn cells(row: &ListedRow) -> [String; 7] {
+fn cells(row: &ListedRow) -> [String; 8] {
     let day = |moment: Option<Timestamp>| moment.map_or("-".to_owned(), |at| at.day().to_string());
     [
         row.id.to_string(),
@@ -183,6 +199,7 @@ fn cells(row: &ListedRow) -> [String; 7] {
         day(row.verified_at),
         day(row.disabled_at),
         row.sessions.to_string(),
+        row.api_keys.to_string(),
     ]
 }
 

@@ -7,13 +7,13 @@ use actix_web::{
 
 use super::{CoOwners, wire::CoOwnerFilter};
 use crate::{
+    current_user::CurrentUser,
     db::Db,
     dogs::Dogs,
     ids::{DogId, OwnerId},
     lists::{ListRequest, PageResponse},
     owners::OwnerOut,
     problem::Problem,
-    sessions::CurrentUser,
 };
 
 /// `GET /dogowner/dogs/{dog_id}/co-owners`: lists the co-owners of a dog.

@@ -25,7 +25,7 @@ macro_rules! named {
 }
 
 named!(
-    dog_co_owners dogs idempotency_keys login_failures mail_counts mails owners profiles sessions tasks users
+    api_keys dog_co_owners dogs idempotency_keys login_failures mail_counts mails owners profiles sessions tasks users
 );
 
 /// A column as SQL names it, with its table: `dogs.id`.
@@ -79,6 +79,17 @@ macro_rules! common {
     };
 }
 
+macro_rules! made {
+    ($table:ident) => {
+        CommonColumns {
+            id: ColumnName::of(schema::$table::id),
+            created_at: ColumnName::of(schema::$table::created_at),
+            updated_at: None,
+            name_key: None,
+        }
+    };
+}
+
 impl CommonColumns {
     /// The columns of `dogs`.
     pub const DOGS: Self = common!(dogs);
@@ -87,10 +98,7 @@ impl CommonColumns {
     /// The columns of `tasks`.
     pub const TASKS: Self = common!(tasks);
     /// The columns of `sessions`.
-    pub const SESSIONS: Self = Self {
-        id: ColumnName::of(schema::sessions::id),
-        created_at: ColumnName::of(schema::sessions::created_at),
-        updated_at: None,
-        name_key: None,
-    };
+    pub const SESSIONS: Self = made!(sessions);
+    /// The columns of `api_keys`.
+    pub const API_KEYS: Self = made!(api_keys);
 }

@@ -12,13 +12,13 @@ use super::{
 use crate::{
     body::Valid,
     book::{Book, Rows, Shelf},
+    current_user::CurrentUser,
     db::{Atomic, Db},
     idempotency::Idempotent,
     ids::{DogId, OwnerId},
     lists::{ListRequest, PageResponse},
     owners::Owners,
     problem::Problem,
-    sessions::CurrentUser,
     wire::{Created, Preconditions, ValidQuery, WithEtag},
 };
 

@@ -10,11 +10,11 @@ use super::{
 use crate::{
     body::Valid,
     crypto::keys::Keys,
+    current_user::{CurrentUser, LoggedInUser},
     db::Db,
     limits::Limits,
     mail::MailSignal,
     problem::Problem,
-    sessions::CurrentUser,
     users::{UserOut, Users},
     wire::{Preconditions, WithEtag},
 };
@@ -29,7 +29,7 @@ pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Pr
 /// looked up.
 pub async fn update(
     request: HttpRequest,
-    me: CurrentUser,
+    me: LoggedInUser,
     only_if: Preconditions,
     body: Valid<UserPatch>,
     keys: Data<Keys>,
@@ -51,7 +51,7 @@ pub async fn update(
 }
 
 /// Wakes the mail worker after a change of the address, and logs the request for another one.
-fn tell(change: EmailChange, me: CurrentUser, post: &MailSignal) {
+fn tell(change: EmailChange, me: LoggedInUser, post: &MailSignal) {
     if change != EmailChange::None {
         post.wake();
     }
@@ -62,7 +62,7 @@ fn tell(change: EmailChange, me: CurrentUser, post: &MailSignal) {
 
 /// `DELETE /me`: deletes everything, so the password must have been given a moment ago. The account is gone at once and
 /// its rows piece by piece; the sweeper deletes any that are left.
-pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
+pub async fn delete(me: LoggedInUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     db.write(move |conn| Users::of(me.id).delete(conn, me, &only_if)).await?;
     tracing::info!(target: "kennel::security", user_id = me.id.get(), "account_deleted");

@@ -4,12 +4,14 @@ use diesel::prelude::*;
 
 use super::wire::UserPatch;
 use crate::{
+    api_keys::ApiKeys,
     crypto::signer::Signer,
+    current_user::LoggedInUser,
     db::{Broken, Conn, OnConstraint, columns, expression::when, schema::users, timestamp::Timestamp},
     mail::{MailKind, Mails},
     problem::{Kind, Problem},
     profiles::Profiles,
-    sessions::{self, CurrentUser, Sessions},
+    sessions::{self, Sessions},
     users::{Email, USERNAME_TAKEN, UserRow, Username, Users, one, taken_by_others},
     wire::{Preconditions, no_row},
 };
@@ -27,7 +29,7 @@ pub enum EmailChange {
 
 /// The user and session that change an account, and the key that mails are counted with.
 pub struct Asking<'a> {
-    pub me: CurrentUser,
+    pub me: LoggedInUser,
     pub signer: &'a Signer,
 }
 
@@ -70,7 +72,7 @@ impl Users {
             Some(username) => self.rename(conn, version, username)?,
             None => present,
         };
-        sessions::require_live(conn, asking.me)?;
+        sessions::require_live(conn, asking.me.id, asking.me.session)?;
         Ok((user, change))
     }
 
@@ -129,7 +131,7 @@ impl Users {
     ///
     /// # Errors
     /// `precondition-failed`.
-    pub fn delete(&self, conn: &mut Conn, me: CurrentUser, only_if: &Preconditions) -> Result<(), Problem> {
+    pub fn delete(&self, conn: &mut Conn, me: LoggedInUser, only_if: &Preconditions) -> Result<(), Problem> {
         let present = self.show(conn)?;
         let version = only_if.version(|| Ok(present.version))?;
         let account = one(self.0).filter(when(version, |version| users::version.eq(version)));
@@ -146,8 +148,9 @@ impl Users {
         if conn.execute(diesel::update(account).set((names, state)))? == 0 {
             return Err(no_row(version, Kind::RevokedToken).into());
         }
-        sessions::require_live(conn, me)?;
+        sessions::require_live(conn, me.id, me.session)?;
         Profiles::of(self.0).remove(conn)?;
+        ApiKeys::of(self.0).end_all(conn)?;
         Mails::forget_resets(conn, &Email::stored(present.email))
     }
 }

@@ -34,11 +34,11 @@ use tracing::Instrument;
 
 use crate::{
     cors::Cors,
+    current_user::CurrentUser,
     limits::{Counted, Limits, Source},
     problem::{Kind, Problem},
     routes::{route_info, success_type},
     routing::{APPLICATION_JSON, RouteInfo},
-    sessions::CurrentUser,
     wire::{accepts, is_accepted},
 };
 

@@ -12,12 +12,13 @@ use super::{
 use crate::{
     body::Valid,
     book::{Book, Rows, Shelf},
+    credentials::require_live,
+    current_user::CurrentUser,
     db::{Atomic, Db},
     idempotency::Idempotent,
     ids::OwnerId,
     lists::{ListRequest, PageResponse},
     problem::Problem,
-    sessions::{CurrentUser, require_live},
     wire::{Created, Preconditions, ValidQuery, WithEtag},
 };
 

@@ -65,6 +65,20 @@ kinds! {
         "The session that the token belongs to has ended: by a logout, a new password, from another device, or \
          because the account is gone or disabled."
         "Log in again with `POST /auth/login`.";
+    InvalidApiKey UNAUTHORIZED "invalid-api-key" "The API key is not valid"
+        "This is no API key of this service; is it whole? Log in, and make another one with POST /me/keys."
+        "A token came that begins as an API key does, and is none: it was cut off, or mistyped."
+        "Copy the whole key, from `kennel_` to its end. If it is lost, make another one with `POST /me/keys`.";
+    ExpiredApiKey UNAUTHORIZED "expired-api-key" "The API key has expired"
+        "Log in, and make another one with POST /me/keys."
+        "The API key was good, and its time is over."
+        "Log in, and make another one with `POST /me/keys`; `expires_in_days` says for how long.";
+    /// The key was deleted, or is another server's, or its user is gone.
+    RevokedApiKey UNAUTHORIZED "revoked-api-key" "The API key was ended"
+        "There is no such key any more. Log in, and make another one with POST /me/keys."
+        "The API key was deleted, or ended by a new password, or the account is gone or disabled; or it is another \
+         server's."
+        "Log in, and make another one with `POST /me/keys`.";
     /// The refresh token was never given out, or its session ended.
     InvalidRefreshToken UNAUTHORIZED "invalid-refresh-token" "The refresh token is not valid"
         "It was used before, its session has ended, or it is none of this server's. Log in at /auth/login for a new one."
@@ -96,6 +110,13 @@ kinds! {
         "A page of another origin sent the cookie with the refresh token, and that origin is not one of those that may."
         "Send it from a page of this server, or have the origin added to CORS_ORIGINS; or send the refresh token in \
          the body.";
+    /// The API key opens less than was asked for (RFC 6750 §3.1).
+    InsufficientScope FORBIDDEN "insufficient-scope" "The API key does not open this"
+        "No API key opens this. Log in at /auth/login, and send the access token."
+        "The request came with an API key, and asked for something that this key does not open: it only reads, or no \
+         key opens it, as with passwords, sessions and keys."
+        "If `WWW-Authenticate` has `scope=\"write\"`, make a key with that scope. Otherwise log in, and send the access \
+         token.";
     /// The row is absent, or another user's: the caller cannot tell which.
     NotFound NOT_FOUND "not-found" "Not found"
         "There is nothing here that you can see."
@@ -149,6 +170,10 @@ kinds! {
         "As many keys are kept as may be, each for 24 hours. Send the request without Idempotency-Key, or try later."
         "Every key is kept for a day with its answer, and the account has as many as it may have."
         "Send the request without `Idempotency-Key`, or with one later.";
+    TooManyApiKeys CONFLICT "too-many-api-keys" "The account has too many API keys"
+        "An account has 20 API keys at most. Delete one first."
+        "The account has as many API keys as it may have, with those that have expired."
+        "Delete a key that is not needed with `DELETE /me/keys/{key_id}`.";
     /// `If-Match` or `If-None-Match` does not hold.
     PreconditionFailed PRECONDITION_FAILED "precondition-failed" "The row has changed, or exists already"
         "If-Match or If-None-Match does not hold. Read the row again, and decide by its new ETag."

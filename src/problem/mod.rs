@@ -127,6 +127,12 @@ impl Problem {
             Kind::InvalidToken => bearer(r#"Bearer error="invalid_token", error_description="not a valid token""#),
             Kind::ExpiredToken => bearer(r#"Bearer error="invalid_token", error_description="the token expired""#),
             Kind::RevokedToken => bearer(r#"Bearer error="invalid_token", error_description="the session ended""#),
+            Kind::InvalidApiKey => bearer(r#"Bearer error="invalid_token", error_description="not a valid API key""#),
+            Kind::ExpiredApiKey => bearer(r#"Bearer error="invalid_token", error_description="the API key expired""#),
+            Kind::RevokedApiKey => bearer(r#"Bearer error="invalid_token", error_description="the API key was ended""#),
+            Kind::InsufficientScope => {
+                bearer(r#"Bearer error="insufficient_scope", error_description="this needs a login""#)
+            }
             Kind::Overloaded | Kind::Unavailable => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         };

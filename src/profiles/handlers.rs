@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     body::Valid,
+    current_user::CurrentUser,
     db::Db,
     problem::Problem,
-    sessions::CurrentUser,
     wire::{Created, Preconditions, WithEtag},
 };
 

@@ -20,8 +20,9 @@ use actix_web::{
 
 pub use self::known::{CacheControl, KnownRoutes, RouteInfo};
 use crate::{
-    auth::gate::gate,
+    auth::gate::{Permission, gate, permit},
     body::{ACCEPT_PATCH, PATCH_TYPES},
+    current_user::CurrentUser,
     limits::{count_by_ip, weigh},
     lists::CanonicalPath,
     problem::{Kind, Problem},
@@ -90,7 +91,7 @@ pub struct Area {
 enum Access {
     /// All callers; each address has its quota.
     Open,
-    /// Callers with a session.
+    /// Callers with a session, and where the verb takes keys those with one.
     Gated,
     /// All callers, with conditional requests for an earlier response.
     Public,
@@ -102,7 +103,7 @@ pub fn open(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Open, resources)
 }
 
-/// An area for callers with a session.
+/// An area for callers with a session; its verbs say whether they take API keys, too.
 #[must_use]
 pub fn gated(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Gated, resources)
@@ -118,6 +119,15 @@ impl Area {
     /// An area whose responses no cache keeps, until [`Area::kept`] says which one does.
     fn new(prefix: &'static str, access: Access, resources: Vec<Resource>) -> Self {
         Self { prefix, access, cache_control: CacheControl::NoStore, resources }
+    }
+
+    /// Opens the whole area to API keys, as [`Verb::taking_keys`] does one verb.
+    #[must_use]
+    pub fn taking_keys(mut self) -> Self {
+        for verb in self.resources.iter_mut().flat_map(|resource| &mut resource.verbs) {
+            verb.takes_keys = true;
+        }
+        self
     }
 
     /// Sets the cache policy of the area's responses.
@@ -183,6 +193,7 @@ pub struct Verb {
     answers: Option<&'static str>,
     queried: bool,
     is_unlimited: bool,
+    takes_keys: bool,
     weight: u32,
 }
 
@@ -200,6 +211,14 @@ impl Verb {
     #[must_use]
     pub fn weighing(mut self, weight: u32) -> Self {
         self.weight = weight;
+        self
+    }
+
+    /// Opens the verb to API keys: GET to those of either scope, others to those that write. Elsewhere behind the gate
+    /// only a login will do.
+    #[must_use]
+    pub fn taking_keys(mut self) -> Self {
+        self.takes_keys = true;
         self
     }
 
@@ -254,7 +273,22 @@ impl Verb {
         let route =
             if more == 0 { route } else { route.wrap(from_fn(move |request, next| weigh(more, request, next))) };
         let route = if self.queried { route } else { route.wrap(from_fn(refuse_any_query)) };
-        if access == Access::Gated || self.is_unlimited { route } else { route.wrap(from_fn(count_by_ip)) }
+        match (access, self.permission()) {
+            (Access::Gated, Some(permission)) => {
+                route.wrap(from_fn(move |request, next| permit(permission, request, next)))
+            }
+            (Access::Open | Access::Public, _) if !self.is_unlimited => route.wrap(from_fn(count_by_ip)),
+            _ => route,
+        }
+    }
+
+    /// The check of the credentials that come here; `None` where every one opens the verb.
+    fn permission(&self) -> Option<Permission> {
+        match (self.takes_keys, &self.method) {
+            (false, _) => Some(|me| me.require_login().map(drop)),
+            (true, &Method::GET) => None,
+            (true, _) => Some(CurrentUser::require_write),
+        }
     }
 }
 
@@ -275,6 +309,7 @@ macro_rules! verbs {
                 answers: $answers,
                 queried: false,
                 is_unlimited: false,
+                takes_keys: false,
                 weight: 1,
             }
         }

@@ -6,10 +6,11 @@ use actix_web::{
 };
 
 use super::{
-    CurrentUser, Sessions, require_live,
+    Sessions, require_live,
     wire::{LiveSessionOut, SessionFilter},
 };
 use crate::{
+    current_user::LoggedInUser,
     db::Db,
     ids::SessionId,
     lists::{ListRequest, PageResponse},
@@ -18,7 +19,7 @@ use crate::{
 
 /// `GET /me/sessions`: lists the live sessions.
 pub async fn list(
-    me: CurrentUser,
+    me: LoggedInUser,
     list: ListRequest<SessionFilter>,
     db: Data<Db>,
 ) -> Result<PageResponse<LiveSessionOut>, Problem> {
@@ -31,9 +32,9 @@ pub async fn list(
 }
 
 /// `DELETE /me/sessions`: ends all sessions but the request's own.
-pub async fn delete_others(me: CurrentUser, db: Data<Db>) -> Result<HttpResponse, Problem> {
+pub async fn delete_others(me: LoggedInUser, db: Data<Db>) -> Result<HttpResponse, Problem> {
     db.write(move |conn| {
-        require_live(conn, me)?;
+        require_live(conn, me.id, me.session)?;
         Sessions::of(me.id).end_others(conn, me.session)
     })
     .await?;
@@ -42,10 +43,10 @@ pub async fn delete_others(me: CurrentUser, db: Data<Db>) -> Result<HttpResponse
 }
 
 /// `DELETE /me/sessions/{session_id}`: ends a session.
-pub async fn delete(me: CurrentUser, session: Path<SessionId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
+pub async fn delete(me: LoggedInUser, session: Path<SessionId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let session = *session;
     let end = move |conn: &mut _| {
-        require_live(conn, me)?;
+        require_live(conn, me.id, me.session)?;
         Sessions::of(me.id).end(conn, session)
     };
     if !db.write(end).await? {

@@ -2,13 +2,11 @@
 //! session is refused at the next one, on every instance. Sessions begin and are renewed in `auth`.
 
 mod asked;
-mod current_user;
 pub mod handlers;
 mod repo;
 mod wire;
 
 pub use asked::{PendingEmail, sweep};
-pub use current_user::{CurrentUser, TokenSubject, flow, reauthenticate};
 pub(crate) use repo::is_live;
 pub use repo::{
     ClientInfo, LiveSession, SessionLifetimes, Sessions, find_current_user, find_live, has_begun_at, require_live,

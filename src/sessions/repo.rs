@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use diesel::{prelude::*, sqlite::Sqlite};
 
-use super::{CurrentUser, TokenSubject, wire::SessionFilter};
+use super::wire::SessionFilter;
 use crate::{
+    current_user::{Credential, CurrentUser, TokenSubject},
     db::{
         Broken, Conn, OnConstraint,
         column::CommonColumns,
@@ -275,9 +276,9 @@ pub fn find_live(conn: &mut Conn, ids: &[SessionId]) -> Result<Vec<LiveSession>,
 ///
 /// # Errors
 /// `revoked-token`.
-pub fn require_live(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
-    let session = sessions::table.filter(sessions::id.eq(me.session)).filter(sessions::user_id.eq(me.id));
-    // MailMessage and not only read, so that on PostgreSQL whoever is about to end it comes wholly before or after this.
+pub fn require_live(conn: &mut Conn, user: UserId, session: SessionId) -> Result<(), Problem> {
+    let session = sessions::table.find(session).filter(sessions::user_id.eq(user));
+    // Written and not only read, so that on PostgreSQL whoever is about to end it comes wholly before or after this.
     let touch = diesel::update(session.filter(is_live!(Timestamp::now())));
     let touch = touch.set(sessions::last_seen_at.eq(sessions::last_seen_at));
     if conn.execute(touch)? == 0 { Err(Kind::RevokedToken.into()) } else { Ok(()) }
@@ -297,5 +298,5 @@ pub fn find_current_user(conn: &mut Conn, bearer: TokenSubject) -> Result<Curren
         .select((users::id, sessions::created_at));
     let found: Option<(UserId, Timestamp)> = conn.find(session)?;
     let (id, logged_in_at) = found.ok_or(Kind::RevokedToken)?;
-    Ok(CurrentUser { id, session: bearer.session, logged_in_at })
+    Ok(CurrentUser { id, credential: Credential::Session { id: bearer.session, logged_in_at } })
 }

@@ -12,12 +12,12 @@ use super::{
 use crate::{
     body::Valid,
     book::{Book, Rows, Shelf},
+    current_user::CurrentUser,
     db::{Atomic, Db},
     idempotency::Idempotent,
     ids::TaskId,
     lists::{ListRequest, PageResponse},
     problem::Problem,
-    sessions::CurrentUser,
     wire::{Created, Preconditions, WithEtag},
 };
 

@@ -110,6 +110,15 @@ impl Users {
         Ok(conn.find(deleted.select(users::id).limit(1))?)
     }
 
+    /// Locks the account's row until this transaction ends, so that of several at the same time one comes first. In SQLite
+    /// there is one writer at a time anyway.
+    pub fn lock(&self, conn: &mut Conn) -> Result<(), Problem> {
+        if let Conn::Postgres(conn) = conn {
+            let _id: Option<UserId> = one(self.0).select(users::id).for_no_key_update().first(conn).optional()?;
+        }
+        Ok(())
+    }
+
     /// Locks the row of a deleted account until this transaction ends, so that no row is added that points at it. In
     /// SQLite there is one writer at a time anyway.
     pub fn lock_deleted(&self, conn: &mut Conn) -> Result<(), Problem> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use kennel::app;
 use kennel::auth::tokens::access::AccessTokens;
 use kennel::config::Config;
+use kennel::current_user::TokenSubject;
 use kennel::db::{self, DatabaseId, DatabaseUrl};
 use kennel::ids::SessionId;
 use kennel::ids::UserId;
-use kennel::sessions::TokenSubject;
 use serde_json::{Value, json};
 
 use super::seed::{Person, Seed};

@@ -17,10 +17,11 @@ use crate::{
     },
     body::Optional,
     cors::Cors,
+    credentials::looks_like_key,
+    current_user::TokenSubject,
     db::Db,
     limits::{Limits, Source},
     problem::{Kind, Problem},
-    sessions::TokenSubject,
 };
 
 /// The event of a session that ends because its user wants it.
@@ -54,10 +55,12 @@ pub async fn logout(
 /// The session that the access token names, however old it is; `None` without a genuine token.
 ///
 /// # Errors
-/// `malformed-request`, when there are two tokens.
+/// `malformed-request`, when there are two tokens; `insufficient-scope` for an API key, which is no login: whoever sends
+/// it would think that it has ended.
 fn access_token(request: &HttpRequest, issuer: &Issuer) -> Result<Option<TokenSubject>, Problem> {
     match presented_token(request) {
         Err(problem) if problem.kind() == Kind::MalformedRequest => Err(problem),
+        Ok(token) if looks_like_key(token) => Err(Kind::InsufficientScope.into()),
         token => Ok(token.and_then(|token| issuer.access.verify_even_if_expired(token)).ok()),
     }
 }

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use crate::{
+    api_keys::ApiKeys,
     auth::{
         passwords::{
             hasher::Hasher,
@@ -13,32 +14,34 @@ use crate::{
     },
     body::Valid,
     crypto::{PasswordHash, keys::Keys},
+    current_user::LoggedInUser,
     db::{Conn, Db},
     ids::UserId,
     limits::{Limits, Source},
     mail::{MailKind, MailSignal, Mails},
     problem::{Invalid, Problem},
-    sessions::{self, CurrentUser, Sessions},
+    sessions::{self, Sessions},
     users::{Email, Users},
 };
 
-/// `PUT /me/password`: changes the password and ends all other sessions of the user.
+/// `PUT /me/password`: changes the password and ends all other sessions of the user, and the API keys
+/// unless the body keeps them.
 pub async fn replace_password(
     request: HttpRequest,
-    me: CurrentUser,
+    me: LoggedInUser,
     body: Valid<PasswordIn>,
     hasher: Data<Hasher>,
     keys: Data<Keys>,
     db: Data<Db>,
     post: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
-    let PasswordIn { current, new } = body.0;
+    let PasswordIn { current, new, keep_keys } = body.0;
     let read = move |conn: &mut _| Ok((Users::of(me.id).show(conn)?, Users::of(me.id).password_hash(conn)?));
     let (user, checked) = db.read(read).await?;
     let source = Limits::of(&request)?.proxies.source(&request);
     check_current(attempt(&me, &keys, source), current, checked.clone(), &db, &hasher).await?;
     let new = hasher.judge(new, vec![user.username, user.email.clone()], "new_password").await?;
-    let change = Change { checked, new: hasher.hash(new).await?, email: Email::stored(user.email) };
+    let change = Change { checked, new: hasher.hash(new).await?, email: Email::stored(user.email), keep_keys };
     db.write(move |conn| change_password(conn, me, &keys, &change)).await?;
     post.wake();
     tracing::info!(target: "kennel::security", user_id = me.id.get(), %source, "password_changed");
@@ -47,7 +50,7 @@ pub async fn replace_password(
 
 /// A try to show the present password. Tries are counted for each session, so that a stolen one locks no other; and for
 /// all sessions of the user together, except those whose password was given a moment ago.
-fn attempt(me: &CurrentUser, keys: &Keys, source: Source) -> Attempt {
+fn attempt(me: &LoggedInUser, keys: &Keys, source: Source) -> Attempt {
     let wider = (!me.is_fresh()).then(|| FailureKey::of_all_changes(&keys.sources, me.id));
     Attempt { user: Some(me.id), source, failures: FailureKey::of_change(&keys.sources, me.session), wider }
 }
@@ -72,25 +75,30 @@ async fn check_current(
     db.write(move |conn| attempt.succeed(conn)).await
 }
 
-/// A decided change of the password: the hash that was checked, the new one, and the address to tell.
+/// A decided change of the password: the hash that was checked, the new one, the address to tell, and
+/// whether the API keys stay good.
 struct Change {
     checked: PasswordHash,
     new: PasswordHash,
     email: Email,
+    keep_keys: bool,
 }
 
-/// Stores a new password, if the old one is still the one that was checked; ends all other sessions and queues the
-/// mail.
+/// Stores a new password, if the old one is still the one that was checked; ends all other sessions and API keys, and
+/// queues the mail.
 ///
 /// # Errors
 /// `revoked-token`, when the session has ended while the passwords were checked.
-fn change_password(conn: &mut Conn, me: CurrentUser, keys: &Keys, change: &Change) -> Result<(), Problem> {
+fn change_password(conn: &mut Conn, me: LoggedInUser, keys: &Keys, change: &Change) -> Result<(), Problem> {
     if !Users::of(me.id).set_password(conn, &change.checked, &change.new)? {
         // Or the account is gone altogether.
         let _me = Users::of(me.id).show(conn)?;
         return Err(Invalid::new("wrong", "Your password was changed a moment ago.").at("current_password"));
     }
-    sessions::require_live(conn, me)?;
+    sessions::require_live(conn, me.id, me.session)?;
     Sessions::of(me.id).end_others(conn, me.session)?;
+    if !change.keep_keys {
+        ApiKeys::of(me.id).end_all(conn)?;
+    }
     Mails::of(me.id).queue(conn, &keys.sources, MailKind::PasswordChanged, &change.email)
 }

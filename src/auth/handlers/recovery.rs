@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use crate::{
     accounts::AccountRow,
+    api_keys::ApiKeys,
     auth::{
         passwords::hasher::Hasher,
         throttle::repo::forgive,
@@ -40,7 +41,8 @@ pub async fn forgot_password(
     Ok(HttpResponse::Accepted().finish())
 }
 
-/// `POST /auth/password/reset`: sets a new password and ends all sessions of the user.
+/// `POST /auth/password/reset`: sets a new password and ends all sessions of the user, and the API keys
+/// unless the body keeps them.
 pub async fn reset_password(
     request: HttpRequest,
     body: Valid<ResetIn>,
@@ -49,14 +51,14 @@ pub async fn reset_password(
     db: Data<Db>,
     post: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
-    let ResetIn { token, password } = body.0;
+    let ResetIn { token, password, keep_keys } = body.0;
     let (account, _) = account_of(&token, &[Purpose::Reset], &keys, &db).await?;
     let limits = Limits::of(&request)?;
     let (user_id, source) = (account.id.get(), limits.proxies.source(&request));
     limits.user.weigh(&request, user_id, NEW_PASSWORD)?;
     let context = vec![account.username.clone(), account.email.clone()];
     let new = hasher.hash(hasher.judge(password, context, "password").await?).await?;
-    db.write(move |conn| reset(conn, &account, &new, &keys)).await?;
+    db.write(move |conn| reset(conn, &account, &new, keep_keys, &keys)).await?;
     post.wake();
     tracing::info!(target: "kennel::security", user_id, %source, "password_reset");
     Ok(HttpResponse::NoContent().finish())
@@ -64,7 +66,13 @@ pub async fn reset_password(
 
 /// Sets the password, if the token was not used meanwhile; ends every session, and the locks that wrong passwords may
 /// have put up.
-fn reset(conn: &mut Conn, account: &AccountRow, new: &PasswordHash, keys: &Keys) -> Result<(), Problem> {
+fn reset(
+    conn: &mut Conn,
+    account: &AccountRow,
+    new: &PasswordHash,
+    keep_keys: bool,
+    keys: &Keys,
+) -> Result<(), Problem> {
     let user = account.id;
     if !Users::of(user).set_password(conn, &PasswordHash::stored(account.password_hash.clone()), new)? {
         return Err(used());
@@ -72,6 +80,9 @@ fn reset(conn: &mut Conn, account: &AccountRow, new: &PasswordHash, keys: &Keys)
     // The token proves that its holder reads the mail of this address.
     let _is_new = Users::of(user).verify(conn, &account.email)?;
     Sessions::of(user).end_and_forget(conn)?;
+    if !keep_keys {
+        ApiKeys::of(user).end_all(conn)?;
+    }
     forgive(conn, &keys.sources, Some(user), &account.username, &account.email)?;
     Mails::of(user).queue(conn, &keys.sources, MailKind::PasswordChanged, &Email::stored(account.email.clone()))
 }

@@ -15,11 +15,12 @@ use crate::{
     },
     body::Optional,
     cors::Cors,
+    current_user::{TokenSubject, flow},
     db::{Conn, Db, timestamp::Timestamp},
     ids::UserId,
     limits::{Limits, Source},
     problem::{Kind, Problem},
-    sessions::{LiveSession, Sessions, TokenSubject, find_live, flow},
+    sessions::{LiveSession, Sessions, find_live},
     users::{UserRow, Users},
     workers::Flow,
 };

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     crypto::keys::{AccessKey, Keys},
+    current_user::TokenSubject,
     db::timestamp::Timestamp,
     ids::{SessionId, UserId},
     problem::{Kind, Problem},
-    sessions::TokenSubject,
 };
 
 /// The audience of access tokens (`aud`): this service.

@@ -5,9 +5,9 @@ use std::{cell::RefCell, collections::HashMap};
 
 use super::access::AccessTokens;
 use crate::{
+    current_user::TokenSubject,
     db::timestamp::Timestamp,
     problem::{Kind, Problem},
-    sessions::TokenSubject,
 };
 
 /// The most tokens that are remembered, less than 1 KiB each.

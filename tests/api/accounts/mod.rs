@@ -1,6 +1,7 @@
 //! Accounts: signing up, logging in and out, tokens, passwords, addresses, and the end of it all.
 
 pub mod access_tokens;
+pub mod api_keys;
 pub mod email_change;
 pub mod email_verification;
 pub mod key_rotation;
@@ -21,6 +22,7 @@ pub mod tokens_across_databases;
 
 crate::support::gather![
     access_tokens,
+    api_keys,
     email_change,
     email_verification,
     key_rotation,

@@ -13,6 +13,7 @@ use crate::support::{Actor, App, Database, Sentence, sentences};
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         a_body_that_comes_after_the_logout_changes_nothing,
+        a_body_that_comes_after_its_key_was_deleted_changes_nothing,
         a_body_that_comes_after_the_password_was_changed_asks_for_no_address,
         a_body_that_comes_late_is_taken_while_the_session_lasts,
         what_cannot_be_undone_is_not_done_for_a_session_that_ended_while_it_waited,
@@ -46,6 +47,17 @@ fn a_body_that_comes_after_the_logout_changes_nothing(app: &App) {
     alice.send("POST", "/auth/logout", &[], None).expect(200);
     held.send(b"}");
     held.answer().expect(401).problem("revoked-token");
+    assert_eq!(app.database.count("owners"), 0);
+}
+
+fn a_body_that_comes_after_its_key_was_deleted_changes_nothing(app: &App) {
+    let alice = app.sign_in("alice");
+    let program = alice.with_key("write");
+    let mut held = hold_back(app, &program, "POST /dogowner/owners", r#"{"name":"Ann"}"#);
+    let key = alice.get("/me/keys").expect(200).ids()[0];
+    alice.delete(&format!("/me/keys/{key}")).expect(204);
+    held.send(b"}");
+    held.answer().expect(401).problem("revoked-api-key");
     assert_eq!(app.database.count("owners"), 0);
 }
 

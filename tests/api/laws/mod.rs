@@ -7,6 +7,7 @@
 //! it; and every answer that any test gets is validated against it on the way. How to make a cat the contract says, too:
 //! by the POST whose path the cat's begins with, and the example of its body that says most.
 
+pub mod api_keys;
 pub mod boundary_values;
 pub mod contract_shapes;
 pub mod every_body;
@@ -20,6 +21,7 @@ pub mod query_plans;
 pub mod schemas;
 
 crate::support::gather![
+    api_keys,
     boundary_values,
     contract_shapes,
     every_body,

@@ -254,7 +254,7 @@ fn whatever_is_read_or_written_is_found_by_an_index(database: &Database) {
         for (number, query) in queries.enumerate() {
             book.actor.go_public();
             let path = match operation.id.as_str() {
-                "delete_session" => path(operation, |name| row(&alice, name)),
+                "delete_session" | "delete_key" => path(operation, |name| row(&alice, name)),
                 _ if operation.knows_header("If-Match") => {
                     let path = row_for(&book, operation);
                     if let (Some(name), Some(id)) = (operation.path_parameters().last(), path.rsplit('/').next()) {

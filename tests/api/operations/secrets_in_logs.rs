@@ -43,6 +43,8 @@ fn the_log_shows_no_secret_however_much_it_tells(database: &Database) {
         };
         let alice = server.sign_in(&name);
         keep(&alice);
+        let key = alice.with_key("write");
+        key.get("/me/export").expect(200);
         let next = alice.refresh();
         keep(&next);
         let anon = server.anon();

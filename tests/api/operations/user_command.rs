@@ -28,6 +28,7 @@ pub fn sentences() -> Vec<Sentence> {
         another_password_ends_what_was_logged_in,
         another_password_makes_reset_tokens_void,
         all_sessions_of_an_account_are_ended,
+        api_keys_end_with_the_sessions_and_with_the_password_unless_they_are_to_stay,
         somebody_who_is_not_there_is_one_line,
         what_is_done_is_an_event_without_names,
     ]
@@ -274,6 +275,34 @@ fn all_sessions_of_an_account_are_ended(app: &App) {
     }
     bob.get("/me").expect(200);
     assert_eq!(app.log_in("alice").get("/me/export").expect(200).json["new_email"], json!(null));
+}
+
+fn api_keys_end_with_the_sessions_and_with_the_password_unless_they_are_to_stay(app: &App) {
+    let his = app.sign_in("bob").with_key("read");
+    app.sign_up("alice");
+    for (args, stays) in [
+        (&["end-sessions", "alice"][..], false),
+        (&["reset-password", "alice", "--keep-keys"], true),
+        (&["reset-password", "alice"], false),
+        (&["disable", "alice"], false),
+    ] {
+        let password = app.database.texts("SELECT password_hash AS value FROM users WHERE username = 'bob'");
+        app.database
+            .execute(&format!("UPDATE users SET password_hash = '{}' WHERE username = 'alice'", password[0]))
+            .expect("a password that is known");
+        let program = app.log_in("alice").with_key("read");
+        let row = user(&app.database, &["list"]).lines().find(|line| line.contains("alice@")).map(str::to_owned);
+        assert!(row.as_ref().is_some_and(|row| row.ends_with(" 1")), "one key is counted: {row:?}");
+        user(&app.database, args);
+        let answer = program.get("/me");
+        assert_eq!(answer.status == 200, stays, "{args:?}: {answer}");
+        if stays {
+            app.database
+                .execute("DELETE FROM api_keys WHERE user_id = (SELECT id FROM users WHERE username = 'alice')")
+                .expect("it can be said");
+        }
+    }
+    his.get("/me").expect(200);
 }
 
 fn somebody_who_is_not_there_is_one_line(app: &App) {

@@ -36,6 +36,13 @@ impl<'a> Actor<'a> {
         Self { client: self.client, token: Some(token.to_owned()), refresh_token: None }
     }
 
+    /// The same person's program, with a new API key of this scope.
+    #[track_caller]
+    pub fn with_key(&self, scope: &str) -> Self {
+        let made = self.post("/me/keys", &json!({"name": "A program", "scope": scope})).expect(201);
+        self.with_token(made.text("key"))
+    }
+
     /// The same token, sent another way: from another source, or to another instance.
     pub fn by<'b>(&self, client: &'b Client) -> Actor<'b> {
         Actor { client, token: self.token.clone(), refresh_token: self.refresh_token.clone() }

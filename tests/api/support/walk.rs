@@ -25,17 +25,16 @@ pub fn row(actor: &Actor<'_>, name: &str) -> Value {
     }
 }
 
-/// What makes the rows that a name means: of `dog_id` the POST at the path to which `/{dog_id}` is added to read one;
+/// What makes the rows that a name means: of `dog_id` the POST at the path to which `/{dog_id}` is added for one of them;
 /// of `co_owner_ids` the same as of `owner_id`.
 pub fn creation_of(name: &str) -> Option<&'static Operation> {
     let single = name.strip_suffix("_ids").map_or_else(|| name.to_owned(), |kind| format!("{kind}_id"));
-    let is_private_get = |operation: &&Operation| operation.method == "GET" && is_private(operation);
-    let mut shown = contract().operations.iter().filter(is_private_get);
-    let collection = shown.find_map(|show| show.path.strip_suffix(&format!("/{{{single}}}")));
-    match (collection, single.split_once('_')) {
-        (Some(collection), _) => contract().find("POST", collection),
-        (None, Some((_, rest))) if rest.contains('_') => creation_of(rest),
-        _ => None,
+    let private = contract().operations.iter().filter(|operation| is_private(operation));
+    let mut collections = private.filter_map(|one| one.path.strip_suffix(&format!("/{{{single}}}")));
+    let creation = collections.find_map(|collection| contract().find("POST", collection));
+    match single.split_once('_') {
+        Some((_, rest)) if creation.is_none() && rest.contains('_') => creation_of(rest),
+        _ => creation,
     }
 }
 

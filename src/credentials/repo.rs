@@ -1,0 +1,69 @@
+//! Queries about API keys as proofs: by its hash a key leads to its user, before anybody is known.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::key::KeyHash;
+use crate::{
+    current_user::{Credential, CurrentUser, Scope},
+    db::{
+        Conn,
+        expression::AnyOf,
+        schema::{api_keys, users},
+        timestamp::Timestamp,
+    },
+    ids::{ApiKeyId, UserId},
+    problem::{Kind, Problem},
+};
+
+/// Checks that a key is still good.
+///
+/// # Errors
+/// `revoked-api-key`, `expired-api-key`.
+pub fn require_valid_key(conn: &mut Conn, user: UserId, key: ApiKeyId) -> Result<(), Problem> {
+    let mine = api_keys::table.inner_join(users::table).filter(api_keys::id.eq(key));
+    let mine = mine.filter(api_keys::user_id.eq(user)).filter(users::disabled_at.is_null());
+    let expires_at: Option<Option<Timestamp>> = conn.find(mine.select(api_keys::expires_at))?;
+    refuse_expired(expires_at.ok_or(Kind::RevokedApiKey)?)
+}
+
+/// Checks that a key is still good, in a transaction that whoever is about to end the key comes wholly before or after.
+///
+/// # Errors
+/// `revoked-api-key`, `expired-api-key`.
+pub fn require_live_key(conn: &mut Conn, user: UserId, key: ApiKeyId) -> Result<(), Problem> {
+    let mine = api_keys::table.find(key).filter(api_keys::user_id.eq(user));
+    // Changes nothing, and not only reads, for the sake of PostgreSQL.
+    let touch = diesel::update(mine).set(api_keys::scope.eq(api_keys::scope)).returning(api_keys::expires_at);
+    let expires_at: Option<Option<Timestamp>> = conn.find(touch)?;
+    refuse_expired(expires_at.ok_or(Kind::RevokedApiKey)?)
+}
+
+fn refuse_expired(expires_at: Option<Timestamp>) -> Result<(), Problem> {
+    if expires_at.is_some_and(|end| end <= Timestamp::now()) { Err(Kind::ExpiredApiKey.into()) } else { Ok(()) }
+}
+
+/// The user whose key has this hash, and the key's id, if the key is good. The one query of the gate.
+///
+/// # Errors
+/// `revoked-api-key`, `expired-api-key`.
+pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<(CurrentUser, ApiKeyId), Problem> {
+    let key = api_keys::table
+        .inner_join(users::table)
+        .filter(api_keys::hash.eq(hash.as_slice()))
+        .filter(users::disabled_at.is_null())
+        .select((users::id, api_keys::id, api_keys::scope, api_keys::expires_at));
+    let found: Option<(UserId, ApiKeyId, String, Option<Timestamp>)> = conn.find(key)?;
+    let (user, id, scope, expires_at) = found.ok_or(Kind::RevokedApiKey)?;
+    refuse_expired(expires_at)?;
+    let scope = Scope::named(&scope).ok_or_else(|| Problem::internal(format!("no scope is called {scope:?}")))?;
+    Ok((CurrentUser { id: user, credential: Credential::ApiKey { id, scope } }, id))
+}
+
+/// Writes down that keys were used on `day`, where no later day stands. Keys that are gone are no matter.
+pub fn note_use(conn: &mut Conn, keys: &[ApiKeyId], day: NaiveDate) -> Result<(), Problem> {
+    let is_earlier = api_keys::last_used_on.is_null().or(api_keys::last_used_on.lt(day));
+    let seen = api_keys::table.filter(AnyOf::new(api_keys::id, keys.iter().copied())).filter(is_earlier);
+    let _rows = conn.execute(diesel::update(seen).set(api_keys::last_used_on.eq(day)))?;
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The days on which keys were used, until they are written down.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::NaiveDate;
+
+use super::repo;
+use crate::{
+    db::{Db, timestamp::Timestamp},
+    ids::ApiKeyId,
+    problem::Problem,
+};
+
+/// The keys that this process has seen since they were written down last, each with the last day. There are no more
+/// than in the database, as only keys that are good get in.
+#[derive(Default)]
+pub struct KeyUses(Mutex<HashMap<ApiKeyId, NaiveDate>>);
+
+impl KeyUses {
+    /// Remembers that a key is used today (UTC).
+    pub fn note(&self, key: ApiKeyId) {
+        let _before = self.lock().insert(key, Timestamp::now().day());
+    }
+
+    /// Writes down what is remembered. What could not be written stays for the next time.
+    ///
+    /// # Errors
+    /// The database's errors.
+    pub async fn write_down(&self, db: &Db) -> Result<(), Problem> {
+        let seen = std::mem::take(&mut *self.lock());
+        let mut days: BTreeMap<NaiveDate, Vec<ApiKeyId>> = BTreeMap::new();
+        for (key, day) in seen {
+            days.entry(day).or_default().push(key);
+        }
+        // One day, and in the hour of midnight two.
+        for (day, keys) in days {
+            let written = {
+                let keys = keys.clone();
+                db.write(move |conn| repo::note_use(conn, &keys, day)).await
+            };
+            if let Err(problem) = written {
+                let mut seen = self.lock();
+                for key in keys {
+                    let _later = seen.entry(key).or_insert(day);
+                }
+                return Err(problem);
+            }
+        }
+        Ok(())
+    }
+
+    /// No code panics while it holds this lock, so a poisoned one is still whole.
+    fn lock(&self) -> MutexGuard<'_, HashMap<ApiKeyId, NaiveDate>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
