@@ -106,6 +106,15 @@ impl CurrentUser {
         me.ok_or_else(|| Problem::internal("a handler behind no gate asks for the current user"))
     }
 
+    /// The id of the API key, if the request was authenticated by one.
+    #[must_use]
+    pub fn key_id(&self) -> Option<ApiKeyId> {
+        match self.credential {
+            Credential::ApiKey { id, .. } => Some(id),
+            Credential::Session { .. } => None,
+        }
+    }
+
     /// The user, if the request was authenticated by an access token.
     ///
     /// # Errors

@@ -35,6 +35,7 @@ use tracing::Instrument;
 use crate::{
     cors::Cors,
     current_user::CurrentUser,
+    ids::ApiKeyId,
     limits::{Counted, Limits, Source},
     problem::{Kind, Problem},
     routes::{route_info, success_type},
@@ -183,10 +184,10 @@ fn said_by(panic: &(dyn Any + Send)) -> &str {
 
 /// Completes a response and writes its line into the log.
 fn finish(response: ServiceResponse, context: &RequestContext) -> ServiceResponse {
-    let user_id = response.request().extensions().get::<CurrentUser>().map(|me| me.id.get());
+    let me = response.request().extensions().get::<CurrentUser>().copied();
     let counted = response.request().extensions_mut().remove::<Counted>();
     let (request, response) = response.into_parts();
-    let mut response = complete_response(response, context, user_id);
+    let mut response = complete_response(response, context, me);
     if let Some(counted) = counted {
         counted.put_into(response.headers_mut());
     }
@@ -198,7 +199,7 @@ fn finish_without_request(response: HttpResponse, context: &RequestContext) -> E
     InternalError::from_response("the request was lost", complete_response(response, context, None)).into()
 }
 
-fn complete_response(response: HttpResponse, context: &RequestContext, user_id: Option<i64>) -> HttpResponse {
+fn complete_response(response: HttpResponse, context: &RequestContext, me: Option<CurrentUser>) -> HttpResponse {
     let mut response = if is_error(response.status()) { with_problem(response, context) } else { response };
     let cache_control =
         context.route.cache_control.value(response.status(), response.headers().contains_key(header::ETAG));
@@ -212,7 +213,8 @@ fn complete_response(response: HttpResponse, context: &RequestContext, user_id: 
         target: "kennel::access",
         request_id = context.id,
         source = %context.source,
-        user_id,
+        user_id = me.map(|me| me.id.get()),
+        key_id = me.and_then(|me| me.key_id()).map(ApiKeyId::get),
         method = %context.method,
         route = context.route.name,
         status = response.status().as_u16(),

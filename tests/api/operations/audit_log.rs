@@ -12,6 +12,7 @@ pub fn sentences() -> Vec<Sentence> {
     sentences![
         each_event_of_a_session_is_one_line,
         each_event_of_an_account_is_one_line,
+        what_an_api_key_does_is_logged_by_its_id,
         each_refusal_is_one_line,
         what_is_done_at_the_command_line_is_told_too,
     ]
@@ -158,6 +159,31 @@ fn each_event_of_an_account_is_one_line(database: &Database) {
     for secret in [reset.as_str(), "four dry cats"] {
         assert!(!ended.stderr.contains(secret), "{secret} in {}", ended.stderr);
     }
+}
+
+fn what_an_api_key_does_is_logged_by_its_id(database: &Database) {
+    let server = serve(database);
+    let alice = server.sign_in("alice");
+    let id = Some(alice.id());
+    let made = alice.post("/me/keys", &json!({"name": "alice's backup", "scope": "read"})).expect(201);
+    let program = alice.with_token(made.text("key"));
+    program.get("/dogowner/dogs").expect(200);
+    alice.delete(&format!("/me/keys/{}", made.id())).expect(204);
+    program.get("/dogowner/owners").expect(401);
+    let ended = server.stop("TERM");
+    told(&ended, &[("signup", id), ("login", id), ("api_key_created", id), ("api_key_deleted", id)]);
+    for event in &events(&ended)[2..] {
+        assert_eq!(event["key_id"], made.id(), "{event}");
+    }
+    let lines = ended.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of = |route: &str| {
+        let mut lines = lines.clone().filter(|line| line["target"] == "kennel::access" && line["route"] == route);
+        lines.next().unwrap_or_else(|| panic!("{route} is not logged"))
+    };
+    let used = of("/dogowner/dogs");
+    assert_eq!((used["user_id"].as_i64(), used["key_id"].as_i64()), (id, Some(made.id())), "{used}");
+    assert_eq!(of("/me/keys").get("key_id"), None, "by a token");
+    assert_eq!(of("/dogowner/owners").get("key_id"), None, "of a key that is none nothing is known");
 }
 
 fn each_refusal_is_one_line(database: &Database) {
