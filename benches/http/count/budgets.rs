@@ -24,11 +24,13 @@ const fn of(
     Budget { engine, route, instructions, allocations, statements, preparations }
 }
 
-/// The login's instructions are those besides the hash.
+/// The login's instructions are those besides the hash. By an API key a list may take 5 % more instructions than the
+/// same list by a token was measured with.
 #[rustfmt::skip]
 pub const BUDGETS: &[Budget] = &[
     of(Sqlite, "me", 57_400, 39, 2, 0),
     of(Sqlite, "owners", 187_800, 83, 2, 0),
+    of(Sqlite, "owners_by_key", 187_200, 84, 2, 0),
     of(Sqlite, "dogs", 710_100, 234, 2, 0),
     of(Sqlite, "dogs_by_name", 376_400, 165, 2, 0),
     of(Sqlite, "next_dogs_by_name", 438_800, 206, 5, 2),
@@ -39,6 +41,7 @@ pub const BUDGETS: &[Budget] = &[
     of(Sqlite, "login", 477_600, 242, 18, 6),
     of(Postgres, "me", 68_700, 61, 2, 0),
     of(Postgres, "owners", 190_100, 109, 2, 0),
+    of(Postgres, "owners_by_key", 190_300, 105, 2, 0),
     of(Postgres, "dogs", 576_900, 263, 2, 0),
     of(Postgres, "dogs_by_name", 325_100, 191, 2, 0),
     of(Postgres, "next_dogs_by_name", 368_300, 201, 2, 0),
