@@ -100,6 +100,51 @@
 
   const ENDED = ['/problems/revoked-token', '/problems/invalid-token', '/problems/expired-token']
 
+  // ---------------------------------------------------------------- the contract
+
+  let contract = null
+
+  /** The contract as it is shown: of this very server, with the guide apart, and at each operation all that it takes. */
+  const prepared = (contract) => {
+    const [first, ...rest] = contract.info.description.split(/^(?=## )/m)
+    const steps = rest.filter((part) => part.startsWith('## Five steps')).join('')
+    contract.info.description = first + steps
+    contract.info['x-guide'] = rest.filter((part) => !part.startsWith('## Five steps')).join('')
+    contract.servers = [{ url: location.origin }]
+    for (const item of Object.values(contract.paths)) {
+      const { parameters: shared = [], ...operations } = item
+      for (const operation of Object.values(operations)) {
+        operation.parameters = [...(operation.parameters ?? []), ...shared]
+      }
+      delete item.parameters
+    }
+    return contract
+  }
+
+  /** What the part at this path needs of the contract. */
+  const excerpt = (path) => {
+    const { openapi, info, security } = contract
+    const part = { openapi, info: { title: info.title, version: info.version }, security, paths: {} }
+    const take = (path) => {
+      let [from, to] = [contract, part]
+      for (const key of path.slice(0, -1)) {
+        from = from[key]
+        to = to[key] ??= {}
+      }
+      const last = path.at(-1)
+      if (from[last] === undefined || last in to) return
+      to[last] = from[last]
+      follow(from[last])
+    }
+    const follow = (node) => {
+      if (typeof node !== 'object' || node === null) return
+      if (typeof node.$ref === 'string') take(node.$ref.slice('#/'.length).split('/'))
+      Object.values(node).forEach(follow)
+    }
+    take(path)
+    return part
+  }
+
   // ---------------------------------------------------------------- what is added to Swagger UI
 
   const plugin = (system) => {
@@ -196,12 +241,29 @@
       return isAnswered ? h(LiveResponse, props) : h(ProblemNote, { problem: UNREACHABLE })
     }
 
+    // By itself Swagger UI makes and cleans all the prose that is shown anew with each change of anything.
+    const withMemory = (Markdown) => {
+      const Remembered = React.memo(Markdown, (one, other) => one.source === other.source && one.className === other.className)
+      return (props) => h(Remembered, props)
+    }
+
     // A link inside of a button would be two things to press in one.
     const DeepLink = ({ text }) => h('span', null, text)
 
+    // By itself Swagger UI reads the whole contract, and all that was opened before, for each part that is opened.
+    const opened = new Set()
+    const requestResolvedSubtree = () => async (path) => {
+      const name = path.join(' ')
+      if (opened.has(name)) return
+      opened.add(name)
+      const { spec } = await system.fn.resolveSubtree(excerpt(path), path, { baseDoc: location.origin })
+      system.specActions.updateResolvedSubtree(path, spec)
+    }
+
     return {
+      statePlugins: { spec: { wrapActions: { requestResolvedSubtree } } },
       components: { authorizationPopup: LoginDialog, DeepLink, ServersContainer: () => null },
-      wrapComponents: { InfoContainer: withGuide, responseBody: withProblem, liveResponse: withFailure },
+      wrapComponents: { InfoContainer: withGuide, Markdown: withMemory, responseBody: withProblem, liveResponse: withFailure },
     }
   }
 
@@ -230,22 +292,12 @@
 
   // ---------------------------------------------------------------- the start
 
-  /** The contract as it is shown: of this very server, and with the guide apart. */
-  const prepared = (contract) => {
-    const [first, ...rest] = contract.info.description.split(/^(?=## )/m)
-    const steps = rest.filter((part) => part.startsWith('## Five steps')).join('')
-    contract.info.description = first + steps
-    contract.info['x-guide'] = rest.filter((part) => !part.startsWith('## Five steps')).join('')
-    contract.servers = [{ url: location.origin }]
-    return contract
-  }
-
   const start = async () => {
     const answer = await fetch('/openapi.json', { headers: { Accept: 'application/json' } })
     if (!answer.ok) throw new Error(`/openapi.json answers ${answer.status}`)
-    const spec = prepared(await answer.json())
+    contract = prepared(await answer.json())
     const ui = window.SwaggerUIBundle({
-      spec,
+      spec: contract,
       domNode: root,
       plugins: [plugin],
       // Nobody else is asked.
