@@ -5,23 +5,44 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 
-export const URL = process.env.KENNEL_URL
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const pictures = process.env.KENNEL_PICTURES
+/** The server, for this program. */
+export const SERVER = process.env.KENNEL_URL
+/** The server, for the browser: by the address that it has at home, so that pictures differ in nothing but what changed. */
+export const SITE = 'http://127.0.0.1:8000'
 
-const browser = await chromium.launch({ executablePath: process.env.KENNEL_BROWSER })
-export const close = () => browser.close()
+const { KENNEL_BROWSER, KENNEL_NET_LOG, KENNEL_PICTURES } = process.env
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+const browser = await chromium.launch({
+  executablePath: KENNEL_BROWSER,
+  args: [
+    // There is no other host, for the browser's own errands either.
+    `--host-resolver-rules=MAP ${new URL(SITE).host} ${new URL(SERVER).host}, MAP * ~NOTFOUND`,
+    `--log-net-log=${KENNEL_NET_LOG}`,
+  ],
+})
 
 /** What must not happen and did, each in a line. */
 export const faults = []
 
+/** Ends the browser, and reads in its own log of the network whom the pages have asked. */
+export const close = async () => {
+  await browser.close()
+  const { events } = JSON.parse(readFileSync(KENNEL_NET_LOG, 'utf8'))
+  // What the browser asks of its own accord has no origin.
+  const asked = events.map(({ params }) => params).filter((params) => /^https?:/.test(params?.initiator))
+  assert(asked.length > 100, `the browser's log has ${asked.length} requests of the pages`)
+  for (const { url } of asked) if (!url.startsWith(`${SITE}/`)) faults.push(`a page asks ${url}, says the browser's log`)
+}
+
 /** A page of a browser of its own, whose network and console are listened to. */
 export const open = async (path, options = {}) => {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  // Whoever wants less motion gets none, and nobody has to wait for it here.
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options })
   const page = await context.newPage()
   page.on('request', (request) => {
     const to = request.url()
-    if (!to.startsWith(`${URL}/`) && !to.startsWith('data:')) faults.push(`${path} asks ${to}`)
+    if (!to.startsWith(`${SITE}/`) && !to.startsWith('data:')) faults.push(`${path} asks ${to}`)
   })
   page.on('console', (message) => {
     // What is against the policy is an error. That an answer was one, or that there was no network, is what some of this
@@ -30,12 +51,15 @@ export const open = async (path, options = {}) => {
     if (message.type() === 'error' && !isExpected) faults.push(`${path} says: ${message.text()}`)
   })
   page.on('pageerror', (error) => faults.push(`${path} throws: ${error.message}`))
-  await page.goto(URL + path)
+  await page.goto(SITE + path)
   return page
 }
 
-export const picture = async (page, name) => {
-  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) })
+/** A picture of what is on the screen, with the first element of the selector, if there is one, at the top. */
+export const picture = async (page, name, selector) => {
+  if (!KENNEL_PICTURES) return
+  if (selector) await page.locator(selector).first().evaluate((element) => element.scrollIntoView({ block: 'start' }))
+  await page.screenshot({ path: join(KENNEL_PICTURES, `${name}.png`) })
 }
 
 /** Fails if somebody cannot read, name or reach what is on the page (WCAG, by axe-core), or it is wider than the screen. */
@@ -49,22 +73,24 @@ export const isForEverybody = async (page, what) => {
   if (wide > screen) faults.push(`${what} is ${wide} pixels wide, and the screen ${screen}`)
 }
 
-/** The bytes that a page loads until nothing more comes, and how many of its requests the network answered anew. */
+/** The bytes that come over the network until nothing more does, and the addresses that they come from. */
 export const weigh = async (page, load) => {
   const session = await page.context().newCDPSession(page)
   await session.send('Network.enable')
+  const urls = new Map()
   let bytes = 0
-  const statuses = []
-  session.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength))
-  const note = (response) => {
-    if (!response.url().startsWith('data:')) statuses.push(response.status())
-  }
-  page.on('response', note)
+  const paths = []
+  session.on('Network.requestWillBeSent', ({ requestId, request }) => urls.set(requestId, request.url))
+  session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    // Of what the browser has there is nothing, and of what is the same as before there are the headers.
+    if (encodedDataLength === 0) return
+    bytes += encodedDataLength
+    paths.push(urls.get(requestId)?.slice(SITE.length))
+  })
   await load()
   await page.waitForLoadState('networkidle')
-  page.off('response', note)
   await session.detach()
-  return { bytes, statuses }
+  return { bytes, paths }
 }
 
 export { assert }

@@ -1,61 +1,40 @@
 // What people do with the pages, from the first look to the last operation.
-import { URL, assert, close, faults, isForEverybody, open, picture, weigh } from './browser.mjs'
+import { SERVER, SITE, assert, close, faults, isForEverybody, open, picture, weigh } from './browser.mjs'
 
 const PASSWORD = 'seven brown sofas at dawn' // as in the contract
 const NEW_PASSWORD = 'nine quiet boats past noon'
 
 const told = (what) => console.log(`pages: ${what}`)
 
-// ---------------------------------------------------------------- looks
-
-const SCREENS = {
-  light: { colorScheme: 'light' },
-  dark: { colorScheme: 'dark' },
-  phone: { colorScheme: 'light', viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+/** The docs, once there is something to click. */
+const openDocs = async (screen) => {
+  const page = await open('/docs', screen)
+  await page.waitForSelector('.opblock')
+  return page
 }
 
-const looks = async () => {
-  for (const [name, screen] of Object.entries(SCREENS)) {
-    for (const [path, called] of [['/', 'home'], ['/problems', 'problems'], ['/problems/validation-failed', 'problem']]) {
-      const page = await open(path, screen)
-      await isForEverybody(page, `${path} (${name})`)
-      await picture(page, `${called}-${name}`)
-      await page.context().close()
-    }
-    const page = await open('/docs', screen)
-    await page.waitForSelector('.opblock')
-    await picture(page, `docs-${name}`)
-    await page.click('.guide summary')
-    for (const operation of ['dogs-list_dogs', 'owners-update_owner', 'dogs-replace_dog', 'owners-delete_owner']) {
-      await execute(page, operation)
-    }
-    await page.click('.models .models-control')
-    await isForEverybody(page, `/docs (${name})`)
-    await page.locator('#operations-dogs-list_dogs').scrollIntoViewIfNeeded()
-    await picture(page, `operation-${name}`)
-    await page.locator('#operations-dogs-list_dogs .problem').scrollIntoViewIfNeeded()
-    await picture(page, `error-${name}`)
-    await page.click('.scheme-container .authorize')
-    await page.waitForSelector('dialog[open]')
-    await isForEverybody(page, `the login (${name})`)
-    await picture(page, `login-${name}`)
-    await page.context().close()
-  }
-}
+// ---------------------------------------------------------------- weight
 
+/** What is loaded for the first time is light, and what was loaded before is kept. */
 const weight = async () => {
-  const page = await open('/problems')
-  const first = await weigh(page, async () => {
-    await page.goto(`${URL}/docs`)
+  const page = await open('/dogs')
+  for (const path of ['/', '/problems', '/problems/validation-failed']) {
+    const other = await open('/dogs')
+    const { bytes } = await weigh(other, () => other.goto(SITE + path))
+    assert(bytes > 0 && bytes < 20_000, `${path} loads ${bytes} bytes`)
+    await other.context().close()
+  }
+  const docs = async () => {
+    await page.goto(`${SITE}/docs`)
     await page.waitForSelector('.opblock')
-  })
-  assert(first.bytes < 500_000, `the docs load ${first.bytes} bytes`)
-  const again = await weigh(page, async () => {
-    await page.goto(`${URL}/`)
-    await page.goto(`${URL}/docs`)
-    await page.waitForSelector('.opblock')
-  })
-  assert(again.bytes < 10_000, `the docs load ${again.bytes} bytes once more`)
+  }
+  const first = await weigh(page, docs)
+  assert(first.bytes > 100_000 && first.bytes < 500_000, `the docs load ${first.bytes} bytes`)
+  await page.goto(`${SITE}/problems`)
+  const again = await weigh(page, docs)
+  // They are asked for, and not sent.
+  assert.deepEqual(again.paths.sort(), ['/docs', '/openapi.json'])
+  assert(again.bytes < 2_500, `the docs load ${again.bytes} bytes once more`)
   told(`the docs load ${first.bytes} bytes, and then ${again.bytes}`)
   await page.context().close()
 }
@@ -64,11 +43,11 @@ const weight = async () => {
 
 const block = (operation) => `#operations-${operation}`
 
-/** Opens an operation, unless it is, and executes it as it stands. The status of the answer. */
-const execute = async (page, operation, { body } = {}) => {
+/** Opens an operation, unless it is, and executes it as it stands, or with another body. The status of the answer. */
+const execute = async (page, operation, body) => {
   const at = block(operation)
   if (!(await page.locator(`${at}.is-open`).count())) await page.click(`${at} .opblock-summary-control`)
-  if (body !== undefined) await page.fill(`${at} textarea.body-param__text`, body)
+  if (body !== undefined) await page.fill(`${at} textarea.body-param__text`, JSON.stringify(body))
   const clear = page.locator(`${at} .btn-clear`)
   if (await clear.count()) await clear.click()
   await page.click(`${at} .execute`)
@@ -79,6 +58,10 @@ const execute = async (page, operation, { body } = {}) => {
 }
 
 const shut = (page, operation) => page.click(`${block(operation)} .opblock-summary-control`)
+
+/** Writes another value into a parameter of an operation that is open. */
+const set = (page, operation, parameter, value) =>
+  page.fill(`${block(operation)} [data-param-name="${parameter}"] input`, value)
 
 const logIn = async (page, username, password) => {
   await page.click('.scheme-container .authorize')
@@ -93,109 +76,126 @@ const logsIn = async (page, username, password) => {
   await page.waitForSelector('.scheme-container .authorize.locked')
 }
 
-/** Nothing that is secret is kept where another page, or the next one, could find it. */
-const keepsNothing = async (page) => {
-  const kept = await page.evaluate(() => ({ ...localStorage, ...sessionStorage, cookie: document.cookie }))
-  assert.deepEqual(kept, { cookie: '' })
-  assert.deepEqual(await page.context().cookies(), [])
-}
-
-/** All of the contract, each by its first click, in an order in which there is what each wants. */
-const everything = async (contract) => {
-  const page = await open('/docs')
-  await page.waitForSelector('.opblock')
-  const left = new Map()
-  for (const methods of Object.values(contract.paths)) {
-    for (const [method, operation] of Object.entries(methods)) {
-      if (method === 'parameters') continue
-      const good = Object.keys(operation.responses).filter((status) => status.startsWith('2')).map(Number)
-      left.set(operation.operationId, { at: `${operation.tags[0]}-${operation.operationId}`, good })
-    }
-  }
-  const clicked = async (id, wanted) => {
-    const { at, good } = left.get(id)
-    left.delete(id)
-    const status = await execute(page, at)
-    const isRight = wanted ? status === wanted : good.includes(status)
-    assert(isRight, `${id} is executed as it stands, and answers ${status}`)
-    const problems = await page.locator(`${block(at)} .problem`).count()
-    assert.equal(problems, status >= 400 ? 1 : 0, `${id} shows a problem if there is one`)
-    await shut(page, at)
-  }
-
-  await clicked('signup')
-  await clicked('login')
-  await logsIn(page, 'alice', PASSWORD)
-  const makers = ['create_owner', 'create_owner_singular', 'create_dog', 'create_dog_singular', 'create_task']
-  for (const id of [...makers, 'replace_profile', 'create_co_owner']) await clicked(id)
-  // No example is a token that this server has given out.
-  await clicked('refresh', 401)
-  for (const id of ['reset_password', 'verify_email', 'cancel_email']) await clicked(id, 422)
-
-  const last = ['delete_co_owner', 'delete_task', 'delete_dog', 'delete_owner', 'delete_profile', 'delete_session',
-    'delete_other_sessions', 'replace_password', 'update_me', 'logout', 'delete_me']
-  for (const id of [...left.keys()].filter((id) => !last.includes(id))) await clicked(id)
-  for (const id of last) {
-    // The first owner has the second dog still.
-    if (id === 'delete_owner') assert.equal(await remove(page, '/dogowner/dogs/2'), 204)
-    if (id === 'delete_me') await logsIn(page, 'alice-and-rex', NEW_PASSWORD)
-    await clicked(id, id === 'logout' ? LOGOUT : undefined)
-    if (id === 'logout') await logOut(page)
-  }
-  assert.deepEqual([...left.keys()], [])
-  await keepsNothing(page)
-  await page.context().close()
-}
-
-/** Logging out with the token of the example ends nothing, as it is from nowhere. */
-const LOGOUT = 200
-
-const logOut = async (page) => {
+const logsOut = async (page) => {
   await page.click('.scheme-container .authorize')
   await page.click('dialog button:has-text("Log out")')
   await page.waitForSelector('dialog', { state: 'detached' })
   await page.waitForSelector('.scheme-container .authorize.unlocked')
 }
 
-/** Deletes a row beside the page, with the token that it sends. */
-const remove = async (page, path) => {
-  const [request] = await Promise.all([
-    page.waitForRequest((request) => request.url().startsWith(`${URL}/dogowner/owners`)),
-    execute(page, 'owners-list_owners'),
-  ])
-  const { authorization } = await request.allHeaders()
-  return (await fetch(URL + path, { method: 'DELETE', headers: { Authorization: authorization } })).status
+/** Nothing that is secret is kept where another page, or the next one, could find it. */
+const keepsNothing = async (page) => {
+  const kept = await page.evaluate(async () => ({
+    storage: { ...localStorage, ...sessionStorage },
+    databases: await indexedDB.databases(),
+    caches: await caches.keys(),
+    workers: (await navigator.serviceWorker.getRegistrations()).length,
+    cookie: document.cookie,
+  }))
+  assert.deepEqual(kept, { storage: {}, databases: [], caches: [], workers: 0, cookie: '' })
+  assert.deepEqual(await page.context().cookies(), [])
+}
+
+// ---------------------------------------------------------------- all of the contract
+
+/** The order in which each operation finds what it wants, as its examples have it; the contract's within each group. */
+const ORDER = {
+  // In this very order.
+  first: ['signup', 'login', 'replace_profile'],
+  // `create_…`; then all that is in no other group; and `delete_…`, the other way around.
+  last: ['replace_password', 'update_me', 'logout', 'delete_me'],
+}
+
+/** What is answered where no example can be right: the server has given out no such token. */
+const EXPECTED = { refresh: 401, reset_password: 422, verify_email: 422, cancel_email: 422 }
+
+/** What is done before an operation, beside what was executed before. */
+const BEFORE = {
+  replace_profile: (page) => logsIn(page, 'alice', PASSWORD),
+  // The first owner has two dogs, of which the example deletes one.
+  delete_owner: async (page) => {
+    await page.click(`${block('dogs-delete_dog')} .opblock-summary-control`)
+    await set(page, 'dogs-delete_dog', 'dog_id', '2')
+    assert.equal(await execute(page, 'dogs-delete_dog'), 204)
+    await shut(page, 'dogs-delete_dog')
+  },
+  // The token of the example is nobody's, so that it has ended no session.
+  delete_me: async (page) => {
+    await logsOut(page)
+    await logsIn(page, 'alice-and-rex', NEW_PASSWORD)
+  },
+}
+
+/** The operations of the contract, in the order in which they are executed. */
+const ordered = (contract) => {
+  const operations = new Map()
+  for (const { parameters, ...methods } of Object.values(contract.paths)) {
+    for (const { operationId, tags, responses } of Object.values(methods)) {
+      const good = Object.keys(responses).filter((status) => status.startsWith('2')).map(Number)
+      operations.set(operationId, { id: operationId, at: `${tags[0]}-${operationId}`, good })
+    }
+  }
+  const named = [...ORDER.first, ...ORDER.last]
+  const others = [...operations.keys()].filter((id) => !named.includes(id))
+  const creating = others.filter((id) => id.startsWith('create_'))
+  const deleting = others.filter((id) => id.startsWith('delete_'))
+  const between = others.filter((id) => !creating.includes(id) && !deleting.includes(id))
+  const ids = [...ORDER.first, ...creating, ...between, ...deleting.reverse(), ...ORDER.last]
+  assert.equal(ids.length, operations.size)
+  return ids.map((id) => operations.get(id))
+}
+
+/** All of the contract, each by its first click. */
+const everything = async () => {
+  const contract = await (await fetch(`${SERVER}/openapi.json`)).json()
+  const page = await openDocs()
+  const operations = ordered(contract)
+  assert.equal(await page.locator('.opblock').count(), operations.length)
+  for (const { id, at, good } of operations) {
+    await BEFORE[id]?.(page)
+    const status = await execute(page, at)
+    const isRight = id in EXPECTED ? status === EXPECTED[id] : good.includes(status)
+    assert(isRight, `${id} is executed as it stands, and answers ${status}`)
+    const problems = await page.locator(`${block(at)} .problem`).count()
+    assert.equal(problems, status >= 400 ? 1 : 0, `${id} shows a problem if there is one`)
+    await shut(page, at)
+  }
+  told(`${operations.length} operations do what they say at the first click`)
+  await keepsNothing(page)
+  await page.context().close()
 }
 
 // ---------------------------------------------------------------- what goes wrong
 
-const problems = async () => {
-  const page = await open('/docs')
-  await page.waitForSelector('.opblock')
-  const note = (operation) => page.textContent(`${block(operation)} .problem`)
+const EVIL = '<img src=x onerror="globalThis.hacked=1">'
 
-  // Without a login; then with a wrong password, twice at once.
-  assert.equal(await execute(page, 'owners-create_owner'), 401)
-  assert.match(await note('owners-create_owner'), /An access token is needed/)
-  assert.equal(await execute(page, 'auth-signup', { body: JSON.stringify({ username: 'zoe', email: 'zoe@example.com', password: PASSWORD }) }), 201)
+/** Words that look like tags are words. */
+const areWords = async (page) => {
+  assert.equal(await page.locator('img[src=x]').count(), 0)
+  assert.equal(await page.evaluate(() => globalThis.hacked), undefined)
+}
+
+/** What the page tells of the problem that an operation has shown. */
+const note = (page, operation) => page.textContent(`${block(operation)} .problem`)
+
+/** A login with a wrong password, too many of them, with no server there, and then the right one. */
+const logins = async (page) => {
   await logIn(page, 'zoe', 'wrong')
   await page.waitForSelector('dialog .problem:has-text("Wrong username or password")')
   await page.click('dialog [type=submit]')
   await page.waitForSelector('dialog .problem:has-text("Too many failed attempts")')
-  assert.match(await page.textContent('dialog .problem'), /Try again in \d+ seconds?\./)
+  assert.match(await page.textContent('dialog .problem'), /429.*Try again in \d+ seconds?\./)
   await isForEverybody(page, 'a login that failed')
   await picture(page, 'login-failed')
+  await page.context().setOffline(true)
+  await page.click('dialog [type=submit]')
+  await page.waitForSelector('dialog .problem:has-text("The server cannot be reached")')
+  await page.context().setOffline(false)
 
   // By keyboard: the dialog shuts, and gives the focus back; and then the right password, once the wait is over.
   await page.keyboard.press('Escape')
   await page.waitForSelector('dialog', { state: 'detached' })
   assert.equal(await page.evaluate(() => document.activeElement.classList.contains('authorize')), true)
-  // As soon as it was made, the token counts as old, so that each request gets the next one first.
-  await page.route('**/auth/{login,refresh}', async (route) => {
-    const answer = await route.fetch()
-    const json = answer.ok() ? { ...(await answer.json()), expires_in: 0 } : undefined
-    await route.fulfill({ response: answer, json })
-  })
   for (;;) {
     await logIn(page, 'zoe', PASSWORD)
     await page.waitForSelector('dialog .problem, .scheme-container .authorize.locked')
@@ -203,39 +203,69 @@ const problems = async () => {
     await page.keyboard.press('Escape')
     await page.waitForSelector('dialog', { state: 'detached' })
   }
-  let renewals = 0
-  page.on('request', (request) => (renewals += request.url().endsWith('/auth/refresh') ? 1 : 0))
+}
+
+const problems = async () => {
+  const page = await openDocs()
+  await page.clock.install()
+
+  // Without a login.
+  assert.equal(await execute(page, 'owners-create_owner'), 401)
+  assert.match(await note(page, 'owners-create_owner'), /An access token is needed/)
+
+  // Field by field.
+  assert.equal(await execute(page, 'auth-signup', { username: 'al', email: 'alice', password: 'sofa', age: 7 }), 422)
+  for (const field of ['username', 'email', 'password', 'age']) assert.match(await note(page, 'auth-signup'), new RegExp(`/${field} [A-Z]`))
+  await picture(page, 'readme', `${block('auth-signup')} .body-param`)
+
+  // A name that is somebody's; and too many who sign up.
+  const zoe = { username: 'zoe', email: 'zoe@example.com', password: PASSWORD }
+  assert.equal(await execute(page, 'auth-signup', zoe), 201)
+  assert.equal(await execute(page, 'auth-signup', zoe), 409)
+  assert.match(await note(page, 'auth-signup'), /409.*username/)
+  let status = 409
+  for (let attempts = 0; attempts < 10 && status === 409; attempts += 1) status = await execute(page, 'auth-signup', zoe)
+  assert.equal(status, 429)
+  assert.match(await note(page, 'auth-signup'), /Too many requests.*Try again in \d+ seconds\./)
+  await picture(page, 'too-many', `${block('auth-signup')} .live-responses-table`)
+  await shut(page, 'auth-signup')
+
+  await logins(page)
 
   // Words that look like tags are words, and so they are in what is told of them.
-  const evil = '<img src=x onerror="globalThis.hacked=1">'
-  assert.equal(await execute(page, 'owners-create_owner', { body: JSON.stringify({ name: evil }) }), 201)
+  assert.equal(await execute(page, 'owners-create_owner', { name: EVIL }), 201)
   assert.equal(await execute(page, 'owners-list_owners'), 200)
   assert.match(await page.textContent(`${block('owners-list_owners')} .live-responses-table`), /<img src=x onerror=/)
-  assert.equal(await execute(page, 'owners-create_owner', { body: JSON.stringify({ name: '', [evil]: evil }) }), 422)
-  assert.match(await note('owners-create_owner'), /\/name .*required|\/name/)
-  assert.match(await note('owners-create_owner'), /<img src=x onerror=/)
-  assert.equal(await page.locator('img[src=x]').count(), 0)
-  assert.equal(await page.evaluate(() => globalThis.hacked), undefined)
-  await page.locator(`${block('owners-create_owner')} .problem`).scrollIntoViewIfNeeded()
-  await picture(page, 'problem-fields')
-  assert.equal(renewals, 3, 'each request that needs the token had it renewed before')
+  assert.equal(await execute(page, 'owners-create_owner', { name: '', [EVIL]: EVIL }), 422)
+  assert.match(await note(page, 'owners-create_owner'), /2 fields need attention.*\/name .*<img src=x onerror=/)
+  await areWords(page)
+  await picture(page, 'problem-fields', `${block('owners-create_owner')} .live-responses-table`)
+
+  // The token is renewed when it is old, before the request that needs it, and not each time.
+  const renewals = []
+  page.on('request', (request) => renewals.push(...(request.url().endsWith('/auth/refresh') ? [request] : [])))
+  for (const renewed of [1, 2]) {
+    await page.clock.fastForward('01:00:00')
+    for (const operation of ['owners-list_owners', 'dogs-list_dogs']) assert.equal(await execute(page, operation), 200)
+    assert.equal(renewals.length, renewed)
+  }
 
   // Another version than there is; a server that is not well; none at all.
   await page.click(`${block('owners-update_owner')} .opblock-summary-control`)
-  await page.fill(`${block('owners-update_owner')} [data-param-name=owner_id] input`, await firstOwner(page))
-  await page.fill(`${block('owners-update_owner')} [data-param-name=If-Match] input`, '"999"')
+  await set(page, 'owners-update_owner', 'owner_id', await firstOwner(page))
+  await set(page, 'owners-update_owner', 'If-Match', '"999"')
   assert.equal(await execute(page, 'owners-update_owner'), 412)
-  assert.match(await note('owners-update_owner'), /The row has changed/)
+  assert.match(await note(page, 'owners-update_owner'), /The row has changed/)
   const body = { type: '/problems/unavailable', title: 'The service is not available', status: 503, detail: 'Later.' }
   await page.route('**/health/ready', (route) =>
     route.fulfill({ status: 503, contentType: 'application/problem+json', headers: { 'Retry-After': '7' }, json: body }))
   assert.equal(await execute(page, 'service-show_readiness'), 503)
-  assert.match(await note('service-show_readiness'), /Try again in 7 seconds\./)
+  assert.match(await note(page, 'service-show_readiness'), /503.*The service is not available.*Try again in 7 seconds\./)
   await page.context().setOffline(true)
   assert.match(await execute(page, 'service-show_liveness'), /The server cannot be reached/)
-  await page.locator(`${block('service-show_liveness')} .problem`).scrollIntoViewIfNeeded()
-  await picture(page, 'offline')
+  await picture(page, 'offline', `${block('service-show_liveness')} .responses-wrapper`)
   await page.context().setOffline(false)
+  assert.equal(await execute(page, 'service-show_liveness'), 200)
 
   await keepsNothing(page)
   await page.reload()
@@ -248,21 +278,33 @@ const firstOwner = async (page) => {
   return String(JSON.parse(text)[0].id)
 }
 
-/** No mouse is needed. */
-const keyboard = async () => {
-  const page = await open('/docs')
+/** An operation has an address; what is no operation's leads nowhere, and is words. */
+const links = async () => {
+  const page = await open('/docs#/dogs/list_dogs')
+  await page.waitForSelector(`${block('dogs-list_dogs')}.is-open .execute`)
+  await page.goto(`${SITE}/docs#/${encodeURIComponent(EVIL)}/${encodeURIComponent(EVIL)}`)
+  await page.reload()
   await page.waitForSelector('.opblock')
+  await areWords(page)
+  await page.context().close()
+}
+
+/** No mouse is needed; and nothing moves for those who want it so. */
+const keyboard = async () => {
+  const page = await openDocs()
+  const at = block('service-show_liveness')
   await page.keyboard.press('Tab')
   assert.equal(await page.evaluate(() => document.activeElement.className), 'skip')
-  await page.focus(`${block('service-show_liveness')} .opblock-summary-control`)
+  await page.focus(`${at} .opblock-summary-control`)
   await page.keyboard.press('Enter')
-  await page.waitForSelector(`${block('service-show_liveness')} .execute`)
+  await page.waitForSelector(`${at} .execute`)
   for (let presses = 0; presses < 20; presses += 1) {
     await page.keyboard.press('Tab')
     if (await page.evaluate(() => document.activeElement.classList.contains('execute'))) break
   }
   await page.keyboard.press('Enter')
-  await page.waitForSelector(`${block('service-show_liveness')} .live-responses-table`)
+  await page.waitForSelector(`${at} .live-responses-table`)
+  assert.equal(await page.evaluate(() => document.getAnimations().length), 0)
   assert.equal(await page.evaluate(() => location.hash), '#/service/show_liveness')
   await page.context().close()
 }
@@ -272,17 +314,54 @@ const frames = async () => {
   const page = await open('/')
   const other = await page.context().newPage()
   for (const path of ['/', '/docs', '/problems']) {
-    await other.setContent(`<iframe src="${URL}${path}"></iframe>`)
+    await other.setContent(`<iframe src="${SITE}${path}"></iframe>`)
     const frame = await (await other.waitForSelector('iframe')).contentFrame()
     await frame.waitForURL('chrome-error://chromewebdata/')
   }
   await page.context().close()
 }
 
-const contract = await (await fetch(`${URL}/openapi.json`)).json()
-for (const [what, walk] of Object.entries({ weight, everything: () => everything(contract), problems, keyboard, frames, looks })) {
-  told(what)
+// ---------------------------------------------------------------- looks
+
+const SCREENS = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  phone: { colorScheme: 'light', viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+}
+
+/** Each page, and the docs with much of all that there is to be seen open, is for everybody. */
+const looks = async () => {
+  for (const [name, screen] of Object.entries(SCREENS)) {
+    for (const [path, called] of [['/', 'home'], ['/problems', 'problems'], ['/problems/validation-failed', 'problem']]) {
+      const page = await open(path, screen)
+      await isForEverybody(page, `${path} (${name})`)
+      await picture(page, `${called}-${name}`)
+      await page.context().close()
+    }
+    const page = await openDocs(screen)
+    await picture(page, `docs-${name}`)
+    for (const operation of ['dogs-list_dogs', 'owners-update_owner', 'dogs-replace_dog', 'owners-delete_owner']) {
+      await execute(page, operation)
+    }
+    await page.click('.guide summary')
+    await page.click('.models .models-control')
+    await isForEverybody(page, `/docs (${name})`)
+    await picture(page, `guide-${name}`, '.guide')
+    await picture(page, `operation-${name}`, block('dogs-list_dogs'))
+    await picture(page, `body-${name}`, `${block('dogs-replace_dog')} .opblock-section-request-body`)
+    await picture(page, `error-${name}`, `${block('dogs-list_dogs')} .responses-wrapper`)
+    await page.click('.scheme-container .authorize')
+    await page.waitForSelector('dialog[open]')
+    await isForEverybody(page, `the login (${name})`)
+    await picture(page, `login-${name}`)
+    await page.context().close()
+  }
+}
+
+for (const [what, walk] of Object.entries({ weight, everything, problems, links, keyboard, frames, looks })) {
+  const begin = performance.now()
   await walk()
+  told(`${what} is well (${Math.round((performance.now() - begin) / 1000)} s)`)
 }
 await close()
 for (const fault of faults) console.error(`pages: ${fault}`)
