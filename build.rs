@@ -13,6 +13,8 @@ use std::{
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED as SWAGGER_UI;
 
+/// The contract as a collection for Postman, made by `.ci/postman`.
+const COLLECTION: &str = "docs/postman/kennel.postman_collection.json";
 /// The files of the pages that are ours.
 const OURS: &str = "src/pages/files";
 /// The files of Swagger UI, as its archive spells them, and what they are called here.
@@ -25,6 +27,7 @@ const THEIRS: [(&str, &str); 3] = [
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=migrations");
     println!("cargo:rerun-if-changed=openapi.yaml");
+    println!("cargo:rerun-if-changed={COLLECTION}");
     println!("cargo:rerun-if-changed={OURS}");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo names no OUT_DIR")?);
     let yaml = fs::read("openapi.yaml")?;
@@ -33,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_packed(&out, "openapi.yaml", &yaml)?;
     write_packed(&out, "openapi.json", &json)?;
     fs::write(out.join("openapi.json"), json)?;
+    write_packed(&out, "postman.json", &fs::read(COLLECTION)?)?;
     for file in fs::read_dir(OURS)? {
         let path = file?.path();
         let name = path.file_name().and_then(|name| name.to_str()).ok_or("a file's name is no text")?;

@@ -30,6 +30,7 @@ fn table() -> Vec<Area> {
             at(&["/health/ready"], vec![get(system::show_readiness).unlimited()]),
             at(&["/openapi.yaml"], vec![get(system::show_contract).answering(APPLICATION_YAML)]),
             at(&["/openapi.json"], vec![get(system::show_contract_json)]),
+            at(&["/postman.json"], vec![get(system::show_postman_collection)]),
             at(&["/docs"], vec![get(pages::handlers::show_docs).answering(TEXT_HTML)]),
         ]).kept(CacheControl::Revalidated),
         open("/assets", vec![

@@ -27,12 +27,14 @@ use crate::{
 /// The first server of the contract as it is written: one with the default configuration.
 const USUAL_SERVER: &str = "http://127.0.0.1:8000";
 
-/// The contract as it is served: its first server is this one, so that generated clients call no other.
+/// The contract as it is served: its first server is this one, so that generated clients call no other. So is the
+/// `baseUrl` of the collection for Postman that is made of it (`.ci/postman`).
 #[derive(Default)]
 pub struct Contract {
     server: OnceLock<String>,
     yaml: OnceLock<Precompressed>,
     json: OnceLock<Precompressed>,
+    postman: OnceLock<Precompressed>,
 }
 
 impl Contract {
@@ -52,6 +54,12 @@ impl Contract {
         let plain = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
         let packed = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
         self.json.get_or_init(|| self.form("application/json", plain, packed))
+    }
+
+    fn postman(&self) -> &Precompressed {
+        let plain = include_str!("../docs/postman/kennel.postman_collection.json");
+        let packed = include_bytes!(concat!(env!("OUT_DIR"), "/postman.json.gz"));
+        self.postman.get_or_init(|| self.form("application/json", plain, packed))
     }
 
     /// The contract as `build.rs` has compressed it; that of another server is compressed at its first request.
@@ -193,6 +201,11 @@ pub async fn show_contract(request: HttpRequest, contract: Data<Contract>) -> Ht
 /// `GET /openapi.json`: the contract as JSON.
 pub async fn show_contract_json(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
     contract.json().answer(&request)
+}
+
+/// `GET /postman.json`: the contract as a collection for Postman, with a tutorial.
+pub async fn show_postman_collection(request: HttpRequest, contract: Data<Contract>) -> HttpResponse {
+    contract.postman().answer(&request)
 }
 
 #[cfg(test)]

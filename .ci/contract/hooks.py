@@ -575,7 +575,7 @@ def every_answer_has_what_all_have(ctx, response, case):
     caching = {"/auth": "no-store", "/me": "no-store", "/dogowner": "private, no-cache"}
     caching |= {"/users": public, "/dogs": public, "/problems": public}
     caching["/assets"] = "no-store" if error else "public, max-age=31536000, immutable"
-    for open_area in ("/", "/docs", "/health", "/openapi.yaml", "/openapi.json"):
+    for open_area in ("/", "/docs", "/health", "/openapi.yaml", "/openapi.json", "/postman.json"):
         caching[open_area] = "no-store" if error else "no-cache"
     # Which pages may do what in a browser, the server's own tests know.
     is_page = not error and (path == "/docs" or headers.get("content-type", "").startswith("text/html"))
@@ -632,7 +632,7 @@ def quotas_of(case, response, problem):
         if status == 401 and problem["type"].endswith("-api-key"):
             return {"ip"}
         return {"user"} if is_signed_in else {None}
-    counted = ("/auth", "/users", "/dogs", "/problems", "/openapi", "/docs", "/assets")
+    counted = ("/auth", "/users", "/dogs", "/problems", "/openapi", "/postman", "/docs", "/assets")
     if not path.startswith(counted) or status in (405, 406):
         return {None}
     if path == "/auth/refresh":

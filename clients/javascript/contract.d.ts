@@ -104,6 +104,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/postman.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This document as a collection for Postman
+         * @description A collection whose first folder is a tutorial to be run, and the others are the operations of this document, with the server that answers as their `baseUrl`. In Postman, import its address as a link. Compressed, if `Accept-Encoding` admits gzip.
+         */
+        get: operations["show_postman_collection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/problems": {
         parameters: {
             query?: never;
@@ -1032,6 +1052,12 @@ export interface components {
             info: Record<string, never>;
             paths: Record<string, never>;
             components: Record<string, never>;
+        };
+        /** @description A collection of Postman. */
+        PostmanCollection: {
+            info: Record<string, never>;
+            variable: Record<string, never>[];
+            item: Record<string, never>[];
         };
         /** @description That the process serves. */
         Liveness: {
@@ -3562,6 +3588,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenApi"];
+                };
+            };
+            304: components["responses"]["NotModifiedContract"];
+            406: components["responses"]["NotAcceptable"];
+            422: components["responses"]["UnknownParameter"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_postman_collection: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you hold, or several: if it is still the same, the answer is 304 without a body. What is no list of entity tags is ignored. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A collection in the format 2.1 of Postman. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Revalidate"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag-Public"];
+                    Vary: components["headers"]["Vary-Encoding"];
+                    "Content-Encoding": components["headers"]["Content-Encoding"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostmanCollection"];
                 };
             };
             304: components["responses"]["NotModifiedContract"];

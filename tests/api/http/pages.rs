@@ -135,7 +135,16 @@ fn each_page_may_do_what_it_needs_and_nothing_else_may_do_anything(app: &App) {
 fn the_home_page_says_whether_the_server_is_well(app: &App) {
     let well = browse(app, "/").expect(200);
     assert!(html(&well).contains("Ready: the database answers."), "{well}");
-    for path in ["/docs", "/problems", "/openapi.yaml", "/openapi.json", "/health/ready", "/health/live", "/dogs"] {
+    for path in [
+        "/docs",
+        "/problems",
+        "/openapi.yaml",
+        "/openapi.json",
+        "/postman.json",
+        "/health/ready",
+        "/health/live",
+        "/dogs",
+    ] {
         assert!(attributes(&html(&well), "href").contains(path), "{path}");
         browse(app, path);
         app.anon().get(path).expect(200);

@@ -16,6 +16,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_server_whose_file_was_moved_is_not_ready,
         the_contract_that_is_served_is_the_one_in_the_repository,
         the_contract_is_served_as_json_too,
+        the_collection_for_postman_is_the_one_in_the_repository,
         the_contract_names_the_server_that_hands_it_out,
         the_contract_is_compressed_for_those_who_take_it_so,
         a_contract_that_is_known_is_304,
@@ -25,8 +26,8 @@ pub fn sentences() -> Vec<Sentence> {
     ]
 }
 
-/// Where the contract is, in its two formats.
-const CONTRACTS: [&str; 2] = ["/openapi.yaml", "/openapi.json"];
+/// Where the contract is, in its two formats and as a collection for Postman.
+const CONTRACTS: [&str; 3] = ["/openapi.yaml", "/openapi.json", "/postman.json"];
 
 fn the_root_says_what_this_is_and_where_to_go(app: &App) {
     let answer = app.anon().get("/").expect(200);
@@ -80,10 +81,22 @@ fn the_contract_that_is_served_is_the_one_in_the_repository(app: &App) {
     assert_eq!(String::from_utf8_lossy(&answer.body), meant);
 }
 
+fn the_collection_for_postman_is_the_one_in_the_repository(app: &App) {
+    let answer = app.anon().get("/postman.json").expect(200);
+    assert_eq!(answer.header("content-type"), "application/json");
+    // But for its `baseUrl`, which is this server: a run calls nobody else's.
+    let here = format!("http://{}", app.address);
+    assert_eq!(answer.json["variable"][0], json!({"key": "baseUrl", "value": here}));
+    let file = Repository::here().read("docs/postman/kennel.postman_collection.json");
+    assert_eq!(String::from_utf8_lossy(&answer.body), file.replacen("http://127.0.0.1:8000", &here, 1));
+}
+
 fn the_contract_names_the_server_that_hands_it_out(scene: &Database) {
     let url = "https://kennel.example.com";
     let app = App::with(Database::fresh(scene.engine), &[("PUBLIC_URL", url)]);
     assert_eq!(app.anon().get("/openapi.json").expect(200).json["servers"][0]["url"], url);
+    let collection = app.anon().get("/postman.json").expect(200).json;
+    assert_eq!(collection["variable"][0], json!({"key": "baseUrl", "value": url}));
     let yaml = app.anon().get("/openapi.yaml").expect(200);
     assert!(String::from_utf8_lossy(&yaml.body).contains(&format!("- url: {url}\n")), "{url}");
     let usual = app.anon().send("GET", "/openapi.yaml", &[("Accept-Encoding", "gzip")], None).expect(200);
@@ -162,8 +175,7 @@ fn is_304_if_known(app: &App, path: &str) {
 
 fn the_contract_has_a_quota_and_health_has_none(database: &Database) {
     let app = App::with(Database::fresh(database.engine), &[("IP_RATE", "3/24h")]);
-    let counted = ["/openapi.yaml", "/openapi.json", "/openapi.yaml"].into_iter();
-    for (path, left) in counted.zip(["\"ip\";r=2", "\"ip\";r=1", "\"ip\";r=0"]) {
+    for (path, left) in CONTRACTS.into_iter().zip(["\"ip\";r=2", "\"ip\";r=1", "\"ip\";r=0"]) {
         let answer = app.anon().get(path).expect(200);
         assert!(answer.header("ratelimit").starts_with(left), "{answer}");
     }
