@@ -1,5 +1,5 @@
 // Makes the collection for Postman, and an environment, of the contract: what Postman's own converter makes of it, without
-// what that makes up, and with a tutorial in front. The same contract gives the same bytes.
+// what that makes up, and with tutorials in front. The same contract gives the same bytes.
 //
 //     node make.cjs openapi.yaml FOLDER
 const { createHash } = require('node:crypto')
@@ -27,6 +27,7 @@ const TOKENS = { bearerToken: 'said.access_token', refresh_token: 'said.refresh_
 const KEPT = {
   login: TOKENS,
   refresh: TOKENS,
+  create_key: { api_key: 'said.key' },
   update_me: { username: 'said.username' },
   replace_password: { password: 'JSON.parse(pm.request.body.raw).new_password' },
   list_sessions: { session_id: '(said.find(({ current }) => !current) ?? said[0]).id' },
@@ -80,6 +81,7 @@ function sample(method, { name, schema }) {
   return { boolean: 'true', integer: '20' }[type] ?? { 'date-time': '2026-01-01T00:00:00Z', date: '2026-01-01' }[format] ?? ''
 }
 
+const bearer = (name) => ({ type: 'bearer', bearer: [{ key: 'token', value: `{{${name}}}`, type: 'string' }] })
 const event = (listen, lines) => ({ listen, script: { type: 'text/javascript', exec: lines } })
 
 /** The script that keeps what others need of an answer. */
@@ -128,10 +130,11 @@ function request({ name, request: { method, url, header, body, description } }) 
 }
 
 /** A step of the tutorial: a request with its own body, query and headers, and with what is to be true of the answer. */
-function step(requests, { name, call, says, before, body, query, headers = {}, test }) {
+function step(requests, { name, call, token, says, before, body, query, headers = {}, test }) {
   const { event: kept = [], request } = structuredClone(requests.get(call))
   const { header, url } = request
   request.description = says
+  if (token) request.auth = bearer(token)
   request.header = header.filter(({ disabled }) => !disabled)
   request.header.push(...Object.entries(headers).map(([key, value]) => ({ key, value })))
   if (body) request.body.raw = JSON.stringify(body, null, 2).replace(/"(\{\{\w+_id\}\})"/g, '$1')
@@ -154,20 +157,24 @@ function stableId(name) {
 function collectionOf(converted) {
   const folders = converted.item.map(({ name, description, item }) => ({ name, description, item: item.map(request) }))
   const made = folders.flatMap(({ item }) => item)
+  if (made.length !== operations.size) throw new Error(`${made.length} requests of ${operations.size} operations`)
   const requests = new Map(made.map((one) => [`${one.request.method} /${one.request.url.path.join('/')}`, one]))
-  const steps = { name: 'Tutorial', description: tutorial.DESCRIPTION, item: tutorial.STEPS.map((one) => step(requests, one)) }
+  const tutorials = tutorial.FOLDERS.map(({ name, description, token, steps }) => {
+    const item = steps.map((one) => step(requests, one))
+    return { name, description, ...(token && { auth: bearer(token) }), item }
+  })
   const parameters = [...operations.values()].flatMap(({ parameters }) => parameters).filter((one) => one.in === 'path')
   // Where two examples differ, the first: that of the one which is not a co-owner.
   const examples = parameters.filter(({ name }) => name.endsWith('_id')).map(({ name, example }) => [name, example])
   const ids = Object.fromEntries(examples.reverse())
   // The server's own address first, where the server puts it.
-  const variables = { baseUrl: HERE, username, password, bearerToken: '', refresh_token: '', ...ids, co_owner_id: 2, etag: '', old_etag: '' }
+  const variables = { baseUrl: HERE, username, password, bearerToken: '', refresh_token: '', api_key: '', ...ids, co_owner_id: 2, etag: '', old_etag: '' }
   const collection = {
     info: { _postman_id: stableId('kennel collection'), name: contract.info.title, description: tutorial.ABOUT, schema: SCHEMA },
     variable: Object.entries(variables).map(([key, value]) => ({ key, value: String(value) })),
-    auth: { type: 'bearer', bearer: [{ key: 'token', value: '{{bearerToken}}', type: 'string' }] },
+    auth: bearer('bearerToken'),
     event: [event('test', tutorial.ALWAYS)],
-    item: [steps, ...folders],
+    item: [...tutorials, ...folders],
   }
   for (const [, name] of JSON.stringify(collection).matchAll(/\{\{(\w+)\}\}/g)) {
     if (!(name in variables)) throw new Error(`{{${name}}} is no variable of the collection`)
@@ -185,8 +192,6 @@ const environment = {
 convertV2({ type: 'string', data: text }, OPTIONS, (error, made) => {
   if (error || !made.result) throw error ?? new Error(made.reason)
   const collection = collectionOf(made.output[0].data)
-  const written = collection.item.slice(1).reduce((sum, { item }) => sum + item.length, 0)
-  if (written !== operations.size) throw new Error(`${written} requests of ${operations.size} operations`)
   const write = (name, value) => writeFileSync(`${folder}/${name}.json`, `${JSON.stringify(value, null, 2)}\n`)
   write('kennel.postman_collection', collection)
   write('kennel.postman_environment', environment)

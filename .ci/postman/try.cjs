@@ -1,12 +1,14 @@
 // Runs the collection that a server hands out, as Postman does.
 //
-//     node try.cjs tutorial URL     runs it as it is, which is the tutorial
+//     node try.cjs tutorial URL     runs it as it is, which is the tutorial by token, and by key
 //     node try.cjs requests URL     sends each of its other requests once, on a fresh server without quotas
 const newman = require('newman')
 
 const [what, server] = process.argv.slice(2)
 // The token of these is in a mail.
 const MAILED = ['reset_password', 'verify_email', 'cancel_email']
+
+const isTutorial = ({ name }) => name.startsWith('Tutorial')
 
 /** The executions of a run in which no script and no test has failed. */
 const run = (collection) =>
@@ -24,7 +26,7 @@ const run = (collection) =>
 
 async function tutorial() {
   const url = `${server}/postman.json`
-  const [{ item: steps }] = (await (await fetch(url)).json()).item
+  const steps = (await (await fetch(url)).json()).item.filter(isTutorial).flatMap(({ item }) => item)
   const executions = await run(url)
   const sent = executions.map(({ item }) => item.name)
   if (sent.join() !== steps.map(({ name }) => name).join()) throw new Error(`these were sent: ${sent}`)
@@ -37,7 +39,7 @@ async function requests() {
   const [collection, contract] = await Promise.all(
     ['/postman.json', '/openapi.json'].map(async (path) => (await fetch(server + path)).json()),
   )
-  const all = collection.item.slice(1).flatMap(({ item }) => item)
+  const all = collection.item.filter((folder) => !isTutorial(folder)).flatMap(({ item }) => item)
   const named = (key) => all.filter(({ request }) => `${request.method} /${request.url.path.join('/')}` === key)
   const [signup, login, logout] = ['signup', 'login', 'logout'].flatMap((name) => named(`POST /auth/${name}`))
   const of = (isOf) => all.filter((one) => isOf(one.request.method) && ![signup, login, logout].includes(one))

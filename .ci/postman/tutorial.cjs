@@ -1,23 +1,28 @@
-// The tutorial as it is in the collection for Postman: calls in order, each with what the last one answered.
+// The tutorials as they are in the collection for Postman: calls in order, each with what the last one answered.
 
 const ABOUT = `\
 A JSON REST service for people who look after dogs.
 
-**Run** it: the runner goes through the folder *Tutorial*, call by call, and ends there. Each run signs up an account of
-its own, so that it can be run again.
+**Run** it: the runner goes through the tutorial, first by token and then by API key, and ends there. Each run signs up an
+account of its own, so that it can be run again.
 
 The other folders have every call that there is, made of the server's contract, to be sent one by one. They use what
 calls before have answered: a login keeps its tokens, and what is written down keeps its id, in the variables of the
-collection. After the tutorial, which ends by logging out, send *auth* / *Begin a session*, and go on as the account that
-it made. Filters and headers that may be left out are listed, and not ticked.
+collection. After a run they call as the account that it made; when the token has expired, send *auth* / *Begin a
+session*. An API key will do as well, put into \`bearerToken\`. Filters and headers that may be left out are listed, and
+not ticked.
 
 What holds everywhere, and each call with all its answers, is at \`/docs\` of the server.`
 
-const DESCRIPTION = `\
+const BY_TOKEN = `\
 From an account to a dog, and back again. Each call uses what the one before has answered, and each answer is looked at.
 
 A server with the usual quotas lets an address sign up five times in 25 minutes; one that was started with \`--dev\`
 lets it do so more often.`
+
+const BY_KEY = `\
+The same by API key, for programs that cannot log in every quarter of an hour. It goes on with the account of the tutorial.
+What this folder calls, it calls with \`api_key\`, but for what wants a login.`
 
 // For all requests, so that `If-Match` and `If-None-Match` have something to say.
 const ALWAYS = [
@@ -28,55 +33,12 @@ const ALWAYS = [
 
 const lines = (text) => text.trim().split('\n')
 
-const STEPS = [
-  {
-    name: 'Sign up',
-    call: 'POST /auth/signup',
-    says: 'A name is taken once, in whatever letter case, and a password that is easy to guess is refused. Both are made up anew for each run.',
-    before: lines(`
-// Another one for each run.
-const number = Date.now().toString(36) + Math.random().toString(36).slice(2, 6)
-pm.collectionVariables.set('username', 'alice-' + number)
-pm.collectionVariables.set('password', pm.variables.replaceIn('{{$guid}}'))`),
-    test: lines(`
-pm.test('201: the account is made', () => pm.response.to.have.status(201))
-pm.test('Location says where it can be read', () => pm.response.to.have.header('Location', '/me'))
-const user = pm.response.json()
-pm.test('it has the name that was asked for, and shows no password', () => {
-  pm.expect(user.username).to.equal(pm.collectionVariables.get('username'))
-  pm.expect(user).to.have.all.keys('id', 'username', 'email', 'verified_at', 'created_at', 'updated_at')
-})`),
-  },
-  {
-    name: 'Log in',
-    call: 'POST /auth/login',
-    says: 'A login begins a session. Its access token goes with every call from now on; the collection has it as `bearerToken`.',
-    test: lines(`
-pm.test('200: logged in', () => pm.response.to.have.status(200))
-pm.test('no cache keeps the tokens', () => pm.response.to.have.header('Cache-Control', 'no-store'))
-const tokens = pm.response.json()
-pm.test('two tokens, and for how long the first is good', () => {
-  pm.expect(tokens.token_type).to.equal('Bearer')
-  pm.expect(tokens.access_token).to.be.a('string')
-  pm.expect(tokens.refresh_token).to.be.a('string')
-  pm.expect(tokens.expires_in).to.be.above(0)
-})`),
-  },
-  {
-    name: 'Get the next tokens',
-    call: 'POST /auth/refresh',
-    says: 'Before the access token has expired, or after: a refresh token gets the next two, and is used once.',
-    test: lines(`
-pm.test('200: two new tokens', () => pm.response.to.have.status(200))
-const next = pm.response.json()
-pm.test('the refresh token is another one', () => {
-  pm.expect(next.refresh_token).not.to.equal(pm.collectionVariables.get('refresh_token'))
-})`),
-  },
+/** What is done by token, and again by key. */
+const BOOK = [
   {
     name: 'Who am I?',
     call: 'GET /me',
-    says: 'What is under `/me` and `/dogowner` wants a token.',
+    says: 'What is under `/me` and `/dogowner` wants a token, or a key.',
     test: lines(`
 pm.test('200: the token is good', () => pm.response.to.have.status(200))
 pm.test('it is the one who has signed up', () => {
@@ -209,6 +171,54 @@ pm.test('the problem says why', () => pm.expect(pm.response.json().type).to.equa
 pm.test('204: gone', () => pm.response.to.have.status(204))
 pm.test('and nothing more to say', () => pm.response.to.not.have.header('Content-Type'))`),
   },
+]
+
+const TOKEN_STEPS = [
+  {
+    name: 'Sign up',
+    call: 'POST /auth/signup',
+    says: 'A name is taken once, in whatever letter case, and a password that is easy to guess is refused. Both are made up anew for each run.',
+    before: lines(`
+// Another one for each run.
+const number = Date.now().toString(36) + Math.random().toString(36).slice(2, 6)
+pm.collectionVariables.set('username', 'alice-' + number)
+pm.collectionVariables.set('password', pm.variables.replaceIn('{{$guid}}'))`),
+    test: lines(`
+pm.test('201: the account is made', () => pm.response.to.have.status(201))
+pm.test('Location says where it can be read', () => pm.response.to.have.header('Location', '/me'))
+const user = pm.response.json()
+pm.test('it has the name that was asked for, and shows no password', () => {
+  pm.expect(user.username).to.equal(pm.collectionVariables.get('username'))
+  pm.expect(user).to.have.all.keys('id', 'username', 'email', 'verified_at', 'created_at', 'updated_at')
+})`),
+  },
+  {
+    name: 'Log in',
+    call: 'POST /auth/login',
+    says: 'A login begins a session. Its access token goes with every call from now on; the collection has it as `bearerToken`.',
+    test: lines(`
+pm.test('200: logged in', () => pm.response.to.have.status(200))
+pm.test('no cache keeps the tokens', () => pm.response.to.have.header('Cache-Control', 'no-store'))
+const tokens = pm.response.json()
+pm.test('two tokens, and for how long the first is good', () => {
+  pm.expect(tokens.token_type).to.equal('Bearer')
+  pm.expect(tokens.access_token).to.be.a('string')
+  pm.expect(tokens.refresh_token).to.be.a('string')
+  pm.expect(tokens.expires_in).to.be.above(0)
+})`),
+  },
+  {
+    name: 'Get the next tokens',
+    call: 'POST /auth/refresh',
+    says: 'Before the access token has expired, or after: a refresh token gets the next two, and is used once.',
+    test: lines(`
+pm.test('200: two new tokens', () => pm.response.to.have.status(200))
+const next = pm.response.json()
+pm.test('the refresh token is another one', () => {
+  pm.expect(next.refresh_token).not.to.equal(pm.collectionVariables.get('refresh_token'))
+})`),
+  },
+  ...BOOK,
   {
     name: 'Log out',
     call: 'POST /auth/logout',
@@ -230,10 +240,70 @@ pm.test('WWW-Authenticate says what is wanted', () => {
 })
 pm.test('the problem says that the session has ended', () => {
   pm.expect(pm.response.json().type).to.equal('/problems/revoked-token')
+})`),
+  },
+]
+
+const KEY_STEPS = [
+  {
+    name: 'Log in',
+    call: 'POST /auth/login',
+    says: 'A key is made by who has logged in, within the last five minutes.',
+    test: lines(`
+pm.test('200: logged in', () => pm.response.to.have.status(200))`),
+  },
+  {
+    name: 'Make an API key',
+    call: 'POST /me/keys',
+    token: 'bearerToken',
+    says: 'It is answered this once, and kept as `api_key`. Its scope is what it opens, and a day is how long.',
+    body: { name: 'Postman', scope: 'write', expires_in_days: 1 },
+    test: lines(`
+pm.test('201: the key is made', () => pm.response.to.have.status(201))
+const made = pm.response.json()
+pm.test('it looks like one, and like its hint', () => {
+  pm.expect(made.key).to.match(/^kennel_[0-9A-Za-z]{49}$/)
+  pm.expect(made.key.endsWith(made.hint)).to.be.true
+})
+pm.test('no cache keeps it', () => pm.response.to.have.header('Cache-Control', 'no-store'))`),
+  },
+  ...BOOK,
+  {
+    name: 'Ask for what no key opens',
+    call: 'GET /me/sessions',
+    says: 'Sessions, passwords, keys and the account itself are for a login only.',
+    test: lines(`
+pm.test('403: not by key', () => pm.response.to.have.status(403))
+pm.test('WWW-Authenticate says what is lacking', () => {
+  pm.expect(pm.response.headers.get('WWW-Authenticate')).to.include('error="insufficient_scope"')
+})
+pm.test('and so does the problem', () => pm.expect(pm.response.json().type).to.equal('/problems/insufficient-scope'))`),
+  },
+  {
+    name: 'End the API key',
+    call: 'DELETE /me/keys/:key_id',
+    token: 'bearerToken',
+    says: 'By token again.',
+    test: lines(`
+pm.test('204: the key is dead', () => pm.response.to.have.status(204))`),
+  },
+  {
+    name: 'Ask again with the old key',
+    call: 'GET /dogowner/dogs',
+    says: 'It opens nothing any more, from the next request on.',
+    test: lines(`
+pm.test('401: the key opens nothing', () => pm.response.to.have.status(401))
+pm.test('the problem says that it was ended', () => {
+  pm.expect(pm.response.json().type).to.equal('/problems/revoked-api-key')
 })
 // A run of the whole collection ends here: the other folders have calls to be sent one by one.
 pm.execution.setNextRequest(null)`),
   },
 ]
 
-module.exports = { ABOUT, ALWAYS, DESCRIPTION, STEPS }
+const FOLDERS = [
+  { name: 'Tutorial', description: BY_TOKEN, steps: TOKEN_STEPS },
+  { name: 'Tutorial, by API key', description: BY_KEY, token: 'api_key', steps: KEY_STEPS },
+]
+
+module.exports = { ABOUT, ALWAYS, FOLDERS }
