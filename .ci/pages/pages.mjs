@@ -216,7 +216,6 @@ const problems = async () => {
   // Field by field.
   assert.equal(await execute(page, 'auth-signup', { username: 'al', email: 'alice', password: 'sofa', age: 7 }), 422)
   for (const field of ['username', 'email', 'password', 'age']) assert.match(await note(page, 'auth-signup'), new RegExp(`/${field} [A-Z]`))
-  await picture(page, 'readme', `${block('auth-signup')} .body-param`)
 
   // A name that is somebody's; and too many who sign up.
   const zoe = { username: 'zoe', email: 'zoe@example.com', password: PASSWORD }
@@ -343,6 +342,8 @@ const looks = async () => {
     for (const operation of ['dogs-list_dogs', 'owners-update_owner', 'dogs-replace_dog', 'owners-delete_owner']) {
       await execute(page, operation)
     }
+    const told = await page.textContent(`${block('owners-update_owner')} .opblock-description`)
+    assert.match(told, /An API key with the scope write opens this\./)
     await page.click('.guide summary')
     await page.click('.models .models-control')
     await isForEverybody(page, `/docs (${name})`)

@@ -40,10 +40,22 @@ pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
     match authenticate(request.request()).await {
         Ok(me) => {
             let _nobody = request.extensions_mut().insert(me);
-            flow(me.id).scope(next.call(request)).await
+            let response = flow(me.id).scope(next.call(request)).await?;
+            Ok(in_terms_of(me, response))
         }
         Err(problem) => Ok(request.error_response(problem)),
     }
+}
+
+/// The response in terms of what the caller has sent: where an account goes while a request waits, handlers say that the
+/// session has ended, and who came with an API key has none.
+fn in_terms_of(me: CurrentUser, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
+    let is_revoked = problem.is_some_and(|problem| problem.kind() == Kind::RevokedToken);
+    if is_revoked && me.key_id().is_some() {
+        return response.error_response(Problem::new(Kind::RevokedApiKey));
+    }
+    response
 }
 
 async fn authenticate(request: &HttpRequest) -> Result<CurrentUser, Problem> {

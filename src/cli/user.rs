@@ -151,7 +151,8 @@ async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Resul
     };
     db.write(reset).await?;
     tracing::info!(target: "kennel::security", user_id = user.get(), "password_reset");
-    println!("{name} has another password now, and no session.");
+    let ended = if keep_keys { "no session" } else { "no session and no API key" };
+    println!("{name} has another password now, and {ended}.");
     password.tell();
     Ok(())
 }

@@ -14,8 +14,8 @@ use crate::{
     problem::Problem,
 };
 
-/// The keys that this process has seen since they were written down last, each with the last day. There are no more
-/// than in the database, as only keys that are good get in.
+/// The keys that this process has seen since they were written down last, each with the last day. Only keys that are
+/// good get in, so that nobody without an account can fill it.
 #[derive(Default)]
 pub struct KeyUses(Mutex<HashMap<ApiKeyId, NaiveDate>>);
 

@@ -213,8 +213,8 @@ off, and ends the login that asked for it:
 
 {}
 
-Then choose a new password, which ends all other logins, too. This sends you a
-{} for it:
+Then choose a new password, which ends all other logins and all API keys, too.
+This sends you a {} for it:
 
 {}
 ",
@@ -262,8 +262,8 @@ fn password_changed(username: &str, to: &Destination) -> String {
         "\
 Hello {username},
 
-the password of your account at Kennel was changed, and its other logins were
-ended.
+the password of your account at Kennel was changed. Its other logins were ended,
+and so were its API keys, unless whoever changed it wanted to keep them.
 
 If it was not you, choose a new one. This sends you a {} for it:
 

@@ -47,14 +47,15 @@ kinds! {
         "The body is no JSON text: it was cut off, has a key twice, is not in UTF-8, or is empty."
         "Make the body with a JSON library, and send one object.";
     MissingToken UNAUTHORIZED "missing-token" "An access token is needed"
-        "Log in at /auth/login and send the access token as `Authorization: Bearer <token>`."
+        "Log in at /auth/login and send the access token, or an API key, as `Authorization: Bearer <token>`."
         "The address is for somebody who is logged in, and no bearer token came."
         "Log in with `POST /auth/login`, and send `Authorization: Bearer <access_token>` with every request below /me \
-         and /dogowner.";
+         and /dogowner. A program sends an API key in its place, `Authorization: Bearer kennel_…`, and in no other way.";
     InvalidToken UNAUTHORIZED "invalid-token" "The access token is not valid"
-        "This is not an access token of this server. Log in at /auth/login for a new one."
+        "This is no access token of this server, and no API key. Log in at /auth/login for a new one."
         "A token came, and this server did not make it, or it is no access token."
-        "Take the `access_token` of a login or a refresh at this server, as it came; or log in again.";
+        "Take the `access_token` of a login or a refresh at this server, as it came; or log in again. An API key is sent \
+         after `Bearer` and one blank, without quotation marks.";
     ExpiredToken UNAUTHORIZED "expired-token" "The access token has expired"
         "Log in at /auth/login for a new one."
         "The access token was good, and its time is over."
@@ -76,8 +77,8 @@ kinds! {
     /// The key was deleted, or is another server's, or its user is gone.
     RevokedApiKey UNAUTHORIZED "revoked-api-key" "The API key was ended"
         "There is no such key any more. Log in, and make another one with POST /me/keys."
-        "The API key was deleted, or ended by a new password, or the account is gone or disabled; or it is another \
-         server's."
+        "The API key was deleted, or ended by a new password or by whoever runs the server, or the account is gone or \
+         disabled; or it is another server's."
         "Log in, and make another one with `POST /me/keys`.";
     /// The refresh token was never given out, or its session ended.
     InvalidRefreshToken UNAUTHORIZED "invalid-refresh-token" "The refresh token is not valid"

@@ -44,7 +44,7 @@ pub async fn replace_password(
     let change = Change { checked, new: hasher.hash(new).await?, email: Email::stored(user.email), keep_keys };
     db.write(move |conn| change_password(conn, me, &keys, &change)).await?;
     post.wake();
-    tracing::info!(target: "kennel::security", user_id = me.id.get(), %source, "password_changed");
+    tracing::info!(target: "kennel::security", user_id = me.id.get(), keep_keys, %source, "password_changed");
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -60,7 +60,7 @@ pub async fn reset_password(
     let new = hasher.hash(hasher.judge(password, context, "password").await?).await?;
     db.write(move |conn| reset(conn, &account, &new, keep_keys, &keys)).await?;
     post.wake();
-    tracing::info!(target: "kennel::security", user_id, %source, "password_reset");
+    tracing::info!(target: "kennel::security", user_id, keep_keys, %source, "password_reset");
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -105,6 +105,13 @@
   let contract = null
 
   /** The contract as it is shown: of this very server, with the guide apart, and at each operation all that it takes. */
+  /** What the contract says of API keys at each operation. */
+  const KEYS = {
+    read: 'An API key of either scope opens this.',
+    write: 'An API key with the scope `write` opens this.',
+    none: 'No API key opens this: it wants a login.',
+  }
+
   const prepared = (contract) => {
     const [first, ...rest] = contract.info.description.split(/^(?=## )/m)
     const steps = rest.filter((part) => part.startsWith('## Five steps')).join('')
@@ -115,6 +122,8 @@
       const { parameters: shared = [], ...operations } = item
       for (const operation of Object.values(operations)) {
         operation.parameters = [...(operation.parameters ?? []), ...shared]
+        const keys = KEYS[operation['x-keys']]
+        if (keys) operation.description = `${operation.description}\n\n${keys}`
       }
       delete item.parameters
     }

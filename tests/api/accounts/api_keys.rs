@@ -39,6 +39,7 @@ pub fn sentences() -> Vec<Sentence> {
         the_last_day_of_use_is_written_down_when_the_server_stops,
         the_day_of_use_never_goes_back,
         what_cannot_be_undone_looks_at_the_key_again,
+        a_program_whose_account_goes_is_not_told_of_a_session,
     ]
 }
 
@@ -173,19 +174,14 @@ fn a_key_wants_a_fresh_login(app: &App) {
     backup(&alice.once_more());
 }
 
-fn a_session_that_ends_makes_no_more_keys(app: &App) {
+fn a_session_that_ends_makes_no_more_keys(scene: &Database) {
+    let (app, recorder) = watched(scene);
     let alice = app.sign_in("alice");
-    let other = app.log_in("alice");
-    let keys = thread::scope(|scope| {
-        let making = scope
-            .spawn(|| (0..10).filter(|_| make(&other, &json!({"name": "x", "scope": "write"})).status == 201).count());
-        let body = json!({"current_password": PASSWORD, "new_password": NEW});
-        alice.put("/me/password", &body).expect(204);
-        making.join().expect("all are answered")
-    });
-    assert!(keys <= 10);
-    assert_eq!(alice.get(KEYS).expect(200).json, json!([]), "what was made before is gone, and nothing came after");
-    make(&other, &json!({"name": "x", "scope": "write"})).expect(401).problem("revoked-token");
+    let thief = app.log_in("alice");
+    let end = format!("DELETE FROM sessions WHERE id = {}", thief.session());
+    let body = json!({"name": "x", "scope": "write"});
+    while_it_waits(&app, &recorder, "sessions", &end, || make(&thief, &body)).expect(401).problem("revoked-token");
+    assert_eq!(alice.get(KEYS).expect(200).json, json!([]));
 }
 
 fn a_deleted_key_is_dead_on_every_instance_at_once(database: &Database) {
@@ -413,28 +409,65 @@ fn the_day_of_use_never_goes_back(database: &Database) {
     assert_eq!(database.count(&format!("api_keys {of} AND last_used_on = '9998-12-31'")), 1);
 }
 
-/// A program that is about to delete an owner with all dogs waits for another write, which ends its key.
-fn what_cannot_be_undone_looks_at_the_key_again(scene: &Database) {
+/// A server whose queries are seen.
+fn watched(scene: &Database) -> (App, Recorder) {
     let database = Database::fresh(scene.engine);
     let recorder = Recorder::on(&database);
-    let app = App::on(database);
-    let alice = app.sign_in("alice");
-    let program = alice.with_key("write");
-    let owner = program.owner("Ann");
-    program.dog("Rex", owner);
+    (App::on(database), recorder)
+}
+
+/// Asks for something that has passed the gate, which looked into `table`, and waits for a write: that of `statement`.
+fn while_it_waits(
+    app: &App,
+    recorder: &Recorder,
+    table: &str,
+    statement: &str,
+    ask: impl Fn() -> Answer + Sync,
+) -> Answer {
     let _since_then = recorder.take();
-    let answer = thread::scope(|scope| {
+    thread::scope(|scope| {
         let mut asking = None;
-        app.database.execute_while("DELETE FROM api_keys", || {
-            asking = Some(scope.spawn(|| program.delete(&format!("/dogowner/owners/{owner}?force=true"))));
-            // The gate has seen a key that was still good; the write waits for ours.
+        app.database.execute_while(statement, || {
+            asking = Some(scope.spawn(&ask));
             let began = Instant::now();
-            while !recorder.take().iter().any(|query| query.contains("FROM") && query.contains("api_keys")) {
+            while !recorder.take().iter().any(|query| query.contains("FROM") && query.contains(table)) {
                 assert!(began.elapsed() < Duration::from_secs(10), "the gate asks");
             }
         });
         asking.expect("it was asked").join().expect("an answer")
-    });
+    })
+}
+
+fn what_cannot_be_undone_looks_at_the_key_again(scene: &Database) {
+    let (app, recorder) = watched(scene);
+    let alice = app.sign_in("alice");
+    let program = alice.with_key("write");
+    let owner = program.owner("Ann");
+    program.dog("Rex", owner);
+    let path = format!("/dogowner/owners/{owner}");
+    let delete = || program.delete(&format!("{path}?force=true"));
+    let answer = while_it_waits(&app, &recorder, "api_keys", "DELETE FROM api_keys", delete);
     answer.expect(401).problem("revoked-api-key");
-    alice.get(&format!("/dogowner/owners/{owner}")).expect(200);
+    alice.get(&path).expect(200);
+}
+
+/// It never had one.
+fn a_program_whose_account_goes_is_not_told_of_a_session(scene: &Database) {
+    let (app, recorder) = watched(scene);
+    let profile = json!({"description": "Two dogs, one sofa."});
+    for (number, (method, path, body)) in [
+        ("PUT", "/me/profile", Some(&profile)),
+        ("DELETE", "/me/profile", None),
+        ("POST", "/dogowner/owners", Some(&json!({"name": "Ann"}))),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("alice-{number}");
+        let program = app.sign_in(&name).with_key("write");
+        program.put("/me/profile", &profile);
+        let end = format!("DELETE FROM users WHERE username = '{name}'");
+        let answer = while_it_waits(&app, &recorder, "api_keys", &end, || program.ask(method, path, &[], body));
+        answer.expect(401).problem("revoked-api-key");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use kennel::credentials::ApiKeyText;
 use serde_json::json;
 
 use crate::support::process::{Ended, Program};
@@ -45,8 +46,15 @@ fn the_log_shows_no_secret_however_much_it_tells(database: &Database) {
         keep(&alice);
         let key = alice.with_key("write");
         key.get("/me/export").expect(200);
+        let unknown = ApiKeyText::random().expect("random numbers");
+        let mistyped = format!("{}-canary", &key.token()[..40]);
+        for wrong in [unknown.as_str(), &mistyped] {
+            server.anon().with_token(wrong).get("/me").expect(401);
+        }
         let next = alice.refresh();
         keep(&next);
+        // Its hint is no secret, and neither is how all keys begin.
+        secrets.extend([key.token(), unknown.as_str(), &mistyped].map(|key| key[7..40].to_owned()));
         let anon = server.anon();
         database.put_back_the_locks();
         let wrong = json!({"username": "canary-user-name", "password": "a canary at the login"});

@@ -18,6 +18,7 @@ pub fn sentences() -> Vec<Sentence> {
         an_export_holds_no_secret,
         a_large_export_is_whole,
         an_export_breaks_off_when_its_session_ends,
+        an_export_by_an_api_key_breaks_off_when_the_key_ends,
         an_export_breaks_off_when_its_account_goes_or_is_disabled,
         an_export_breaks_off_when_its_time_is_over,
         an_export_knows_no_parameters,
@@ -122,10 +123,21 @@ fn an_export_is_a_file_to_keep(app: &App) {
 fn an_export_holds_no_secret(app: &App) {
     let alice = app.sign_in("alice");
     alice.go_public();
+    let program = alice.with_key("read");
     let key = [("Idempotency-Key", "a-key-of-mine")];
     alice.ask("POST", "/dogowner/owners", &key, Some(&json!({"name": "Ann"}))).expect(201);
     let text = String::from_utf8(alice.get(EXPORT).expect(200).body).expect("UTF-8");
-    for secret in ["password", "hash", "salt", "refresh", "_key\"", "a-key-of-mine", "version", "is_public"] {
+    for secret in [
+        "password",
+        "hash",
+        "salt",
+        "refresh",
+        "_key\"",
+        "a-key-of-mine",
+        "version",
+        "is_public",
+        &program.token()[7..40],
+    ] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }
@@ -192,6 +204,16 @@ fn an_export_breaks_off_when_its_session_ends(app: &App) {
     // Mine goes on.
     let received = mine.rest(|received| received.ends_with(LAST_CHUNK));
     assert!(received.ends_with(LAST_CHUNK), "it is whole");
+}
+
+fn an_export_by_an_api_key_breaks_off_when_the_key_ends(app: &App) {
+    let alice = with_a_large_book(app, "alice");
+    let program = alice.with_key("read");
+    let wire = begin(app, &program);
+    wire.until_there_is_something();
+    let key = alice.get("/me/keys").expect(200).ids()[0];
+    alice.delete(&format!("/me/keys/{key}")).expect(204);
+    breaks_off(wire);
 }
 
 fn an_export_breaks_off_when_its_account_goes_or_is_disabled(app: &App) {
