@@ -45,7 +45,9 @@ pub enum Rows {
 /// A kind of rows of a book, and how a room counts them.
 #[derive(Clone, Copy)]
 pub struct Shelf {
+    /// The kind of rows.
     pub rows: Rows,
+    /// The count of a user's rows of this kind.
     pub count: Count,
 }
 
@@ -148,6 +150,7 @@ pub struct Book {
 }
 
 impl Book {
+    /// The books of a server with these limits on each; nothing is counted yet.
     #[must_use]
     pub fn new(owners: MostRows, dogs: MostRows, tasks: MostRows) -> Self {
         Self { owners, dogs, tasks, counts: Mutex::default() }

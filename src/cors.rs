@@ -131,6 +131,7 @@ pub enum CookieRefusal {
 }
 
 impl Cors {
+    /// The rules of a server with these settings, which people reach at `public_url`.
     #[must_use]
     pub fn new(settings: CorsSettings, public_url: Option<&PublicUrl>) -> Self {
         let CorsSettings { origins, headers, from_this_machine } = settings;
@@ -198,8 +199,9 @@ impl Cors {
         told.len() < MOST_TOLD && told.insert(what.into())
     }
 
-    /// Checks that the page that sends a request may use the cookie: a page of this server, or one that may call. A
-    /// request without `Origin` comes from no other page. (`Sec-Fetch-Site` is of the Fetch Metadata specification.)
+    /// Checks that the page that sends a request may use the cookie with the refresh token: a page of this server, or
+    /// of an origin that may call. The browser tells by `Sec-Fetch-Site` (Fetch Metadata) and `Origin`; a request
+    /// without `Origin` comes from no other page.
     ///
     /// # Errors
     /// The reason why the page may not.

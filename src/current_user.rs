@@ -29,7 +29,7 @@ const WRITE_NEEDED: HeaderValue = HeaderValue::from_static(
     r#"Bearer error="insufficient_scope", error_description="the key only reads", scope="write""#,
 );
 
-/// The subject of a valid access token.
+/// The subject of a valid access token: its claims `sub`, `sid` and `auth_time`. The session may have ended since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenSubject {
     pub user: UserId,
@@ -73,8 +73,10 @@ pub enum Credential {
         /// The time of the login with a password; a refresh does not make it newer.
         logged_in_at: Timestamp,
     },
+    /// An API key of one of the user's programs.
     ApiKey {
         id: ApiKeyId,
+        /// The scope, which says whether the key writes.
         scope: Scope,
     },
 }
@@ -89,7 +91,8 @@ impl fmt::Display for Credential {
     }
 }
 
-/// The user of a request. A handler that takes it needs a user, and only the gate can provide one.
+/// The user of a request, and the credential that it came with. An extractor: a handler that takes it needs a user, and
+/// only the gate can provide one.
 #[derive(Clone, Copy, Debug)]
 pub struct CurrentUser {
     pub id: UserId,
@@ -146,8 +149,8 @@ impl FromRequest for CurrentUser {
     }
 }
 
-/// The user of a request with an access token. A handler that takes it refuses API keys: those have no session, and
-/// nobody gave a password with them.
+/// The user of a request with an access token. An extractor: a handler that takes it refuses API keys
+/// (`insufficient-scope`), which have no session, and with which no password was given.
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedInUser {
     pub id: UserId,
@@ -166,7 +169,7 @@ impl LoggedInUser {
     /// Checks that the password was given in the last 5 minutes (RFC 9470).
     ///
     /// # Errors
-    /// `fresh-login-required`.
+    /// `fresh-login-required`, when that is longer ago.
     pub fn require_fresh_login(&self) -> Result<(), Problem> {
         if self.is_fresh() { Ok(()) } else { Err(Kind::FreshLoginRequired.into()) }
     }
@@ -181,7 +184,7 @@ impl FromRequest for LoggedInUser {
     }
 }
 
-/// The flow of a user's jobs.
+/// The [`Flow`] of a user's jobs, which take turns with those of other callers.
 #[must_use]
 pub fn flow(user: UserId) -> Flow {
     Flow::User(user.get())

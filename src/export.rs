@@ -1,6 +1,6 @@
 //! The export: everything of one user as one JSON document, read and sent piece by piece, so that it takes little
-//! memory however much there is. Each piece is read only while the session or the API key that asked for it stands, and while there is
-//! time: otherwise the document breaks off, and is no JSON.
+//! memory however much there is. Each piece is read only while the session or the API key that asked for it stands, and
+//! while there is time: otherwise the document breaks off, and is no JSON.
 
 use std::{
     future::ready,

@@ -1,5 +1,5 @@
-//! The route table and nothing else: path, verb, handler, gate, API keys, cache policy, limit. Its types are in `routing`;
-//! `openapi.yaml` says what each operation promises, and a test walks both.
+//! The route table and nothing else: path, verb, handler, gate, API keys, cache policy, limit. Its types are in
+//! `routing`; `openapi.yaml` says what each operation promises, and a test walks both.
 //!
 //! To add a resource, copy a line: `at` names a path, or several of which the first is canonical, and its verbs.
 

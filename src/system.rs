@@ -38,7 +38,8 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// Sets the URL where the server is reached; once.
+    /// Sets the URL where the server is reached, which the contract names as its first server. Call it before the
+    /// contract is first sent; a second call changes nothing.
     pub fn is_at(&self, server: &str) {
         if self.server.set(server.to_owned()).is_err() {
             tracing::debug!("the contract says already where its server is");
@@ -81,6 +82,7 @@ fn compressed(text: &str) -> io::Result<(Bytes, Bytes)> {
     Ok((text.to_owned().into(), packed.finish()?.into()))
 }
 
+/// The service's name, version and links, as `/` shows them.
 #[derive(Serialize)]
 pub struct ServiceOut {
     name: &'static str,
@@ -100,6 +102,7 @@ struct Links {
     health: &'static str,
 }
 
+/// The state of the service in a word: `ok` or `ready`.
 #[derive(Serialize)]
 pub struct HealthOut {
     status: &'static str,

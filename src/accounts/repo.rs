@@ -17,15 +17,19 @@ use crate::{
     users::{Email, Users, key, one, with_ascii_domain},
 };
 
-/// An account as mails are made of it, with all that their tokens are bound to.
+/// An account that may be used, with all that a mail to it needs: the names in its text, and the state that its token
+/// is bound to.
 #[derive(Clone)]
 pub struct AccountRow {
     pub id: UserId,
     pub username: String,
+    /// The address that is the account's now.
     pub email: String,
-    /// An address that a session asked for which still stands.
+    /// The new address that waits to be confirmed; `None`, once the session that asked for it has ended.
     pub pending: Option<PendingEmail>,
+    /// The time when the address was verified; `None`, if it was not.
     pub verified_at: Option<Timestamp>,
+    /// The stored hash, as a PHC string.
     pub password_hash: String,
     pub created_at: Timestamp,
 }
@@ -61,32 +65,37 @@ impl From<StoredAccount> for AccountRow {
     }
 }
 
-/// An account as the command line lists it.
+/// An account as `kennel user list` shows it.
 pub struct ListedRow {
     pub id: UserId,
     pub username: String,
     pub email: String,
     pub created_at: Timestamp,
+    /// The time when the address was verified; `None`, if it was not.
     pub verified_at: Option<Timestamp>,
+    /// The time since when the account may not be used; `None`, if it may.
     pub disabled_at: Option<Timestamp>,
-    /// How many sessions still stand.
+    /// The number of sessions that still stand.
     pub sessions: i64,
-    /// How many API keys there are, with those that have expired.
+    /// The number of API keys, expired ones among them.
     pub api_keys: i64,
 }
 
-/// The name in a login: an e-mail address has an `@`, a username never.
+/// The name in a login, in the spelling by which accounts are found: trimmed, NFKC, lower case. An e-mail address has
+/// an `@`, a username never.
 pub enum LoginKey {
     Username(String),
     Email(String),
 }
 
 impl LoginKey {
+    /// The key of a name as it was typed; the domain of an address becomes ASCII. The account need not exist.
     #[must_use]
     pub fn of(login: &str) -> Self {
         if login.contains('@') { Self::Email(with_ascii_domain(key(login))) } else { Self::Username(key(login)) }
     }
 
+    /// The spelling itself, of whichever kind.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let (Self::Username(key) | Self::Email(key)) = self;
@@ -101,7 +110,7 @@ pub struct Credentials {
 }
 
 impl Users {
-    /// The user that a login names, if there is one who may log in.
+    /// The user that a login names, with the stored hash; `None`, if there is no such account or it is disabled.
     pub fn find_for_login(conn: &mut Conn, login: &LoginKey) -> Result<Option<Credentials>, Problem> {
         let columns = (users::id, users::password_hash);
         let enabled = users::table.filter(users::disabled_at.is_null());
@@ -121,9 +130,9 @@ impl Users {
         Ok(hash.map(PasswordHash::stored).ok_or(Kind::RevokedToken)?)
     }
 
-    /// Puts a hash in the place of the one that a password was checked against; tells whether that was still there
-    /// and the user may log in. Whoever changes the password meanwhile waits, or is waited for, so that of two at
-    /// once one comes first.
+    /// Stores `new` in the place of `checked`, the hash that a password was compared with just now. Tells whether
+    /// `checked` was still stored and the account may be used; otherwise nothing changes. A change of the password at
+    /// the same time comes wholly before or after this one.
     pub fn replace_hash(&self, conn: &mut Conn, checked: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
         let me = users::table
             .find(self.0)
@@ -132,19 +141,20 @@ impl Users {
         Ok(conn.execute(diesel::update(me).set(users::password_hash.eq(new.as_str())))? > 0)
     }
 
-    /// The account, if there is one that may be used.
+    /// The user's account; `None`, if it is disabled or deleted.
     pub fn account(&self, conn: &mut Conn) -> Result<Option<AccountRow>, Problem> {
         let found = accounts!().filter(users::id.eq(self.0));
         Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
     }
 
-    /// The account that has this address, likewise.
+    /// The account that has this address, in whichever letter case; `None`, if there is none, or it is disabled.
     pub fn account_at(conn: &mut Conn, email: &Email) -> Result<Option<AccountRow>, Problem> {
         let found = accounts!().filter(users::email_key.eq(email.key()));
         Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
     }
 
-    /// The user with this username or e-mail address, disabled or not.
+    /// The id of the user with this username or e-mail address, even of a disabled account; `None`, if there is no such
+    /// account.
     pub fn find(conn: &mut Conn, name: &LoginKey) -> Result<Option<UserId>, Problem> {
         Ok(match name {
             LoginKey::Username(key) => conn.find(users::table.filter(users::username_key.eq(key)).select(users::id)),
@@ -152,7 +162,8 @@ impl Users {
         }?)
     }
 
-    /// The address is the user's. Tells whether it was still to be verified.
+    /// Marks the account's address as verified, if it is still `email` and the account may be used. Tells whether that
+    /// is new.
     pub fn verify(&self, conn: &mut Conn, email: &str) -> Result<bool, Problem> {
         let now = Timestamp::now();
         let unverified = users::table
@@ -164,11 +175,11 @@ impl Users {
         Ok(conn.execute(diesel::update(unverified).set(changes))? > 0)
     }
 
-    /// Gives the account another address, that of `pending`, which is the user's. Tells whether the present one was
-    /// still what it is in `account`.
+    /// Makes the address of `pending` the account's, and verified. Tells whether the account still had the address in
+    /// `account`, and may be used; otherwise nothing changes.
     ///
     /// # Errors
-    /// `email-taken`, when another account was quicker.
+    /// `email-taken`, when another account has the address by now.
     pub fn confirm_email(
         &self,
         conn: &mut Conn,
@@ -192,8 +203,9 @@ impl Users {
         Ok(changed > 0)
     }
 
-    /// Sets another password, and forgets an address that was asked for: perhaps by whoever the new password is to
-    /// keep out. Tells whether the old one was still there, so that of two at once one comes first.
+    /// Stores the hash `new` in the place of `old`, and calls off an address that was asked for: perhaps by the one
+    /// whom the new password is to keep out. Tells whether `old` was still stored and the account may be used, so that
+    /// of two changes at once one comes first; otherwise nothing changes.
     pub fn set_password(&self, conn: &mut Conn, old: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
         let me = users::table
             .find(self.0)
@@ -206,7 +218,8 @@ impl Users {
         Ok(true)
     }
 
-    /// Lets the account be used, or not. Tells whether that is new.
+    /// Disables the account, or enables it again. Tells whether that is new. Sessions and API keys are the caller's to
+    /// end; the gate refuses those of a disabled account.
     pub fn set_disabled(&self, conn: &mut Conn, is_disabled: bool) -> Result<bool, Problem> {
         let me = || one(self.0);
         let changed = if is_disabled {
@@ -225,7 +238,7 @@ impl Users {
         Ok(conn.find::<UserId, _>(first)?.is_some())
     }
 
-    /// All accounts, by id, without those that are deleted.
+    /// All accounts that are not deleted, by id, each with the number of its sessions and API keys.
     pub fn list(conn: &mut Conn) -> Result<Vec<ListedRow>, Problem> {
         type Row = (UserId, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);
         let counted = sessions::table

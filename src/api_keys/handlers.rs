@@ -20,7 +20,7 @@ use crate::{
     sessions,
 };
 
-/// `GET /me/keys`: lists the keys, without what they open anything with.
+/// `GET /me/keys`: lists the user's keys, without their texts.
 pub async fn list(
     me: LoggedInUser,
     list: ListRequest<ApiKeyFilter>,
@@ -30,7 +30,10 @@ pub async fn list(
 }
 
 /// `POST /me/keys`: makes a key and shows it, this once. A stolen token must not become a key that outlives it, so the
-/// password must have been given a moment ago.
+/// password must have been given in the last 5 minutes.
+///
+/// # Errors
+/// `fresh-login-required`, `too-many-api-keys`; `revoked-token`, when the session has ended meanwhile.
 pub async fn create(me: LoggedInUser, body: Valid<ApiKeyIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     let key = ApiKeyText::random()?;
@@ -45,7 +48,10 @@ pub async fn create(me: LoggedInUser, body: Valid<ApiKeyIn>, db: Data<Db>) -> Re
     Ok(HttpResponse::Created().json(NewApiKeyOut { row: row.into(), key: key.as_str().to_owned() }))
 }
 
-/// `DELETE /me/keys/{key_id}`: ends a key.
+/// `DELETE /me/keys/{key_id}`: ends a key of the user.
+///
+/// # Errors
+/// `not-found`; `revoked-token`, when the session has ended meanwhile.
 pub async fn delete(me: LoggedInUser, id: Path<ApiKeyId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let id = *id;
     let delete = move |conn: &mut _| {

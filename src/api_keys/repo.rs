@@ -16,20 +16,25 @@ use crate::{
 /// How many keys a user has at most, with those that have expired.
 const MOST: i64 = 20;
 
-/// A stored key, as its user sees it.
+/// A stored API key, as its user sees it: the key itself is not stored, only its hash.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys, check_for_backend(Sqlite))]
 pub struct ApiKeyRow {
     pub id: ApiKeyId,
+    /// The user's name for the key.
     pub name: String,
+    /// The name of the scope: `read` or `write`.
     pub scope: String,
+    /// The last four characters of the key.
     pub hint: String,
     pub created_at: Timestamp,
+    /// The time from which on the key is refused; `None`, if it does not expire.
     pub expires_at: Option<Timestamp>,
+    /// The last day (UTC) on which a request came with the key; `None`, if none did. Written down once in an hour.
     pub last_used_on: Option<NaiveDate>,
 }
 
-/// By id only.
+/// The keys that API keys are sorted by: the id alone.
 pub const SORTS: &[Sort<ApiKeyRow>] = &[Sort::id(api_keys::id, |row| row.id.get())];
 
 #[derive(Insertable)]
@@ -44,16 +49,18 @@ struct NewApiKey<'a> {
     expires_at: Option<Timestamp>,
 }
 
-/// The API keys of one user.
+/// The API keys of one user, expired ones among them, and the only way to a query about them. Each query can also fail
+/// as [`Conn`] says.
 pub struct ApiKeys(UserId);
 
 impl ApiKeys {
+    /// The API keys of this user; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of them, by id, those that have expired among them.
+    /// A page of the user's keys, as `asked` filters them, by id; expired ones are among them.
     pub fn list(&self, conn: &mut Conn, asked: &ListQuery<ApiKeyFilter>) -> Result<Page<ApiKeyRow>, Problem> {
         let mine = || {
             let wanted = asked.filter.wanted.of(&CommonColumns::API_KEYS);
@@ -62,10 +69,10 @@ impl ApiKeys {
         asked.page(conn, mine)
     }
 
-    /// Stores a new key.
+    /// Stores a new key, by its hash, with the name, scope and lifetime that `new` gives it.
     ///
     /// # Errors
-    /// `too-many-api-keys`.
+    /// `too-many-api-keys`, when the user has 20, expired ones among them.
     pub fn create(&self, conn: &mut Conn, new: &ApiKeyIn, key: &ApiKeyText) -> Result<ApiKeyRow, Problem> {
         // Of several at the same time each counts those before it.
         Users::of(self.0).lock(conn)?;
@@ -86,12 +93,12 @@ impl ApiKeys {
         Ok(conn.one(diesel::insert_into(api_keys::table).values(new).returning(columns::<ApiKeyRow>()))?)
     }
 
-    /// Deletes a key; tells whether there was one to delete.
+    /// Deletes the user's key with this id. Tells whether there was one.
     pub fn delete(&self, conn: &mut Conn, key: ApiKeyId) -> Result<bool, Problem> {
         Ok(conn.execute(diesel::delete(api_keys::table.find(key).filter(api_keys::user_id.eq(self.0))))? > 0)
     }
 
-    /// Ends all.
+    /// Deletes all of the user's keys; the next request with one is refused.
     pub fn end_all(&self, conn: &mut Conn) -> Result<(), Problem> {
         let _rows = conn.execute(diesel::delete(api_keys::table.filter(api_keys::user_id.eq(self.0))))?;
         Ok(())

@@ -48,18 +48,20 @@ fn lifetime(value: &Value) -> Result<Option<Duration>, Invalid> {
     is_in_range.then(|| Some(DAY.mul_f64(days))).ok_or_else(|| invalid("out_of_range"))
 }
 
-/// A new key.
+/// The body that asks for a new API key.
 pub struct ApiKeyIn {
+    /// The user's name for the key: 1 to 100 characters.
     pub name: String,
     pub scope: Scope,
-    /// How long the key is good; `None` for a key that does not expire.
+    /// The time for which the key is good, in whole days up to 3,650; `None` for a key that does not expire.
     pub lifetime: Option<Duration>,
 }
 
 impl Body for ApiKeyIn {}
 
 impl FromBody for ApiKeyIn {
-    /// Empty: there is no sending back, and an `expires_at` that is ignored would be a key that lives longer than meant.
+    /// Empty: there is no sending back, and an `expires_at` that is ignored would be a key that lives longer than
+    /// meant.
     const READ_ONLY: &'static [&'static str] = &[];
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
@@ -107,10 +109,11 @@ impl From<ApiKeyRow> for ApiKeyOut {
     }
 }
 
-/// A key that was just made, with what nobody can read a second time.
+/// An API key that was just made, with its text, which is shown this once.
 #[derive(Serialize)]
 pub struct NewApiKeyOut {
     #[serde(flatten)]
     pub row: ApiKeyOut,
+    /// The whole text of the key.
     pub key: String,
 }

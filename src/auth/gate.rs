@@ -79,8 +79,8 @@ async fn by_token(request: &HttpRequest, token: &str) -> Result<CurrentUser, Pro
     })
 }
 
-/// Finds the user of an API key. Wrong ones are counted for the address that they come from: nobody guesses one, but each
-/// may cost a query.
+/// Finds the user of an API key. Wrong ones are counted for the address that they come from: nobody guesses one, but
+/// each may cost a query.
 async fn by_key(request: &HttpRequest, key: &str) -> Result<CurrentUser, Problem> {
     let (db, uses): (&Data<Db>, &Data<KeyUses>) = (part(request)?, part(request)?);
     let found = match ApiKeyText::parse(key).map(|key| key.hash()) {

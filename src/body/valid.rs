@@ -41,6 +41,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// The header that says which bodies PATCH takes (RFC 5789 §3.1): a merge patch (RFC 7396), by its own name and as the
 /// JSON that it is.
 pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// The value of [`ACCEPT_PATCH`].
 pub const PATCH_TYPES: HeaderValue = HeaderValue::from_static("application/merge-patch+json, application/json");
 
 /// A body that was read, parsed and found acceptable.

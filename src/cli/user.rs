@@ -258,6 +258,7 @@ fn argument(matches: &ArgMatches, id: &str) -> String {
     matches.get_one::<String>(id).cloned().unwrap_or_default()
 }
 
+/// A failure of the command, in words for the people who gave it.
 pub(super) fn refused(why: String) -> Problem {
     Problem::internal(why)
 }

@@ -27,7 +27,7 @@ use crate::{
     problem::{FieldError, Kind, Problem},
 };
 
-/// The ids of a dog's co-owners, as a column of `dogs`.
+/// The ids of a dog's co-owners, as a column of a query for `dogs`, which is read as an [`IdList`].
 #[derive(Default)]
 pub struct CoOwnerIds;
 
@@ -43,7 +43,7 @@ impl<DB: Backend> QueryFragment<DB> for CoOwnerIds {
     }
 }
 
-/// Ids, in their order.
+/// Ids in ascending order, which a query returns as one text, such as `7,12`; null for none.
 pub struct IdList<T>(pub Vec<Id<T>>);
 
 impl<T, DB: Backend> Queryable<Nullable<Text>, DB> for IdList<T>
@@ -70,16 +70,18 @@ fn of_dog(user: UserId, dog: DogId) -> _ {
     dog_co_owners::table.filter(dog_co_owners::user_id.eq(user)).filter(dog_co_owners::dog_id.eq(dog))
 }
 
-/// The co-owners of the dogs in one user's book.
+/// The co-owners of the dogs in one user's book, and the only way to a query about them. Each query can also fail as
+/// [`Conn`] says.
 pub struct CoOwners(UserId);
 
 impl CoOwners {
+    /// The co-owners of the dogs in this user's book; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of the co-owners of one dog, by id. A dog that is not the user's has none.
+    /// A page of the co-owners of one dog, as `asked` filters them, by id. A dog that is not the user's has none.
     pub fn list(
         &self,
         conn: &mut Conn,
@@ -115,10 +117,12 @@ impl CoOwners {
         asked.page(conn, || theirs.filter(asked.filter.wanted.of(&CommonColumns::OWNERS)))
     }
 
-    /// Makes an owner a co-owner of a dog; the owner may be one already.
+    /// Makes an owner a co-owner of a dog, which gives the dog another version; nothing changes, if the owner is one
+    /// already.
     ///
     /// # Errors
-    /// `not-found`, `already-primary-owner`, `too-many-co-owners`.
+    /// `not-found`, when the user has no such dog or owner; `already-primary-owner`, when the dog is this owner's;
+    /// `too-many-co-owners`, when it has 20.
     pub fn create(&self, conn: &mut Conn, dog: DogId, owner: OwnerId) -> Result<(), Problem> {
         let primary = Dogs::of(self.0).lock(conn, dog)?;
         let _mine = Owners::of(self.0).show(conn, owner)?;
@@ -139,17 +143,18 @@ impl CoOwners {
         Dogs::of(self.0).touch(conn, dog)
     }
 
-    /// Takes a co-owner off a dog; the owner may be none already.
+    /// Takes a co-owner off a dog, which gives the dog another version; nothing changes, if the owner is none.
     ///
     /// # Errors
-    /// `not-found` when the user has no such dog or owner.
+    /// `not-found`, when the user has no such dog or owner.
     pub fn delete(&self, conn: &mut Conn, dog: DogId, owner: OwnerId) -> Result<(), Problem> {
         let _primary = Dogs::of(self.0).lock(conn, dog)?;
         let _mine = Owners::of(self.0).show(conn, owner)?;
         if self.remove(conn, dog, Some(owner))? > 0 { Dogs::of(self.0).touch(conn, dog) } else { Ok(()) }
     }
 
-    /// Takes one co-owner from a dog, or all. Tells how many.
+    /// Takes the co-owner `owner` off a dog, or with `None` all co-owners. Tells how many there were. The dog's version
+    /// is the caller's to change, unlike with [`CoOwners::delete`].
     pub fn remove(&self, conn: &mut Conn, dog: DogId, owner: Option<OwnerId>) -> Result<usize, Problem> {
         let all = of_dog(self.0, dog);
         Ok(match owner {
@@ -158,10 +163,11 @@ impl CoOwners {
         })
     }
 
-    /// Gives a dog that has none its co-owners.
+    /// Makes these owners the co-owners of a dog that has none yet, and whose primary owner is `primary`. Returns their
+    /// ids in ascending order.
     ///
     /// # Errors
-    /// `validation-failed`, naming each in `/co_owner_ids` that the user does not have, or that owns it already.
+    /// `validation-failed`, naming each in `/co_owner_ids` that the user does not have, or that owns the dog already.
     pub fn fill(
         &self,
         conn: &mut Conn,
@@ -188,8 +194,8 @@ impl CoOwners {
         Ok(IdList(ids))
     }
 
-    /// Takes one owner from dogs that it co-owns, and bumps their versions: about `most` rows. Tells how many; fewer than
-    /// `most`, when none is left.
+    /// Takes one owner off the dogs that it co-owns, which gives them another version: about `most` rows. Tells how
+    /// many; fewer than `most`, when none is left.
     pub fn leave_some(&self, conn: &mut Conn, owner: OwnerId, most: usize) -> Result<usize, Problem> {
         let shared = || {
             let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
@@ -203,7 +209,8 @@ impl CoOwners {
         Ok(touched + left)
     }
 
-    /// Deletes links of these dogs to their co-owners, about `most`. Tells how many; fewer than `most`, when none is left.
+    /// Takes co-owners off these dogs, which are about to be deleted: about `most` rows. Tells how many; fewer than
+    /// `most`, when none is left.
     pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
         let theirs = mine.filter(AnyOf::new(dog_co_owners::dog_id, dogs.iter().copied()));
@@ -211,7 +218,8 @@ impl CoOwners {
         self.delete_of(conn, some)
     }
 
-    /// Deletes links of any dog, about `most`. Tells how many; fewer than `most`, when none is left.
+    /// Takes co-owners off any dogs of a deleted account: about `most` rows. Tells how many; fewer than `most`, when
+    /// none is left.
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
         let some = mine.order(dog_co_owners::dog_id).limit(rows(most)).select(dog_co_owners::dog_id);

@@ -13,11 +13,11 @@ pub fn rate(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Refuses a configuration that others could reach: pages of their own `localhost` could call it, and nothing slows
-/// guesses down. `lookup` reads libpq's variables.
+/// Checks a configuration with `DEV`: no other machine may reach the server or its database, since every page of
+/// `localhost` may call then, and nothing slows guesses down. `lookup` reads the variables of libpq.
 ///
 /// # Errors
-/// The server or a proxy listens for other machines, or the database is on one.
+/// A [`ConfigError`] for `DEV`, when the server or a proxy listens for other machines, or the database is on one.
 pub fn check(config: &Config, lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
     let remedy = if !is_loopback(&config.host) {
         "other machines can reach this server; leave HOST at 127.0.0.1, or DEV away"

@@ -35,6 +35,7 @@ struct GivenValue {
 }
 
 impl<'a> EnvReader<'a> {
+    /// A reader of what `lookup` finds.
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { lookup, exposed_files: RefCell::default() }
     }
@@ -103,6 +104,7 @@ impl<'a> EnvReader<'a> {
         items.map(|item| item.parse().map_err(|_| refused(name, accepts))).collect()
     }
 
+    /// A whole number in `range`, if the variable has a value.
     pub fn number(&self, name: &'static str, range: RangeInclusive<usize>) -> Result<Option<usize>, ConfigError> {
         let accepts = || refused(name, &format!("a number from {} to {}", range.start(), range.end()));
         let Some(value) = self.given(name) else { return Ok(None) };
@@ -128,6 +130,7 @@ impl<'a> EnvReader<'a> {
         Err(refused(name, "error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"))
     }
 
+    /// The format of log lines: `text` or `json`.
     pub fn log_format(&self, name: &'static str) -> Result<LogFormat, ConfigError> {
         match self.text(name)?.as_str() {
             "text" => Ok(LogFormat::Text),
@@ -149,6 +152,7 @@ impl<'a> EnvReader<'a> {
         }
     }
 
+    /// A secret, if there is one: from the variable `name`, or from the file that `file` names.
     pub fn secret(&self, name: &'static str, file: &'static str) -> Result<Option<Secret>, ConfigError> {
         let Some(given) = self.given_or_in_file(name, file)? else { return Ok(None) };
         secret(&given, &given.text).map(Some)

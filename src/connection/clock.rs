@@ -18,6 +18,7 @@ pub struct Timer {
 }
 
 impl Timer {
+    /// A timer that is set to `deadline`.
     pub fn new(deadline: Instant) -> Self {
         Self { sleep: Box::pin(sleep_until(deadline)), set_to: deadline }
     }
@@ -46,7 +47,8 @@ thread_local! {
     static DATE: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
 }
 
-/// Writes the header `Date`, which each thread formats once a second.
+/// Appends the header line `Date` (RFC 9110 §6.6.1), with its line break, to the head of a response. Each thread
+/// formats it once a second.
 pub fn write_date(head: &mut Vec<u8>) {
     let now = SystemTime::now();
     let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

@@ -73,6 +73,7 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// The reader of a new connection; the time for its first request runs.
     pub fn new(socket: Socket) -> Self {
         Self {
             socket,
@@ -110,6 +111,7 @@ impl Reader {
         drop(self.buffer.split_to(count));
     }
 
+    /// Waits for the head of the next request, whole, and for no longer than its time-outs.
     pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         loop {
             if let Some(next) = self.parse() {

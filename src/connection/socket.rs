@@ -46,6 +46,7 @@ pub struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
+    /// Bytes of which none are sent yet.
     pub fn new(parts: [&'a [u8]; 2]) -> Self {
         Self { parts, sent: 0, in_time: 0, since: None, is_held: false }
     }
@@ -58,6 +59,7 @@ impl<'a> Sending<'a> {
 }
 
 impl Socket {
+    /// A socket that holds its permit until it is dropped.
     pub fn new(stream: TcpStream, permit: Permit, times: Times) -> Self {
         Self { stream, timer: Timer::new(Instant::now() + times.header), permit, times }
     }

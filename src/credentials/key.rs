@@ -15,16 +15,17 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// How many characters the hint has.
 const HINT: usize = 4;
 
-/// The hash by which a key is found.
+/// The hash by which a key is found: the SHA-256 of its text, 32 bytes.
 pub type KeyHash = [u8; 32];
 
-/// Whether a bearer token is meant to be an API key, and no access token.
+/// Whether a bearer token is meant to be an API key, and no access token: it begins with `kennel_`.
 #[must_use]
 pub fn looks_like_key(token: &str) -> bool {
     token.starts_with(PREFIX)
 }
 
-/// The text of a key whose sum is right; whose it is, and whether it is still good, the database knows.
+/// The text of an API key whose sum is right: `kennel_`, 43 random characters and the 6 of their CRC-32. The database
+/// alone knows whose key it is, and whether it is still good. `Debug` shows nothing of it.
 #[derive(Clone)]
 pub struct ApiKeyText(String);
 
@@ -35,7 +36,7 @@ impl fmt::Debug for ApiKeyText {
 }
 
 impl ApiKeyText {
-    /// Makes a new key.
+    /// Makes a new key, with a little more than 256 random bits.
     ///
     /// # Errors
     /// `internal-error` when the system gives no random numbers.
@@ -63,6 +64,7 @@ impl ApiKeyText {
         is_key.then(|| Self(token.to_owned()))
     }
 
+    /// The whole text: a secret, which the user is shown once.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -76,7 +78,7 @@ impl ApiKeyText {
         digest.as_ref().first_chunk().copied().unwrap_or_default()
     }
 
-    /// The last characters, by which its user knows the key again.
+    /// The last 4 characters, by which its user knows the key again.
     #[must_use]
     pub fn hint(&self) -> &str {
         self.0.get(PREFIX.len() + RANDOM + SUM - HINT..).unwrap_or_default()

@@ -32,10 +32,10 @@ use crate::{
     sessions,
 };
 
-/// Checks that the credential of a request still stands: what takes long looks again.
+/// Checks that the credential of a request still stands. The gate has done so; work that takes long does so again.
 ///
 /// # Errors
-/// `revoked-token`; `revoked-api-key`, `expired-api-key`.
+/// `revoked-token`, when the session has ended; `revoked-api-key`, when the key was deleted; `expired-api-key`.
 pub fn require_valid(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
     match me.credential {
         Credential::Session { id, logged_in_at } => {
@@ -46,8 +46,9 @@ pub fn require_valid(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
     }
 }
 
-/// Looks again, inside the transaction that does what cannot be undone: the request may have waited for it, and its
-/// credential has ended meanwhile. Whoever is about to end it comes wholly before or after this.
+/// Checks that the credential of a request still stands, inside the transaction that does what cannot be undone: the
+/// request may have waited for it, and the credential ended meanwhile. A transaction that ends it comes wholly before
+/// or after this one.
 ///
 /// # Errors
 /// The errors of [`require_valid`].

@@ -16,10 +16,10 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// Checks that a key is still good.
+/// Checks that an API key of a user is still good, for work that takes long.
 ///
 /// # Errors
-/// `revoked-api-key`, `expired-api-key`.
+/// `revoked-api-key`, when the key was deleted or its account disabled; `expired-api-key`.
 pub fn require_valid_key(conn: &mut Conn, user: UserId, key: ApiKeyId) -> Result<(), Problem> {
     let mine = api_keys::table.inner_join(users::table).filter(api_keys::id.eq(key));
     let mine = mine.filter(api_keys::user_id.eq(user)).filter(users::disabled_at.is_null());
@@ -27,10 +27,11 @@ pub fn require_valid_key(conn: &mut Conn, user: UserId, key: ApiKeyId) -> Result
     refuse_expired(expires_at.ok_or(Kind::RevokedApiKey)?)
 }
 
-/// Checks that a key is still good, in a transaction that whoever is about to end the key comes wholly before or after.
+/// Checks that an API key is still there and good, inside the transaction that does what cannot be undone: a
+/// transaction that ends the key comes wholly before or after this one.
 ///
 /// # Errors
-/// `revoked-api-key`, `expired-api-key`.
+/// `revoked-api-key`, when the key was deleted; `expired-api-key`.
 pub fn require_live_key(conn: &mut Conn, user: UserId, key: ApiKeyId) -> Result<(), Problem> {
     let mine = api_keys::table.find(key).filter(api_keys::user_id.eq(user));
     // Changes nothing, and not only reads, for the sake of PostgreSQL.
@@ -43,10 +44,10 @@ fn refuse_expired(expires_at: Option<Timestamp>) -> Result<(), Problem> {
     if expires_at.is_some_and(|end| end <= Timestamp::now()) { Err(Kind::ExpiredApiKey.into()) } else { Ok(()) }
 }
 
-/// The user whose key has this hash, and the key's id, if the key is good. The one query of the gate.
+/// The user whose API key has this hash, and the key's id. The one query of the gate for a request with a key.
 ///
 /// # Errors
-/// `revoked-api-key`, `expired-api-key`.
+/// `revoked-api-key`, when there is no such key or its account is disabled; `expired-api-key`.
 pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<(CurrentUser, ApiKeyId), Problem> {
     let key = api_keys::table
         .inner_join(users::table)
@@ -60,7 +61,8 @@ pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<(CurrentUser, ApiK
     Ok((CurrentUser { id: user, credential: Credential::ApiKey { id, scope } }, id))
 }
 
-/// Writes down that keys were used on `day`, where no later day stands. Keys that are gone are no matter.
+/// Stores that keys were last used on `day` (UTC), where no later day stands. Keys that were deleted meanwhile are
+/// skipped.
 pub fn note_use(conn: &mut Conn, keys: &[ApiKeyId], day: NaiveDate) -> Result<(), Problem> {
     let is_earlier = api_keys::last_used_on.is_null().or(api_keys::last_used_on.lt(day));
     let seen = api_keys::table.filter(AnyOf::new(api_keys::id, keys.iter().copied())).filter(is_earlier);

@@ -14,18 +14,18 @@ use crate::{
     problem::Problem,
 };
 
-/// The keys that this process has seen since they were written down last, each with the last day. Only keys that are
-/// good get in, so that nobody without an account can fill it.
+/// The API keys that this process has seen in use and not yet written down, each with its last day (UTC). Only keys that
+/// are good get in, so that nobody without an account can fill it.
 #[derive(Default)]
 pub struct KeyUses(Mutex<HashMap<ApiKeyId, NaiveDate>>);
 
 impl KeyUses {
-    /// Remembers that a key is used today (UTC).
+    /// Remembers that a key is used today (UTC); nothing is written yet.
     pub fn note(&self, key: ApiKeyId) {
         let _before = self.lock().insert(key, Timestamp::now().day());
     }
 
-    /// Writes down what is remembered. What could not be written stays for the next time.
+    /// Writes the remembered days into the database. The days that could not be written stay for the next time.
     ///
     /// # Errors
     /// The database's errors.

@@ -19,6 +19,7 @@ impl PasswordHash {
         Self(phc)
     }
 
+    /// The PHC string, as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -12,6 +12,7 @@ pub struct Signer {
 }
 
 impl Signer {
+    /// A signer with the `newest` key, which also verifies what the `older` ones signed.
     #[must_use]
     pub fn new(newest: &[u8], older: &[[u8; 32]]) -> Self {
         let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);

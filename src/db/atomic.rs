@@ -31,7 +31,7 @@ use crate::problem::Problem;
 pub struct Atomic<'a>(&'a mut Conn);
 
 impl<'a> Atomic<'a> {
-    /// A change on this connection.
+    /// The one change that is done on this connection.
     pub fn on(conn: &'a mut Conn) -> Self {
         Self(conn)
     }

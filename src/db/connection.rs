@@ -3,16 +3,17 @@
 //! # Why one connection type for two databases
 //!
 //! Diesel checks queries against a backend at compile time. To serve two, one can be generic over the backend, and then
-//! every repository function drags a dozen trait bounds along; or write each query twice; or build SQL as text. Here the
-//! bounds stand once, at the four methods of [`Conn`] that run a query: [`load`](Conn::load), [`find`](Conn::find),
+//! every repository function drags a dozen trait bounds along; or write each query twice; or build SQL as text. Here
+//! the bounds stand once, at the four methods of [`Conn`] that run a query: [`load`](Conn::load), [`find`](Conn::find),
 //! [`one`](Conn::one) and [`execute`](Conn::execute) take what runs on both databases, and run it on the one that there
 //! is. What only one of them has (`ANY(array)`, `json_each`) is an expression of our own with a form for each, in
 //! `expression`.
 //!
 //! The enum is Diesel's `#[derive(MultiConnection)]`, which makes it a connection with a backend of its own: so it has
-//! transactions and migrations without a line. A query can run on it, too (`query.load(conn)`), but costs three times as
-//! much, because its text is written anew for each run and each bind is boxed. The methods name the variant instead, so
-//! that a query is compiled for each database, and a statement whose text is known at compile time is found by its type.
+//! transactions and migrations without a line. A query can run on it, too (`query.load(conn)`), but costs three times
+//! as much, because its text is written anew for each run and each bind is boxed. The methods name the variant instead,
+//! so that a query is compiled for each database, and a statement whose text is known at compile time is found by its
+//! type.
 
 use diesel::{
     prelude::*,
@@ -20,7 +21,10 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-/// A connection to either database.
+/// A connection to either database, which the door ([`Db`](super::Db)) lends to one job at a time. Queries run within
+/// the transaction that is open on it, if there is one. Their errors are Diesel's; `?` makes a
+/// [`Problem`](crate::problem::Problem) of them: `unavailable` or `overloaded`, when the database cannot serve just
+/// now, and otherwise `internal-error`.
 ///
 /// Never `establish` it: that tries one backend after the other and hides the first one's error. `sqlite` and
 /// `postgres` open their own variant.
@@ -31,7 +35,7 @@ pub enum Conn {
 }
 
 impl Conn {
-    /// All rows of a query.
+    /// Runs a query and returns all its rows.
     ///
     /// # Errors
     /// The database's.
@@ -45,8 +49,8 @@ impl Conn {
         }
     }
 
-    /// The row of a query that has one at most; the first, if it has more, but PostgreSQL sends them all: then say
-    /// `.limit(1)`.
+    /// Runs a query and returns its row; `None` without one. Of several rows the first counts, but PostgreSQL sends
+    /// them all: then say `.limit(1)`.
     ///
     /// # Errors
     /// The database's.
@@ -57,7 +61,7 @@ impl Conn {
         self.one(query).optional()
     }
 
-    /// The row of a query that always has one: a count, or an `INSERT … RETURNING`.
+    /// Runs a query that always has a row, such as a count or an `INSERT … RETURNING`, and returns the first.
     ///
     /// # Errors
     /// `NotFound`, if there is none; the database's.

@@ -12,6 +12,7 @@ use crate::problem::Problem;
 pub enum Broken {
     /// A UNIQUE constraint, by its name.
     Unique(String),
+    /// A FOREIGN KEY; SQLite does not say which.
     ForeignKey,
 }
 

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::ids::UserId;
 
-/// The traits that Diesel wants of an expression of our own. It may stand in a query of any table, or `on` the tables that
-/// another expression may stand on.
+/// The traits that Diesel wants of an expression of our own. It may stand in a query of any table, or `on` the tables
+/// that another expression may stand on.
 macro_rules! expression {
     ($expression:ty, $sql_type:ty $(, [$($generics:tt)*])? $(, on $inner:ty)?) => {
         impl$(<$($generics)*>)? diesel::Expression for $expression {
@@ -71,7 +71,7 @@ impl<DB: Backend, Condition: QueryFragment<DB>> QueryFragment<DB> for When<Condi
     }
 }
 
-/// Whether a column holds one of these ids: one bind, however many they are, so that the statement is the
+/// The condition that a column holds one of some ids: one bind, however many they are, so that the statement is the
 /// same for every page.
 pub struct AnyOf {
     column: ColumnName,
@@ -121,12 +121,12 @@ impl QueryFragment<Pg> for AnyOf {
     }
 }
 
-/// Whether a text has another one anywhere in it, whatever it is made of: unlike `LIKE` this knows no wildcards,
-/// and no pattern that takes it long.
+/// The condition that a text has another one anywhere in it, whatever that is made of: unlike `LIKE` this knows no
+/// wildcards, and no pattern that takes it long.
 pub struct Contains {
-    /// The column.
+    /// The column of the text.
     pub column: ColumnName,
-    /// The text that is looked for.
+    /// The text that a column must have in it.
     pub part: String,
 }
 
@@ -160,10 +160,12 @@ impl QueryFragment<Pg> for Contains {
     }
 }
 
-/// Conditions of which each is there or not, in one expression: where none is, a list's text is as short as can be.
+/// The conditions that a list may have beside its own, in one expression, of which each is there or not; all that are
+/// there must be met. Where none is, its text is `TRUE`: that of a plain list stays as short as can be.
 pub struct Narrowed {
+    /// The ids of which a row must have one.
     pub ids: Option<AnyOf>,
-    /// Column, comparison and moment.
+    /// The moments that columns are compared with: column, operator (with a blank on each side) and moment.
     pub moments: Vec<(ColumnName, &'static str, Timestamp)>,
     pub part: Option<Contains>,
 }
@@ -208,7 +210,7 @@ where
 #[derive(Clone, Copy, Debug)]
 pub struct DayOrLast(ColumnName);
 
-/// The day that counts for one that is not known.
+/// The day that counts for an unknown one where rows are sorted: 9999-12-31.
 pub const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day");
 
 impl DayOrLast {
@@ -229,13 +231,14 @@ impl DayOrLast {
     }
 }
 
-/// The days between two, or beside one, by the expression that they are sorted by, so that its index serves it.
+/// The condition that a day is after `after` and before `before`, as far as there are these. It compares the expression
+/// that rows are sorted by, so that the index of that serves it.
 pub struct Between {
     /// The days. One that is not known is not after any.
     pub day: DayOrLast,
-    /// The day before the first.
+    /// The day before the first, which itself does not count; `None` for no first.
     pub after: Option<NaiveDate>,
-    /// The day after the last.
+    /// The day after the last, which itself does not count; `None` for no last.
     pub before: Option<NaiveDate>,
 }
 
@@ -267,7 +270,8 @@ where
     }
 }
 
-/// A column that its index is not to be looked up by: the planner shall come to its table first.
+/// A column of ids that is not looked up in an index: the SQL is `(+column)`, and so the planner has to come to its
+/// table first.
 #[derive(Clone, Copy)]
 pub struct Unindexed(ColumnName);
 
@@ -293,7 +297,7 @@ impl<DB: Backend> QueryFragment<DB> for Unindexed {
     }
 }
 
-/// The number of rows that a user has in a table, as far as `most`: more are not looked at.
+/// The number of rows that a user has in a table, or `most` if there are more: those are not looked at.
 pub struct CountUpTo {
     user_id: ColumnName,
     user: UserId,
@@ -301,7 +305,7 @@ pub struct CountUpTo {
 }
 
 impl CountUpTo {
-    /// Counts the rows whose column `user_id` has `user`.
+    /// The number of rows whose column `user_id` has `user`, in the table of that column.
     #[must_use]
     pub fn new<C>(user_id: C, user: UserId, most: i64) -> Self
     where

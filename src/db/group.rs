@@ -24,7 +24,7 @@ use crate::{
 
 /// Runs all waiting jobs in one transaction; no result is sent before the commit. Nearly always all of them succeed, so
 /// savepoints are made only once one did not: then the transaction is undone, and the jobs of a larger group are run
-/// again, each in a savepoint, so that a failure undoes itself alone.
+/// again, each in a savepoint, so that a failure undoes itself alone. Returns whether the connection may be used again.
 pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>) -> bool {
     if group.iter().all(|job| job.is_abandoned()) {
         return true;

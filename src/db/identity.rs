@@ -20,7 +20,7 @@ impl DatabaseId {
         conn.one(database_identity::table.select(database_identity::id)).map(Self)
     }
 
-    /// An id from the database.
+    /// An id that was read from the database.
     #[must_use]
     pub fn stored(id: String) -> Self {
         Self(id)

@@ -26,9 +26,11 @@ const LOCK: i64 = 0x006b_656e_6e65_6c00;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A migration and whether the database has it.
+/// A migration, and whether the database has it.
 pub struct MigrationStatus {
+    /// The name of its folder: its version and what it is about.
     pub name: String,
+    /// Whether it has run on the database.
     pub applied: bool,
 }
 

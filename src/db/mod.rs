@@ -63,7 +63,7 @@ pub fn rows(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// The reason why the database could not be opened, and what to do.
+/// The reason why the database could not be opened, and what to do: one line, without a password.
 #[derive(Debug)]
 pub struct OpenError(String);
 
@@ -90,16 +90,17 @@ enum Engine {
 }
 
 impl Db {
-    /// Opens the database and brings its schema up to date. Blocks. On PostgreSQL it has `connections`.
+    /// Opens the database and brings its schema up to date; makes a SQLite file if there is none. Blocks: for a
+    /// PostgreSQL server that is not up yet up to 30 seconds. PostgreSQL is used with so many `connections`, SQLite
+    /// with as many as there are cores, 2 to 8, and one that writes.
     ///
     /// # Errors
-    /// The database cannot be reached or opened, its settings did not take, or its schema is newer than
-    /// this program.
+    /// The database cannot be reached or opened, its settings did not take, or its schema is newer than this program.
     pub fn open(url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
         Self::over(connect(url)?, url, connections)
     }
 
-    /// Opens a database that exists and brings its schema up to date; no new one is made.
+    /// Opens a database that exists and brings its schema up to date, as [`Db::open`] does; no new one is made.
     ///
     /// # Errors
     /// The errors of [`Db::open`]; there is no database.
@@ -119,16 +120,19 @@ impl Db {
         Ok(Self(door, id))
     }
 
-    /// The id of the database.
+    /// The id of the database, made with its schema; keys are derived for it.
     #[must_use]
     pub fn id(&self) -> &DatabaseId {
         &self.1
     }
 
-    /// Runs queries that change nothing. Each statement sees what was committed before it.
+    /// Runs queries that change nothing. Each statement sees what was committed before it. A job may be run again on a
+    /// new connection, when the old one broke.
     ///
     /// # Errors
-    /// The errors of `job`; `overloaded`, when too many jobs wait; `unavailable`, when the database does not respond.
+    /// The errors of `job`; `overloaded`, when too many jobs wait or the result takes longer than 5 seconds;
+    /// `too-many-requests`, when too many of them are the same caller's; `unavailable`, when the database does not
+    /// respond.
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -170,11 +174,13 @@ impl Db {
         self.read(move |conn| at_one_moment(conn, &job)).await
     }
 
-    /// Runs `job` as one transaction and returns once it is durable; an error rolls it back. PostgreSQL may
-    /// ask for it to be run again, so a job changes nothing but the database.
+    /// Runs `job` as one transaction and returns once it is durable; an error rolls it back. A job may be run again:
+    /// PostgreSQL may ask for that, and on SQLite another job of the same commit may have failed. So a job changes
+    /// nothing but the database.
     ///
     /// # Errors
-    /// The errors of [`Db::read`]; after `unavailable` or `overloaded` the write may or may not have happened.
+    /// The errors of [`Db::read`], on SQLite after 6 seconds; after `unavailable` or `overloaded` the write may or may
+    /// not have happened.
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -218,7 +224,7 @@ impl Db {
         Ok(())
     }
 
-    /// Checks that the database responds, and is still the one that was opened.
+    /// Checks that the database responds, and that a SQLite file is still the one that was opened.
     ///
     /// # Errors
     /// `unavailable`, `overloaded`, or `internal-error`, when the database is damaged.
@@ -235,7 +241,8 @@ impl Db {
         matches!(self.0, Engine::Postgres(_))
     }
 
-    /// Finishes the waiting jobs and closes every connection; later calls are refused.
+    /// Finishes the waiting jobs and closes every connection; later calls are refused (`overloaded`). Blocks until that
+    /// is done.
     pub fn close(&self) {
         match &self.0 {
             Engine::Sqlite(door) => door.close(),
@@ -244,7 +251,8 @@ impl Db {
     }
 }
 
-/// Opens one connection with all its settings, for work before there is a [`Db`].
+/// Opens one connection with all its settings, and makes a SQLite file if there is none: for work on the schema, before
+/// there is a [`Db`]. Blocks, as [`Db::open`] does.
 ///
 /// # Errors
 /// The database cannot be reached or opened, or its settings did not take.

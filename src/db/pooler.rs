@@ -23,8 +23,9 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("keepalives_count", "3"),
     ("tcp_user_timeout", "10000"),
 ];
-/// The longest wait for a lock, and the longest time of a statement; `OPTIONS` and `BEGIN_LENT` tell PostgreSQL.
+/// The longest wait for a lock; `OPTIONS` and `BEGIN_LENT` tell PostgreSQL.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest time of a statement; `OPTIONS` and `BEGIN_LENT` tell PostgreSQL.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The options of an own session, so that no statement, lock or forgotten transaction lasts; and a mark that only such
 /// a session knows. Poolers refuse the options, or drop them and the mark with them.
@@ -37,7 +38,10 @@ pub const BEGIN_LENT: &str = "BEGIN; SET LOCAL statement_timeout = '5s'; SET LOC
 /// The errors with which poolers refuse options: PgBouncer's and RDS Proxy's.
 const REFUSALS: &[&str] = &["unsupported startup parameter", "command-line options"];
 
-/// Opens a connection; returns whether its sessions are lent, too.
+/// Opens a connection. Returns, too, whether a pooler lends it a session for each transaction.
+///
+/// # Errors
+/// libpq's and PostgreSQL's; they may quote a password.
 pub fn connect(url: &str) -> ConnectionResult<(PgConnection, bool)> {
     let url = with_parameters(url);
     let (mut conn, is_refused) = match PgConnection::establish(&with_options(&url)) {

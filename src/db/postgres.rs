@@ -37,7 +37,7 @@ const RETRIES: usize = 8;
 /// The time after its last use in which a connection is trusted to be open still.
 const TRUSTED: Duration = Duration::from_secs(1);
 
-/// The workers of one database.
+/// The workers of one PostgreSQL database, each with a connection, for reads and writes alike.
 pub struct PostgresEngine {
     workers: Workers<PgSession>,
     server: Arc<PgServer>,
@@ -60,7 +60,10 @@ struct PgServer {
 }
 
 impl PostgresEngine {
-    /// Starts `connections` workers.
+    /// Starts `connections` workers, each of which connects by itself; up to 4,096 jobs wait for them.
+    ///
+    /// # Errors
+    /// The system has no more threads to give.
     pub fn open(url: &str, connections: usize) -> Result<Self, OpenError> {
         let server = Arc::new(PgServer { url: url.to_owned(), next_try: Mutex::new(None) });
         let limits =
@@ -75,6 +78,8 @@ impl PostgresEngine {
         Ok(Self { workers, server })
     }
 
+    /// Runs a job that changes nothing, in no transaction; once more, on a new connection, if the old one broke, or
+    /// after a deadlock.
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -96,6 +101,8 @@ impl PostgresEngine {
         self.workers.run(read).await
     }
 
+    /// Runs a job in a transaction; again, up to 8 times, when PostgreSQL asks for it or another transaction was
+    /// quicker.
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -128,6 +135,7 @@ impl PostgresEngine {
         self.workers.run(write).await
     }
 
+    /// Finishes the waiting jobs and closes the connections; later calls are refused. Blocks until that is done.
     pub fn close(&self) {
         self.workers.close();
     }
@@ -269,7 +277,11 @@ fn names_this_machine(url: &str) -> bool {
     DatabaseUrl::Postgres(url.to_owned()).is_of_this_machine(None)
 }
 
-/// Opens the first connection; a server that is not up yet is waited for, up to 30 seconds.
+/// Opens the first connection, and checks the database (`preflight`). A server that is not up yet is waited for, up to
+/// 30 seconds; blocks meanwhile.
+///
+/// # Errors
+/// The connection is refused for good or was waited for in vain, or the database cannot hold every text.
 pub fn connect_patiently(url: &str) -> Result<Conn, OpenError> {
     const PAUSE: Duration = Duration::from_millis(250);
     let started = Instant::now();

@@ -5,7 +5,9 @@ use diesel::ConnectionError;
 
 /// A connection that was refused, in words that hold no secret.
 pub struct RefusedConnection {
+    /// The error, as libpq or PostgreSQL says it, or in words of our own where it might quote a secret.
     pub said: String,
+    /// The advice what to do, as a sentence without its full stop.
     pub remedy: String,
     /// Whether waiting may help: the server is on its way up, or the error is not known to be lasting.
     pub may_pass: bool,
@@ -76,6 +78,7 @@ const FOREIGN: &[(&str, &str)] = &[
 ];
 
 impl RefusedConnection {
+    /// The refusal that an error of libpq means; `url` is the one that was connected to.
     pub fn of(error: &ConnectionError, url: &str) -> Self {
         let said = match error {
             ConnectionError::BadConnection(said) => said.split_whitespace().collect::<Vec<_>>().join(" "),

@@ -41,7 +41,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("temp_store", "2"),
 ];
 
-/// A database file.
+/// A database file, by its path; whether it is there is another matter.
 #[derive(Clone)]
 pub struct SqliteFile(PathBuf);
 
@@ -64,11 +64,16 @@ thread_local! {
 }
 
 impl SqliteFile {
+    /// The file at this path; nothing is opened.
     pub fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
     /// Makes the file if there is none, for its owner only, and opens it for writing.
+    ///
+    /// # Errors
+    /// The file cannot be made or opened, every user of the machine can write it, its settings did not take, or a
+    /// write-ahead log of another database lies beside it.
     pub fn create(&self) -> Result<Conn, OpenError> {
         wal::refuse_foreign(&self.0)?;
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0);
@@ -97,6 +102,9 @@ impl SqliteFile {
     }
 
     /// Whether there is a file and it has Kennel's schema, without a change to either.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a write-ahead log of another database lies beside it.
     pub fn has_schema(&self) -> Result<bool, OpenError> {
         match fs::metadata(&self.0) {
             Ok(_) => {
@@ -190,7 +198,7 @@ fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
     }
 }
 
-/// The readers and the writer of one file.
+/// The readers and the one writer of a SQLite file.
 pub struct SqliteEngine {
     readers: Workers<Conn>,
     writer: Workers<Conn>,
@@ -199,7 +207,10 @@ pub struct SqliteEngine {
 }
 
 impl SqliteEngine {
-    /// Starts the readers and the writer.
+    /// Starts the readers, as many as there are cores, 2 to 8, and the writer; up to 4,096 jobs wait for each.
+    ///
+    /// # Errors
+    /// The file is not there, or the system has no more threads to give.
     pub fn open(file: &SqliteFile) -> Result<Self, OpenError> {
         let cores = thread::available_parallelism().map_or(2, usize::from);
         let reading = WorkerLimits {
@@ -229,6 +240,7 @@ impl SqliteEngine {
         })
     }
 
+    /// Runs a job that changes nothing on a reader; its connection cannot write.
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -237,6 +249,7 @@ impl SqliteEngine {
         self.readers.run(job).await
     }
 
+    /// Runs a job on the writer, in a transaction with others that wait (`group`).
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -268,6 +281,9 @@ impl SqliteEngine {
 
     /// Checks that the file is still where it was: SQLite goes on with a file that was moved or deleted, and all that
     /// it writes is lost.
+    ///
+    /// # Errors
+    /// `unavailable`, when another file is there or none.
     pub fn check_file(&self) -> Result<(), Problem> {
         if self.file.identity().is_ok_and(|identity| identity == self.identity) {
             return Ok(());
@@ -276,7 +292,8 @@ impl SqliteEngine {
             .caused_by("the database file was moved or deleted; restart with the right one"))
     }
 
-    /// Closes all connections; the last one moves the WAL into the database file.
+    /// Finishes the waiting jobs and closes all connections; the last one moves the WAL into the database file. Blocks
+    /// until that is done.
     pub fn close(&self) {
         self.readers.close();
         self.writer.close();

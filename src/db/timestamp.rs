@@ -49,7 +49,7 @@ pub struct Timestamp(i64);
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 impl Timestamp {
-    /// The time now.
+    /// The time now, by the clock of this machine.
     #[must_use]
     pub fn now() -> Self {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -112,10 +112,12 @@ pub mod micros {
 
     use super::Timestamp;
 
+    /// Writes a timestamp as a number, for `#[serde(with)]`.
     pub fn serialize<S: Serializer>(timestamp: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(timestamp.0)
     }
 
+    /// Reads a timestamp from a number, for `#[serde(with)]`.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         i64::deserialize(deserializer).map(Timestamp)
     }

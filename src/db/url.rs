@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::urls::origin::is_loopback;
 
-/// The database that `DATABASE_URL` names.
+/// The database that `DATABASE_URL` names. `Display` and `Debug` show it without its password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// A SQLite file, by its path.
@@ -15,6 +15,8 @@ pub enum DatabaseUrl {
     Postgres(String),
 }
 
+/// Reads `postgres://…`, `sqlite://PATH`, `sqlite:PATH` or a bare path. The error says what to write, and quotes
+/// nothing of the URL.
 impl FromStr for DatabaseUrl {
     type Err = &'static str;
 
@@ -61,7 +63,8 @@ impl DatabaseUrl {
         named.iter().all(|host| is_loopback(host) || host.starts_with(['/', '@']))
     }
 
-    /// The displayed URL, but with a file's absolute path: a missing file was looked for in the wrong folder.
+    /// The URL as it is displayed, but with a file's absolute path: for the message about a file that is not there,
+    /// which was looked for in the wrong folder.
     #[must_use]
     pub fn in_full(&self) -> String {
         match self {

@@ -31,19 +31,22 @@ use crate::{
     wire::{Preconditions, no_row},
 };
 
-/// A stored dog, and who owns it too.
+/// A stored dog, with the ids of its co-owners, which are rows of another table.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = dogs, check_for_backend(Sqlite))]
 pub struct DogRow {
     pub id: DogId,
     pub user_id: UserId,
+    /// The primary owner.
     pub owner_id: OwnerId,
     #[diesel(select_expression = CoOwnerIds, select_expression_type = CoOwnerIds)]
     pub co_owner_ids: IdList<Owner>,
     pub name: String,
+    /// The birthday, if it is known.
     pub born_on: Option<NaiveDate>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
 }
 
@@ -78,7 +81,7 @@ pub const SORTS: &[Sort<DogRow>] = &[
     Sort::moment(dogs::created_at, |row| row.created_at),
 ];
 
-/// The dogs in one user's book.
+/// The dogs in one user's book, and the only way to a query about them. Each query can also fail as [`Conn`] says.
 pub struct Dogs(UserId);
 
 /// The query for one dog of one user; every query about a single row begins here.
@@ -109,18 +112,20 @@ fn some(user: UserId, filter: &DogFilter) -> _ {
 }
 
 impl Dogs {
+    /// The dogs in this user's book; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of those that are asked for.
+    /// A page of the user's dogs, as `asked` filters and sorts them, with the owners that it expands.
     pub fn list(&self, conn: &mut Conn, asked: &ListQuery<DogFilter>) -> Result<Page<ExpandedDog>, Problem> {
         let found = asked.page(conn, || some(self.0, &asked.filter))?;
         found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
     }
 
-    /// A page of those of one owner, by id. An owner that is not the user's has none.
+    /// A page of the dogs that an owner has, in the role that `asked` wants or in both, by id. An owner that is not the
+    /// user's has none.
     pub fn list_of_owner(
         &self,
         conn: &mut Conn,
@@ -164,26 +169,28 @@ impl Dogs {
     /// The dog with this id.
     ///
     /// # Errors
-    /// `not-found`.
+    /// `not-found`, when the user has no such dog.
     pub fn show(&self, conn: &mut Conn, id: DogId) -> Result<DogRow, Problem> {
         let found = conn.find(one(self.0, id).select(columns::<DogRow>()))?;
         Ok(found.ok_or(Kind::NotFound)?)
     }
 
-    /// The ids among these that are the user's.
+    /// The ids among these that the user has dogs with, in any order.
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         Ok(conn.load(dogs::table.filter(dogs::user_id.eq(self.0)).filter(AnyOf::new(dogs::id, ids)).select(dogs::id))?)
     }
 
-    /// The number of the user's dogs, as far as `most`.
+    /// The number of the user's dogs, counted no further than `most`: the limit of the book, which it is compared with
+    /// before another one is made.
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(dogs::user_id, self.0, most)))?)
     }
 
-    /// The dog with this id, with its owners.
+    /// The dog with this id, and those of its owners that `parts` names: several queries, so run it in a snapshot
+    /// ([`Db::snapshot`](crate::db::Db::snapshot)).
     ///
     /// # Errors
-    /// `not-found`.
+    /// `not-found`, when the user has no such dog.
     pub fn show_expanded(&self, conn: &mut Conn, id: DogId, parts: Expand) -> Result<ExpandedDog, Problem> {
         let row = self.show(conn, id)?;
         expand(conn, self.0, vec![row], parts)?.pop().ok_or_else(|| Problem::new(Kind::NotFound))
@@ -219,11 +226,12 @@ impl Dogs {
         atomic.statement(insert).on_constraint(no_such_owner)
     }
 
-    /// Changes what `patch` names; nothing, if it names nothing. A co-owner that becomes the primary owner is
-    /// no co-owner any more.
+    /// Changes the fields that `patch` names, and the version; nothing, if it names none. Returns the row as it is
+    /// then. A co-owner that becomes the primary owner is no co-owner any more.
     ///
     /// # Errors
-    /// `not-found`, `precondition-failed`; `validation-failed` as for [`Dogs::create`].
+    /// `not-found`; `precondition-failed`, when the row is not as `only_if` demands; `validation-failed` as for
+    /// [`Dogs::create`].
     pub fn update(
         &self,
         conn: &mut Conn,
@@ -261,10 +269,11 @@ impl Dogs {
         self.show(conn, id)
     }
 
-    /// The primary owner of a dog, locked against other changes until this transaction ends.
+    /// The primary owner of a dog, whose row is locked against other changes until this transaction ends. On SQLite
+    /// there is one writer at a time anyway.
     ///
     /// # Errors
-    /// `not-found`.
+    /// `not-found`, when the user has no such dog.
     pub fn lock(&self, conn: &mut Conn, id: DogId) -> Result<OwnerId, Problem> {
         let mine = one(self.0, id).select(dogs::owner_id);
         let found = match conn {
@@ -274,14 +283,14 @@ impl Dogs {
         Ok(found.optional()?.ok_or(Kind::NotFound)?)
     }
 
-    /// A dog with other co-owners is another version of it.
+    /// Gives a dog another version and time of change, since its co-owners changed, which its own row does not hold.
     pub fn touch(&self, conn: &mut Conn, id: DogId) -> Result<(), Problem> {
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
         let _one = conn.execute(diesel::update(one(self.0, id)).set(changes))?;
         Ok(())
     }
 
-    /// Bumps the versions of several dogs. Tells how many there were.
+    /// Gives several dogs another version and time of change, as [`Dogs::touch`] does. Tells how many there were.
     pub fn touch_those(&self, conn: &mut Conn, ids: &[DogId]) -> Result<usize, Problem> {
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
         Ok(conn.execute(diesel::update(those(self.0, ids)).set(changes))?)
@@ -292,7 +301,8 @@ impl Dogs {
         only_if.version(|| Ok(self.show(conn, id)?.version))
     }
 
-    /// Deletes the first piece of a dog with its tasks. Tells whether there is more, for [`Dogs::delete_rest`].
+    /// Deletes the first piece of a dog and its tasks, at most [`PIECE`] tasks. Tells whether there is more, for
+    /// [`Dogs::delete_rest`] in further transactions.
     ///
     /// # Errors
     /// `not-found`, `precondition-failed`. Nothing is deleted then.
@@ -302,7 +312,8 @@ impl Dogs {
         self.delete_rest(conn, id)
     }
 
-    /// Deletes the next piece of a dog: its tasks, and the dog with the last of them. Tells whether there is more.
+    /// Deletes the next piece of a dog: at most [`PIECE`] tasks, and the dog with the last of them. Tells whether there
+    /// is more.
     pub fn delete_rest(&self, conn: &mut Conn, id: DogId) -> Result<bool, Problem> {
         if Tasks::of(self.0).delete_some_of(conn, &[id], PIECE)? >= PIECE {
             return Ok(true);
@@ -311,8 +322,8 @@ impl Dogs {
         Ok(false)
     }
 
-    /// Deletes dogs of one owner, with their tasks and co-owners: about `most` rows. Tells how many; fewer than `most`,
-    /// when none is left.
+    /// Deletes dogs of one primary owner, with their tasks and co-owners: about `most` rows. Tells how many; fewer than
+    /// `most`, when none is left.
     pub fn delete_some_of(&self, conn: &mut Conn, owner: OwnerId, most: usize) -> Result<usize, Problem> {
         let ids = conn.load(of_owner(self.0, owner).order(dogs::id).limit(rows(most)).select(dogs::id))?;
         self.delete_those(conn, ids, most)
@@ -336,13 +347,13 @@ impl Dogs {
         Ok(deleted + conn.execute(diesel::delete(those(self.0, &ids)))?)
     }
 
-    /// Whether an owner has dogs.
+    /// Whether any dog has this primary owner.
     pub fn has_any_of(&self, conn: &mut Conn, owner: OwnerId) -> Result<bool, Problem> {
         let first: Option<DogId> = conn.find(of_owner(self.0, owner).select(dogs::id).limit(1))?;
         Ok(first.is_some())
     }
 
-    /// The number of an owner's dogs.
+    /// The number of dogs that have this primary owner.
     pub fn count_of(&self, conn: &mut Conn, owner: OwnerId) -> Result<i64, Problem> {
         Ok(conn.one(of_owner(self.0, owner).count())?)
     }

@@ -101,11 +101,14 @@ impl From<DogIn> for DogPatch {
 /// The expansions of a dog: which rows are shown with it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Expand {
+    /// The primary owner.
     pub owner: bool,
+    /// All co-owners.
     pub co_owners: bool,
 }
 
 impl Expand {
+    /// Whether a dog is shown alone.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
     }
@@ -127,6 +130,7 @@ impl FromQuery for Expand {
 /// The filter of a list of dogs.
 #[derive(Default)]
 pub struct DogFilter {
+    /// The primary owner; `None` for any.
     pub owner_id: Option<OwnerId>,
     pub wanted: Wanted,
     pub expand: Expand,
@@ -154,12 +158,15 @@ impl List for DogFilter {
 /// The role of an owner to a dog.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
+    /// The owner that every dog has one of.
     Primary,
+    /// An owner beside the primary one; a dog has up to 20.
     Co,
 }
 
-/// The filter of an owner's dogs: in both roles, unless one is given.
+/// The filter of the list of one owner's dogs: by the owner's role, and by what lists have in common.
 pub struct RoleFilter {
+    /// The role in which the owner has a dog; `None` for both.
     pub role: Option<Role>,
     pub wanted: Wanted,
     pub expand: Expand,

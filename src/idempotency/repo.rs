@@ -44,20 +44,24 @@ struct Headers {
     etag: Option<String>,
 }
 
-/// The answers that one user got.
+/// The stored responses to one user's creates, each under the `Idempotency-Key` of its request, for 24 hours. A retry
+/// with the key gets the same bytes; no other query leads to them. Each query can also fail as [`Conn`] says.
 pub struct Answers(UserId);
 
 impl Answers {
+    /// The stored responses of this user; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// Does `make` and stores its answer; or gives the one that is stored, and true.
+    /// Runs `make` and stores its response under `key`, in the transaction that is open on `conn`; or returns the
+    /// response that is stored under it, and true.
     ///
     /// # Errors
-    /// The errors of `make`; `idempotency-key-reused`. While another transaction stores the same key this one fails,
-    /// and is run again by the door.
+    /// The errors of `make`; then nothing is stored. `idempotency-key-reused`, when the key was sent with another path
+    /// or body. While another transaction stores the same key this one fails, and [`Db::write`](crate::db::Db::write)
+    /// runs it again: it finds the response then.
     pub fn once(
         &self,
         conn: &mut Conn,
@@ -91,12 +95,14 @@ impl Answers {
         Ok((created, false))
     }
 
-    /// The number of the user's keys, as far as `most`.
+    /// The number of keys under which the user has a stored response, counted no further than `most`: the user's limit,
+    /// which it is compared with before another one is stored.
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(idempotency_keys::user_id, self.0, most)))?)
     }
 
-    /// Deletes stored answers, at most `most`. Tells how many; fewer than `most`, when none is left.
+    /// Deletes stored responses of a deleted account, at most `most`. Tells how many; fewer than `most`, when none is
+    /// left.
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = idempotency_keys::table.filter(idempotency_keys::user_id.eq(self.0));
         let some = mine.order(idempotency_keys::key).limit(rows(most)).select(idempotency_keys::key);
@@ -113,7 +119,7 @@ impl AnswerRow {
     }
 }
 
-/// Deletes some of the answers that were kept long enough. Tells whether there may be more.
+/// Deletes stored responses of any user that are 24 hours old, about 500 of them. Tells whether there may be more.
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = Timestamp::now().minus(KEPT);
     let oldest = idempotency_keys::table

@@ -30,14 +30,15 @@ const MANY: usize = 10_000;
 /// The most callers that are remembered, about 100 bytes each; all others share one bucket.
 const MOST: usize = 200_000;
 
-/// The key of a caller. The default stands for all callers above the limit.
+/// The key by which a bucket knows a caller, such as a user's id or a [`Source`](super::Source). The default stands for
+/// all callers above the 200,000 that are remembered.
 pub trait Caller: Hash + Eq + Copy + Default + fmt::Display {}
 
 impl<K: Hash + Eq + Copy + Default + fmt::Display> Caller for K {}
 
 type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
 
-/// A quota for each caller, by its key `K`.
+/// A quota for each caller, by its key `K`, in the memory of this process; with [`Rate::Off`] nothing is counted.
 pub struct Bucket<K: Caller>(Option<Limited<K>>);
 
 struct Limited<K: Caller> {
@@ -51,7 +52,8 @@ struct Limited<K: Caller> {
     is_full: AtomicBool,
 }
 
-/// The state of the quota that a request was counted against last.
+/// The state of the quota that a request was counted against last. A request carries it in its extensions until its
+/// response gets the headers.
 #[derive(Clone)]
 pub struct Counted {
     name: &'static str,
@@ -64,6 +66,7 @@ pub struct Counted {
 }
 
 impl<K: Caller> Bucket<K> {
+    /// A quota of `rate` for each caller. Responses call it `name` (`RateLimit`), and so does the log.
     #[must_use]
     pub fn new(name: &'static str, rate: Rate) -> Self {
         let Rate::Limit { burst, period } = rate else { return Self(None) };
@@ -82,19 +85,19 @@ impl<K: Caller> Bucket<K> {
         }))
     }
 
-    /// Counts a request of `caller`; its response says what is left.
+    /// Takes a unit of `caller`'s quota for a request; the response says what is left.
     ///
     /// # Errors
-    /// `too-many-requests`.
+    /// `too-many-requests`, with `Retry-After`; then no unit is taken.
     pub fn count(&self, request: &HttpRequest, caller: K) -> Result<(), Problem> {
         self.weigh(request, caller, 1)
     }
 
-    /// Counts `units` more for a request. All in all a request takes no more than the whole quota, however small that
-    /// is, so that a heavy one can be made at all.
+    /// Takes `units` more of `caller`'s quota for a request. All in all a request takes no more than the whole quota,
+    /// however small that is, so that a heavy one can be made at all.
     ///
     /// # Errors
-    /// `too-many-requests`; then none of `units` is taken.
+    /// `too-many-requests`, with `Retry-After`; then none of `units` is taken.
     pub fn weigh(&self, request: &HttpRequest, caller: K, units: u32) -> Result<(), Problem> {
         let Some(limited) = &self.0 else { return Ok(()) };
         let taken = limited.taken(request);
@@ -107,7 +110,7 @@ impl<K: Caller> Bucket<K> {
         Err(Problem::too_many_requests(wait))
     }
 
-    /// Forgets callers that have their whole quota again, when there are many.
+    /// Forgets callers that have their whole quota again, when more than 10,000 are remembered.
     pub fn sweep(&self) {
         let Some(limited) = &self.0 else { return };
         if limited.limiter.len() < MANY {

@@ -31,8 +31,8 @@ const REFRESHES_A_REQUEST: u32 = 10;
 /// The new passwords that may be judged for each sign-up of the quota: judging one is work, too.
 const PASSWORDS_A_SIGNUP: u32 = 10;
 
-/// The weight of a new password, in units: judging it, checking the present one and hashing the new one take up to a
-/// seventh of a second, three thousand times as long as a row.
+/// The weight of a new password, in units of a quota: judging it, checking the present one and hashing the new one take
+/// up to a seventh of a second, three thousand times as long as a row.
 pub const NEW_PASSWORD: u32 = 50;
 
 /// The configured rates, from which all quotas are made.
@@ -48,22 +48,24 @@ pub struct Rates {
     pub signup: Rate,
 }
 
-/// All quotas of this process.
+/// All quotas of this process, in memory: a restart forgets them, and other instances have their own.
 pub struct Limits {
+    /// The proxies whose word about the source of a request is believed.
     pub proxies: Proxies,
-    /// A signed-in user's requests.
+    /// A signed-in user's requests, by the user's id.
     pub user: Bucket<i64>,
-    /// A signed-in user's refreshes.
+    /// A user's refreshes, by the user's id; ten times as many as requests.
     pub refresh: Bucket<i64>,
     /// An address's requests without a login.
     pub ip: Bucket<Source>,
     /// An address's logins.
     pub login: Bucket<Source>,
-    /// An address's requests for a new password.
+    /// An address's requests for a mail about a forgotten password.
     pub forgot: Bucket<Source>,
     /// An address's new accounts.
     pub signup: Bucket<Source>,
-    /// The usernames and e-mail addresses that a signed-in user tries to take, and so learns whether they are taken.
+    /// The usernames and e-mail addresses that a signed-in user tries to take, and so learns whether they are taken; by
+    /// the user's id.
     pub names: Bucket<i64>,
     /// The passwords of new accounts that are judged for an address.
     pub password: Bucket<Source>,
@@ -87,7 +89,7 @@ impl Limits {
         }
     }
 
-    /// The app's quotas.
+    /// The app's quotas, as a request finds them.
     ///
     /// # Errors
     /// `internal-error`, when the app was put together without them.
@@ -96,7 +98,7 @@ impl Limits {
         Ok(limits.get_ref())
     }
 
-    /// Counts a request without a login, for its address.
+    /// Takes a unit for a request without a login, of the quota of its address.
     ///
     /// # Errors
     /// `too-many-requests`.
@@ -104,10 +106,11 @@ impl Limits {
         self.ip.count(request, self.proxies.source(request))
     }
 
-    /// Counts `units` more for a request, against the quota of its user or else of its address.
+    /// Takes `units` more for a request, of the quota of its user or else of its address, as [`Flow::current`] says;
+    /// work of the service itself is not counted.
     ///
     /// # Errors
-    /// `too-many-requests`.
+    /// `too-many-requests`; then none of `units` is taken.
     pub fn weigh(&self, request: &HttpRequest, units: u32) -> Result<(), Problem> {
         match Flow::current() {
             Flow::User(user) => self.user.weigh(request, user, units),

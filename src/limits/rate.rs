@@ -12,7 +12,10 @@ const LARGEST_BURST: u32 = 1_000_000;
 /// A rate: how much at once, and the time in which all of that comes back; or no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
+    /// No limit.
     Off,
+    /// So many units at once, `burst`. A quota that is used up has a unit again after `period / burst`, and all of them
+    /// after `period`.
     Limit { burst: NonZeroU32, period: Duration },
 }
 
@@ -30,7 +33,7 @@ impl Rate {
     }
 }
 
-/// Reads a rate such as `10/1m`, or `off` (or `0`).
+/// Reads a rate such as `10/1m`: 1 to 1,000,000 units and a period from a second to a day; or `off` (or `0`).
 impl FromStr for Rate {
     type Err = ();
 

@@ -14,11 +14,14 @@ use ipnet::IpNet;
 
 use crate::{headers::parts, workers::Flow};
 
-/// An IPv4 address, or an IPv6 network of 64 bits, as one customer of a provider has.
+/// The source of a request, as quotas count it: an IPv4 address, or an IPv6 network of 64 bits, as one customer of a
+/// provider has. The default is that of a request without a known address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Source([u8; 16]);
 
 impl Source {
+    /// The address as 16 bytes: an IPv4 address is mapped into IPv6 (RFC 4291 §2.5.5.2), and of a network it is the
+    /// first.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -52,6 +55,7 @@ impl fmt::Display for Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustedProxy(IpNet);
 
+/// Reads a network such as `10.0.0.0/8`, or an address.
 impl FromStr for TrustedProxy {
     type Err = ();
 
@@ -61,17 +65,19 @@ impl FromStr for TrustedProxy {
     }
 }
 
-/// All trusted proxies.
+/// All trusted proxies; without any no request's headers are believed.
 #[derive(Clone)]
 pub struct Proxies(Vec<TrustedProxy>);
 
 impl Proxies {
+    /// The proxies in these networks.
     #[must_use]
     pub fn new(trusted: Vec<TrustedProxy>) -> Self {
         Self(trusted)
     }
 
-    /// The source of a request.
+    /// The source of a request: its TCP peer or, if that is a trusted proxy, the client that the proxies name
+    /// (`X-Forwarded-For`).
     #[must_use]
     pub fn source(&self, request: &HttpRequest) -> Source {
         let Some(peer) = request.peer_addr() else { return Source::default() };
@@ -85,7 +91,7 @@ impl Proxies {
         (!self.trust(peer)).then(|| Source::of(peer))
     }
 
-    /// Whether a trusted proxy says that the request reached it by https.
+    /// Whether a trusted proxy says that the request reached it by https (`X-Forwarded-Proto`).
     #[must_use]
     pub fn say_https(&self, request: &HttpRequest) -> bool {
         if self.0.is_empty() || !request.peer_addr().is_some_and(|peer| self.trust(peer.ip())) {

@@ -23,13 +23,19 @@ pub struct Cursor {
 
 impl Cursor {
     /// Writes the cursor as text, signed together with `bound_to`, the list that it is good for.
+    ///
+    /// # Errors
+    /// Never in practice: its keys are numbers and texts, which always serialize.
     pub fn write(&self, signer: &Signer, bound_to: &str) -> serde_json::Result<String> {
         let content = serde_json::to_vec(self)?;
         let signature = signer.sign(&[bound_to.as_bytes(), &content]);
         Ok(URL_SAFE_NO_PAD.encode([&signature, content.as_slice()].concat()))
     }
 
-    /// Reads a cursor; `bound_to` returns the list that one with these parameters has to be good for.
+    /// Reads a cursor; `bound_to` returns the list that a cursor with these parameters has to be good for.
+    ///
+    /// # Errors
+    /// The text is no cursor, was made up, or is good for another list: [`foreign_cursor`].
     pub fn read(
         signer: &Signer,
         bound_to: impl FnOnce(&[(String, String)]) -> String,

@@ -24,21 +24,24 @@ pub(super) const ID: &str = "id";
 /// The name of the sort key that is the name of a row.
 const NAME: &str = "name";
 
-/// A value that rows are sorted by, as a cursor carries it.
+/// A value that rows are sorted by. A cursor carries those of the last row of a page, and so tells where the next one
+/// begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SortKey {
     #[serde(rename = "i")]
     Id(i64),
+    /// A name, which is sorted by its search key.
     #[serde(rename = "n")]
     Name(NameKey),
+    /// A day; [`LAST_DAY`] for one that is not known.
     #[serde(rename = "d")]
     Day(NaiveDate),
     #[serde(rename = "m")]
     Moment(#[serde(with = "crate::db::timestamp::micros")] Timestamp),
 }
 
-/// A name and its search key, by which it is sorted. The name says both, and has an end: 255 characters. A key has up to
-/// three for each of them.
+/// A name and its search key, by which it is sorted. The name says both, and has an end: 255 characters. A key has up
+/// to three for each of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct NameKey {
@@ -66,7 +69,8 @@ impl From<NameKey> for String {
     }
 }
 
-/// Something that a list can be sorted by. Each has an index: the user, it, its tie breaker, and the id.
+/// A key that a list of such rows can be sorted by: its name in the parameter `sort`, its SQL, and how its value is
+/// read from a row. Each has an index: the user, the key, its tie breaker, and the id.
 pub struct Sort<Row> {
     /// The key as a query names it.
     pub(super) name: &'static str,
@@ -92,7 +96,7 @@ enum RowValue<Row> {
 }
 
 impl<Row> Sort<Row> {
-    /// The id, which a query calls `id`.
+    /// The key `id`, which every list has: `column` holds the ids, and `value` reads that of a row.
     #[must_use]
     pub const fn id<C>(column: C, value: fn(&Row) -> i64) -> Self
     where
@@ -101,7 +105,8 @@ impl<Row> Sort<Row> {
         Self::new(ID, SortSql::Column(ColumnName::of(column)), RowValue::Id(value))
     }
 
-    /// A name, by its search key, which a query calls `name`.
+    /// The key `name`: `key` is the column of the names' search keys ([`search_key()`]), and `value` reads the name
+    /// itself, of which the search key is made.
     #[must_use]
     pub const fn name<C>(key: C, value: fn(&Row) -> &str) -> Self
     where
@@ -110,7 +115,8 @@ impl<Row> Sort<Row> {
         Self::new(NAME, SortSql::Column(ColumnName::of(key)), RowValue::Name(value))
     }
 
-    /// A day, which a query calls as its column is called. One that is not known comes last.
+    /// A key by day, which a query calls as its column is called. An unknown day counts as [`LAST_DAY`], and so comes
+    /// last in ascending order.
     #[must_use]
     pub const fn day<C>(column: C, value: fn(&Row) -> Option<NaiveDate>) -> Self
     where
@@ -119,7 +125,7 @@ impl<Row> Sort<Row> {
         Self::new(C::NAME, SortSql::Day(DayOrLast::of(column)), RowValue::Day(value))
     }
 
-    /// A moment, which a query calls as its column is called.
+    /// A key by moment, which a query calls as its column is called.
     #[must_use]
     pub const fn moment<C>(column: C, value: fn(&Row) -> Timestamp) -> Self
     where
@@ -128,8 +134,8 @@ impl<Row> Sort<Row> {
         Self::new(C::NAME, SortSql::Column(ColumnName::of(column)), RowValue::Moment(value))
     }
 
-    /// Adds the key that sorts the rows which have this one in common, unless the request names another: many dogs
-    /// have no known birthday. The index has it, too. Last of all is the id.
+    /// Adds the key that sorts the rows which have this one in common, unless the request names another: many dogs have
+    /// no known birthday. The index has it, too. Last of all is the id.
     #[must_use]
     pub const fn tie_breaker(mut self, name: &'static str) -> Self {
         self.tie_breaker = Some(name);
@@ -196,7 +202,8 @@ impl<Row> PartialEq for SortTerm<Row> {
     }
 }
 
-/// The order of a list.
+/// The order of a list: sort keys, each ascending or descending. The last key is the id, so that no two rows are equal
+/// and a page can begin after any of them.
 pub struct Order<Row: 'static> {
     /// The keys by their weight; the last is unique.
     pub(super) terms: Vec<SortTerm<Row>>,
@@ -205,7 +212,8 @@ pub struct Order<Row: 'static> {
 }
 
 impl<Row> Order<Row> {
-    /// The usual order: by id.
+    /// The order of a list that is asked for without `sort`: by id, ascending. `sorts` are the keys of the list, with
+    /// the id among them.
     #[must_use]
     pub fn usual(sorts: &'static [Sort<Row>]) -> Self {
         let mut terms = Vec::new();
@@ -213,11 +221,11 @@ impl<Row> Order<Row> {
         Self { terms, by_index: true }
     }
 
-    /// Reads `-created_at,name`: keys in the order of their weight, `-` for descending. What was not asked for goes on in
-    /// the direction of the key before it.
+    /// Reads the parameter `sort`, such as `-created_at,name`: keys in the order of their weight, `-` for descending.
+    /// The keys that it leaves out, up to the id, go on in the direction of the key before them.
     ///
     /// # Errors
-    /// A key that there is not, or one that is named twice.
+    /// `unknown_value`, for a key that is not one of `sorts`; `repeated`, for one that is named twice.
     pub fn parse(sorts: &'static [Sort<Row>], text: &str) -> Result<Self, Refusal> {
         let mut terms: Vec<SortTerm<Row>> = Vec::new();
         for word in text.split(',') {

@@ -20,25 +20,26 @@ use crate::{
     problem::Problem,
 };
 
-/// A page as it was found.
+/// A page of a list as it was found, and where the next one begins.
 pub struct Page<Row> {
+    /// The rows in their order: as many as were asked for, or fewer.
     pub rows: Vec<Row>,
-    /// The keys of the last row, if there are more after it.
+    /// The keys of the last row, if there are more after it; the next page begins there.
     pub next: Option<Vec<SortKey>>,
-    /// How many rows there are on all pages, where that was asked.
+    /// The number of rows on all pages; `None`, where that was not asked for.
     pub total: Option<i64>,
-    /// Whether far more rows were looked at than a page has; who asks for it cannot tell beforehand.
+    /// Whether far more rows were looked at than a page has. No request tells beforehand, so it is weighed afterwards.
     pub was_much_work: bool,
 }
 
 impl<Row> Page<Row> {
-    /// With how many there are in all.
+    /// The page with `total`, the number of rows on all pages, if that was counted.
     #[must_use]
     pub fn of(self, total: Option<i64>) -> Self {
         Self { total, ..self }
     }
 
-    /// Makes each row of the page into another.
+    /// Makes other rows of the rows of the page, all at once: as many, and in the same order.
     ///
     /// # Errors
     /// The errors of `make`.
@@ -52,16 +53,16 @@ impl<Row> Page<Row> {
 }
 
 impl<L: List> ListQuery<L> {
-    /// Finds the page among the rows of a query, which `query` makes once for each time that it runs; and counts them all,
-    /// if that was asked.
+    /// Finds the page among the rows of a query, which `query` makes once for each time that it runs; and counts them
+    /// all, if that was asked.
     ///
     /// In the order of an index, what follows a row are first those that share all its keys but the last, then
     /// those that share one key less, and so on: for each the query runs once, until there is enough. So each run
     /// has its keys fixed but for one, and that one is a range of the index; a comparison of all of them at once
     /// is not, in SQLite; in PostgreSQL it is. Any other order the database has to make itself, in one query.
     ///
-    /// The bounds say what the body does: the query takes a filter, an order, a limit and a row's columns, and then runs on
-    /// both databases; so does its count.
+    /// The bounds say what the body does: the query takes a filter, an order, a limit and a row's columns, and then
+    /// runs on both databases; so does its count.
     ///
     /// # Errors
     /// The database's.
@@ -99,8 +100,8 @@ impl<L: List> ListQuery<L> {
         if is_apart { self.order.terms.len() } else { 1 }
     }
 
-    /// The page of `rows`, which are the first of those that are to be had: one more than the page has, if there
-    /// are as many.
+    /// The page of `rows`, for a room that finds them by a query of its own. `rows` are the first that follow the page
+    /// before: one more than the page has, if there are as many, which tells that there is a next page.
     #[must_use]
     pub fn found(&self, mut rows: Vec<L::Row>) -> Page<L::Row> {
         let has_next = rows.len() > self.limit;

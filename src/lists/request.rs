@@ -1,5 +1,5 @@
 //! The request of a list: `sort`, `limit`, `cursor` and `count`, and the filters of its [`List`]. The rows are found in
-//! `keyset`; the response is in `response`.
+//! `page`; the response is in `response`.
 
 use std::{
     borrow::Cow,
@@ -24,7 +24,7 @@ use crate::{
 };
 
 const DEFAULT_LIMIT: usize = 50;
-/// The most rows of a page.
+/// The most rows of a page of any list.
 pub const MOST: usize = 200;
 /// The bytes of a parameter, as a link spells it, above which it is carried in the cursor, in a third of the room.
 const LONG: usize = 256;
@@ -32,15 +32,16 @@ const LONG: usize = 256;
 /// else.
 const LONGEST_LINK: usize = 2_900;
 
-/// A list that is read in pages; the type holds its filters.
+/// A list that is read in pages; the type holds its filters. A handler takes a [`ListRequest`] of it.
 pub trait List: FromQuery + Send + Sync + 'static {
+    /// A row as it comes from the database.
     type Row: 'static;
     /// The sort keys of the list. The first is the id, and the default order.
     const SORTS: &'static [Sort<Self::Row>];
     /// Whether `count=true` is allowed: not where the number of rows has no limit.
     const COUNTS: bool = true;
 
-    /// The most rows of a page; fewer, where the query makes rows large.
+    /// The most rows of a page: 200; fewer, where the query makes rows large.
     fn most(&self) -> usize {
         MOST
     }
@@ -51,22 +52,26 @@ pub trait List: FromQuery + Send + Sync + 'static {
     }
 }
 
-/// The query of a list: its filters, its page, and whether to count.
+/// The query of a list, found acceptable: which rows, in which order, after which one, how many, and whether to count.
+/// [`ListQuery::page`] finds them.
 pub struct ListQuery<L: List> {
+    /// The filters of the list itself.
     pub filter: L,
+    /// The order of the rows; its last key is the id.
     pub order: Order<L::Row>,
-    /// Whether the database finds what follows several keys at once in an index: PostgreSQL does.
+    /// Whether the database finds the rows with `(a, b) > (?, ?)` by one range of an index, as PostgreSQL does.
     pub compares_rows: bool,
-    /// The keys of the last row before the page, one for each key of the order.
+    /// The keys of the last row before the page, one for each key of the order; `None` for the first page.
     pub after: Option<Vec<SortKey>>,
-    /// How many rows a page has.
+    /// The most rows of the page, 1 to 200.
     pub limit: usize,
-    /// Whether all rows are to be counted.
+    /// Whether the rows on all pages are to be counted.
     pub count: bool,
 }
 
 impl<L: List> ListQuery<L> {
-    /// The query for a full page of all rows, by id, after the row with these keys.
+    /// The query for a full page (200 rows) of all rows, by id, after the row with these keys: the export reads a list
+    /// so.
     #[must_use]
     pub fn all_after(after: Option<Vec<SortKey>>) -> Self
     where
@@ -94,7 +99,9 @@ impl CanonicalPath {
     }
 }
 
-/// The extractor of a list's query, of which it is the only reader; unknown parameters are refused.
+/// The extractor of a request for a list, the only reader of its query: `sort`, `limit` (50 without one, or 100 with
+/// `id`), `cursor` and `count`, and the filters of `L`. An unknown parameter is refused, and all errors at once
+/// (`validation-failed`).
 pub struct ListRequest<L: List> {
     asked: Arc<ListQuery<L>>,
     request: HttpRequest,
@@ -149,10 +156,12 @@ impl<L: List> ListRequest<L> {
         Ok(Self { asked: Arc::new(asked), request: request.clone(), carried, names_rows })
     }
 
-    /// Reads the page, and turns each row into its form in the response.
+    /// Finds the page with `job`, in a snapshot if that takes several queries, and turns each row into its form in the
+    /// response.
     ///
     /// # Errors
-    /// The errors of `job` and of the database.
+    /// The errors of `job` and of the database; `validation-failed` at `id`, when the ids make the link to the next
+    /// page too long.
     pub async fn read<R, T, F>(self, db: &Db, job: F) -> Result<PageResponse<T>, Problem>
     where
         R: Send + 'static,

@@ -14,12 +14,13 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 /// The bytes that are reserved for each row as JSON: most have fewer, and so a body is written without being moved.
 const USUAL_ROW: usize = 256;
 
-/// A page of a list as a response.
+/// A page of a list as a response: 200 with a JSON array, `Link` (RFC 8288) and `X-Total-Count`.
 pub struct PageResponse<T> {
+    /// The rows in the form in which they are sent.
     pub rows: Vec<T>,
     /// The value of `Link`, if there is a next page.
     pub next: Option<HeaderValue>,
-    /// The number of rows on all pages, if the query wants it.
+    /// The number of rows on all pages, the value of `X-Total-Count`; `None`, if the query does not want it.
     pub total: Option<i64>,
 }
 

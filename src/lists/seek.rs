@@ -17,14 +17,17 @@ use crate::db::{
     timestamp::{Timestamp, Timestamptz},
 };
 
-/// The rows that follow the one before the page, or some of them.
+/// The condition that a row follows the last one of the page before. In the order of an index, unless it
+/// `compares_rows`, only rows meet it that share the first `shared` keys with that row, and come after it by the next
+/// key.
 pub struct SeekPredicate<'a, Row: 'static> {
+    /// The keys to compare by.
     pub order: &'a Order<Row>,
-    /// Whether the database finds what follows several keys at once in an index: PostgreSQL does.
+    /// Whether all keys are compared at once, `(a, b) > (?, ?)`, which PostgreSQL finds in an index.
     pub compares_rows: bool,
-    /// The keys of the row before the page.
+    /// The keys of the last row of the page before; `None` on the first page, where every row meets the condition.
     pub after: Option<&'a [SortKey]>,
-    /// How many keys the rows share with that row.
+    /// The number of keys that the rows share with that row.
     pub shared: usize,
 }
 
@@ -140,9 +143,12 @@ where
     }
 }
 
-/// `a DESC, b`, but for the keys that all rows of the step share: SQLite would sort by them all the same.
+/// The `ORDER BY` of a page, such as `a DESC, b`, but for the keys that all rows of the step share: SQLite would sort
+/// by them all the same.
 pub struct OrderBy<'a, Row: 'static> {
+    /// The keys to sort by.
     pub order: &'a Order<Row>,
+    /// The number of keys that all rows share, and that are left out.
     pub shared: usize,
 }
 

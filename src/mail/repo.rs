@@ -1,5 +1,5 @@
-//! The queue. [`Mails::of`] and [`Mails::queue_reset`] fill it; everything else is the worker's. Any number of
-//! workers share it: a worker that claims a mail has it alone until the lease is over. How many there may be, `count` says.
+//! The queue. [`Mails::of`] and [`Mails::queue_reset`] fill it; everything else is the worker's. Any number of workers
+//! share it: a worker that claims a mail has it alone until the lease is over. How many there may be, `count` says.
 
 use std::time::Duration;
 
@@ -43,52 +43,59 @@ struct NewMail<'a> {
     created_at: Timestamp,
 }
 
-/// A mail that is to be sent.
+/// A mail in the queue, which a worker has claimed.
 #[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = mails, check_for_backend(Sqlite))]
 pub struct MailRow {
     pub id: i64,
+    /// The user whom the mail is about; `None`, if only an address is known.
     pub user_id: Option<UserId>,
+    /// The name of its [`MailKind`].
     pub kind: String,
+    /// The address at the time of queueing.
     pub address: String,
     /// How often it was tried to send it, this time included.
     pub attempts: i64,
     /// In a worker's hands: when the lease is over.
     next_attempt_at: Timestamp,
+    /// The time of queueing.
     pub created_at: Timestamp,
 }
 
 impl MailRow {
-    /// Whether it was tried long enough.
+    /// Whether the mail was queued three days ago and has failed before: it is given up then.
     #[must_use]
     pub fn is_hopeless(&self) -> bool {
         self.attempts > 1 && self.created_at <= Timestamp::now().minus(GIVEN_UP_AFTER)
     }
 }
 
-/// The next thing that the queue has to do.
+/// The outcome of a look at the queue for a mail to send.
 pub enum Claim {
+    /// A mail that is due, and this worker's for 60 seconds.
     Mail(MailRow),
-    /// Nothing before this moment, unless something new comes.
+    /// No mail that is due. The next one is due at this moment, if there is one, unless another is queued meanwhile.
     NothingBefore(Option<Timestamp>),
 }
 
-/// The mails that one user gives a reason for.
+/// The mails that one user gives a reason for. They are queued in the transaction of the reason; wake the worker once
+/// that is committed ([`MailSignal::wake`](super::MailSignal::wake)). Each query can also fail as [`Conn`] says.
 pub struct Mails(UserId);
 
 impl Mails {
+    /// The mails that this user gives a reason for; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// Queues a letter that the people who run the server give a reason for; it is not counted. It is sent if it still
-    /// has its reason when its turn comes. Wake the worker once this is committed.
+    /// Queues a mail that the people who run the server give a reason for; it is not counted. It is sent if it still
+    /// has its reason when its turn comes.
     pub fn queue_uncounted(&self, conn: &mut Conn, letter: MailKind, address: &Email) -> Result<(), Problem> {
         insert(conn, Some(self.0), letter, address)
     }
 
-    /// Queues a letter, unless there were too many of its kind in the last hour.
+    /// Queues a mail, unless the last hour has five of its kind by this user or for this address; then nothing happens.
     pub fn queue(&self, conn: &mut Conn, signer: &Signer, letter: MailKind, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, Some(self.0), letter, address)? {
             MailQuota::Left => insert(conn, Some(self.0), letter, address),
@@ -96,17 +103,17 @@ impl Mails {
         }
     }
 
-    /// Deletes mails of the user's, at most `most`. Tells how many; fewer than `most`, when none is left.
+    /// Deletes mails of a deleted account, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = mails::table.filter(mails::user_id.eq(self.0)).limit(rows(most));
         let ids: Vec<i64> = conn.load(mine.select(mails::id))?;
         Ok(conn.execute(diesel::delete(mails::table.filter(AnyOf::new(mails::id, ids))))?)
     }
 
-    /// Queues a letter that what leads to it must not do without.
+    /// Queues a mail without which its reason must not take effect.
     ///
     /// # Errors
-    /// `too-many-requests`, if there were too many of its kind in the last hour.
+    /// `too-many-requests`, if the last hour has five of its kind by this user or for this address.
     pub fn require(&self, conn: &mut Conn, signer: &Signer, letter: MailKind, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, Some(self.0), letter, address)? {
             MailQuota::Left => insert(conn, Some(self.0), letter, address),
@@ -114,8 +121,8 @@ impl Mails {
         }
     }
 
-    /// Queues the mail for a forgotten password, unless there were too many for the address in the last hour. Whether
-    /// there is an account with this address, only the worker finds out, so that nobody else can tell.
+    /// Queues the mail for a forgotten password, unless the last hour has five for the address; then nothing happens.
+    /// Whether there is an account with this address, only the worker finds out, so that no caller can tell.
     pub fn queue_reset(conn: &mut Conn, signer: &Signer, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, None, MailKind::Reset, address)? {
             MailQuota::Left => insert(conn, None, MailKind::Reset, address),
@@ -148,8 +155,8 @@ fn insert(conn: &mut Conn, user: Option<UserId>, letter: MailKind, address: &Ema
     Ok(())
 }
 
-/// Takes a mail that is due. Those that were not tried yet come first, so that none is kept waiting by others that
-/// fail; each half is a range of an index.
+/// Claims a mail that is due, for 60 seconds. Mails that were not tried yet come first, so that none is kept waiting by
+/// others that fail; each half is a range of an index.
 pub fn claim(conn: &mut Conn) -> Result<Claim, Problem> {
     let now = Timestamp::now();
     let waiting = || mails::table.filter(mails::sent_at.is_null());
@@ -174,14 +181,15 @@ pub fn claim(conn: &mut Conn) -> Result<Claim, Problem> {
     Ok(Claim::NothingBefore(conn.find(later.select(mails::next_attempt_at).limit(1))?))
 }
 
-/// Takes a mail that was sent out of the queue.
+/// Marks a mail as sent; it is swept away a day later.
 pub fn settle(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let sent = diesel::update(mails::table.find(mail.id)).set(mails::sent_at.eq(Timestamp::now()));
     let _one = conn.execute(sent)?;
     Ok(())
 }
 
-/// Puts a mail that could not be sent off for later, unless its lease was over and another worker has it.
+/// Puts off a mail that could not be sent: for 2 seconds after the first try, and three times as long after each
+/// further one, up to 4 hours. Nothing changes, if the 60 seconds were over and another worker has it.
 pub fn postpone(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let mine = mails::table.find(mail.id).filter(mails::next_attempt_at.eq(mail.next_attempt_at));
     let next = Timestamp::now().plus(pause_after(mail.attempts));
@@ -189,13 +197,13 @@ pub fn postpone(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Takes a mail that is not to be sent any more out of the queue.
+/// Deletes a mail that is not to be sent any more.
 pub fn discard(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let _one = conn.execute(diesel::delete(mails::table.find(mail.id)))?;
     Ok(())
 }
 
-/// Deletes some of the mails that were sent a day ago. Tells whether there may be more.
+/// Deletes up to 500 mails that were queued a day ago or earlier, and sent. Tells whether there may be more.
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = mails::table
         .filter(mails::created_at.le(Timestamp::now().minus(DAY)))

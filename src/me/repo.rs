@@ -21,15 +21,16 @@ use crate::{
 pub enum EmailChange {
     /// Nothing was mailed.
     None,
-    /// A mail asks whether a new address is theirs.
+    /// A mail asks whether a new address is the user's, and another one tells the present address.
     Asked,
-    /// The present one is asked about again.
+    /// A mail asks again whether the present address is the user's.
     AskedAgain,
 }
 
-/// The user and session that change an account, and the key that mails are counted with.
+/// The user and session that change an account, and the key that the mails about it are counted with.
 pub struct Asking<'a> {
     pub me: LoggedInUser,
+    /// The key that mails are counted with.
     pub signer: &'a Signer,
 }
 
@@ -130,7 +131,8 @@ impl Users {
     /// are left go piece by piece (`deletion`).
     ///
     /// # Errors
-    /// `precondition-failed`.
+    /// `precondition-failed`, when the user is not as `only_if` demands; `revoked-token`, when the session has just
+    /// ended.
     pub fn delete(&self, conn: &mut Conn, me: LoggedInUser, only_if: &Preconditions) -> Result<(), Problem> {
         let present = self.show(conn)?;
         let version = only_if.version(|| Ok(present.version))?;

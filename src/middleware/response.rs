@@ -56,8 +56,8 @@ const LONGEST_URI: usize = 8_192;
 /// The most bytes of all headers together, names and values.
 const LARGEST_HEADERS: usize = 16_384;
 
-/// The security headers of every response. A page that runs in a browser names what it needs instead, by itself; nothing
-/// else needs to be allowed.
+/// The security headers of every response. A page that runs in a browser names what it needs instead, by itself;
+/// nothing else needs to be allowed.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),

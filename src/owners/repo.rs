@@ -34,6 +34,7 @@ pub struct OwnerRow {
     pub name: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
 }
 
@@ -62,7 +63,7 @@ pub const SORTS: &[Sort<OwnerRow>] = &[
     Sort::moment(owners::created_at, |row| row.created_at),
 ];
 
-/// The owners in one user's book.
+/// The owners in one user's book, and the only way to a query about them. Each query can also fail as [`Conn`] says.
 pub struct Owners(UserId);
 
 /// The query for one owner of one user; every query about a single row begins here.
@@ -79,12 +80,13 @@ fn some(user: UserId, filter: &OwnerFilter) -> _ {
 }
 
 impl Owners {
+    /// The owners in this user's book; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of those that are asked for.
+    /// A page of the user's owners, as `asked` filters and sorts them.
     pub fn list(&self, conn: &mut Conn, asked: &ListQuery<OwnerFilter>) -> Result<Page<OwnerRow>, Problem> {
         asked.page(conn, || some(self.0, &asked.filter))
     }
@@ -92,30 +94,34 @@ impl Owners {
     /// The owner with this id.
     ///
     /// # Errors
-    /// `not-found`.
+    /// `not-found`, when the user has no such owner.
     pub fn show(&self, conn: &mut Conn, id: OwnerId) -> Result<OwnerRow, Problem> {
         let found = conn.find(one(self.0, id).select(columns::<OwnerRow>()))?;
         Ok(found.ok_or(Kind::NotFound)?)
     }
 
-    /// The owners with these ids, as far as they exist, in any order.
+    /// The owners with these ids, as far as the user has them, in any order.
     pub fn those(&self, conn: &mut Conn, ids: &BTreeSet<OwnerId>) -> Result<Vec<OwnerRow>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids.iter().copied()));
         Ok(conn.load(mine.select(columns::<OwnerRow>()))?)
     }
 
-    /// The ids among these that are the user's.
+    /// The ids among these that the user has owners with, in any order.
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids));
         Ok(conn.load(mine.select(owners::id))?)
     }
 
-    /// The number of the user's owners, as far as `most`.
+    /// The number of the user's owners, counted no further than `most`: the limit of the book, which it is compared
+    /// with before another one is made.
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(owners::user_id, self.0, most)))?)
     }
 
-    /// A new one.
+    /// Makes an owner, in one statement.
+    ///
+    /// # Errors
+    /// `revoked-token`, when the user was deleted a moment ago.
     pub fn create(&self, atomic: Atomic<'_>, new: &OwnerIn) -> Result<OwnerRow, Problem> {
         let now = Timestamp::now();
         let row = NewOwner {
@@ -131,10 +137,11 @@ impl Owners {
             .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::RevokedToken)))
     }
 
-    /// Changes what `patch` names; nothing, if it names nothing.
+    /// Changes the fields that `patch` names, and the version; nothing, if it names none. Returns the row as it is
+    /// then.
     ///
     /// # Errors
-    /// `not-found`, `precondition-failed`.
+    /// `not-found`; `precondition-failed`, when the row is not as `only_if` demands.
     pub fn update(
         &self,
         conn: &mut Conn,
@@ -165,8 +172,8 @@ impl Owners {
         only_if.version(|| Ok(self.show(conn, id)?.version))
     }
 
-    /// Deletes the first piece of an owner without dogs, or of one with its dogs. Tells whether there is more, for
-    /// [`Owners::delete_rest`].
+    /// Deletes the first piece of an owner, about [`PIECE`] rows: of one without dogs, or, `with_dogs`, of one with its
+    /// dogs and their tasks. Tells whether there is more, for [`Owners::delete_rest`] in further transactions.
     ///
     /// # Errors
     /// `not-found`, `precondition-failed`; `owner-has-dogs`, saying how many. Nothing is deleted then.
@@ -185,8 +192,8 @@ impl Owners {
         self.delete_rest(conn, id, with_dogs)
     }
 
-    /// Deletes the next piece of an owner: its dogs' tasks, its dogs, its share in others, and at last the owner. Tells
-    /// whether there is more.
+    /// Deletes the next piece of an owner, about [`PIECE`] rows: its dogs' tasks, its dogs, its share in others, and at
+    /// last the owner. Tells whether there is more.
     ///
     /// # Errors
     /// `owner-has-dogs`, when one came meanwhile that is not to be deleted.
@@ -215,7 +222,8 @@ impl Owners {
         }
     }
 
-    /// Deletes owners who have no dogs any more, at most `most`. Tells how many; fewer than `most`, when none is left.
+    /// Deletes owners of a deleted account, who have no dogs any more, at most `most`. Tells how many; fewer than
+    /// `most`, when none is left.
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let some = owners::table.filter(owners::user_id.eq(self.0)).order(owners::id).limit(rows(most));
         let ids: Vec<OwnerId> = conn.load(some.select(owners::id))?;
@@ -223,8 +231,8 @@ impl Owners {
         Ok(conn.execute(diesel::delete(mine))?)
     }
 
-    /// The version of an owner, locked until this transaction ends, so that it gets no dog and no share in one meanwhile;
-    /// none, if it is gone.
+    /// The version of an owner, locked until this transaction ends, so that it gets no dog and no share in one
+    /// meanwhile; none, if it is gone.
     fn lock(&self, conn: &mut Conn, id: OwnerId) -> Result<Option<i64>, Problem> {
         let mine = one(self.0, id).select(owners::version);
         let version = match conn {

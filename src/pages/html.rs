@@ -1,5 +1,5 @@
-//! Templates with blanks, and what is filled in. A text becomes HTML only here, where it is escaped; what is HTML already
-//! was made here.
+//! Templates with blanks, and what is filled in. A text becomes HTML only here, where it is escaped; what is HTML
+//! already was made here.
 
 /// A piece of HTML: a template of ours, filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +45,7 @@ impl Html {
             .collect()
     }
 
+    /// The HTML as text.
     pub fn into_string(self) -> String {
         self.0
     }

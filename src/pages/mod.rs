@@ -1,5 +1,5 @@
-//! Pages for people who open the server in a browser: `/`, `/docs`, and what problems mean. Programs get JSON at the same
-//! addresses, but for `/docs`; `routes` says where there are two, and `routing` chooses by `Accept`.
+//! Pages for people who open the server in a browser: `/`, `/docs`, and what problems mean. Programs get JSON at the
+//! same addresses, but for `/docs`; `routes` says where there are two, and `routing` chooses by `Accept`.
 //!
 //! Pages are templates (`templates/`) that are filled in by `html`, which escapes; what they load are files
 //! (`assets`) of this server alone, as their `Policy` says to the browser.
@@ -63,8 +63,8 @@ impl HtmlPage {
 impl Responder for HtmlPage {
     type Body = BoxBody;
 
-    /// Responds with the page, or with 304 and the policy all the same: a browser takes the headers of the 304 for those
-    /// of the page that it has (RFC 9111 §4.3.4).
+    /// Responds with the page, or with 304 and the policy all the same: a browser takes the headers of the 304 for
+    /// those of the page that it has (RFC 9111 §4.3.4).
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let Self { bytes, tag, policy } = self;
         let is_known = is_known(request, &tag);

@@ -277,7 +277,7 @@ impl Kind {
         self.row().remedy
     }
 
-    /// The problem's `type`: the address of a page about the kind.
+    /// The problem's `type` (RFC 9457 §3.1.1): the path of the page about the kind, such as `/problems/not-found`.
     #[must_use]
     pub fn uri(self) -> String {
         format!("/problems/{}", self.slug())

@@ -31,9 +31,12 @@ pub enum ErrorLocation {
 /// An error in the request.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct FieldError {
+    /// The place of the error.
     #[serde(flatten)]
     pub place: ErrorLocation,
+    /// The code, for programs.
     pub code: &'static str,
+    /// The detail, for people: what to do.
     pub detail: Cow<'static, str>,
 }
 
@@ -45,6 +48,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
+    /// A reason with a code for programs and a detail for people, which says what to do.
     pub fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into() }
     }
@@ -190,18 +194,21 @@ impl Problem {
         self
     }
 
+    /// Replaces the standard detail of the kind, for people.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = detail.into();
         self
     }
 
+    /// Sets the header of the response, in the place of that of its kind; a problem has one at most.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
     }
 
+    /// Sets the cause, which goes to the log and never to the caller.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
@@ -220,6 +227,7 @@ impl Problem {
         self.cause().map_or_else(|| self.to_string(), ToString::to_string)
     }
 
+    /// The kind, which decides the status and the `type`.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind

@@ -22,6 +22,8 @@ pub struct ProfileRow {
     pub description: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// The version, which the `ETag` shows: the first is a time, so that no two profiles of a user have one in common;
+    /// each change adds 1.
     pub version: i64,
 }
 
@@ -36,32 +38,35 @@ struct NewProfile<'a> {
     version: i64,
 }
 
-/// The profile of one user.
+/// The profile of one user, and the only way to a query about it. Each query can also fail as [`Conn`] says.
 pub struct Profiles(UserId);
 
 impl Profiles {
+    /// The profile of this user; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// The profile, if there is one.
+    /// The user's profile, if there is one.
     pub fn find(&self, conn: &mut Conn) -> Result<Option<ProfileRow>, Problem> {
         Ok(conn.find(profiles::table.find(self.0).select(columns::<ProfileRow>()))?)
     }
 
-    /// The profile.
+    /// The user's profile.
     ///
     /// # Errors
-    /// `not-found`.
+    /// `not-found`, when there is none.
     pub fn show(&self, conn: &mut Conn) -> Result<ProfileRow, Problem> {
         Ok(self.find(conn)?.ok_or(Kind::NotFound)?)
     }
 
-    /// Puts `new` in its place. Tells whether there was none before.
+    /// Makes `new` the user's profile, in the place of another one if there is one, and the user public, with all dogs.
+    /// Returns the row as it is then, and whether there was none before.
     ///
     /// # Errors
-    /// `precondition-failed`.
+    /// `precondition-failed`, when the profile is not as `only_if` demands; `revoked-token`, when the user was deleted
+    /// a moment ago.
     pub fn replace(
         &self,
         conn: &mut Conn,
@@ -92,17 +97,18 @@ impl Profiles {
         Ok((row, version.is_none()))
     }
 
-    /// Deletes it.
+    /// Deletes the user's profile, and makes the user private again, with all dogs.
     ///
     /// # Errors
-    /// `not-found`, `precondition-failed`.
+    /// `not-found`, when there is none; `precondition-failed`; `revoked-token`, when the user was deleted a moment ago.
     pub fn delete(&self, conn: &mut Conn, only_if: &Preconditions) -> Result<(), Problem> {
         let row = self.publish(conn, false)?.ok_or(Kind::NotFound)?;
         only_if.check(Some(row.version))?;
         self.remove(conn)
     }
 
-    /// Deletes the profile's row, if there is one; the user's row is the caller's to change.
+    /// Deletes the profile's row, if there is one. The user stays public: that is in the user's row, which is the
+    /// caller's to change.
     pub fn remove(&self, conn: &mut Conn) -> Result<(), Problem> {
         let _one = conn.execute(diesel::delete(profiles::table.find(self.0)))?;
         Ok(())

@@ -34,7 +34,9 @@ use crate::{
 pub struct PublicProfileRow {
     pub username: String,
     pub description: String,
+    /// The number of the user's dogs.
     pub dogs_count: i64,
+    /// The time when the profile was made.
     pub created_at: Timestamp,
 }
 
@@ -45,12 +47,13 @@ pub struct PublicDogRow {
     pub id: DogId,
     pub name: String,
     pub born_on: Option<NaiveDate>,
+    /// The username of the user whose book the dog is in.
     #[diesel(select_expression = users::username)]
     pub adopted_by: String,
     pub created_at: Timestamp,
 }
 
-/// By id only.
+/// The keys that public dogs are sorted by: the id alone.
 pub const SORTS: &[Sort<PublicDogRow>] = &[Sort::id(dogs::id, |row| row.id.get())];
 
 /// Every dog that is public, with its user.
@@ -116,7 +119,7 @@ where
     }
 }
 
-/// A user's page.
+/// The public page of a user.
 ///
 /// # Errors
 /// `not-found`, when there is no such user or no profile.
@@ -133,10 +136,10 @@ pub fn show_user(conn: &mut Conn, username: &UsernameKey) -> Result<PublicProfil
     Ok(PublicProfileRow { username, description, dogs_count: dogs_count.unwrap_or(0), created_at })
 }
 
-/// A page of one user's dogs.
+/// A page of one user's public dogs, by id, as `asked` filters them.
 ///
 /// # Errors
-/// As [`show_user`].
+/// `not-found`, when there is no such user or no profile.
 pub fn list_dogs_of_user(
     conn: &mut Conn,
     username: &UsernameKey,
@@ -205,10 +208,10 @@ fn merge(conn: &mut Conn, after: i64, wanted: usize) -> Result<Option<Vec<DogId>
     Ok(Some(ids))
 }
 
-/// A public dog.
+/// The dog with this id, if it is public.
 ///
 /// # Errors
-/// `not-found`.
+/// `not-found`, when there is no such dog, or its user has no profile.
 pub fn show_dog(conn: &mut Conn, id: DogId) -> Result<PublicDogRow, Problem> {
     let dog = public_dogs().filter(dogs::id.eq(id)).select(columns::<PublicDogRow>());
     let found = conn.find(dog)?;

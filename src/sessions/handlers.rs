@@ -17,7 +17,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// `GET /me/sessions`: lists the live sessions.
+/// `GET /me/sessions`: lists the live sessions of the user.
 pub async fn list(
     me: LoggedInUser,
     list: ListRequest<SessionFilter>,
@@ -31,7 +31,10 @@ pub async fn list(
     list.read(&db, rows).await
 }
 
-/// `DELETE /me/sessions`: ends all sessions but the request's own.
+/// `DELETE /me/sessions`: ends all sessions of the user but the request's own; 204, even if there is no other.
+///
+/// # Errors
+/// `revoked-token`, when the session has ended meanwhile.
 pub async fn delete_others(me: LoggedInUser, db: Data<Db>) -> Result<HttpResponse, Problem> {
     db.write(move |conn| {
         require_live(conn, me.id, me.session)?;
@@ -42,7 +45,11 @@ pub async fn delete_others(me: LoggedInUser, db: Data<Db>) -> Result<HttpRespons
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `DELETE /me/sessions/{session_id}`: ends a session.
+/// `DELETE /me/sessions/{session_id}`: ends a session of the user.
+///
+/// # Errors
+/// `not-found`, when the user has no such session that still stands; `revoked-token`, when the request's own has ended
+/// meanwhile.
 pub async fn delete(me: LoggedInUser, session: Path<SessionId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let session = *session;
     let end = move |conn: &mut _| {

@@ -25,12 +25,12 @@ use crate::{
 /// How many sessions a user has at most, and of how many that are over it is remembered where they began.
 const MOST: i64 = 50;
 
-/// How long a session lasts.
+/// The lifetimes of a session, which ends with the first of the two.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLifetimes {
-    /// Without a refresh.
+    /// The time after the login, or after the last refresh.
     pub idle: Duration,
-    /// However often it is refreshed.
+    /// The time after the login, however often the session is refreshed.
     pub absolute: Duration,
 }
 
@@ -41,15 +41,16 @@ impl SessionLifetimes {
     }
 }
 
-/// Where a session begins.
+/// The client that logs in, as its session remembers it.
 pub struct ClientInfo {
     /// The client's `User-Agent`, so that people know their sessions apart; at most 255 characters.
     pub user_agent: Option<String>,
-    /// The keyed hash of the network that the client is in.
+    /// The keyed hash of the network that the client is in, by which it is known again and not stored.
     pub source: [u8; 16],
 }
 
-/// The sessions of one user.
+/// The sessions of one user, and the queries about them. The functions without `self` find a session before its user is
+/// known. Each query can also fail as [`Conn`] says.
 pub struct Sessions(pub(super) UserId);
 
 /// A session to be inserted.
@@ -72,15 +73,20 @@ struct NewSession<'a> {
 pub struct LiveSession {
     pub id: SessionId,
     user_id: UserId,
+    /// The number of the present refresh token; each refresh adds 1.
     pub refresh_counter: i64,
+    /// The random bytes that the refresh tokens are derived from.
     pub refresh_salt: Vec<u8>,
+    /// The time of the last refresh; `None` before the first.
     pub rotated_at: Option<Timestamp>,
+    /// The time of the login.
     pub created_at: Timestamp,
+    /// The time when the session ends without another refresh.
     pub expires_at: Timestamp,
 }
 
 impl LiveSession {
-    /// The subject of the tokens of this session.
+    /// The subject of this session's access tokens.
     #[must_use]
     pub fn bearer(&self) -> TokenSubject {
         TokenSubject { user: self.user_id, session: self.id, auth_time: self.created_at.seconds() }
@@ -94,12 +100,14 @@ pub struct SessionRow {
     pub id: SessionId,
     pub user_agent: Option<String>,
     pub created_at: Timestamp,
+    /// The time of the login, or of the last refresh.
     pub last_seen_at: Timestamp,
     pub expires_at: Timestamp,
+    /// The time when the session was ended; `None`, if it still stands or has expired.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// By id only.
+/// The keys that sessions are sorted by: the id alone.
 pub const SORTS: &[Sort<SessionRow>] = &[Sort::id(sessions::id, |row| row.id.get())];
 
 /// The condition for a session that still stands.
@@ -123,15 +131,16 @@ macro_rules! ended {
 pub(super) use ended;
 
 impl Sessions {
+    /// The sessions of this user; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// Begins a session, and clears those of this user away that are too many.
+    /// Begins a session. A user has at most 50 that stand, so the oldest may go; of those that are over 50 are kept.
     ///
     /// # Errors
-    /// `invalid-credentials` when the user was deleted since the password was checked.
+    /// `invalid-credentials`, when the user was deleted since the password was checked.
     pub fn create(
         &self,
         conn: &mut Conn,
@@ -173,7 +182,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// A page of them, by id, those that ended among them.
+    /// A page of the user's sessions, as `asked` filters them, by id; those that ended are among them, unless it wants
+    /// live ones only.
     pub fn list(&self, conn: &mut Conn, asked: &ListQuery<SessionFilter>) -> Result<Page<SessionRow>, Problem> {
         let live_at = asked.filter.live_only.then(Timestamp::now);
         let mine = || {
@@ -184,14 +194,14 @@ impl Sessions {
         asked.page(conn, mine)
     }
 
-    /// Ends a session; tells whether there was one to end.
+    /// Ends a session of the user. Tells whether it still stood.
     pub fn end(&self, conn: &mut Conn, session: SessionId) -> Result<bool, Problem> {
         let now = Timestamp::now();
         let mine = sessions::table.find(session).filter(sessions::user_id.eq(self.0)).filter(is_live!(now));
         Ok(conn.execute(diesel::update(mine).set(ended!(now)))? > 0)
     }
 
-    /// Ends all but one.
+    /// Ends all sessions of the user but `kept`.
     pub fn end_others(&self, conn: &mut Conn, kept: SessionId) -> Result<(), Problem> {
         let now = Timestamp::now();
         let others = sessions::table.filter(sessions::user_id.eq(self.0)).filter(sessions::id.ne(kept));
@@ -199,7 +209,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends all.
+    /// Ends all sessions of the user.
     pub fn end_all(&self, conn: &mut Conn) -> Result<(), Problem> {
         let now = Timestamp::now();
         let all = sessions::table.filter(sessions::user_id.eq(self.0)).filter(is_live!(now));
@@ -207,7 +217,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends all, and forgets where they began: one of those networks may be a thief's.
+    /// Ends all sessions of the user, and forgets where they began: one of those networks may be a thief's.
     pub fn end_and_forget(&self, conn: &mut Conn) -> Result<(), Problem> {
         self.end_all(conn)?;
         let all = sessions::table.filter(sessions::user_id.eq(self.0));
@@ -215,7 +225,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Deletes sessions, at most `most`. Tells how many; fewer than `most`, when none is left.
+    /// Deletes sessions of a deleted account, at most `most`. Tells how many; fewer than `most`, when none is left.
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = sessions::table.filter(sessions::user_id.eq(self.0)).order(sessions::id).limit(rows(most));
         let ids: Vec<SessionId> = conn.load(mine.select(sessions::id))?;
@@ -223,8 +233,8 @@ impl Sessions {
         Ok(conn.execute(diesel::delete(some))?)
     }
 
-    /// Moves a session on to its next refresh token, if it still stands where it was read: of many who try at once
-    /// one succeeds.
+    /// Moves a session on to its next refresh token, and returns it as it is then; `None`, if it has ended or does not
+    /// stand any more where it was read: of many who try at once one succeeds.
     pub fn rotate(
         conn: &mut Conn,
         session: &LiveSession,
@@ -245,8 +255,8 @@ impl Sessions {
     }
 }
 
-/// Whether one of a user's sessions began at a client that is known by one of these. Of nobody it is asked, too, and
-/// takes as long.
+/// Whether one of a user's sessions began in a network that is stored under one of these names. Without a `user` the
+/// same queries run, so that the time tells nothing.
 pub fn has_begun_at(conn: &mut Conn, user: Option<UserId>, known_as: &[[u8; 16]]) -> Result<bool, Problem> {
     for source in known_as {
         let theirs = sessions::table.filter(sessions::user_id.eq(user.map_or(0, UserId::get)));
@@ -258,7 +268,7 @@ pub fn has_begun_at(conn: &mut Conn, user: Option<UserId>, known_as: &[[u8; 16]]
     Ok(false)
 }
 
-/// The sessions with these ids that still stand, each once.
+/// The sessions with these ids that still stand, and whose user may use the account, each once and in any order.
 pub fn find_live(conn: &mut Conn, ids: &[SessionId]) -> Result<Vec<LiveSession>, Problem> {
     let live = || {
         let enabled = sessions::table.inner_join(users::table).filter(users::disabled_at.is_null());
@@ -271,11 +281,12 @@ pub fn find_live(conn: &mut Conn, ids: &[SessionId]) -> Result<Vec<LiveSession>,
     })
 }
 
-/// Looks again, inside the transaction that does what cannot be undone: the request may have waited for it, and its
-/// session has ended meanwhile.
+/// Checks that a session still stands, inside the transaction that does what cannot be undone: the request may have
+/// waited for it, and its session ended meanwhile. A transaction that ends the session comes wholly before or after
+/// this one.
 ///
 /// # Errors
-/// `revoked-token`.
+/// `revoked-token`, when the session has ended.
 pub fn require_live(conn: &mut Conn, user: UserId, session: SessionId) -> Result<(), Problem> {
     let session = sessions::table.find(session).filter(sessions::user_id.eq(user));
     // Written and not only read, so that on PostgreSQL whoever is about to end it comes wholly before or after this.
@@ -284,10 +295,11 @@ pub fn require_live(conn: &mut Conn, user: UserId, session: SessionId) -> Result
     if conn.execute(touch)? == 0 { Err(Kind::RevokedToken.into()) } else { Ok(()) }
 }
 
-/// The user that a valid token speaks for, if its session still stands. The one query of the gate.
+/// The user that a valid token speaks for, if its session still stands. The one query of the gate for a request with an
+/// access token.
 ///
 /// # Errors
-/// `revoked-token`.
+/// `revoked-token`, when the session has ended, or the account is disabled or deleted.
 pub fn find_current_user(conn: &mut Conn, bearer: TokenSubject) -> Result<CurrentUser, Problem> {
     let session = sessions::table
         .inner_join(users::table)

@@ -10,7 +10,7 @@ use crate::{
     wire::{FromQuery, Query, Wanted},
 };
 
-/// The filter of a list of sessions: the live ones for a query, all for the export.
+/// The filter of a list of sessions: a query wants the live ones, the export all.
 #[derive(Default)]
 pub struct SessionFilter {
     /// Whether only live sessions are listed.

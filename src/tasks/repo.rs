@@ -32,13 +32,16 @@ use crate::{
 pub struct TaskRow {
     pub id: TaskId,
     pub user_id: UserId,
+    /// The dog that the task is about; `None`, if it is about none.
     pub dog_id: Option<DogId>,
     pub name: String,
     pub completed: bool,
+    /// The time when the task was completed; `None`, while it is open.
     pub completed_at: Option<Timestamp>,
     pub due_on: Option<NaiveDate>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
 }
 
@@ -76,7 +79,7 @@ pub const SORTS: &[Sort<TaskRow>] = &[
     Sort::moment(tasks::created_at, |row| row.created_at),
 ];
 
-/// The tasks in one user's book.
+/// The tasks in one user's book, and the only way to a query about them. Each query can also fail as [`Conn`] says.
 pub struct Tasks(UserId);
 
 /// The query for one task of one user; every query about a single row begins here.
@@ -98,12 +101,13 @@ fn some(user: UserId, filter: &TaskFilter) -> _ {
 }
 
 impl Tasks {
+    /// The tasks in this user's book; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of those that are asked for.
+    /// A page of the user's tasks, as `asked` filters and sorts them.
     pub fn list(&self, conn: &mut Conn, asked: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
         asked.page(conn, || some(self.0, &asked.filter))
     }
@@ -111,21 +115,23 @@ impl Tasks {
     /// The task with this id.
     ///
     /// # Errors
-    /// `not-found`.
+    /// `not-found`, when the user has no such task.
     pub fn show(&self, conn: &mut Conn, id: TaskId) -> Result<TaskRow, Problem> {
         let found = conn.find(one(self.0, id).select(columns::<TaskRow>()))?;
         Ok(found.ok_or(Kind::NotFound)?)
     }
 
-    /// The number of the user's tasks, as far as `most`.
+    /// The number of the user's tasks, counted no further than `most`: the limit of the book, which it is compared with
+    /// before another one is made.
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(tasks::user_id, self.0, most)))?)
     }
 
-    /// A new one.
+    /// Makes a task, in one statement.
     ///
     /// # Errors
-    /// `validation-failed` at `/dog_id` when the user has no such dog.
+    /// `validation-failed` at `/dog_id`, when the user has no such dog; `revoked-token`, when the user was deleted a
+    /// moment ago.
     pub fn create(&self, atomic: Atomic<'_>, new: &TaskIn) -> Result<TaskRow, Problem> {
         let now = Timestamp::now();
         let row = NewTask {
@@ -143,11 +149,12 @@ impl Tasks {
         atomic.statement(insert).on_constraint(|broken| broken_by(broken, new.dog_id.is_some()))
     }
 
-    /// Changes what `patch` names; nothing, if it names nothing. When a task was completed is kept until it
-    /// is open again.
+    /// Changes the fields that `patch` names, and the version; nothing, if it names none. Returns the row as it is
+    /// then. The time when a task was completed is kept until it is open again.
     ///
     /// # Errors
-    /// `not-found`, `precondition-failed`; `validation-failed` as for [`Tasks::create`].
+    /// `not-found`; `precondition-failed`, when the row is not as `only_if` demands; `validation-failed` as for
+    /// [`Tasks::create`].
     pub fn update(
         &self,
         conn: &mut Conn,
@@ -187,10 +194,10 @@ impl Tasks {
         only_if.version(|| Ok(self.show(conn, id)?.version))
     }
 
-    /// Deletes one.
+    /// Deletes the task with this id.
     ///
     /// # Errors
-    /// `not-found`, `precondition-failed`.
+    /// `not-found`; `precondition-failed`, when the row is not as `only_if` demands.
     pub fn delete(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
         let version = self.version(conn, id, only_if)?;
         let mine = one(self.0, id).filter(when(version, |version| tasks::version.eq(version)));

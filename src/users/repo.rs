@@ -18,13 +18,15 @@ pub struct UserRow {
     pub id: UserId,
     pub username: String,
     pub email: String,
+    /// The time when the address was verified; `None`, if it was not.
     pub verified_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
 }
 
-/// A user to be inserted.
+/// A user to be inserted, whose address is not verified yet.
 #[derive(Insertable)]
 #[diesel(table_name = users)]
 pub struct NewUser {
@@ -54,10 +56,12 @@ impl NewUser {
     }
 }
 
+/// The detail of the error about a username that another account has.
 pub(crate) const USERNAME_TAKEN: &str = "Another account has this username. Choose another one.";
 const EMAIL_TAKEN: &str = "Another account has this e-mail address. Log in with it, or use another one.";
 
-/// The row of one user.
+/// The account of one user, and the queries about it; the functions without `self` make or find an account. Each query
+/// can also fail as [`Conn`] says.
 pub struct Users(pub(crate) UserId);
 
 /// The query for the row of a user whose account is not deleted; every query about a single user begins here.
@@ -67,15 +71,16 @@ pub(crate) fn one(user: UserId) -> _ {
 }
 
 impl Users {
+    /// The account of this user; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// Makes an account. The caller queues the mail that asks whether the address is theirs.
+    /// Makes an account. The caller queues the mail that asks whether the address is the user's.
     ///
     /// # Errors
-    /// `username-taken`, `email-taken`.
+    /// `username-taken`, `email-taken`; if both are, the first, which names both fields.
     pub fn create(conn: &mut Conn, new: &NewUser) -> Result<UserRow, Problem> {
         // A transaction of its own, so that after a broken constraint there is still one to look in.
         let insert =
@@ -95,23 +100,23 @@ impl Users {
         }
     }
 
-    /// The user itself.
+    /// The user's own row.
     ///
     /// # Errors
-    /// `revoked-token` when the user was deleted a moment ago.
+    /// `revoked-token`, when the user was deleted a moment ago.
     pub fn show(&self, conn: &mut Conn) -> Result<UserRow, Problem> {
         let found = conn.find(one(self.0).select(columns::<UserRow>()))?;
         Ok(found.ok_or(Kind::RevokedToken)?)
     }
 
-    /// A deleted account that has rows left.
+    /// The user of a deleted account that has rows left; `None`, if there is no such account.
     pub fn find_deleted(conn: &mut Conn) -> Result<Option<UserId>, Problem> {
         let deleted = users::table.filter(users::deleted_at.is_not_null()).order(users::id);
         Ok(conn.find(deleted.select(users::id).limit(1))?)
     }
 
-    /// Locks the account's row until this transaction ends, so that of several at the same time one comes first. In SQLite
-    /// there is one writer at a time anyway.
+    /// Locks the account's row until this transaction ends, so that of several at the same time one comes first. On
+    /// SQLite nothing happens: there is one writer at a time anyway.
     pub fn lock(&self, conn: &mut Conn) -> Result<(), Problem> {
         if let Conn::Postgres(conn) = conn {
             let _id: Option<UserId> = one(self.0).select(users::id).for_no_key_update().first(conn).optional()?;
@@ -119,8 +124,8 @@ impl Users {
         Ok(())
     }
 
-    /// Locks the row of a deleted account until this transaction ends, so that no row is added that points at it. In
-    /// SQLite there is one writer at a time anyway.
+    /// Locks the row of a deleted account until this transaction ends, so that no row is added that points at it. On
+    /// SQLite nothing happens: there is one writer at a time anyway.
     pub fn lock_deleted(&self, conn: &mut Conn) -> Result<(), Problem> {
         let me = users::table.find(self.0).filter(users::deleted_at.is_not_null()).select(users::id);
         if let Conn::Postgres(conn) = conn {

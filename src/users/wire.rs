@@ -89,6 +89,7 @@ impl UsernameKey {
         username.bytes().all(is_in_username).then(|| Self(key(username)))
     }
 
+    /// The spelling itself.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -100,10 +101,10 @@ impl UsernameKey {
 pub struct Username(String);
 
 impl Username {
-    /// Reads a username.
+    /// Reads a username, 3 to 30 of `A–Z a–z 0–9 _ -`.
     ///
     /// # Errors
-    /// The username is too short or too long, has another character, or is reserved.
+    /// The username is too short or too long, has another character, or is reserved, as `admin` is.
     pub fn read(value: &Value) -> Result<Self, Invalid> {
         let text = Rule { least: 3, most: 30 }.read(value)?;
         if !text.bytes().all(is_in_username) {
@@ -115,6 +116,7 @@ impl Username {
         Ok(Self(text))
     }
 
+    /// The spelling by which the user is found.
     pub(crate) fn key(&self) -> String {
         key(&self.0)
     }
@@ -134,10 +136,11 @@ const LONGEST_EMAIL: usize = 254;
 pub struct Email(String);
 
 impl Email {
-    /// Reads an e-mail address, and turns its domain into ASCII.
+    /// Reads an e-mail address of 3 to 254 characters, and turns its domain into ASCII (UTS #46).
     ///
     /// # Errors
-    /// The address is too long, or not one that HTML's `<input type=email>` accepts once the domain is in ASCII.
+    /// The address is too short or too long, or not one that HTML's `<input type=email>` accepts once the domain is in
+    /// ASCII.
     pub fn read(value: &Value) -> Result<Self, Invalid> {
         let text = with_ascii_domain(Rule { least: 3, most: LONGEST_EMAIL }.read(value)?);
         if !is_plausible(&text) {
@@ -148,7 +151,7 @@ impl Email {
         Ok(Self(text))
     }
 
-    /// An address from the database.
+    /// An address that was read before, as one from the database; nothing is checked.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Self(text)

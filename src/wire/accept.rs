@@ -10,7 +10,8 @@ use actix_web::{
 
 use crate::headers::split_unquoted;
 
-/// Whether the caller accepts a response. Errors are problem documents whatever the request accepts.
+/// Whether a request's `Accept` admits the media type of its response. An error, which is a problem document, is always
+/// accepted, and so is a response without a media type, or to OPTIONS.
 pub fn is_accepted(response: &ServiceResponse) -> bool {
     if !response.status().is_success() || response.request().method() == Method::OPTIONS {
         return true;
@@ -20,8 +21,8 @@ pub fn is_accepted(response: &ServiceResponse) -> bool {
     accepts(response.request().headers(), made.split(';').next().unwrap_or_default())
 }
 
-/// Whether `Accept` admits a media type: the most specific range decides. A part that cannot be read refuses nothing,
-/// since it may have meant this type.
+/// Whether `Accept` admits a media type, written without parameters (RFC 9110 §12.5.1): the most specific range
+/// decides. A part that cannot be read refuses nothing, since it may have meant this type.
 pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut values = headers.get_all(header::ACCEPT);
     let Some(value) = values.next() else { return true };

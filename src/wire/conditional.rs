@@ -100,7 +100,8 @@ pub(super) fn tag_of(version: i64) -> EntityTag {
     EntityTag::new_strong(version.to_string())
 }
 
-/// On which conditions a write is to be done: `If-Match` and `If-None-Match`.
+/// The conditions on which a write is to be done: `If-Match` and `If-None-Match` (RFC 9110 §13.1). An extractor, which
+/// refuses a header that cannot be read (`malformed-request`); by default there is no condition.
 #[derive(Debug, Default)]
 pub struct Preconditions {
     if_match: Option<Tags>,
@@ -124,7 +125,7 @@ impl Preconditions {
         })
     }
 
-    /// Whether the row's version, or its absence, is what the client expects.
+    /// Checks that a row's version, or its absence (`None`), is what the client expects.
     ///
     /// # Errors
     /// `precondition-failed`.
@@ -145,8 +146,9 @@ impl Preconditions {
         }
     }
 
-    /// The version that a row must still have when it is written, lest another write came between; none, if the client
-    /// sent no conditions. `current` tells the row's version, and is asked only if there are some.
+    /// Checks the conditions on a row that is about to be written, and returns the version that it must still have
+    /// then, lest another write came between; `None`, if the client sent no conditions. `current` tells the row's
+    /// version, and is called only if there are some.
     ///
     /// # Errors
     /// `precondition-failed`; those of `current`.
@@ -160,8 +162,8 @@ impl Preconditions {
     }
 }
 
-/// The meaning of a write that found no row: another write came first, if a version was asked for; otherwise the row is
-/// `absent`.
+/// The kind of problem of a write that found no row. With a `version` that it was to have, another write came first:
+/// `precondition-failed`; without one the row is not there: `absent`.
 #[must_use]
 pub fn no_row(version: Option<i64>, absent: Kind) -> Kind {
     if version.is_some() { Kind::PreconditionFailed } else { absent }
@@ -171,9 +173,11 @@ fn unmet() -> Problem {
     Problem::new(Kind::PreconditionFailed)
 }
 
-/// A single row on its way out, with its version as `ETag`.
+/// A single row as a response: 200 with its version as `ETag`, or 304 for a client that has it (`If-None-Match`).
 pub struct WithEtag<T> {
+    /// The row's version.
     pub version: i64,
+    /// The row in the form in which it is sent.
     pub body: T,
 }
 
@@ -189,8 +193,8 @@ impl<T: Serialize> Responder for WithEtag<T> {
     }
 }
 
-/// Whether a reader has the representation with this tag. A condition that cannot be read is none: nothing is
-/// lost by sending what one has.
+/// Whether a safe request says by `If-None-Match` that its client has the representation with this tag, so that 304
+/// will do. A header that cannot be read says nothing: to send what is known costs little.
 #[must_use]
 pub fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
     let tags = Tags::of(request.headers(), &header::IF_NONE_MATCH).ok().flatten();
@@ -236,7 +240,8 @@ pub async fn etag_from_body(
     Ok(ServiceResponse::new(request, response))
 }
 
-/// The entity tag of all that a representation is made of: the first half of SHA-256.
+/// The entity tag of all that a representation is made of: the first half of the SHA-256 over the parts, in hexadecimal
+/// digits.
 #[must_use]
 pub fn tag_of_bytes(parts: &[&[u8]]) -> EntityTag {
     let mut context = digest::Context::new(&digest::SHA256);

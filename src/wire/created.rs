@@ -9,16 +9,19 @@ use serde::Serialize;
 use super::conditional::tag_of;
 use crate::problem::Problem;
 
-/// A new row: its `Location`, its `ETag`, and its body as it is sent.
+/// The response to a create, 201: the `Location` of the new row, its `ETag`, and its body as it is sent.
 #[derive(Debug)]
 pub struct Created {
+    /// The path of the row.
     pub location: String,
+    /// The value of `ETag`, with its quotes.
     pub etag: Option<String>,
+    /// The row as JSON.
     pub body: Vec<u8>,
 }
 
 impl Created {
-    /// Makes the response of a new row at `location`.
+    /// Makes the response of a new row, whose path is `location`, without an `ETag`.
     ///
     /// # Errors
     /// `internal-error`, when the body cannot be serialized; those of the rooms always can.

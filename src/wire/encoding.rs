@@ -2,8 +2,8 @@
 
 use actix_web::http::header::{ACCEPT_ENCODING, HeaderMap};
 
-/// Whether a caller accepts gzip, and does not prefer the plain form. A part of the header that cannot be read does not
-/// count; the rest does.
+/// Whether a caller accepts gzip, and does not prefer the plain form (`Accept-Encoding`, RFC 9110 §12.5.3). A part of
+/// the header that cannot be read does not count; the rest does.
 #[must_use]
 pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut any, mut identity) = (None, None, None);

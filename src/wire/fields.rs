@@ -26,7 +26,8 @@ pub trait FromBody: Sized {
     fn from_body(fields: &mut Fields) -> Option<Self>;
 }
 
-/// The fields of an object, and the errors found so far.
+/// The fields of a JSON object, taken one by one, and the errors found so far. Each method but `read` takes one field
+/// by its name: it returns `None`, and keeps the error, if the value is not acceptable.
 pub struct Fields {
     object: Map<String, Value>,
     errors: Vec<FieldError>,
@@ -35,10 +36,10 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Reads a whole body.
+    /// Reads a whole body. A field that was not taken is an error, too, unless it is read-only.
     ///
     /// # Errors
-    /// Every field that is not acceptable.
+    /// Every field that is not acceptable, with its place; the whole body, if it is no object.
     pub fn read<T: FromBody>(body: Value) -> Result<T, Vec<FieldError>> {
         let Value::Object(object) = body else {
             return Err(vec![FieldError::body("", "type", "The body is one JSON object.")]);
@@ -57,7 +58,7 @@ impl Fields {
         }
     }
 
-    /// Takes a field that must be there.
+    /// Takes a field that must be there. Null is a value like any other, which `read` judges.
     pub fn required<T>(&mut self, name: &'static str, read: impl FnOnce(&Value) -> Result<T, Invalid>) -> Option<T> {
         match self.remove(name) {
             Some(value) => self.check(name, read(&value)),
@@ -65,7 +66,7 @@ impl Fields {
         }
     }
 
-    /// Takes a field that may be absent or null.
+    /// Takes a field that may be absent or null: `Some(None)` for either.
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -77,7 +78,8 @@ impl Fields {
         }
     }
 
-    /// Takes a field that may be absent, but not null.
+    /// Takes a field that may be absent, and then has the value `usual`. Null is a value like any other, which `read`
+    /// judges.
     pub fn usual<T>(
         &mut self,
         name: &'static str,
@@ -90,7 +92,7 @@ impl Fields {
         }
     }
 
-    /// Takes a field of a PATCH that cannot be cleared.
+    /// Takes a field of a PATCH that cannot be cleared: `Some(None)` if it is absent; null is an error.
     pub fn change<T>(
         &mut self,
         name: &'static str,
@@ -103,7 +105,7 @@ impl Fields {
         }
     }
 
-    /// Takes a field of a PATCH that null clears.
+    /// Takes a field of a PATCH that null clears (RFC 7396).
     pub fn patch<T>(
         &mut self,
         name: &'static str,
@@ -116,7 +118,8 @@ impl Fields {
         }
     }
 
-    /// Takes a set of at most `most` ids: absent keeps it, null empties it.
+    /// Takes a set of at most `most` ids, each named once: absent keeps it, null empties it. Whether there are such
+    /// rows is another matter.
     pub fn ids<T>(&mut self, name: &'static str, most: usize) -> Option<Patch<Vec<Id<T>>>> {
         let values = match self.remove(name) {
             None => return Some(Patch::Keep),

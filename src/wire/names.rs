@@ -3,6 +3,7 @@
 /// The most names of any body or query; of more only the first would be listed.
 const MOST: usize = 16;
 
+/// The names that a body or a query can have, in the order in which they were read; of more than 16 the first.
 #[derive(Default)]
 pub struct Names {
     names: [&'static str; MOST],
@@ -18,7 +19,7 @@ impl Names {
         }
     }
 
-    /// The names as a sentence.
+    /// The names as a sentence for people: `There are name and owner_id.`
     #[must_use]
     pub fn told(&self) -> String {
         match self.names.get(..self.count) {

@@ -1,6 +1,6 @@
 //! The three things that a PATCH can do to a field (RFC 7396).
 
-/// A change of a field that can be cleared: absent keeps it, null clears it, a value sets it.
+/// A change of a field that can be cleared (RFC 7396): absent keeps it, null clears it, a value sets it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
     #[default]

@@ -43,7 +43,8 @@ impl Precompressed {
         &self.plain.tag
     }
 
-    /// The document, compressed for those who take it so; 304 for those who have it. The bytes are not copied.
+    /// The response with the document: compressed for a caller that takes it so (`Accept-Encoding`), 304 for one that
+    /// has it (`If-None-Match`). The bytes are not copied.
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let is_packed = accepts_gzip(request.headers());

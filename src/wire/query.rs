@@ -17,7 +17,7 @@ use crate::{
     problem::{FieldError, Invalid, Problem},
 };
 
-/// The reason why a parameter is not acceptable: code and detail.
+/// The reason why a parameter is not acceptable: a code for programs and a detail for people.
 pub type Refusal = (&'static str, Cow<'static, str>);
 
 /// The rule of a search text: 0 to 255 characters.
@@ -26,8 +26,8 @@ const SEARCHED: Rule = Rule { least: 0, most: 255 };
 /// The most ids in one query.
 pub const MOST_IDS: usize = 100;
 
-/// The weight that a parameter adds to its request if it makes the database look through many rows, where a page by
-/// itself takes an index to them.
+/// The weight, in units of a quota, that a parameter adds to its request if it makes the database look through many
+/// rows, where a page by itself takes an index to them.
 pub const MANY_ROWS: u32 = 4;
 
 /// The parameters that are lists of values with commas between them.
@@ -46,7 +46,8 @@ pub fn listed<'a>(given: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> 
     parameters
 }
 
-/// The parameters of a query, taken one by one; what is left at the end is unknown.
+/// The parameters of a query, taken one by one; what is left at the end is unknown. Each method that takes a parameter
+/// returns `None` if it is absent, or not acceptable: then the error is kept for [`Query::end`].
 pub struct Query<'a> {
     request: &'a HttpRequest,
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
@@ -60,6 +61,7 @@ pub struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
+    /// The query of a request, with nothing taken yet. A parameter that is not UTF-8 is an error.
     #[must_use]
     pub fn of(request: &'a HttpRequest) -> Self {
         let text = request.query_string();
@@ -92,7 +94,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The number of filters given: ids, days and words from a short list.
+    /// The number of filters taken so far: ids, days and words from a short list.
     #[must_use]
     pub fn filters(&self) -> usize {
         self.filters
@@ -103,7 +105,7 @@ impl<'a> Query<'a> {
         self.weight += units;
     }
 
-    /// Takes a parameter, if it is there and acceptable.
+    /// Takes a parameter, whose text `read` judges. Given twice it is an error, unless it is a list.
     pub fn take<T>(&mut self, name: &'static str, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
         self.known.note(name);
         let position = self.parameters.iter().position(|(given, _)| given == name)?;
@@ -126,19 +128,19 @@ impl<'a> Query<'a> {
         self.errors.push(FieldError::query(name, code, detail));
     }
 
-    /// Takes a parameter that is `true` or `false`.
+    /// Takes a parameter that is `true` or `false`; it counts as a filter.
     pub fn flag(&mut self, name: &'static str) -> Option<bool> {
         self.one_of(name, &[("true", true), ("false", false)])
     }
 
-    /// Takes a parameter that is one of `words`.
+    /// Takes a parameter that is one of `words`, and returns what the word means; it counts as a filter.
     pub fn one_of<T: Copy>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<T> {
         let word = self.take(name, |text| find(text, words));
         self.filters += usize::from(word.is_some());
         word
     }
 
-    /// Takes a list of `words`, each at most once.
+    /// Takes a list of `words`, each at most once, and returns what they mean.
     pub fn some_of<T: Copy + PartialEq>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<Vec<T>> {
         self.take(name, |text| {
             let mut found = Vec::new();
@@ -153,14 +155,14 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// Takes the id of a row, which need not exist.
+    /// Takes the id of a row, which need not exist; it counts as a filter.
     pub fn id<T>(&mut self, name: &'static str) -> Option<Id<T>> {
         let id = self.take(name, |text| Id::parse(text).ok_or(("type", "An id is a whole number from 1.".into())));
         self.filters += usize::from(id.is_some());
         id
     }
 
-    /// Takes a day, `YYYY-MM-DD`.
+    /// Takes a day, written `YYYY-MM-DD`, of the years 1 to 9999; it counts as a filter.
     pub fn day(&mut self, name: &'static str) -> Option<NaiveDate> {
         let day = self.take(name, |text| {
             date::parse(text).ok_or(("format", "A date is YYYY-MM-DD, and a day that exists.".into()))
@@ -169,7 +171,8 @@ impl<'a> Query<'a> {
         day
     }
 
-    /// Takes the parameter `id`: the ids of rows, which need not exist, sorted and without repetitions.
+    /// Takes the parameter `id`: at most 100 ids of rows, which need not exist. Returns them sorted and without
+    /// repetitions; they count as a filter.
     pub fn ids(&mut self) -> Option<Vec<i64>> {
         let ids = self.take("id", |text| {
             let ids = text.split(',').map(|id| Id::<()>::parse(id).map(Id::get)).collect::<Option<Vec<_>>>();
@@ -187,7 +190,8 @@ impl<'a> Query<'a> {
         ids
     }
 
-    /// Takes a moment, to the millisecond. No index has the rows of a time in another order.
+    /// Takes a moment (RFC 3339), cut off after the milliseconds. No index has the rows of a time in another order, so
+    /// the list is looked through.
     pub fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
         let moment = self.take(name, moment::read);
         self.is_looked_through |= moment.is_some();
@@ -206,7 +210,7 @@ impl<'a> Query<'a> {
         self.is_looked_through
     }
 
-    /// Takes the parameter `q`: a part of a name.
+    /// Takes the parameter `q`: a part of a name, 0 to 255 characters. The query weighs [`MANY_ROWS`] more.
     pub fn search(&mut self) -> Option<Search> {
         let search = self.take("q", |text| {
             SEARCHED.check(text).map_err(Invalid::into_parts)?;
@@ -216,10 +220,11 @@ impl<'a> Query<'a> {
         search
     }
 
-    /// Ends the reading, and counts the weight of the query.
+    /// Ends the reading, and takes the weight of the query from the caller's quota.
     ///
     /// # Errors
-    /// `validation-failed`, with every parameter that is not acceptable or unknown; `too-many-requests`.
+    /// `validation-failed`, with every parameter that is not acceptable or unknown; `too-many-requests`, when the quota
+    /// has not so much left.
     pub fn end(mut self) -> Result<(), Problem> {
         for (name, _) in &self.parameters {
             self.errors.push(unknown_parameter(name, &self.known));
@@ -257,13 +262,14 @@ pub fn unknown_parameter(name: &str, known: &Names) -> FieldError {
     FieldError::query(name, "unknown_parameter", format!("There is no such parameter here. {}", known.told()))
 }
 
-/// A type that is read from a query.
+/// A type that is read from a query, for [`ValidQuery`] and for the filters of a list.
 pub trait FromQuery: Sized {
     /// Takes the parameters; `query` keeps the errors.
     fn from_query(query: &mut Query<'_>) -> Self;
 }
 
-/// The whole query of a request, read and found acceptable.
+/// The whole query of a request, read and found acceptable: an extractor, which refuses every other
+/// (`validation-failed`).
 pub struct ValidQuery<T>(pub T);
 
 impl<T: FromQuery> FromRequest for ValidQuery<T> {

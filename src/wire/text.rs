@@ -14,12 +14,14 @@ const NAME: Rule = Rule { least: 1, most: 255 };
 /// The limits of a text's length, in characters (code points) after trimming white space.
 #[derive(Clone, Copy)]
 pub struct Rule {
+    /// The fewest characters.
     pub least: usize,
+    /// The most characters.
     pub most: usize,
 }
 
 impl Rule {
-    /// Reads text that keeps to the rule.
+    /// Reads text that keeps to the rule, and trims it.
     ///
     /// # Errors
     /// The value is not text, too short or too long, has a control character (Unicode's Cc, NUL among them), or no
@@ -86,7 +88,7 @@ fn is_seen(c: char) -> bool {
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c))
 }
 
-/// Reads a name: 1 to 255 characters.
+/// Reads the name of an owner or a dog: 1 to 255 characters, trimmed.
 ///
 /// # Errors
 /// The errors of [`Rule::read`].
@@ -94,7 +96,7 @@ pub fn name(value: &Value) -> Result<String, Invalid> {
     NAME.read(value)
 }
 
-/// Reads text as it is.
+/// Reads text as it is, of any length.
 ///
 /// # Errors
 /// The value is not text.

@@ -55,17 +55,20 @@ pub struct FairQueue<T> {
 }
 
 impl<T> FairQueue<T> {
+    /// An empty queue for at most `capacity` items.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let (lanes, turns, spare) = (HashMap::new(), VecDeque::new(), Vec::new());
         Self { alone: None, lanes, turns, spare, len: 0, capacity }
     }
 
+    /// Whether no item waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
+    /// The number of items that wait.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len

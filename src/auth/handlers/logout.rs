@@ -55,8 +55,8 @@ pub async fn logout(
 /// The session that the access token names, however old it is; `None` without a genuine token.
 ///
 /// # Errors
-/// `malformed-request`, when there are two tokens; `insufficient-scope` for an API key, which is no login: whoever sends
-/// it would think that it has ended.
+/// `malformed-request`, when there are two tokens; `insufficient-scope` for an API key, which is no login: whoever
+/// sends it would think that it has ended.
 fn access_token(request: &HttpRequest, issuer: &Issuer) -> Result<Option<TokenSubject>, Problem> {
     match presented_token(request) {
         Err(problem) if problem.kind() == Kind::MalformedRequest => Err(problem),

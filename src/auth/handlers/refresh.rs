@@ -160,6 +160,7 @@ pub(super) fn genuine<'a>(
     Ok(tokens.iter().filter_map(of_session).collect())
 }
 
+/// The texts that can be refresh tokens; any other is left out.
 pub(super) fn parsed(tokens: &[String]) -> Arc<[Presented]> {
     tokens.iter().filter_map(|token| Presented::parse(token)).collect()
 }

@@ -69,6 +69,7 @@ impl FailureKey {
         Self { bytes, patience: Patience::Known }
     }
 
+    /// The key as the database stores it: 16 bytes of an HMAC-SHA256, which name no user.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes

@@ -25,16 +25,18 @@ pub enum TryStart {
     Locked(Lock),
 }
 
-/// The failures that one counter counts.
+/// The counter of wrong passwords under one key, in the database; it begins anew every day (UTC). Each query can also
+/// fail as [`Conn`] says.
 pub struct Failures(FailureKey);
 
 impl Failures {
+    /// The counter under this key; no query runs yet.
     #[must_use]
     pub fn of(key: FailureKey) -> Self {
         Self(key)
     }
 
-    /// Whether the next try has to wait, and how long.
+    /// The lock that the next try has to wait for; `None`, if it need not wait. Nothing is counted.
     pub fn lock(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<Lock>, Problem> {
         let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::day.ge(now.day()));
         let row: Option<(i64, Timestamp)> =
@@ -45,8 +47,8 @@ impl Failures {
         }))
     }
 
-    /// Counts a try before it is made, here and at a wider counter, if there is one: at both or at none. Gives the lock
-    /// that the try has to wait for.
+    /// Counts a try before it is made, in this counter and in a `wider` one, if there is one: in both or in neither.
+    /// Gives the lock that the try has to wait for.
     ///
     /// # Errors
     /// The database's.
@@ -94,7 +96,7 @@ impl Failures {
         Ok(TryStart::Counted)
     }
 
-    /// The try has failed: the next one waits.
+    /// Locks the counter for a while after a counted try with a wrong password: the longer, the more have failed today.
     pub fn fail(&self, conn: &mut Conn) -> Result<(), Problem> {
         let now = Timestamp::now();
         let mine = login_failures::table.find(self.0.as_bytes());
@@ -104,21 +106,22 @@ impl Failures {
         Ok(())
     }
 
-    /// The try was not made after all.
+    /// Takes a counted try out of the counter again: the password was not checked after all.
     pub fn take_back(&self, conn: &mut Conn) -> Result<(), Problem> {
         let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::count.gt(0));
         let _one = conn.execute(diesel::update(mine).set(login_failures::count.eq(login_failures::count - 1)))?;
         Ok(())
     }
 
-    /// The try was right: nothing has failed.
+    /// Clears the counter after the right password: no try has failed.
     pub fn clear(&self, conn: &mut Conn) -> Result<(), Problem> {
         let _one = conn.execute(diesel::delete(login_failures::table.find(self.0.as_bytes())))?;
         Ok(())
     }
 }
 
-/// Forgets what failed under the names of a user who has shown otherwise who it is, or who is new.
+/// Clears the counters of wrong passwords of a user who has proved otherwise who it is, or who is new: those for logins
+/// with the username or the e-mail address and, if there is a `user`, the one for its changes of the password.
 pub fn forgive(
     conn: &mut Conn,
     signer: &Signer,
@@ -133,8 +136,8 @@ pub fn forgive(
     Ok(())
 }
 
-/// Deletes some of what was counted on days before yesterday, which no clock of any instance is at any more. Tells
-/// whether there may be more.
+/// Deletes up to 500 counters of days before yesterday, which no clock of any instance is at any more. Tells whether
+/// there may be more.
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     const SWEPT_AT_ONCE: i64 = 500;
     let yesterday = Timestamp::now().minus(A_DAY).day();

@@ -18,19 +18,19 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How many are swept away at once: other writes wait meanwhile.
 const SWEPT_AT_ONCE: i64 = 500;
 
-/// Whether there may be one mail more of a kind.
+/// The answer to whether there may be one mail more of a kind: an hour has five, by one user or for one address.
 #[must_use]
 pub enum MailQuota {
     /// There may, and it is counted.
     Left,
-    /// There may not for this long: the last hour has five.
+    /// There may not for this long.
     UsedUp(Duration),
 }
 
 /// The mails that are counted together: those of a kind for one address, or by one user.
 struct Subject([u8; 16]);
 
-/// Counts a mail, unless there were too many of its kind in the last hour.
+/// Counts a mail of a kind by `user`, if one is known, and for `address`, unless the last hour has five of either.
 pub fn count(
     conn: &mut Conn,
     signer: &Signer,
@@ -79,7 +79,7 @@ impl Subject {
     }
 }
 
-/// Deletes some of the counts that are of more than an hour ago. Tells whether there may be more.
+/// Deletes about 500 counts whose last mail was more than an hour ago. Tells whether there may be more.
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = || mail_counts::table.filter(mail_counts::latest_at.le(Timestamp::now().minus(HOUR)));
     let oldest = old().order(mail_counts::latest_at).limit(SWEPT_AT_ONCE).select(mail_counts::latest_at);

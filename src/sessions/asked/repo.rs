@@ -21,6 +21,7 @@ const SWEPT_AT_ONCE: i64 = 500;
 pub struct PendingEmail {
     /// The id of the session that asked for it.
     pub session: SessionId,
+    /// The new address, with its domain in ASCII.
     pub address: String,
     /// The time of the request, which tells it from the next one for the same address.
     pub asked_at: Timestamp,
@@ -46,8 +47,9 @@ macro_rules! is_asking {
 }
 
 impl Sessions {
-    /// Asks for an address; one that any of the user's sessions asked for before is called off. The same address once
-    /// more from the same session is the same request. Tells whether the session still stands.
+    /// Stores in a session that it asks for a new address. An address that any of the user's sessions asked for before
+    /// is called off, but the same address once more from the same session is the same request. Tells whether the
+    /// session still stands.
     pub fn ask_for_email(&self, conn: &mut Conn, session: SessionId, email: &Email) -> Result<bool, Problem> {
         let (now, address) = (Timestamp::now(), email.to_string());
         let is_another = sessions::id.ne(session).or(sessions::new_email.ne(&address));
@@ -63,29 +65,29 @@ impl Sessions {
         Ok(conn.find::<SessionId, _>(again)?.is_some())
     }
 
-    /// Calls off an address that was asked for, whichever session did.
+    /// Calls off a new address that was asked for, whichever of the user's sessions did.
     pub fn call_off_email(&self, conn: &mut Conn) -> Result<(), Problem> {
         let mine = sessions::table.filter(sessions::user_id.eq(self.0));
         let _rows = conn.execute(diesel::update(mine.filter(sessions::new_email.is_not_null())).set(nothing!()))?;
         Ok(())
     }
 
-    /// Takes an address that was asked for, to give it to the account. Tells whether it was still there to be taken:
-    /// of many who try at once one succeeds, and nobody once the session has ended.
+    /// Takes a new address out of the session that asked for it, to give it to the account. Tells whether it was still
+    /// there: of many who try at once one succeeds, and none once the session has ended.
     pub fn take_email(&self, conn: &mut Conn, pending: &PendingEmail) -> Result<bool, Problem> {
         let asking = sessions::table.filter(is_asking!(self, pending));
         Ok(conn.execute(diesel::update(asking).set(nothing!()))? > 0)
     }
 
-    /// Ends the session that asked for an address, and with it the request. Tells whether it was still there.
+    /// Ends the session that asked for a new address, and with it the request. Tells whether it was still there.
     pub fn end_asking(&self, conn: &mut Conn, pending: &PendingEmail) -> Result<bool, Problem> {
         let asking = sessions::table.filter(is_asking!(self, pending));
         Ok(conn.execute(diesel::update(asking).set(ended!(Timestamp::now())))? > 0)
     }
 }
 
-/// Clears some of the addresses that sessions asked for which have expired since: they are nobody's to confirm, and
-/// need not be kept. Tells whether there may be more.
+/// Clears up to 500 addresses that sessions asked for which have expired since: they cannot be confirmed, and need not
+/// be kept. Tells whether there may be more.
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let expired = sessions::new_email.is_not_null().and(sessions::expires_at.le(Timestamp::now()));
     let oldest = sessions::table.filter(expired).order((sessions::expires_at, sessions::id));
