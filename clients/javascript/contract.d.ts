@@ -287,7 +287,7 @@ export interface paths {
         put?: never;
         /**
          * End the session
-         * @description Ends the session of the token that comes with the request, from the next request on: the access token (though it has expired), and the refresh token in the body or, if none is there, the one in the cookie, which is cleared. Without a token, or with one that is no longer good, there is nothing to end and the answer is the same. An API key is no login, and does not end so: the answer is 403.
+         * @description Ends the session of the token that comes with the request, from the next request on: the access token (though it has expired), and the refresh token in the body or, if none is there, the one in the cookie, which is cleared. Without a token, or with one that is no longer good, there is nothing to end and the answer is the same. An API key is no login, and does not end so: the answer is 403, and nothing is ended.
          */
         post: operations["logout"];
         delete?: never;
@@ -489,7 +489,7 @@ export interface paths {
         put?: never;
         /**
          * Make an API key
-         * @description Answers a key for a program that cannot log in again and again, and this once only: keep it where the program finds it. It wants a fresh login. You may have 20 keys; an answer that got lost has made one all the same, which `GET /me/keys` shows.
+         * @description Answers a key for a program that cannot log in again and again, and this once only: keep it where the program finds it. It wants a fresh login. You may have 20 keys. An `Idempotency-Key` does nothing here, since the key would have to be kept for that: an answer that got lost has made one all the same, which `GET /me/keys` shows.
          */
         post: operations["create_key"];
         delete?: never;

@@ -15,6 +15,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_slow_reader_gets_the_same_answers,
         a_chapter_leaves_no_account_behind,
         the_usual_quotas_are_enough_for_each_chapter,
+        the_readme_leads_to_a_dog,
     ]
 }
 
@@ -73,6 +74,17 @@ fn the_usual_quotas_are_enough_for_each_chapter(scene: &Database) {
         walk(&app, &chapter, || {});
     }
     assert_eq!(app.database.count("users"), 0);
+}
+
+fn the_readme_leads_to_a_dog(app: &App) {
+    let readme = blocks(&Repository::here().read("README.md"));
+    let [(_, commands)] = readme.iter().filter(|(kind, _)| kind == "sh").collect::<Vec<_>>()[..] else {
+        panic!("the README has one block for a shell");
+    };
+    let printed = Shell::in_the_folder_of(app).run(&commands.replace("127.0.0.1:8000", &app.address.to_string()));
+    let list = printed.rsplit_once("[{").map(|(_, list)| format!("[{{{list}")).expect("a list at the end");
+    let dogs: Value = serde_json::from_str(&list).unwrap_or_else(|error| panic!("{error}: {printed}"));
+    assert_eq!(dogs[0]["name"], "Rex", "{printed}");
 }
 
 /// Runs a chapter, block by block; `meanwhile` is what happens before the reader comes to the next one.
