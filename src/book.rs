@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     str::FromStr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -19,6 +19,7 @@ use crate::{
     db::{Conn, Db},
     ids::UserId,
     problem::{Kind, Problem},
+    workers::lock,
 };
 
 /// The time for which a count is good: other processes may write into the same book.
@@ -207,11 +208,6 @@ impl Book {
         }
         Arc::clone(counts.entry((user, rows)).or_default())
     }
-}
-
-/// Locks a mutex. No code panics while it holds these locks, so a poisoned one is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

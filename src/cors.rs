@@ -17,6 +17,7 @@ use actix_web::{
 
 use crate::{
     headers::{parts, single},
+    problem::Kind,
     urls::{
         PublicUrl,
         origin::{WebOrigin, has_right_port},
@@ -121,15 +122,6 @@ pub struct Cors {
     told: Mutex<BTreeSet<Vec<u8>>>,
 }
 
-/// The reason why a page may not use the cookie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CookieRefusal {
-    /// The browser says that page and server are two sites, and keeps the cookie for itself.
-    CrossSite,
-    /// The page's origin may not call.
-    ForeignOrigin,
-}
-
 impl Cors {
     /// The rules of a server with these settings, which people reach at `public_url`.
     #[must_use]
@@ -204,21 +196,21 @@ impl Cors {
     /// without `Origin` comes from no other page.
     ///
     /// # Errors
-    /// The reason why the page may not.
-    pub fn check_cookie(&self, request: &HeaderMap) -> Result<(), CookieRefusal> {
+    /// `cross-site`, `foreign-origin`.
+    pub fn check_cookie(&self, request: &HeaderMap) -> Result<(), Kind> {
         if parts(request, &SEC_FETCH_SITE, b',').any(|site| site.eq_ignore_ascii_case("cross-site")) {
-            return Err(CookieRefusal::CrossSite);
+            return Err(Kind::CrossSite);
         }
         let page = single(request, &header::ORIGIN).and_then(WebOrigin::parse);
         // Not every browser says so of plain http. `localhost` and `127.0.0.1` are one machine and two sites.
         let host = single(request, &header::HOST);
         if page.as_ref().zip(host).is_some_and(|(page, host)| page.is_other_name_of_loopback(host)) {
-            return Err(CookieRefusal::CrossSite);
+            return Err(Kind::CrossSite);
         }
         if !request.contains_key(header::ORIGIN) || self.allowed(request).is_some() {
             return Ok(());
         }
-        if page.is_some_and(|page| self.is_own(&page, request)) { Ok(()) } else { Err(CookieRefusal::ForeignOrigin) }
+        if page.is_some_and(|page| self.is_own(&page, request)) { Ok(()) } else { Err(Kind::ForeignOrigin) }
     }
 
     /// Whether a page is one of this server, as it was reached or as `PUBLIC_URL` says.

@@ -78,20 +78,13 @@ pub fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Makes the names in a folder durable: without it a power cut may lose a new file, however well it was written.
-///
-/// # Errors
-/// The folder cannot be opened or synced.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Makes the names in the folder of a file durable.
+/// Makes the names in the folder of a file durable: without it a power cut may lose a new file, however well it was
+/// written.
 ///
 /// # Errors
 /// The folder cannot be opened or synced.
 pub fn sync_folder_of(file: &Path) -> io::Result<()> {
-    sync_folder(&folder_of(file))
+    File::open(folder_of(file))?.sync_all()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The ids of rows: whole numbers from 1, a type for each table, so that a dog's id never passes for an
 //! owner's.
 
-use std::{cmp::Ordering, fmt, hash, marker::PhantomData};
+use std::{fmt, marker::PhantomData};
 
 use diesel::{
     backend::Backend,
@@ -16,16 +16,22 @@ use serde_json::Value;
 use crate::problem::Invalid;
 
 /// Stands for the table of users.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum User {}
 /// Stands for the table of sessions.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Session {}
 /// Stands for the table of API keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApiKey {}
 /// Stands for the table of owners.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {}
 /// Stands for the table of dogs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dog {}
 /// Stands for the table of tasks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Task {}
 
 /// The id of a user.
@@ -42,43 +48,9 @@ pub type DogId = Id<Dog>;
 pub type TaskId = Id<Task>;
 
 /// The id of a row of the table that `T` stands for. In the database it is a `BIGINT`, in JSON a number.
-#[derive(AsExpression, FromSqlRow)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = BigInt)]
 pub struct Id<T>(i64, PhantomData<fn() -> T>);
-
-impl<T> Clone for Id<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Id<T> {}
-
-impl<T> PartialEq for Id<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl<T> Eq for Id<T> {}
-
-impl<T> PartialOrd for Id<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Id<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.cmp(&other.0)
-    }
-}
-
-impl<T> hash::Hash for Id<T> {
-    fn hash<H: hash::Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-}
 
 impl<T> fmt::Debug for Id<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,8 +14,8 @@ use crate::{
     problem::handlers as problems,
     profiles, public,
     routing::{
-        self, ANY_TYPE, APPLICATION_YAML, Area, CacheControl, KnownRoutes, RouteInfo, TEXT_HTML, at, delete, gated,
-        get, open, patch, post, public as open_to_caches, put,
+        self, ANY_TYPE, APPLICATION_YAML, Area, CacheControl, KnownRoutes, TEXT_HTML, at, delete, gated, get, open,
+        patch, post, public as open_to_caches, put,
     },
     sessions, system, tasks,
 };
@@ -113,7 +113,7 @@ fn table() -> Vec<Area> {
 }
 
 /// The table as it is looked up by path; kept for as long as the process runs.
-static KNOWN: LazyLock<KnownRoutes> = LazyLock::new(|| KnownRoutes::of(table()));
+pub static KNOWN: LazyLock<KnownRoutes> = LazyLock::new(|| KnownRoutes::of(table()));
 
 /// Puts the table into an app.
 pub fn mount(config: &mut ServiceConfig) {
@@ -124,17 +124,4 @@ pub fn mount(config: &mut ServiceConfig) {
 #[must_use]
 pub fn all_routes() -> Vec<(Method, String)> {
     routing::all_routes(table())
-}
-
-/// The table's entry for a decoded path.
-#[must_use]
-pub fn route_info(path: &str) -> RouteInfo {
-    KNOWN.info(path)
-}
-
-/// The media type of a method's success at a decoded path; `None` where it has no body then, or where there is no such
-/// method.
-#[must_use]
-pub fn success_type(method: &Method, path: &str) -> Option<&'static str> {
-    KNOWN.success_type(method, path)
 }

@@ -75,7 +75,7 @@ impl Server {
             .map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
         let shared = state.clone();
         let app = move || app(&shared, more);
-        let admission = Arc::new(Admission::new(most, config.ip_connections.most(), state.limits.proxies.clone()));
+        let admission = Arc::new(Admission::new(most, config.ip_connections.0, state.limits.proxies.clone()));
         let connections = Arc::new(Shared { times: config.times, admission });
         let server = actix_server::Server::build()
             .workers(config.workers)

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::repo::{ApiKeyRow, SORTS};
 use crate::{
-    body::Body,
     current_user::Scope,
     db::timestamp::Timestamp,
     ids::ApiKeyId,
@@ -57,13 +56,9 @@ pub struct ApiKeyIn {
     pub lifetime: Option<Duration>,
 }
 
-impl Body for ApiKeyIn {}
-
 impl FromBody for ApiKeyIn {
-    /// Empty: there is no sending back, and an `expires_at` that is ignored would be a key that lives longer than
-    /// meant.
-    const READ_ONLY: &'static [&'static str] = &[];
-
+    // No field is read-only: there is no sending back, and an `expires_at` that is ignored would be a key that lives
+    // longer than meant.
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", name);
         let scope = fields.required("scope", scope);

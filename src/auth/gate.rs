@@ -66,10 +66,9 @@ async fn authenticate(request: &HttpRequest) -> Result<CurrentUser, Problem> {
 }
 
 async fn by_token(request: &HttpRequest, token: &str) -> Result<CurrentUser, Problem> {
-    let access = &Issuer::of(request)?.access;
+    let (issuer, db): (&Data<Issuer>, &Data<Db>) = (part(request)?, part(request)?);
     let known: &VerifiedTokenCache = part(request)?;
-    let bearer = known.verify(access, token)?;
-    let db: &Data<Db> = part(request)?;
+    let bearer = known.verify(&issuer.access, token)?;
     // The token is genuine, so the query waits in its user's queue, and not in that of everybody behind one address.
     let me = flow(bearer.user).scope(db.read_inline(move |conn| sessions::find_current_user(conn, bearer))).await;
     me.inspect_err(|problem| {

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::{passwords::password::Password, tokens::cookie::Delivery};
 use crate::{
-    body::Body,
     problem::Invalid,
     users::{Email, UserOut, Username},
     wire::{
@@ -26,8 +25,6 @@ pub struct SignupIn {
     pub password: Password,
 }
 
-impl Body for SignupIn {}
-
 impl FromBody for SignupIn {
     const READ_ONLY: &'static [&'static str] = UserOut::READ_ONLY;
 
@@ -47,11 +44,7 @@ pub struct LoginIn {
     pub delivery: Delivery,
 }
 
-impl Body for LoginIn {}
-
 impl FromBody for LoginIn {
-    const READ_ONLY: &'static [&'static str] = &[];
-
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let login = fields.required("username", |value| LOGIN.read(value));
         let password = fields.required("password", Password::presented);
@@ -66,11 +59,7 @@ pub struct RefreshIn {
     pub refresh_token: Option<String>,
 }
 
-impl Body for RefreshIn {}
-
 impl FromBody for RefreshIn {
-    const READ_ONLY: &'static [&'static str] = &[];
-
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let refresh_token = fields.usual("refresh_token", None, |value| token(0, value).map(Some));
         Some(Self { refresh_token: refresh_token? })
@@ -94,11 +83,7 @@ pub struct PasswordIn {
     pub keep_keys: bool,
 }
 
-impl Body for PasswordIn {}
-
 impl FromBody for PasswordIn {
-    const READ_ONLY: &'static [&'static str] = &[];
-
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let current = fields.required("current_password", Password::presented);
         let new = fields.required("new_password", Password::new);
@@ -112,11 +97,7 @@ pub struct ForgotIn {
     pub email: Email,
 }
 
-impl Body for ForgotIn {}
-
 impl FromBody for ForgotIn {
-    const READ_ONLY: &'static [&'static str] = &[];
-
     fn from_body(fields: &mut Fields) -> Option<Self> {
         Some(Self { email: fields.required("email", Email::read)? })
     }
@@ -129,11 +110,7 @@ pub struct ResetIn {
     pub keep_keys: bool,
 }
 
-impl Body for ResetIn {}
-
 impl FromBody for ResetIn {
-    const READ_ONLY: &'static [&'static str] = &[];
-
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let token = fields.required("token", |value| token(1, value));
         let password = fields.required("password", Password::new);
@@ -147,11 +124,7 @@ pub struct VerifyIn {
     pub token: String,
 }
 
-impl Body for VerifyIn {}
-
 impl FromBody for VerifyIn {
-    const READ_ONLY: &'static [&'static str] = &[];
-
     fn from_body(fields: &mut Fields) -> Option<Self> {
         Some(Self { token: fields.required("token", |value| token(1, value))? })
     }

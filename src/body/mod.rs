@@ -5,5 +5,5 @@
 mod reference;
 mod valid;
 
-pub use reference::{Body, Reference, read_fields};
+pub use reference::read_fields;
 pub use valid::{ACCEPT_PATCH, BODY_LIMIT, Optional, PATCH_TYPES, Valid, read_json};

@@ -7,28 +7,10 @@ use serde_json::Value;
 use crate::{
     current_user::CurrentUser,
     db::{Conn, Db},
-    ids::{Id, UserId},
+    ids::Id,
     problem::{FieldError, Problem},
-    wire::{Fields, FromBody},
+    wire::{Fields, FromBody, Reference},
 };
-
-/// A field with the id of a row, or with a list of them.
-pub struct Reference {
-    pub field: &'static str,
-    /// The query for the ids that the user has.
-    pub find: Find,
-    /// The detail of the error for an id that the user does not have.
-    pub absent: &'static str,
-}
-
-/// A query for those of some ids that a user has.
-pub type Find = fn(&mut Conn, UserId, Vec<i64>) -> Result<Vec<i64>, Problem>;
-
-/// A body that a handler takes. [`FromBody`] reads it; the table here says which other rows it names.
-pub trait Body: FromBody {
-    /// Fields that name other rows of the user's.
-    const REFERENCES: &'static [Reference] = &[];
-}
 
 /// An id in a body.
 struct Named {
@@ -41,7 +23,7 @@ struct Named {
 ///
 /// # Errors
 /// `validation-failed`, with every field that is not acceptable.
-pub async fn read_fields<T: Body>(request: &HttpRequest, body: Value) -> Result<T, Problem> {
+pub async fn read_fields<T: FromBody>(request: &HttpRequest, body: Value) -> Result<T, Problem> {
     let named = named_by::<T>(&body);
     match Fields::read(body) {
         Ok(value) => Ok(value),
@@ -53,7 +35,7 @@ pub async fn read_fields<T: Body>(request: &HttpRequest, body: Value) -> Result<
 }
 
 /// The valid ids in a body that name other rows.
-fn named_by<T: Body>(body: &Value) -> Vec<Named> {
+fn named_by<T: FromBody>(body: &Value) -> Vec<Named> {
     let mut named = Vec::new();
     for reference in T::REFERENCES {
         let pointer = format!("/{}", reference.field);

@@ -20,11 +20,12 @@ use futures_util::Stream;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::reference::{Body, read_fields};
+use super::reference::read_fields;
 use crate::{
     credentials::reauthenticate,
     headers::{parts, single, split_unquoted},
     problem::{Kind, Problem},
+    wire::FromBody,
 };
 
 /// The largest body, in bytes.
@@ -47,7 +48,7 @@ pub const PATCH_TYPES: HeaderValue = HeaderValue::from_static("application/merge
 /// A body that was read, parsed and found acceptable.
 pub struct Valid<T>(pub T);
 
-impl<T: Body> FromRequest for Valid<T> {
+impl<T: FromBody> FromRequest for Valid<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
@@ -61,7 +62,7 @@ impl<T: Body> FromRequest for Valid<T> {
 /// A body that may be left away.
 pub struct Optional<T>(pub Option<T>);
 
-impl<T: Body> FromRequest for Optional<T> {
+impl<T: FromBody> FromRequest for Optional<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 

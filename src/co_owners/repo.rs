@@ -46,7 +46,7 @@ impl<DB: Backend> QueryFragment<DB> for CoOwnerIds {
 /// Ids in ascending order, which a query returns as one text, such as `7,12`; null for none.
 pub struct IdList<T>(pub Vec<Id<T>>);
 
-impl<T, DB: Backend> Queryable<Nullable<Text>, DB> for IdList<T>
+impl<T: Ord, DB: Backend> Queryable<Nullable<Text>, DB> for IdList<T>
 where
     String: FromSql<Text, DB>,
 {
@@ -102,7 +102,7 @@ impl CoOwners {
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(owners::id.eq_any(page));
         let mut rows = conn.load(mine.select(columns::<OwnerRow>()))?;
         rows.sort_unstable_by_key(|row: &OwnerRow| row.id);
-        Ok(asked.found(rows).of(total))
+        Ok(Page { total, ..asked.found(rows) })
     }
 
     /// The page of those co-owners of a dog that a filter wants; of the few that a dog has each is looked at.

@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     str::FromStr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Waker,
@@ -17,7 +17,10 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
-use crate::limits::{Proxies, Source};
+use crate::{
+    limits::{Proxies, Source},
+    workers::lock,
+};
 
 /// The time for which a client may keep the server waiting before its connection may be closed for another.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
@@ -26,15 +29,7 @@ const MANY_OF_ONE: usize = 16;
 
 /// The most connections that one address may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MostConnections(Option<usize>);
-
-impl MostConnections {
-    /// The number; `None` for no limit but that of all connections.
-    #[must_use]
-    pub fn most(self) -> Option<usize> {
-        self.0
-    }
-}
+pub struct MostConnections(pub Option<usize>);
 
 /// Reads a number from 1 to 4096, or `off`.
 impl FromStr for MostConnections {
@@ -113,7 +108,7 @@ impl Admission {
     /// Admits a connection from `address`, perhaps in exchange for a silent one; `None` if all are busy.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
         let source = self.proxies.source_of_connection(address);
-        let mut open = self.open();
+        let mut open = lock(&self.open);
         if let (Some(source), Some(most)) = (source, self.most_of_one)
             && open.sources.get(&source).is_some_and(|held| held.count >= most)
         {
@@ -137,7 +132,7 @@ impl Admission {
     /// Tells all connections to close after the request that they are at.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
-        for (_, slot) in self.open().places.values() {
+        for (_, slot) in lock(&self.open).places.values() {
             slot.waker.wake();
         }
     }
@@ -171,7 +166,7 @@ impl Admission {
     /// Closes connections whose clients do not read, those of the address that has most unread first, until there is
     /// room in memory again.
     fn shed(&self) {
-        let mut open = self.open();
+        let mut open = lock(&self.open);
         while self.unread.load(Ordering::Relaxed) > MOST_UNREAD {
             let mut unread: HashMap<Option<Source>, usize> = HashMap::new();
             for (source, slot) in open.places.values() {
@@ -196,10 +191,6 @@ impl Admission {
 
     fn moment(&self, instant: Instant) -> u64 {
         millis(instant.saturating_duration_since(self.began)).saturating_add(1)
-    }
-
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -284,7 +275,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.forget(&self.slot);
-        let _evicted_before = self.admission.open().leave(self.number);
+        let _evicted_before = lock(&self.admission.open).leave(self.number);
     }
 }
 

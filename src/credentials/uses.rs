@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
 };
 
 use chrono::NaiveDate;
@@ -12,6 +12,7 @@ use crate::{
     db::{Db, timestamp::Timestamp},
     ids::ApiKeyId,
     problem::Problem,
+    workers::lock,
 };
 
 /// The API keys that this process has seen in use and not yet written down, each with its last day (UTC). Only keys that
@@ -22,7 +23,7 @@ pub struct KeyUses(Mutex<HashMap<ApiKeyId, NaiveDate>>);
 impl KeyUses {
     /// Remembers that a key is used today (UTC); nothing is written yet.
     pub fn note(&self, key: ApiKeyId) {
-        let _before = self.lock().insert(key, Timestamp::now().day());
+        let _before = lock(&self.0).insert(key, Timestamp::now().day());
     }
 
     /// Writes the remembered days into the database. The days that could not be written stay for the next time.
@@ -30,7 +31,7 @@ impl KeyUses {
     /// # Errors
     /// The database's errors.
     pub async fn write_down(&self, db: &Db) -> Result<(), Problem> {
-        let seen = std::mem::take(&mut *self.lock());
+        let seen = std::mem::take(&mut *lock(&self.0));
         let mut days: BTreeMap<NaiveDate, Vec<ApiKeyId>> = BTreeMap::new();
         for (key, day) in seen {
             days.entry(day).or_default().push(key);
@@ -42,7 +43,7 @@ impl KeyUses {
                 db.write(move |conn| repo::note_use(conn, &keys, day)).await
             };
             if let Err(problem) = written {
-                let mut seen = self.lock();
+                let mut seen = lock(&self.0);
                 for key in keys {
                     let _later = seen.entry(key).or_insert(day);
                 }
@@ -50,10 +51,5 @@ impl KeyUses {
             }
         }
         Ok(())
-    }
-
-    /// No code panics while it holds this lock, so a poisoned one is still whole.
-    fn lock(&self) -> MutexGuard<'_, HashMap<ApiKeyId, NaiveDate>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -69,36 +69,28 @@ pub struct CommonColumns {
 }
 
 macro_rules! common {
-    ($table:ident) => {
+    ($table:ident $($optional:ident)*) => {
         CommonColumns {
-            id: ColumnName::of(schema::$table::id),
-            created_at: ColumnName::of(schema::$table::created_at),
-            updated_at: Some(ColumnName::of(schema::$table::updated_at)),
-            name_key: Some(ColumnName::of(schema::$table::name_key)),
-        }
-    };
-}
-
-macro_rules! made {
-    ($table:ident) => {
-        CommonColumns {
-            id: ColumnName::of(schema::$table::id),
-            created_at: ColumnName::of(schema::$table::created_at),
-            updated_at: None,
-            name_key: None,
+            $($optional: Some(ColumnName::of(schema::$table::$optional)),)*
+            ..CommonColumns::always(ColumnName::of(schema::$table::id), ColumnName::of(schema::$table::created_at))
         }
     };
 }
 
 impl CommonColumns {
     /// The columns of `dogs`.
-    pub const DOGS: Self = common!(dogs);
+    pub const DOGS: Self = common!(dogs updated_at name_key);
     /// The columns of `owners`.
-    pub const OWNERS: Self = common!(owners);
+    pub const OWNERS: Self = common!(owners updated_at name_key);
     /// The columns of `tasks`.
-    pub const TASKS: Self = common!(tasks);
+    pub const TASKS: Self = common!(tasks updated_at name_key);
     /// The columns of `sessions`.
-    pub const SESSIONS: Self = made!(sessions);
+    pub const SESSIONS: Self = common!(sessions);
     /// The columns of `api_keys`.
-    pub const API_KEYS: Self = made!(api_keys);
+    pub const API_KEYS: Self = common!(api_keys);
+
+    /// The columns that every list has.
+    const fn always(id: ColumnName, created_at: ColumnName) -> Self {
+        Self { id, created_at, updated_at: None, name_key: None }
+    }
 }

@@ -35,10 +35,7 @@ mod wal;
 
 use std::fmt;
 
-use diesel::{
-    QueryResult,
-    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
-};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 
 pub use self::{
     atomic::Atomic,
@@ -56,6 +53,9 @@ use crate::problem::Problem;
 
 /// The most rows that one transaction deletes where there may be any number of them: other writes wait meanwhile.
 pub const PIECE: usize = 250;
+
+/// The most rows that a sweep deletes in one transaction: other writes wait meanwhile.
+pub const SWEPT_AT_ONCE: i64 = 500;
 
 /// A number of rows, as `LIMIT` takes it.
 #[must_use]
@@ -232,7 +232,7 @@ impl Db {
         if let Engine::Sqlite(door) = &self.0 {
             door.check_file()?;
         }
-        self.read(|conn| Ok(execute(conn, "SELECT id FROM users LIMIT 1")?)).await
+        self.read(|conn| Ok(conn.batch_execute("SELECT id FROM users LIMIT 1")?)).await
     }
 
     /// Whether the engine finds `(a, b) > (?, ?)` by one range of an index.
@@ -304,8 +304,3 @@ fn at_one_moment<T>(conn: &mut Conn, job: impl Fn(&mut Conn) -> Result<T, Proble
 /// Diesel's manager of transactions, on either database: begins, commits and undoes them, and knows how many are open,
 /// one in another.
 type Transactions = <Conn as diesel::Connection>::TransactionManager;
-
-/// Runs `query` for its effect.
-fn execute(conn: &mut impl SimpleConnection, query: &str) -> QueryResult<()> {
-    conn.batch_execute(query)
-}

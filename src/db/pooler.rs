@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use diesel::{
     connection::CacheSize,
+    connection::SimpleConnection,
     dsl::sql,
     prelude::*,
     result::{DatabaseErrorKind, Error},
     sql_types::Text,
 };
 
-use super::{Conn, execute};
+use super::Conn;
 
 /// The parameters for libpq: how long to wait for a server, and when to give a silent one up.
 const PARAMETERS: &[(&str, &str)] = &[
@@ -59,7 +60,7 @@ pub fn connect(url: &str) -> ConnectionResult<(PgConnection, bool)> {
 }
 
 fn has_the_mark(conn: &mut PgConnection) -> Result<bool, Error> {
-    match execute(conn, ASK_FOR_THE_MARK) {
+    match conn.batch_execute(ASK_FOR_THE_MARK) {
         Ok(()) => Ok(true),
         Err(Error::DatabaseError(DatabaseErrorKind::Unknown, _)) => Ok(false),
         Err(error) => Err(error),

@@ -2,7 +2,7 @@
 //! dropped and replaced; a read is run again then, and so is a transaction whenever PostgreSQL asks for it.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     problem::{Kind, Problem},
-    workers::{Batch, Outcome, WorkerLimits, Workers},
+    workers::{Batch, Outcome, WorkerLimits, Workers, lock},
 };
 
 /// The longest time for one attempt to connect; `pooler::PARAMETERS` has it in seconds.
@@ -246,12 +246,12 @@ impl PgServer {
             return Err(Problem::new(Kind::Unavailable).caused_by("the database could not be reached just now"));
         }
         let outcome = connect(&self.url);
-        *self.next_try() = outcome.is_err().then(|| Instant::now() + BACK_OFF);
+        *lock(&self.next_try) = outcome.is_err().then(|| Instant::now() + BACK_OFF);
         outcome.map_err(|error| Problem::new(Kind::Unavailable).caused_by(error))
     }
 
     fn may_try(&self) -> bool {
-        let mut next_try = self.next_try();
+        let mut next_try = lock(&self.next_try);
         let now = Instant::now();
         match *next_try {
             None => true,
@@ -262,19 +262,11 @@ impl PgServer {
             }
         }
     }
-
-    fn next_try(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.next_try.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 fn connect(url: &str) -> ConnectionResult<PgSession> {
     let (conn, through_pooler) = pooler::connect(url)?;
     Ok(PgSession { conn: Conn::Postgres(conn), through_pooler, last_used: Instant::now() })
-}
-
-fn names_this_machine(url: &str) -> bool {
-    DatabaseUrl::Postgres(url.to_owned()).is_of_this_machine(None)
 }
 
 /// Opens the first connection, and checks the database (`preflight`). A server that is not up yet is waited for, up to
@@ -289,7 +281,8 @@ pub fn connect_patiently(url: &str) -> Result<Conn, OpenError> {
     loop {
         let refusal = match connect(url) {
             Ok(mut line) => {
-                preflight::check(&mut line.conn, names_this_machine(url))?;
+                let is_here = DatabaseUrl::Postgres(url.to_owned()).is_of_this_machine(None);
+                preflight::check(&mut line.conn, is_here)?;
                 if line.through_pooler {
                     pooler::warn_of_no_timeout(&mut line.conn);
                 }

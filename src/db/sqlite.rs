@@ -12,11 +12,14 @@ use std::{
 };
 
 use diesel::{
-    Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection, connection::TransactionManager,
-    result::Error, sql_query, sql_types::Text,
+    Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
+    connection::{SimpleConnection, TransactionManager},
+    result::Error,
+    sql_query,
+    sql_types::Text,
 };
 
-use super::{Conn, OpenError, Transactions, execute, group::commit_together, migrate, wal};
+use super::{Conn, OpenError, Transactions, group::commit_together, migrate, wal};
 use crate::{
     files::{self, sync_folder_of},
     problem::{Kind, Problem},
@@ -146,7 +149,7 @@ impl SqliteFile {
 
 fn configure(conn: &mut SqliteConnection, access: OpenMode) -> QueryResult<()> {
     let patience = if access == OpenMode::Inline { Duration::ZERO } else { BUSY_TIMEOUT };
-    execute(conn, &format!("PRAGMA busy_timeout={}", patience.as_millis()))?;
+    conn.batch_execute(&format!("PRAGMA busy_timeout={}", patience.as_millis()))?;
     if access == OpenMode::Write {
         switch_to_wal(conn)?;
         confirm(conn, "journal_mode", "wal")?;
@@ -163,7 +166,7 @@ fn configure(conn: &mut SqliteConnection, access: OpenMode) -> QueryResult<()> {
 }
 
 fn set(conn: &mut SqliteConnection, name: &str, value: &str) -> QueryResult<()> {
-    execute(conn, &format!("PRAGMA {name}={value}"))?;
+    conn.batch_execute(&format!("PRAGMA {name}={value}"))?;
     confirm(conn, name, value)
 }
 
@@ -189,7 +192,7 @@ fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
     const PAUSE: Duration = Duration::from_millis(20);
     let began = Instant::now();
     loop {
-        match execute(conn, "PRAGMA journal_mode=WAL") {
+        match conn.batch_execute("PRAGMA journal_mode=WAL") {
             Err(error) if error.to_string().contains("locked") && began.elapsed() < START_PATIENCE => {
                 thread::sleep(PAUSE);
             }

@@ -73,7 +73,7 @@ pub async fn show(
     let ValidQuery(expand) = query;
     if expand.is_nothing() {
         let dog = db.read(move |conn| Dogs::of(me.id).show(conn, *id)).await?;
-        return Ok(Either::Left(dog.into()));
+        return Ok(Either::Left(WithEtag::of(dog.version, dog)));
     }
     let dog = db.snapshot(move |conn| Dogs::of(me.id).show_expanded(conn, *id, expand)).await?;
     Ok(Either::Right(Json(dog.into())))
@@ -89,7 +89,7 @@ pub async fn replace(
 ) -> Result<WithEtag<DogOut>, Problem> {
     let patch = body.0.into();
     let dog = db.write(move |conn| Dogs::of(me.id).update(conn, *id, &only_if, &patch)).await?;
-    Ok(dog.into())
+    Ok(WithEtag::of(dog.version, dog))
 }
 
 /// `PATCH /dogowner/dogs/{dog_id}`: changes a dog.
@@ -101,7 +101,7 @@ pub async fn update(
     db: Data<Db>,
 ) -> Result<WithEtag<DogOut>, Problem> {
     let dog = db.write(move |conn| Dogs::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
-    Ok(dog.into())
+    Ok(WithEtag::of(dog.version, dog))
 }
 
 /// `DELETE /dogowner/dogs/{dog_id}`: deletes a dog and its tasks.

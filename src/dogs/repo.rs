@@ -162,7 +162,7 @@ impl Dogs {
         rows.sort_unstable_by_key(|row: &DogRow| row.id);
         // One whose owners changed places between the two queries.
         rows.dedup_by_key(|row| row.id);
-        let found = asked.found(rows).of(asked.count.then_some(total));
+        let found = Page { total: asked.count.then_some(total), ..asked.found(rows) };
         found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
     }
 
@@ -239,7 +239,7 @@ impl Dogs {
         only_if: &Preconditions,
         patch: &DogPatch,
     ) -> Result<DogRow, Problem> {
-        let version = self.version(conn, id, only_if)?;
+        let version = only_if.version(|| Ok(self.show(conn, id)?.version))?;
         if *patch == DogPatch::default() {
             return self.show(conn, id);
         }
@@ -296,11 +296,6 @@ impl Dogs {
         Ok(conn.execute(diesel::update(those(self.0, ids)).set(changes))?)
     }
 
-    /// The version that one must still have when it is written, if the client wants that.
-    fn version(&self, conn: &mut Conn, id: DogId, only_if: &Preconditions) -> Result<Option<i64>, Problem> {
-        only_if.version(|| Ok(self.show(conn, id)?.version))
-    }
-
     /// Deletes the first piece of a dog and its tasks, at most [`PIECE`] tasks. Tells whether there is more, for
     /// [`Dogs::delete_rest`] in further transactions.
     ///
@@ -308,7 +303,7 @@ impl Dogs {
     /// `not-found`, `precondition-failed`. Nothing is deleted then.
     pub fn delete(&self, conn: &mut Conn, id: DogId, only_if: &Preconditions) -> Result<bool, Problem> {
         let _owner = self.lock(conn, id)?;
-        let _locked = self.version(conn, id, only_if)?;
+        let _locked = only_if.version(|| Ok(self.show(conn, id)?.version))?;
         self.delete_rest(conn, id)
     }
 
@@ -345,12 +340,6 @@ impl Dogs {
         }
         ids.truncate(most.saturating_sub(deleted));
         Ok(deleted + conn.execute(diesel::delete(those(self.0, &ids)))?)
-    }
-
-    /// Whether any dog has this primary owner.
-    pub fn has_any_of(&self, conn: &mut Conn, owner: OwnerId) -> Result<bool, Problem> {
-        let first: Option<DogId> = conn.find(of_owner(self.0, owner).select(dogs::id).limit(1))?;
-        Ok(first.is_some())
     }
 
     /// The number of dogs that have this primary owner.

@@ -8,13 +8,12 @@ use super::{
     repo::{DogRow, SORTS},
 };
 use crate::{
-    body::{Body, Reference},
     co_owners::MOST_CO_OWNERS,
     db::timestamp::Timestamp,
     ids::{DogId, OwnerId, UserId},
     lists::{List, MOST_ROWS, Sort},
     owners::{NO_SUCH_OWNER, OwnerOut, Owners},
-    wire::{Fields, FromBody, FromQuery, MANY_ROWS, Patch, Query, Wanted, WithEtag, date, day, text::name},
+    wire::{Fields, FromBody, FromQuery, MANY_ROWS, Patch, Query, Reference, Wanted, date, day, text::name},
 };
 
 /// The most dogs of a page that are expanded.
@@ -22,18 +21,11 @@ const MOST_EXPANDED: usize = 50;
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at", "owner", "co_owners"];
 
-const REFERENCES: &[Reference] = &[
-    Reference {
-        field: "owner_id",
-        find: |conn, me, ids| Owners::of(me).existing_ids(conn, ids),
-        absent: NO_SUCH_OWNER,
-    },
-    Reference {
-        field: "co_owner_ids",
-        find: |conn, me, ids| Owners::of(me).existing_ids(conn, ids),
-        absent: NO_SUCH_OWNER,
-    },
-];
+const REFERENCES: &[Reference] = &[owner("owner_id"), owner("co_owner_ids")];
+
+const fn owner(field: &'static str) -> Reference {
+    Reference { field, find: |conn, me, ids| Owners::of(me).existing_ids(conn, ids), absent: NO_SUCH_OWNER }
+}
 
 /// A new dog, or the replacement of one.
 pub struct DogIn {
@@ -43,12 +35,9 @@ pub struct DogIn {
     pub co_owner_ids: Vec<OwnerId>,
 }
 
-impl Body for DogIn {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-
 impl FromBody for DogIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
+    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", name);
@@ -69,12 +58,9 @@ pub struct DogPatch {
     pub co_owner_ids: Option<Vec<OwnerId>>,
 }
 
-impl Body for DogPatch {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-
 impl FromBody for DogPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
+    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.change("name", name);
@@ -234,11 +220,5 @@ impl From<ExpandedDog> for DogOut {
     fn from(dog: ExpandedDog) -> Self {
         let co_owners = dog.co_owners.map(|owners| owners.into_iter().map(OwnerOut::from).collect());
         Self { owner: dog.owner.map(OwnerOut::from), co_owners, ..dog.row.into() }
-    }
-}
-
-impl From<DogRow> for WithEtag<DogOut> {
-    fn from(row: DogRow) -> Self {
-        Self { version: row.version, body: row.into() }
     }
 }

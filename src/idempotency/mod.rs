@@ -24,13 +24,13 @@ use serde_json::Value;
 
 pub use self::repo::{Answers, sweep};
 use crate::{
-    body::{Body, read_fields, read_json},
+    body::{read_fields, read_json},
     book::{Book, Full, Reservation, Rows, Shelf},
     db::{Atomic, Db},
     ids::UserId,
     lists::CanonicalPath,
     problem::{Kind, Problem},
-    wire::Created,
+    wire::{Created, FromBody},
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -53,7 +53,7 @@ pub struct Idempotent<T> {
     key: Option<RequestKey>,
 }
 
-impl<T: Body> FromRequest for Idempotent<T> {
+impl<T: FromBody> FromRequest for Idempotent<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 

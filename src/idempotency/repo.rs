@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{KEPT, RequestKey};
 use crate::{
-    db::{Atomic, Conn, columns, expression::CountUpTo, rows, schema::idempotency_keys, timestamp::Timestamp},
+    db::{
+        Atomic, Conn, SWEPT_AT_ONCE, columns, expression::CountUpTo, rows, schema::idempotency_keys,
+        timestamp::Timestamp,
+    },
     ids::UserId,
     problem::{Kind, Problem},
     wire::Created,
 };
 
-/// How many are swept away at once: other writes wait meanwhile.
-const SWEPT_AT_ONCE: i64 = 500;
 const CREATED: i64 = 201;
 
 /// A stored answer, as far as it is read again.

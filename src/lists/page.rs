@@ -33,12 +33,6 @@ pub struct Page<Row> {
 }
 
 impl<Row> Page<Row> {
-    /// The page with `total`, the number of rows on all pages, if that was counted.
-    #[must_use]
-    pub fn of(self, total: Option<i64>) -> Self {
-        Self { total, ..self }
-    }
-
     /// Makes other rows of the rows of the page, all at once: as many, and in the same order.
     ///
     /// # Errors
@@ -91,7 +85,7 @@ impl<L: List> ListQuery<L> {
             let limited = LimitDsl::limit(ordered, rows(missing));
             found.append(&mut conn.load(SelectDsl::select(limited, columns::<L::Row>()))?);
         }
-        Ok(self.found(found).of(total))
+        Ok(Page { total, ..self.found(found) })
     }
 
     /// How many queries there may be.

@@ -139,16 +139,16 @@ impl<L: List> ListRequest<L> {
             query.refuse("cursor", foreign_cursor());
         }
         let count = L::COUNTS && query.flag("count").unwrap_or(false);
-        let before = query.filters();
+        let before = query.filters;
         let filter = L::from_query(&mut query);
         // There is no index for every order, nor for each filter together with each order.
-        let filters = query.filters() - before;
+        let filters = query.filters - before;
         let is_looked_through =
-            !order.by_index || filters > 1 || (filters == 1 && is_sorted) || query.is_looked_through();
+            !order.by_index || filters > 1 || (filters == 1 && is_sorted) || query.is_looked_through;
         query.add_weight([count, is_looked_through].into_iter().filter(|is| *is).map(|_| MANY_ROWS).sum());
         query.add_weight(limit.map_or(0, weight_of_rows));
         // A query for rows by their ids wants all of them.
-        let names_rows = query.names_rows();
+        let names_rows = query.names_rows;
         query.end()?;
         let limit = limit.unwrap_or(if names_rows { MOST_IDS } else { DEFAULT_LIMIT }).min(filter.most());
         let compares_rows = request.app_data::<Data<Db>>().is_some_and(|db| db.compares_rows());

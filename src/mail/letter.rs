@@ -262,8 +262,8 @@ fn password_changed(username: &str, to: &Destination) -> String {
         "\
 Hello {username},
 
-the password of your account at Kennel was changed. Its other logins were ended,
-and so were its API keys, unless whoever changed it wanted to keep them.
+the password of your account at Kennel was changed. Its other logins were
+ended, and so were its API keys, unless whoever changed it kept them.
 
 If it was not you, choose a new one. This sends you a {} for it:
 

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use super::repo::MailRow;
 use crate::{
     db::timestamp::Timestamp,
-    files::{check_folder, sync_folder},
+    files::{check_folder, sync_folder_of},
     problem::Problem,
     workers::{WorkerLimits, Workers, one_by_one},
 };
@@ -64,7 +64,7 @@ fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     // Half a draft is of no use, and where it cannot be deleted either, nothing more can be done.
     written.and_then(|()| fs::rename(&draft, folder.join(name))).inspect_err(|_| drop(fs::remove_file(&draft)))?;
     // The name, too, has to survive a power cut: the mail is about to be marked as sent.
-    sync_folder(folder)
+    sync_folder_of(&draft)
 }
 
 #[cfg(test)]

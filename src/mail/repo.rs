@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     crypto::signer::Signer,
-    db::{Conn, PIECE, columns, expression::AnyOf, rows, schema::mails, timestamp::Timestamp},
+    db::{Conn, PIECE, SWEPT_AT_ONCE, columns, expression::AnyOf, rows, schema::mails, timestamp::Timestamp},
     ids::UserId,
     problem::Problem,
     users::Email,
@@ -29,8 +29,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 60 * 60);
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 /// How many are looked at to claim one: other workers are after the same.
 const CANDIDATES: i64 = 8;
-/// How many are swept away at once: other writes wait meanwhile.
-const SWEPT_AT_ONCE: i64 = 500;
 
 #[derive(Insertable)]
 #[diesel(table_name = mails)]

@@ -22,7 +22,7 @@ use crate::{
 /// `GET /me`: shows the account.
 pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Problem> {
     let user = db.read(move |conn| Users::of(me.id).show(conn)).await?;
-    Ok(user.into())
+    Ok(WithEtag::of(user.version, user))
 }
 
 /// `PATCH /me`: changes the account. Where the response could tell about other accounts, it is counted before they are
@@ -47,7 +47,7 @@ pub async fn update(
         move |conn: &mut _| Users::of(me.id).update(conn, &only_if, &patch, &Asking { me, signer: &keys.sources });
     let (user, change) = db.write(update).await?;
     tell(change, me, &post);
-    Ok(user.into())
+    Ok(WithEtag::of(user.version, user))
 }
 
 /// Wakes the mail worker after a change of the address, and logs the request for another one.

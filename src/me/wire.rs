@@ -1,7 +1,6 @@
 //! The bodies of `/me`.
 
 use crate::{
-    body::Body,
     users::{Email, UserOut, UserRow, Username, key},
     wire::{Fields, FromBody},
 };
@@ -27,8 +26,6 @@ impl UserPatch {
         self.username.as_ref().is_some_and(is_other_name) || self.other_email(present).is_some()
     }
 }
-
-impl Body for UserPatch {}
 
 impl FromBody for UserPatch {
     const READ_ONLY: &'static [&'static str] = UserOut::READ_ONLY;

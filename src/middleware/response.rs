@@ -38,7 +38,7 @@ use crate::{
     ids::ApiKeyId,
     limits::{Counted, Limits, Source},
     problem::{Kind, Problem},
-    routes::{route_info, success_type},
+    routes::KNOWN,
     routing::{APPLICATION_JSON, RouteInfo},
     wire::{accepts, is_accepted},
 };
@@ -136,7 +136,7 @@ impl RequestContext {
             method: request.method().clone(),
             path: request.path().to_owned(),
             // The decoded path, as routes are found: `/%6de` is `/me`.
-            route: route_info(request.match_info().as_str()),
+            route: KNOWN.info(request.match_info().as_str()),
             source: proxies.source(request.request()),
             origin,
             cors: Data::clone(cors),
@@ -160,7 +160,7 @@ fn check_size(request: &ServiceRequest) -> Result<(), Problem> {
     if request.method().is_safe() || accepts(request.headers(), APPLICATION_JSON) {
         return Ok(());
     }
-    match success_type(request.method(), request.match_info().as_str()) {
+    match KNOWN.success_type(request.method(), request.match_info().as_str()) {
         Some(made) if !accepts(request.headers(), made) => Err(Kind::NotAcceptable.into()),
         _ => Ok(()),
     }

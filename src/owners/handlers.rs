@@ -52,7 +52,7 @@ pub async fn create(
 /// `GET /dogowner/owners/{owner_id}`: shows an owner.
 pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<WithEtag<OwnerOut>, Problem> {
     let owner = db.read(move |conn| Owners::of(me.id).show(conn, *id)).await?;
-    Ok(owner.into())
+    Ok(WithEtag::of(owner.version, owner))
 }
 
 /// `PUT /dogowner/owners/{owner_id}`: replaces an owner.
@@ -65,7 +65,7 @@ pub async fn replace(
 ) -> Result<WithEtag<OwnerOut>, Problem> {
     let patch = body.0.into();
     let owner = db.write(move |conn| Owners::of(me.id).update(conn, *id, &only_if, &patch)).await?;
-    Ok(owner.into())
+    Ok(WithEtag::of(owner.version, owner))
 }
 
 /// `PATCH /dogowner/owners/{owner_id}`: changes an owner.
@@ -77,7 +77,7 @@ pub async fn update(
     db: Data<Db>,
 ) -> Result<WithEtag<OwnerOut>, Problem> {
     let owner = db.write(move |conn| Owners::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
-    Ok(owner.into())
+    Ok(WithEtag::of(owner.version, owner))
 }
 
 /// `DELETE /dogowner/owners/{owner_id}`: deletes an owner, with its dogs if the query says so.

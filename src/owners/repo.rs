@@ -149,7 +149,7 @@ impl Owners {
         only_if: &Preconditions,
         patch: &OwnerPatch,
     ) -> Result<OwnerRow, Problem> {
-        let version = self.version(conn, id, only_if)?;
+        let version = only_if.version(|| Ok(self.show(conn, id)?.version))?;
         if *patch == OwnerPatch::default() {
             return self.show(conn, id);
         }
@@ -167,11 +167,6 @@ impl Owners {
         Ok(changed.ok_or(no_row(version, Kind::NotFound))?)
     }
 
-    /// The version that one must still have when it is written, if the client wants that.
-    fn version(&self, conn: &mut Conn, id: OwnerId, only_if: &Preconditions) -> Result<Option<i64>, Problem> {
-        only_if.version(|| Ok(self.show(conn, id)?.version))
-    }
-
     /// Deletes the first piece of an owner, about [`PIECE`] rows: of one without dogs, or, `with_dogs`, of one with its
     /// dogs and their tasks. Tells whether there is more, for [`Owners::delete_rest`] in further transactions.
     ///
@@ -186,7 +181,7 @@ impl Owners {
     ) -> Result<bool, Problem> {
         let version = self.lock(conn, id)?.ok_or(Kind::NotFound)?;
         only_if.check(Some(version))?;
-        if !with_dogs && Dogs::of(self.0).has_any_of(conn, id)? {
+        if !with_dogs && Dogs::of(self.0).count_of(conn, id)? > 0 {
             return Err(self.has_dogs(conn, id)?);
         }
         self.delete_rest(conn, id, with_dogs)

@@ -4,11 +4,10 @@ use serde::Serialize;
 
 use super::repo::{OwnerRow, SORTS};
 use crate::{
-    body::Body,
     db::timestamp::Timestamp,
     ids::{OwnerId, UserId},
     lists::{List, Sort},
-    wire::{Fields, FromBody, FromQuery, Query, Wanted, WithEtag, text::name},
+    wire::{Fields, FromBody, FromQuery, Query, Wanted, text::name},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
@@ -17,8 +16,6 @@ const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
 pub struct OwnerIn {
     pub name: String,
 }
-
-impl Body for OwnerIn {}
 
 impl FromBody for OwnerIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
@@ -34,8 +31,6 @@ impl FromBody for OwnerIn {
 pub struct OwnerPatch {
     pub name: Option<String>,
 }
-
-impl Body for OwnerPatch {}
 
 impl FromBody for OwnerPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
@@ -100,11 +95,5 @@ impl From<OwnerRow> for OwnerOut {
     fn from(row: OwnerRow) -> Self {
         let OwnerRow { id, user_id, name, created_at, updated_at, version: _ } = row;
         Self { id, user_id, name, created_at, updated_at }
-    }
-}
-
-impl From<OwnerRow> for WithEtag<OwnerOut> {
-    fn from(row: OwnerRow) -> Self {
-        Self { version: row.version, body: row.into() }
     }
 }

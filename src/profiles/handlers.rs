@@ -17,7 +17,7 @@ use crate::{
 /// `GET /me/profile`: shows the profile.
 pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<ProfileOut>, Problem> {
     let profile = db.read(move |conn| Profiles::of(me.id).show(conn)).await?;
-    Ok(profile.into())
+    Ok(WithEtag::of(profile.version, profile))
 }
 
 /// `PUT /me/profile`: replaces the profile, or makes one where there is none.
@@ -29,7 +29,7 @@ pub async fn replace(
 ) -> Result<Either<HttpResponse, WithEtag<ProfileOut>>, Problem> {
     let (profile, is_new) = db.write(move |conn| Profiles::of(me.id).replace(conn, &only_if, &body.0)).await?;
     if !is_new {
-        return Ok(Either::Right(profile.into()));
+        return Ok(Either::Right(WithEtag::of(profile.version, profile)));
     }
     let version = profile.version;
     let created = Created::new("/me/profile".to_owned(), &ProfileOut::from(profile))?.version(version);

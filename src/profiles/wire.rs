@@ -4,9 +4,8 @@ use serde::Serialize;
 
 use super::repo::ProfileRow;
 use crate::{
-    body::Body,
     db::timestamp::Timestamp,
-    wire::{Fields, FromBody, WithEtag, text::Rule},
+    wire::{Fields, FromBody, text::Rule},
 };
 
 const DESCRIPTION: Rule = Rule { least: 1, most: 2000 };
@@ -15,8 +14,6 @@ const DESCRIPTION: Rule = Rule { least: 1, most: 2000 };
 pub struct ProfileIn {
     pub description: String,
 }
-
-impl Body for ProfileIn {}
 
 impl FromBody for ProfileIn {
     const READ_ONLY: &'static [&'static str] = &["created_at", "updated_at"];
@@ -39,11 +36,5 @@ impl From<ProfileRow> for ProfileOut {
     fn from(row: ProfileRow) -> Self {
         let ProfileRow { description, created_at, updated_at, version: _ } = row;
         Self { description, created_at, updated_at }
-    }
-}
-
-impl From<ProfileRow> for WithEtag<ProfileOut> {
-    fn from(row: ProfileRow) -> Self {
-        Self { version: row.version, body: row.into() }
     }
 }

@@ -132,7 +132,7 @@ pub fn show_user(conn: &mut Conn, username: &UsernameKey) -> Result<PublicProfil
         count,
     ));
     let found: Option<(String, String, Timestamp, Option<i64>)> = conn.find(page)?;
-    let (username, description, created_at, dogs_count) = found.ok_or_else(not_found)?;
+    let (username, description, created_at, dogs_count) = found.ok_or(Kind::NotFound)?;
     Ok(PublicProfileRow { username, description, dogs_count: dogs_count.unwrap_or(0), created_at })
 }
 
@@ -147,7 +147,7 @@ pub fn list_dogs_of_user(
 ) -> Result<Page<PublicDogRow>, Problem> {
     let user =
         users::table.inner_join(profiles::table).filter(users::username_key.eq(username.as_str())).select(users::id);
-    let user: UserId = conn.find(user)?.ok_or_else(not_found)?;
+    let user: UserId = conn.find(user)?.ok_or(Kind::NotFound)?;
     asked.page(conn, || {
         public_dogs().filter(dogs::user_id.eq(user)).filter(asked.filter.wanted.of(&CommonColumns::DOGS))
     })
@@ -215,9 +215,5 @@ fn merge(conn: &mut Conn, after: i64, wanted: usize) -> Result<Option<Vec<DogId>
 pub fn show_dog(conn: &mut Conn, id: DogId) -> Result<PublicDogRow, Problem> {
     let dog = public_dogs().filter(dogs::id.eq(id)).select(columns::<PublicDogRow>());
     let found = conn.find(dog)?;
-    found.ok_or_else(not_found)
-}
-
-fn not_found() -> Problem {
-    Problem::new(Kind::NotFound)
+    Ok(found.ok_or(Kind::NotFound)?)
 }

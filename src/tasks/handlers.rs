@@ -51,7 +51,7 @@ pub async fn create(
 /// `GET /dogowner/tasks/{task_id}`: shows a task.
 pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<WithEtag<TaskOut>, Problem> {
     let task = db.read(move |conn| Tasks::of(me.id).show(conn, *id)).await?;
-    Ok(task.into())
+    Ok(WithEtag::of(task.version, task))
 }
 
 /// `PUT /dogowner/tasks/{task_id}`: replaces a task.
@@ -64,7 +64,7 @@ pub async fn replace(
 ) -> Result<WithEtag<TaskOut>, Problem> {
     let patch = body.0.into();
     let task = db.write(move |conn| Tasks::of(me.id).update(conn, *id, &only_if, &patch)).await?;
-    Ok(task.into())
+    Ok(WithEtag::of(task.version, task))
 }
 
 /// `PATCH /dogowner/tasks/{task_id}`: changes a task.
@@ -76,7 +76,7 @@ pub async fn update(
     db: Data<Db>,
 ) -> Result<WithEtag<TaskOut>, Problem> {
     let task = db.write(move |conn| Tasks::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
-    Ok(task.into())
+    Ok(WithEtag::of(task.version, task))
 }
 
 /// `DELETE /dogowner/tasks/{task_id}`: deletes a task.

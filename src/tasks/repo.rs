@@ -162,7 +162,7 @@ impl Tasks {
         only_if: &Preconditions,
         patch: &TaskPatch,
     ) -> Result<TaskRow, Problem> {
-        let version = self.version(conn, id, only_if)?;
+        let version = only_if.version(|| Ok(self.show(conn, id)?.version))?;
         if *patch == TaskPatch::default() {
             return self.show(conn, id);
         }
@@ -189,17 +189,12 @@ impl Tasks {
         Ok(changed.ok_or(no_row(version, Kind::NotFound))?)
     }
 
-    /// The version that one must still have when it is written, if the client wants that.
-    fn version(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<Option<i64>, Problem> {
-        only_if.version(|| Ok(self.show(conn, id)?.version))
-    }
-
     /// Deletes the task with this id.
     ///
     /// # Errors
     /// `not-found`; `precondition-failed`, when the row is not as `only_if` demands.
     pub fn delete(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
-        let version = self.version(conn, id, only_if)?;
+        let version = only_if.version(|| Ok(self.show(conn, id)?.version))?;
         let mine = one(self.0, id).filter(when(version, |version| tasks::version.eq(version)));
         match conn.execute(diesel::delete(mine))? {
             0 => Err(no_row(version, Kind::NotFound).into()),

@@ -6,13 +6,12 @@ use serde_json::Value;
 
 use super::repo::{SORTS, TaskRow};
 use crate::{
-    body::{Body, Reference},
     db::timestamp::Timestamp,
     dogs::{Dogs, NO_SUCH_DOG},
     ids::{DogId, TaskId, UserId},
     lists::{List, Sort},
     problem::Invalid,
-    wire::{Fields, FromBody, FromQuery, Patch, Query, Wanted, WithEtag, boolean, date, day, text::Rule},
+    wire::{Fields, FromBody, FromQuery, Patch, Query, Reference, Wanted, boolean, date, day, text::Rule},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "completed_at", "created_at", "updated_at"];
@@ -32,12 +31,9 @@ pub struct TaskIn {
     pub due_on: Option<NaiveDate>,
 }
 
-impl Body for TaskIn {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-
 impl FromBody for TaskIn {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
+    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", name);
@@ -57,12 +53,9 @@ pub struct TaskPatch {
     pub due_on: Patch<NaiveDate>,
 }
 
-impl Body for TaskPatch {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-
 impl FromBody for TaskPatch {
     const READ_ONLY: &'static [&'static str] = READ_ONLY;
+    const REFERENCES: &'static [Reference] = REFERENCES;
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let name = fields.change("name", name);
@@ -132,11 +125,5 @@ impl From<TaskRow> for TaskOut {
         let TaskRow { id, user_id, dog_id, name, completed, completed_at, due_on, created_at, updated_at, version: _ } =
             row;
         Self { id, user_id, dog_id, name, completed, completed_at, due_on, created_at, updated_at }
-    }
-}
-
-impl From<TaskRow> for WithEtag<TaskOut> {
-    fn from(row: TaskRow) -> Self {
-        Self { version: row.version, body: row.into() }
     }
 }

@@ -7,12 +7,7 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::repo::UserRow;
-use crate::{
-    db::timestamp::Timestamp,
-    ids::UserId,
-    problem::Invalid,
-    wire::{WithEtag, text::Rule},
-};
+use crate::{db::timestamp::Timestamp, ids::UserId, problem::Invalid, wire::text::Rule};
 
 /// The way in which accounts are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,12 +212,6 @@ impl From<UserRow> for UserOut {
     fn from(row: UserRow) -> Self {
         let UserRow { id, username, email, verified_at, created_at, updated_at, version: _ } = row;
         Self { id, username, email, verified_at, created_at, updated_at }
-    }
-}
-
-impl From<UserRow> for WithEtag<UserOut> {
-    fn from(row: UserRow) -> Self {
-        Self { version: row.version, body: row.into() }
     }
 }
 

@@ -181,6 +181,13 @@ pub struct WithEtag<T> {
     pub body: T,
 }
 
+impl<T> WithEtag<T> {
+    /// The row in the form in which it is sent, with its version.
+    pub fn of(version: i64, row: impl Into<T>) -> Self {
+        Self { version, body: row.into() }
+    }
+}
+
 impl<T: Serialize> Responder for WithEtag<T> {
     type Body = BoxBody;
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Patch, names::Names};
+use super::{Patch, names::Names, reference::Reference};
 use crate::{
     ids::Id,
     problem::{FieldError, Invalid},
@@ -20,7 +20,9 @@ pub fn boolean(value: &Value) -> Result<bool, Invalid> {
 /// A type that is read from a body.
 pub trait FromBody: Sized {
     /// The fields that are sent but cannot be set: accepted, so that a body can be sent back as it came, and ignored.
-    const READ_ONLY: &'static [&'static str];
+    const READ_ONLY: &'static [&'static str] = &[];
+    /// The fields that name other rows of the user's.
+    const REFERENCES: &'static [Reference] = &[];
 
     /// Takes the fields; `None` if one of them was not acceptable (`fields` has kept why).
     fn from_body(fields: &mut Fields) -> Option<Self>;
@@ -120,7 +122,7 @@ impl Fields {
 
     /// Takes a set of at most `most` ids, each named once: absent keeps it, null empties it. Whether there are such
     /// rows is another matter.
-    pub fn ids<T>(&mut self, name: &'static str, most: usize) -> Option<Patch<Vec<Id<T>>>> {
+    pub fn ids<T: PartialEq>(&mut self, name: &'static str, most: usize) -> Option<Patch<Vec<Id<T>>>> {
         let values = match self.remove(name) {
             None => return Some(Patch::Keep),
             Some(Value::Null) => return Some(Patch::Clear),

@@ -22,6 +22,7 @@ mod names;
 mod patch;
 mod precompressed;
 pub mod query;
+mod reference;
 pub mod text;
 mod wanted;
 
@@ -34,4 +35,5 @@ pub use names::Names;
 pub use patch::Patch;
 pub use precompressed::Precompressed;
 pub use query::{FromQuery, MANY_ROWS, Query, Search, ValidQuery, unknown_parameter};
+pub use reference::Reference;
 pub use wanted::Wanted;

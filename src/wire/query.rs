@@ -52,10 +52,13 @@ pub struct Query<'a> {
     request: &'a HttpRequest,
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     errors: Vec<FieldError>,
-    filters: usize,
+    /// The number of filters taken so far: ids, days and words from a short list.
+    pub filters: usize,
     weight: u32,
-    names_rows: bool,
-    is_looked_through: bool,
+    /// Whether the query names rows by their ids.
+    pub names_rows: bool,
+    /// Whether the rows are filtered by a parameter that no index serves.
+    pub is_looked_through: bool,
     /// The parameters that have been read.
     known: Names,
 }
@@ -92,12 +95,6 @@ impl<'a> Query<'a> {
             self.parameters.retain(|(given, _)| *given != name);
             self.errors.push(FieldError::query(&name, "not_utf8", "Percent-encode the bytes of UTF-8."));
         }
-    }
-
-    /// The number of filters taken so far: ids, days and words from a short list.
-    #[must_use]
-    pub fn filters(&self) -> usize {
-        self.filters
     }
 
     /// Adds to the weight of the request, in units of its caller's quota.
@@ -196,18 +193,6 @@ impl<'a> Query<'a> {
         let moment = self.take(name, moment::read);
         self.is_looked_through |= moment.is_some();
         moment
-    }
-
-    /// Whether the query names rows by their ids.
-    #[must_use]
-    pub fn names_rows(&self) -> bool {
-        self.names_rows
-    }
-
-    /// Whether the rows are filtered by a parameter that no index serves.
-    #[must_use]
-    pub fn is_looked_through(&self) -> bool {
-        self.is_looked_through
     }
 
     /// Takes the parameter `q`: a part of a name, 0 to 255 characters. The query weighs [`MANY_ROWS`] more.

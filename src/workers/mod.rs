@@ -227,8 +227,8 @@ impl<S> Queue<S> {
     }
 }
 
-/// Locks a mutex. No code panics while it holds these locks, so a poisoned one is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a mutex of which no code panics while it holds it, so that a poisoned one is still whole.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -21,10 +21,7 @@ use crate::{
             lock::{FailureKey, Lock, known_as},
             repo::Failures,
         },
-        tokens::{
-            cookie::{self, Delivery},
-            issuer::Issuer,
-        },
+        tokens::{cookie::Delivery, issuer::Issuer},
         wire::LoginIn,
     },
     body::Valid,
@@ -53,7 +50,7 @@ pub async fn login(
 ) -> Result<HttpResponse, Problem> {
     let LoginIn { login, password, delivery } = body.0;
     if delivery == Delivery::Cookie {
-        cookie::check_page(&request, &cors)?;
+        cors.check_cookie(request.headers())?;
     }
     let limits = Limits::of(&request)?;
     let source = limits.proxies.source(&request);

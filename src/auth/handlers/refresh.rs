@@ -9,7 +9,7 @@ use crate::{
         tokens::{
             cookie::{self, Cookies, Delivery},
             issuer::Issuer,
-            refresh::{Maker, Presented, Standing},
+            refresh::{Presented, Standing},
         },
         wire::RefreshIn,
     },
@@ -41,7 +41,10 @@ pub async fn refresh(
     let flow = count(&tokens, &request, &issuer)?;
     let source = Limits::of(&request)?.proxies.source(&request);
     let Some((session, user)) = flow.scope(renew(tokens, source, &issuer, &db)).await? else {
-        count_guess(flow, &request)?;
+        // Without a good token it is a guess; where no token is sealed the address was counted already.
+        if matches!(flow, Flow::User(_)) {
+            Limits::of(&request)?.count_anonymous(&request)?;
+        }
         return Err(Kind::InvalidRefreshToken.into());
     };
     let mut answer = issuer.answer(&session, user.into(), delivery)?;
@@ -56,14 +59,6 @@ fn sent(body: Option<RefreshIn>, request: &HttpRequest, cors: &Cors) -> Result<(
     match body.and_then(|body| body.refresh_token) {
         Some(token) => Ok((Cookies { tokens: vec![token], has_old: false }, Delivery::Body)),
         None => Ok((cookie::admitted(request, cors)?, Delivery::Cookie)),
-    }
-}
-
-/// Counts a request without a good token as a guess of its address, once.
-fn count_guess(flow: Flow, request: &HttpRequest) -> Result<(), Problem> {
-    match flow {
-        Flow::User(_) => Limits::of(request)?.count_anonymous(request),
-        _ => Ok(()),
     }
 }
 
@@ -85,10 +80,7 @@ pub(super) fn flow_of(tokens: &[Presented], issuer: &Issuer) -> Flow {
 
 /// The users whom this service has made tokens for, as far as the tokens tell.
 fn makers<'a>(tokens: &'a [Presented], issuer: &'a Issuer) -> impl Iterator<Item = UserId> + 'a {
-    tokens.iter().filter_map(|token| match token.maker(&issuer.keys.refreshes) {
-        Maker::Service(user) => Some(user),
-        Maker::Unknown => None,
-    })
+    tokens.iter().filter_map(|token| token.sealed_for(&issuer.keys.refreshes))
 }
 
 /// The outcome of all refresh tokens of a request together.

@@ -3,7 +3,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     problem::{Kind, Problem},
-    workers::{FairQueue, Flow},
+    workers::{FairQueue, Flow, lock},
 };
 
 /// The turns that there are, and the queue for them.
@@ -47,7 +47,7 @@ impl Turns {
     /// [`Flow`] wait.
     pub async fn take(&self, patience: Duration) -> Result<Turn, Problem> {
         let turn = {
-            let mut state = self.lock();
+            let mut state = lock(&self.0);
             if state.free > 0 {
                 state.free -= 1;
                 return Ok(Turn(self.clone()));
@@ -63,7 +63,7 @@ impl Turns {
     /// Gives a turn that has ended to the next caller that still waits.
     fn pass_on(&self) {
         let next = {
-            let mut state = self.lock();
+            let mut state = lock(&self.0);
             let next = std::iter::from_fn(|| state.waiting.pop()).find(|waiting| !waiting.is_closed());
             state.free += usize::from(next.is_none());
             next
@@ -72,11 +72,6 @@ impl Turns {
             // A caller that leaves this very moment leaves the turn behind; dropped, it is passed on.
             drop(next.send(Turn(self.clone())));
         }
-    }
-
-    /// Locks the state. No code panics while it holds the lock, so a poisoned one is still whole.
-    fn lock(&self) -> MutexGuard<'_, TurnState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

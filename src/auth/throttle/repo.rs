@@ -9,7 +9,7 @@ use super::lock::{FailureKey, Lock};
 use crate::{
     accounts::LoginKey,
     crypto::signer::Signer,
-    db::{Conn, schema::login_failures, timestamp::Timestamp},
+    db::{Conn, SWEPT_AT_ONCE, schema::login_failures, timestamp::Timestamp},
     ids::UserId,
     problem::Problem,
 };
@@ -139,7 +139,6 @@ pub fn forgive(
 /// Deletes up to 500 counters of days before yesterday, which no clock of any instance is at any more. Tells whether
 /// there may be more.
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
-    const SWEPT_AT_ONCE: i64 = 500;
     let yesterday = Timestamp::now().minus(A_DAY).day();
     let old = login_failures::table.filter(login_failures::day.lt(yesterday));
     let some = old

@@ -49,7 +49,8 @@ pub struct AccessTokens {
     validation: Validation,
     /// The validation of tokens that may have expired.
     lenient: Validation,
-    life: Duration,
+    /// The lifetime of a token.
+    pub life: Duration,
 }
 
 /// A key that verifies tokens, and how those begin.
@@ -93,12 +94,6 @@ impl AccessTokens {
             lenient,
             life,
         })
-    }
-
-    /// The lifetime of a token.
-    #[must_use]
-    pub fn life(&self) -> Duration {
-        self.life
     }
 
     /// Makes a new token for a subject.

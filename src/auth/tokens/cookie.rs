@@ -7,11 +7,7 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderValue, InvalidHeaderValue},
 };
 
-use crate::{
-    cors::{CookieRefusal, Cors},
-    headers::parts,
-    problem::{Kind, Problem},
-};
+use crate::{cors::Cors, headers::parts, problem::Problem};
 
 const NAME: &str = "__Host-kennel_refresh";
 const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/";
@@ -51,25 +47,13 @@ impl Cookies {
     }
 }
 
-/// Checks that the page that sends a request may use the cookie.
-///
-/// # Errors
-/// `cross-site` or `foreign-origin`.
-pub fn check_page(request: &HttpRequest, cors: &Cors) -> Result<(), Problem> {
-    cors.check_cookie(request.headers()).map_err(|refusal| {
-        Problem::new(match refusal {
-            CookieRefusal::CrossSite => Kind::CrossSite,
-            CookieRefusal::ForeignOrigin => Kind::ForeignOrigin,
-        })
-    })
-}
-
 /// The refresh tokens in a request's cookies, if its page may use them.
 ///
 /// # Errors
-/// The errors of [`check_page`].
+/// `cross-site`, `foreign-origin`.
 pub fn admitted(request: &HttpRequest, cors: &Cors) -> Result<Cookies, Problem> {
-    check_page(request, cors).map(|()| Cookies::of(request.headers()))
+    cors.check_cookie(request.headers())?;
+    Ok(Cookies::of(request.headers()))
 }
 
 /// The `Set-Cookie` of a token that is good for `seconds`.

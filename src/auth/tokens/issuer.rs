@@ -1,6 +1,6 @@
 //! The tokens of a login, and of each refresh after it: an access token, and the refresh token that gets the next.
 
-use actix_web::{HttpRequest, HttpResponse, http::header::SET_COOKIE, web::Data};
+use actix_web::{HttpResponse, http::header::SET_COOKIE, web::Data};
 
 use super::{
     access::AccessTokens,
@@ -24,15 +24,6 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// The app's issuer.
-    ///
-    /// # Errors
-    /// `internal-error`, when the app was put together without one.
-    pub fn of(request: &HttpRequest) -> Result<&Self, Problem> {
-        let issuer = request.app_data::<Data<Self>>().ok_or_else(|| Problem::internal("no issuer in the app"))?;
-        Ok(issuer.get_ref())
-    }
-
     /// The response that hands out a session's present tokens.
     ///
     /// # Errors
@@ -48,7 +39,7 @@ impl Issuer {
         Ok(answer.json(TokensOut {
             access_token: self.access.issue(session.bearer())?,
             token_type: "Bearer",
-            expires_in: self.access.life().as_secs(),
+            expires_in: self.access.life.as_secs(),
             refresh_token: (delivery == Delivery::Body).then_some(refresh_token),
             user,
         }))

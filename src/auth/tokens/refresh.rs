@@ -32,15 +32,6 @@ pub struct Presented {
     signature: [u8; SIGNATURE],
 }
 
-/// The maker of a token, as far as the token itself tells.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Maker {
-    /// Made by this service, for a user.
-    Service(UserId),
-    /// Made by this service when tokens had no seal yet, or by a stranger: only the session can tell.
-    Unknown,
-}
-
 /// The standing of a genuine token among those of its session.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -65,14 +56,15 @@ impl Presented {
         parts.next().is_none().then_some(Self { session: SessionId::parse(session)?, counter, signature })
     }
 
-    /// The maker of the token.
+    /// The user whom this service has made the token for; `None`, if it was made when tokens had no seal yet, or by a
+    /// stranger: only the session can tell.
     #[must_use]
-    pub fn maker(&self, signer: &Signer) -> Maker {
+    pub fn sealed_for(&self, signer: &Signer) -> Option<UserId> {
         let (sealed, seal) = self.signature.split_at(USER + HALF);
         let user = sealed.first_chunk().and_then(|user| UserId::new(i64::from_be_bytes(*user)));
         let parts: [&[u8]; 4] = [SEAL, &self.session.get().to_be_bytes(), &self.counter.to_be_bytes(), sealed];
         let is_sealed = signer.verify_beginning(&parts, seal);
-        user.filter(|_| is_sealed).map_or(Maker::Unknown, Maker::Service)
+        user.filter(|_| is_sealed)
     }
 
     /// Whether this service has made the token, for `session`.
@@ -80,12 +72,10 @@ impl Presented {
     pub fn is_genuine(&self, signer: &Signer, session: &LiveSession) -> bool {
         let (session_id, counter) = (self.session.get().to_be_bytes(), self.counter.to_be_bytes());
         let parts: [&[u8]; 3] = [&session_id, &counter, &session.refresh_salt];
-        match self.maker(signer) {
-            Maker::Service(_) => {
-                self.signature.get(USER..USER + HALF).is_some_and(|half| signer.verify_beginning(&parts, half))
-            }
-            Maker::Unknown => signer.verify(&parts, &self.signature),
+        if self.sealed_for(signer).is_none() {
+            return signer.verify(&parts, &self.signature);
         }
+        self.signature.get(USER..USER + HALF).is_some_and(|half| signer.verify_beginning(&parts, half))
     }
 
     /// The standing of a genuine token now.
@@ -120,7 +110,7 @@ pub fn token_of(signer: &Signer, session: &LiveSession) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Engine, HALF, Maker, Presented, Signer, URL_SAFE_NO_PAD, seal};
+    use super::{Engine, HALF, Presented, Signer, URL_SAFE_NO_PAD, seal};
     use crate::ids::UserId;
 
     #[test]
@@ -128,15 +118,15 @@ mod tests {
         let (signer, other) = (Signer::new(&[7; 32], &[]), Signer::new(&[8; 32], &[]));
         let both = Signer::new(&[8; 32], &[[7; 32]]);
         let token = |user: i64| format!("7.3.{}", URL_SAFE_NO_PAD.encode(seal(&signer, 7, 3, user, [5; HALF])));
-        let maker = |signer: &Signer, text: &str| Presented::parse(text).expect("a token").maker(signer);
+        let user_of = |signer: &Signer, text: &str| Presented::parse(text).expect("a token").sealed_for(signer);
         let ours = token(4711);
         let user = UserId::new(4711).expect("an id");
-        assert_eq!(maker(&signer, &ours), Maker::Service(user));
-        assert_eq!(maker(&both, &ours), Maker::Service(user));
-        assert_eq!(maker(&other, &ours), Maker::Unknown);
+        assert_eq!(user_of(&signer, &ours), Some(user));
+        assert_eq!(user_of(&both, &ours), Some(user));
+        assert_eq!(user_of(&other, &ours), None);
         let unsealed = format!("7.3.{}", "A".repeat(43));
         for wrong in [ours.replacen("7.3.", "8.3.", 1), ours.replacen("7.3.", "7.4.", 1), token(0), unsealed] {
-            assert_eq!(maker(&signer, &wrong), Maker::Unknown, "{wrong}");
+            assert_eq!(user_of(&signer, &wrong), None, "{wrong}");
         }
         assert!(Presented::parse(&format!("7.3.{}", "A".repeat(42))).is_none());
         assert!(Presented::parse(&format!("7.3.{}", "A".repeat(44))).is_none());

@@ -6,7 +6,7 @@ use diesel::{prelude::*, query_dsl::methods};
 
 use crate::{
     crypto::signer::Signer,
-    db::{Conn, schema::mail_counts, timestamp::Timestamp},
+    db::{Conn, SWEPT_AT_ONCE, schema::mail_counts, timestamp::Timestamp},
     ids::UserId,
     mail::MailKind,
     problem::Problem,
@@ -15,8 +15,6 @@ use crate::{
 
 /// The time in which there may be five mails of a kind.
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// How many are swept away at once: other writes wait meanwhile.
-const SWEPT_AT_ONCE: i64 = 500;
 
 /// The answer to whether there may be one mail more of a kind: an hour has five, by one user or for one address.
 #[must_use]

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::{
-    db::{Conn, expression::AnyOf, schema::sessions, timestamp::Timestamp},
+    db::{Conn, SWEPT_AT_ONCE, expression::AnyOf, schema::sessions, timestamp::Timestamp},
     ids::SessionId,
     problem::Problem,
     sessions::{
@@ -12,9 +12,6 @@ use crate::{
     },
     users::Email,
 };
-
-/// How many are swept away at once: other writes wait meanwhile.
-const SWEPT_AT_ONCE: i64 = 500;
 
 /// An address that waits to be confirmed.
 #[derive(Clone, Debug)]
