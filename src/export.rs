@@ -45,11 +45,8 @@ struct Head {
     profile: Option<ProfileOut>,
 }
 
-/// A member of the document with any number of rows.
-struct Section {
-    name: &'static str,
-    read: ReadPage,
-}
+/// A member of the document with any number of rows: its name, and how they are read.
+type Section = (&'static str, ReadPage);
 
 /// Reads a page of a user's rows, after the row with these keys.
 type ReadPage = fn(&mut Conn, UserId, Option<Vec<SortKey>>) -> Result<SectionPage, Problem>;
@@ -62,17 +59,11 @@ struct SectionPage {
 
 /// Every room with rows of a user, in the order of the document.
 const SECTIONS: &[Section] = &[
-    Section { name: "owners", read: |conn, me, after| rows::<_, _, OwnerOut>(after, |q| Owners::of(me).list(conn, q)) },
-    Section { name: "dogs", read: |conn, me, after| rows::<_, _, DogOut>(after, |q| Dogs::of(me).list(conn, q)) },
-    Section { name: "tasks", read: |conn, me, after| rows::<_, _, TaskOut>(after, |q| Tasks::of(me).list(conn, q)) },
-    Section {
-        name: "sessions",
-        read: |conn, me, after| rows::<_, _, SessionOut>(after, |q| Sessions::of(me).list(conn, q)),
-    },
-    Section {
-        name: "api_keys",
-        read: |conn, me, after| rows::<_, _, ApiKeyOut>(after, |q| ApiKeys::of(me).list(conn, q)),
-    },
+    ("owners", |conn, me, after| rows::<_, _, OwnerOut>(after, |q| Owners::of(me).list(conn, q))),
+    ("dogs", |conn, me, after| rows::<_, _, DogOut>(after, |q| Dogs::of(me).list(conn, q))),
+    ("tasks", |conn, me, after| rows::<_, _, TaskOut>(after, |q| Tasks::of(me).list(conn, q))),
+    ("sessions", |conn, me, after| rows::<_, _, SessionOut>(after, |q| Sessions::of(me).list(conn, q))),
+    ("api_keys", |conn, me, after| rows::<_, _, ApiKeyOut>(after, |q| ApiKeys::of(me).list(conn, q))),
 ];
 
 fn rows<L, R, T>(
@@ -170,7 +161,7 @@ impl Export {
     /// The errors of a credential that has ended; `request-timeout`, once the time is over.
     async fn read_piece(&self, place: ExportPosition) -> Result<(String, Option<ExportPosition>), Problem> {
         let ExportPosition { sections, after } = place;
-        let Some((Section { name, read }, following)) = sections.split_first() else {
+        let Some(((name, read), following)) = sections.split_first() else {
             return Ok(("}".to_owned(), None));
         };
         if Instant::now() >= self.deadline {

@@ -1,6 +1,6 @@
-// What the tests stand on: a server of their own on a fresh database, a connection that can be lost, and a browser's
+// What the tests stand on: a server of their own on a database with others' rows, a connection that can be lost, and a browser's
 // cookies.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -26,6 +26,8 @@ export async function serve(settings = {}) {
     IP_RATE: generous,
     ...settings,
   }
+  // Others have been here before.
+  execFileSync(process.env.KENNEL, ['seed', '--users', '3', '--dogs', '30', '--seed', '42'], { cwd: folder, env })
   const child = spawn(process.env.KENNEL, [], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const port = await new Promise((resolve, reject) => {

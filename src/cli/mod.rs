@@ -107,7 +107,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
     stop_on_signal(&server, longest_stop)?;
     let at = if dev { by_name(server.addr()) } else { format!("http://{}", server.addr()) };
     println!("Kennel {} listens on {at} (database: {database})", env!("CARGO_PKG_VERSION"));
-    println!("Try: curl {at}/");
+    println!("Try: curl {at}/, or open {at}/docs in a browser");
     if dev {
         println!("DEV is on, for work on this machine: pages of localhost may call, and quotas are generous.");
     }

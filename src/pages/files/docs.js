@@ -115,7 +115,7 @@
   const prepared = (contract) => {
     const [first, ...rest] = contract.info.description.split(/^(?=## )/m)
     const steps = rest.filter((part) => part.startsWith('## Five steps')).join('')
-    contract.info.description = first + steps
+    contract.info.description = `${first}${steps}\n\nOn this page *Authorize* does the second step: it logs in, and sends the token along.`
     contract.info['x-guide'] = rest.filter((part) => !part.startsWith('## Five steps')).join('')
     contract.servers = [{ url: location.origin }]
     for (const item of Object.values(contract.paths)) {
