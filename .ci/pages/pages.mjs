@@ -111,7 +111,12 @@ const EXPECTED = { refresh: 401, reset_password: 422, verify_email: 422, cancel_
 
 /** What is done before an operation, beside what was executed before. */
 const BEFORE = {
-  replace_profile: (page) => logsIn(page, 'alice', PASSWORD),
+  // The login of the example is the page's. After another one the first session is there to be ended, as its example has it.
+  replace_profile: async (page) => {
+    await page.waitForSelector('.scheme-container .authorize.locked')
+    assert.equal(await execute(page, 'auth-login'), 200)
+    await shut(page, 'auth-login')
+  },
   // The first owner has two dogs, of which the example deletes one.
   delete_owner: async (page) => {
     await page.click(`${block('dogs-delete_dog')} .opblock-summary-control`)
@@ -119,8 +124,10 @@ const BEFORE = {
     assert.equal(await execute(page, 'dogs-delete_dog'), 204)
     await shut(page, 'dogs-delete_dog')
   },
-  // The token of the example is nobody's, so that it has ended no session.
   delete_me: async (page) => {
+    // The logout of the example was the page's, too.
+    await page.waitForSelector('.scheme-container .authorize.unlocked')
+    await logsIn(page, 'alice-and-rex', NEW_PASSWORD)
     await logsOut(page)
     await logsIn(page, 'alice-and-rex', NEW_PASSWORD)
   },

@@ -115,7 +115,7 @@
   const prepared = (contract) => {
     const [first, ...rest] = contract.info.description.split(/^(?=## )/m)
     const steps = rest.filter((part) => part.startsWith('## Five steps')).join('')
-    contract.info.description = `${first}${steps}\n\nOn this page *Authorize* does the second step: it logs in, and sends the token along.`
+    contract.info.description = `${first}${steps}\n\nOn this page the second step, or *Authorize*, logs in, and the token is sent along.`
     contract.info['x-guide'] = rest.filter((part) => !part.startsWith('## Five steps')).join('')
     contract.servers = [{ url: location.origin }]
     for (const item of Object.values(contract.paths)) {
@@ -326,6 +326,12 @@
         return request
       },
       responseInterceptor: (response) => {
+        const { pathname } = new URL(response.url, location.origin)
+        // What logs in or out here does so for the page, by whichever way.
+        if (response.ok && pathname === '/auth/login' && response.body?.refresh_token) {
+          keep(response.body.user.username, response.body, ui)
+        }
+        if (response.ok && pathname === '/auth/logout' && session !== null) forget(ui)
         if (session !== null && response.status === 401 && ENDED.includes(response.body?.type)) forget(ui)
         return response
       },
