@@ -112,7 +112,8 @@ fn table() -> Vec<Area> {
     ]
 }
 
-/// The table as it is looked up by path; kept for as long as the process runs.
+/// The route table, looked up by path: its name, its cache policy, and the media type of a success. For code that has
+/// no actix route to ask, as middleware has not. Made at the first use, kept until the process ends.
 pub static KNOWN: LazyLock<KnownRoutes> = LazyLock::new(|| KnownRoutes::of(table()));
 
 /// Puts the table into an app.

@@ -203,9 +203,9 @@ impl Users {
         Ok(changed > 0)
     }
 
-    /// Stores the hash `new` in the place of `old`, and calls off an address that was asked for: perhaps by the one
-    /// whom the new password is to keep out. Tells whether `old` was still stored and the account may be used, so that
-    /// of two changes at once one comes first; otherwise nothing changes.
+    /// Replaces the stored password hash `old` by `new`, and calls off a change of the e-mail address that waits to be
+    /// confirmed: a thief may have asked for it. Returns `false`, and changes nothing, if `old` is no longer stored
+    /// (another change came first) or the account is disabled. Sessions and API keys are the caller's to end.
     pub fn set_password(&self, conn: &mut Conn, old: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
         let me = users::table
             .find(self.0)

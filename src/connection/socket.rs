@@ -46,7 +46,8 @@ pub struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    /// Bytes of which none are sent yet.
+    /// A socket around an accepted `stream`. The time for the head of the first request (`times.header`) begins now;
+    /// `permit`, the permission to have a connection, is given back when the socket is dropped.
     pub fn new(parts: [&'a [u8]; 2]) -> Self {
         Self { parts, sent: 0, in_time: 0, since: None, is_held: false }
     }

@@ -87,8 +87,9 @@ fn with_options(url: &str) -> String {
     format!("{url}{separator}options={OPTIONS}")
 }
 
-/// Warns if lent sessions have no time-out: a statement by itself, as most reads are, is bounded by the role's setting
-/// alone.
+/// Logs a warning if the database's role has no `statement_timeout`. For a connection that leads to a pooler, at start:
+/// each transaction sets its own time-outs there, but a statement outside of one, as most reads are, has only the
+/// role's.
 pub fn warn_of_no_timeout(conn: &mut Conn) {
     let timeout = diesel::select(sql::<Text>("current_setting('statement_timeout')"));
     if conn.one(timeout).is_ok_and(|timeout: String| timeout == "0") {

@@ -101,8 +101,13 @@ impl PostgresEngine {
         self.workers.run(read).await
     }
 
-    /// Runs a job in a transaction; again, up to 8 times, when PostgreSQL asks for it or another transaction was
-    /// quicker.
+    /// Runs a job in a transaction, which is rolled back if the job fails. Runs both again, up to 8 times, when
+    /// PostgreSQL asks for it, after a deadlock, or when another transaction was first with the same row; so a job
+    /// changes nothing but the database.
+    ///
+    /// # Errors
+    /// The job's errors, those of [`Conn`], and `overloaded`, when too many jobs wait. If the connection breaks at the
+    /// commit, the write may or may not have happened.
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,

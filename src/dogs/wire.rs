@@ -49,12 +49,14 @@ impl FromBody for DogIn {
     }
 }
 
-/// A change of a dog.
+/// A change of a dog, as a PATCH asks for it: a field that is `None`, or [`Patch::Keep`], stays as it is.
 #[derive(Default, PartialEq)]
 pub struct DogPatch {
     pub owner_id: Option<OwnerId>,
     pub name: Option<String>,
+    /// The new date of birth; [`Patch::Clear`] removes it.
     pub born_on: Patch<NaiveDate>,
+    /// The co-owners who replace all present ones, at most 20; an empty list removes them.
     pub co_owner_ids: Option<Vec<OwnerId>>,
 }
 

@@ -5,7 +5,7 @@ use crate::{
     wire::{Fields, FromBody},
 };
 
-/// A change of an account.
+/// A change of an account, as a PATCH asks for it: a field that is `None` stays as it is.
 #[derive(Default, PartialEq)]
 pub struct UserPatch {
     pub username: Option<Username>,

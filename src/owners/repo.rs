@@ -112,8 +112,8 @@ impl Owners {
         Ok(conn.load(mine.select(owners::id))?)
     }
 
-    /// The number of the user's owners, counted no further than `most`: the limit of the book, which it is compared
-    /// with before another one is made.
+    /// The number of the user's owners, or `most`, if there are as many or more. Compared with the limit before another
+    /// owner is made.
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(owners::user_id, self.0, most)))?)
     }

@@ -26,7 +26,7 @@ impl FromBody for OwnerIn {
     }
 }
 
-/// A change of an owner.
+/// A change of an owner, as a PATCH asks for it: a field that is `None` stays as it is.
 #[derive(Default, PartialEq)]
 pub struct OwnerPatch {
     pub name: Option<String>,

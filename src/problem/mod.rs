@@ -201,7 +201,8 @@ impl Problem {
         self
     }
 
-    /// Sets the header of the response, in the place of that of its kind; a problem has one at most.
+    /// Sets the one extra header of the response. Replaces one that was set before, or that the kind brings along, as
+    /// `overloaded` brings `Retry-After`.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));

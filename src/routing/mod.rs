@@ -31,7 +31,7 @@ use crate::{
 
 /// The media type of nearly every body.
 pub const APPLICATION_JSON: &str = "application/json";
-/// The media type of the contract as YAML.
+/// The media type of the OpenAPI contract as YAML.
 pub const APPLICATION_YAML: &str = "application/yaml";
 /// The media type of pages for people.
 pub const TEXT_HTML: &str = "text/html";

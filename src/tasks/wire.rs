@@ -44,7 +44,7 @@ impl FromBody for TaskIn {
     }
 }
 
-/// A change of a task.
+/// A change of a task, as a PATCH asks for it: a field that is `None`, or [`Patch::Keep`], stays as it is.
 #[derive(Default, PartialEq)]
 pub struct TaskPatch {
     pub dog_id: Patch<DogId>,

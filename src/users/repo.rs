@@ -115,8 +115,8 @@ impl Users {
         Ok(conn.find(deleted.select(users::id).limit(1))?)
     }
 
-    /// Locks the account's row until this transaction ends, so that of several at the same time one comes first. On
-    /// SQLite nothing happens: there is one writer at a time anyway.
+    /// Locks the account's row until this transaction ends, so that transactions that lock it take turns. In SQLite
+    /// there is one writer at a time anyway.
     pub fn lock(&self, conn: &mut Conn) -> Result<(), Problem> {
         if let Conn::Postgres(conn) = conn {
             let _id: Option<UserId> = one(self.0).select(users::id).for_no_key_update().first(conn).optional()?;

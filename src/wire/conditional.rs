@@ -162,8 +162,8 @@ impl Preconditions {
     }
 }
 
-/// The kind of problem of a write that found no row. With a `version` that it was to have, another write came first:
-/// `precondition-failed`; without one the row is not there: `absent`.
+/// The kind of problem of a write that found no row: `precondition-failed`, if the write demanded a `version` (another
+/// write came first), and otherwise `absent`.
 #[must_use]
 pub fn no_row(version: Option<i64>, absent: Kind) -> Kind {
     if version.is_some() { Kind::PreconditionFailed } else { absent }

@@ -195,7 +195,8 @@ impl<'a> Query<'a> {
         moment
     }
 
-    /// Takes the parameter `q`: a part of a name, 0 to 255 characters. The query weighs [`MANY_ROWS`] more.
+    /// Takes the parameter `q`, a text of 0 to 255 characters that a name has to contain; no query runs yet. It adds
+    /// [`MANY_ROWS`] units to what the request takes from the caller's quota.
     pub fn search(&mut self) -> Option<Search> {
         let search = self.take("q", |text| {
             SEARCHED.check(text).map_err(Invalid::into_parts)?;

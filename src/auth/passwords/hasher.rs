@@ -119,7 +119,8 @@ impl Hasher {
         self.workers.run(verify).await
     }
 
-    /// Finishes the waiting jobs and ends the threads.
+    /// Finishes the waiting jobs and ends the threads; later calls are refused. Blocks until that is done. Called when
+    /// the server stops, before the database is closed.
     pub fn close(&self) {
         self.judge.close();
         self.workers.close();

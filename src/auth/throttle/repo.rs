@@ -120,8 +120,12 @@ impl Failures {
     }
 }
 
-/// Clears the counters of wrong passwords of a user who has proved otherwise who it is, or who is new: those for logins
-/// with the username or the e-mail address and, if there is a `user`, the one for its changes of the password.
+/// Clears the counters of wrong passwords of a user, and with them the locks. For a user who is new, or who has proved
+/// by other means than a password who it is, as by a mail. The counters are those of logins with `username` and with
+/// `email` and, if there is a `user`, that of the user's changes of the password. `signer` makes their keys.
+///
+/// # Errors
+/// Those of [`Conn`].
 pub fn forgive(
     conn: &mut Conn,
     signer: &Signer,
@@ -136,8 +140,11 @@ pub fn forgive(
     Ok(())
 }
 
-/// Deletes up to 500 counters of days before yesterday, which no clock of any instance is at any more. Tells whether
-/// there may be more.
+/// Deletes up to 500 old counters of wrong passwords: those of days (UTC) before yesterday. Yesterday's stay, as the
+/// clock of another instance may be behind. Returns whether to call it again, as there may be more.
+///
+/// # Errors
+/// Those of [`Conn`].
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let yesterday = Timestamp::now().minus(A_DAY).day();
     let old = login_failures::table.filter(login_failures::day.lt(yesterday));

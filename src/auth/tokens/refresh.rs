@@ -56,8 +56,9 @@ impl Presented {
         parts.next().is_none().then_some(Self { session: SessionId::parse(session)?, counter, signature })
     }
 
-    /// The user whom this service has made the token for; `None`, if it was made when tokens had no seal yet, or by a
-    /// stranger: only the session can tell.
+    /// Reads the user from the token, without a query, if the token ends in this service's HMAC over what comes before
+    /// it (the seal). `None`, if it does not: the token is a stranger's, or older than seals are. `Some` tells for whom
+    /// this service made the token, not that its session still stands.
     #[must_use]
     pub fn sealed_for(&self, signer: &Signer) -> Option<UserId> {
         let (sealed, seal) = self.signature.split_at(USER + HALF);

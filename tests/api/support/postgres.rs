@@ -175,7 +175,8 @@ pub fn keep(
     Ok(keeper)
 }
 
-/// Durability is PostgreSQL's promise, not ours to test; and no test may rely on the server's time zone.
+/// Durability is PostgreSQL's promise, not ours to test; no test may rely on the server's time zone; and statistics that
+/// come in between would change the plans that tests look at.
 fn settings(port: u16) -> Vec<String> {
     let fixed = [
         "listen_addresses=127.0.0.1",
@@ -185,6 +186,7 @@ fn settings(port: u16) -> Vec<String> {
         "max_connections=200",
         "shared_buffers=32MB",
         "timezone=<+0530>-05:30",
+        "autovacuum=off",
     ];
     fixed.into_iter().map(str::to_owned).chain([format!("port={port}")]).collect()
 }
