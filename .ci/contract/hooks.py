@@ -469,6 +469,10 @@ def has_more(name, row):
 
 def keep_query(case, is_chain):
     if not case.meta.generation.mode.is_positive:
+        # Ids that come twice count once, which no schema can say.
+        ids = str((case.query or {}).get("id", "")).split(",")
+        if len(ids) > 100 >= len(set(ids)):
+            case.query = {**case.query, "id": ",".join(map(str, range(1, 102)))}
         return
     query = whole(case.query)
     # A key that comes twice is refused, and of so few keys many would.
