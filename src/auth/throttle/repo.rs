@@ -125,7 +125,7 @@ impl Failures {
 /// `email` and, if there is a `user`, that of the user's changes of the password. `signer` makes their keys.
 ///
 /// # Errors
-/// Those of [`Conn`].
+/// The errors of [`Conn`].
 pub fn forgive(
     conn: &mut Conn,
     signer: &Signer,
@@ -144,7 +144,7 @@ pub fn forgive(
 /// clock of another instance may be behind. Returns whether to call it again, as there may be more.
 ///
 /// # Errors
-/// Those of [`Conn`].
+/// The errors of [`Conn`].
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let yesterday = Timestamp::now().minus(A_DAY).day();
     let old = login_failures::table.filter(login_failures::day.lt(yesterday));
