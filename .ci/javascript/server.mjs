@@ -1,5 +1,5 @@
-// What the tests stand on: a server of their own on a database with others' rows, a connection that can be lost, and a browser's
-// cookies.
+// What the tests stand on: a server of their own on a database with others' rows, a connection that can be lost, and
+// a browser's cookies.
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'

@@ -87,8 +87,10 @@ async fn by_key(request: &HttpRequest, key: &str) -> Result<CurrentUser, Problem
         None => Err(Kind::InvalidApiKey.into()),
     };
     match found {
-        Ok((me, key)) => {
-            uses.note(key);
+        Ok(me) => {
+            if let Some(key) = me.key_id() {
+                uses.note(key);
+            }
             Ok(me)
         }
         Err(problem) => {

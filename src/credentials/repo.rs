@@ -44,11 +44,11 @@ fn refuse_expired(expires_at: Option<Timestamp>) -> Result<(), Problem> {
     if expires_at.is_some_and(|end| end <= Timestamp::now()) { Err(Kind::ExpiredApiKey.into()) } else { Ok(()) }
 }
 
-/// The user whose API key has this hash, and the key's id. The one query of the gate for a request with a key.
+/// The user whose API key has this hash. The one query of the gate for a request with a key.
 ///
 /// # Errors
 /// `revoked-api-key`, when there is no such key or its account is disabled; `expired-api-key`.
-pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<(CurrentUser, ApiKeyId), Problem> {
+pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<CurrentUser, Problem> {
     let key = api_keys::table
         .inner_join(users::table)
         .filter(api_keys::hash.eq(hash.as_slice()))
@@ -58,7 +58,7 @@ pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<(CurrentUser, ApiK
     let (user, id, scope, expires_at) = found.ok_or(Kind::RevokedApiKey)?;
     refuse_expired(expires_at)?;
     let scope = Scope::named(&scope).ok_or_else(|| Problem::internal(format!("no scope is called {scope:?}")))?;
-    Ok((CurrentUser { id: user, credential: Credential::ApiKey { id, scope } }, id))
+    Ok(CurrentUser { id: user, credential: Credential::ApiKey { id, scope } })
 }
 
 /// Stores that keys were last used on `day` (UTC), where no later day stands. Keys that were deleted meanwhile are

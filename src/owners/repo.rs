@@ -181,8 +181,11 @@ impl Owners {
     ) -> Result<bool, Problem> {
         let version = self.lock(conn, id)?.ok_or(Kind::NotFound)?;
         only_if.check(Some(version))?;
-        if !with_dogs && Dogs::of(self.0).count_of(conn, id)? > 0 {
-            return Err(self.has_dogs(conn, id)?);
+        if !with_dogs {
+            let count = Dogs::of(self.0).count_of(conn, id)?;
+            if count > 0 {
+                return Err(has_dogs(count));
+            }
         }
         self.delete_rest(conn, id, with_dogs)
     }
@@ -212,7 +215,7 @@ impl Owners {
             .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::OwnerHasDogs)));
         match deleted {
             Ok(_) => Ok(false),
-            Err(problem) if problem.kind() == Kind::OwnerHasDogs => Err(self.has_dogs(conn, id)?),
+            Err(problem) if problem.kind() == Kind::OwnerHasDogs => Err(has_dogs(Dogs::of(self.0).count_of(conn, id)?)),
             Err(problem) => Err(problem),
         }
     }
@@ -236,14 +239,13 @@ impl Owners {
         };
         Ok(version.optional()?)
     }
+}
 
-    fn has_dogs(&self, conn: &mut Conn, id: OwnerId) -> Result<Problem, Problem> {
-        let count = Dogs::of(self.0).count_of(conn, id)?;
-        let dogs = if count == 1 { "1 dog".to_owned() } else { format!("{count} dogs") };
-        let detail = format!(
-            "This owner still has {dogs}. Delete its dogs, or give them another owner, first; or delete them together \
-             with ?force=true."
-        );
-        Ok(Problem::new(Kind::OwnerHasDogs).with_detail(detail))
-    }
+fn has_dogs(count: i64) -> Problem {
+    let dogs = if count == 1 { "1 dog".to_owned() } else { format!("{count} dogs") };
+    let detail = format!(
+        "This owner still has {dogs}. Delete its dogs, or give them another owner, first; or delete them together \
+         with ?force=true."
+    );
+    Problem::new(Kind::OwnerHasDogs).with_detail(detail)
 }

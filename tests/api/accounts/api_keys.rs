@@ -2,7 +2,6 @@
 //! (What each scope opens, and who is refused, is in `laws/api_keys.rs`.)
 
 use std::thread;
-use std::time::{Duration, Instant};
 
 use kennel::credentials::ApiKeyText;
 use kennel::db::timestamp::Timestamp;
@@ -51,6 +50,11 @@ fn make(actor: &Actor<'_>, body: &Value) -> Answer {
 
 fn backup(actor: &Actor<'_>) -> Answer {
     make(actor, &json!({"name": "Nightly backup", "scope": "read"})).expect(201)
+}
+
+/// The key with another last character, so that its sum is wrong.
+pub fn mistyped(key: &str) -> String {
+    format!("{}{}", &key[..55], if key.ends_with('0') { "1" } else { "0" })
 }
 
 #[track_caller]
@@ -180,7 +184,10 @@ fn a_session_that_ends_makes_no_more_keys(scene: &Database) {
     let thief = app.log_in("alice");
     let end = format!("DELETE FROM sessions WHERE id = {}", thief.session());
     let body = json!({"name": "x", "scope": "write"});
-    while_it_waits(&app, &recorder, "sessions", &end, || make(&thief, &body)).expect(401).problem("revoked-token");
+    recorder
+        .while_it_waits(&app.database, "sessions", &end, || make(&thief, &body))
+        .expect(401)
+        .problem("revoked-token");
     assert_eq!(alice.get(KEYS).expect(200).json, json!([]));
 }
 
@@ -366,8 +373,7 @@ fn the_gate_asks_once_for_a_key_and_never_for_what_cannot_be_one(scene: &Databas
     assert_eq!(cost(program.token(), "/dogowner/dogs", 200), 2);
     assert_eq!(cost(unknown.as_str(), "/dogowner/dogs", 401), 1);
     assert_eq!(cost("kennel_mistyped", "/dogowner/dogs", 401), 0);
-    let text = program.token();
-    let mistyped = format!("{}{}", &text[..55], if text.ends_with('0') { "1" } else { "0" });
+    let mistyped = mistyped(program.token());
     assert_eq!(cost(&mistyped, "/dogowner/dogs", 401), 0);
 }
 
@@ -416,28 +422,6 @@ fn watched(scene: &Database) -> (App, Recorder) {
     (App::on(database), recorder)
 }
 
-/// Asks for something that has passed the gate, which looked into `table`, and waits for a write: that of `statement`.
-fn while_it_waits(
-    app: &App,
-    recorder: &Recorder,
-    table: &str,
-    statement: &str,
-    ask: impl Fn() -> Answer + Sync,
-) -> Answer {
-    let _since_then = recorder.take();
-    thread::scope(|scope| {
-        let mut asking = None;
-        app.database.execute_while(statement, || {
-            asking = Some(scope.spawn(&ask));
-            let began = Instant::now();
-            while !recorder.take().iter().any(|query| query.contains("FROM") && query.contains(table)) {
-                assert!(began.elapsed() < Duration::from_secs(10), "the gate asks");
-            }
-        });
-        asking.expect("it was asked").join().expect("an answer")
-    })
-}
-
 fn what_cannot_be_undone_looks_at_the_key_again(scene: &Database) {
     let (app, recorder) = watched(scene);
     let alice = app.sign_in("alice");
@@ -446,7 +430,7 @@ fn what_cannot_be_undone_looks_at_the_key_again(scene: &Database) {
     program.dog("Rex", owner);
     let path = format!("/dogowner/owners/{owner}");
     let delete = || program.delete(&format!("{path}?force=true"));
-    let answer = while_it_waits(&app, &recorder, "api_keys", "DELETE FROM api_keys", delete);
+    let answer = recorder.while_it_waits(&app.database, "api_keys", "DELETE FROM api_keys", delete);
     answer.expect(401).problem("revoked-api-key");
     alice.get(&path).expect(200);
 }
@@ -467,7 +451,7 @@ fn a_program_whose_account_goes_is_not_told_of_a_session(scene: &Database) {
         let program = app.sign_in(&name).with_key("write");
         program.put("/me/profile", &profile);
         let end = format!("DELETE FROM users WHERE username = '{name}'");
-        let answer = while_it_waits(&app, &recorder, "api_keys", &end, || program.ask(method, path, &[], body));
+        let answer = recorder.while_it_waits(&app.database, "api_keys", &end, || program.ask(method, path, &[], body));
         answer.expect(401).problem("revoked-api-key");
     }
 }

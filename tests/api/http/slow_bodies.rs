@@ -1,6 +1,5 @@
 //! A body that is held back keeps no door open: what ended while it was on its way is over for it, too.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -94,20 +93,10 @@ fn what_cannot_be_undone_is_not_done_for_a_session_that_ended_while_it_waited(sc
         ("DELETE", format!("/dogowner/owners/{owner}?force=true"), None),
     ] {
         let thief = app.log_in("alice");
-        let _since_then = recorder.take();
         let end = format!("DELETE FROM sessions WHERE id = {}", thief.session());
-        let answer = thread::scope(|scope| {
-            let mut asking = None;
-            app.database.execute_while(&end, || {
-                asking = Some(scope.spawn(|| thief.ask(method, &path, &[], body.as_ref())));
-                // The gate has seen a session that still stood; the write waits for ours.
-                let began = Instant::now();
-                while !recorder.take().iter().any(|query| query.contains("FROM") && query.contains("sessions")) {
-                    assert!(began.elapsed() < Duration::from_secs(10), "the gate asks");
-                }
-            });
-            asking.expect("it was asked").join().expect("an answer")
-        });
+        let ask = || thief.ask(method, &path, &[], body.as_ref());
+        // The gate has seen a session that still stood.
+        let answer = recorder.while_it_waits(&app.database, "sessions", &end, ask);
         answer.expect(401).problem("revoked-token");
         assert_eq!(alice.get("/me").expect(200).text("username"), "alice");
     }

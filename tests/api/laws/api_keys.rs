@@ -1,10 +1,12 @@
 //! What an API key opens: each scope, at each operation, as the contract says it (`x-keys`).
 
 use kennel::credentials::ApiKeyText;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::every_route::of_a_neighbours_row_nothing_is_told;
+use crate::accounts::api_keys::mistyped;
 use crate::support::contract::{Operation, contract};
-use crate::support::walk::{NEVER, body, call, is_private, path, row, rows};
+use crate::support::walk::{body, call, is_private, path, row, rows};
 use crate::support::{Actor, App, Repository, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -113,7 +115,7 @@ fn a_key_that_is_none_is_refused_everywhere_by_its_own_type(app: &App) {
     app.database.execute(&format!("UPDATE api_keys SET expires_at = created_at WHERE id <> {last}")).expect("it can");
     alice.delete(&format!("/me/keys/{last}")).expect(204);
     let text = expired.token().to_owned();
-    let mistyped = format!("{}{}", &text[..55], if text.ends_with('0') { "1" } else { "0" });
+    let mistyped = mistyped(&text);
     let unknown = ApiKeyText::random().expect("random numbers");
     let wrong = [
         (expired.token(), "expired-api-key"),
@@ -138,16 +140,7 @@ fn by_a_key_a_neighbours_row_is_one_that_never_was(app: &App) {
     let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
     let program = bob.with_key("write");
     for operation in operations().into_iter().filter(|operation| wanted(operation) != Some("none")) {
-        for stolen in operation.path_parameters() {
-            let his = rows(&bob);
-            let with = |id: Value| path(operation, |name| if name == stolen { id.clone() } else { his(name) });
-            let (hers, never) = (with(row(&alice, stolen)), with(json!(NEVER)));
-            let body = body(operation, |name| row(&bob, name));
-            let rows = app.database.rows();
-            let answer = call(&program, operation, &hers, body.as_ref()).expect(404).problem("not-found");
-            answer.same_as(&call(&program, operation, &never, body.as_ref()));
-            assert_eq!(app.database.rows(), rows, "{answer} changed something");
-        }
+        of_a_neighbours_row_nothing_is_told(app, operation, &alice, &bob, &program);
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::every_edit::row_for;
 use crate::support::contract::{Operation, contract, fields};
 use crate::support::walk::{NEVER, body, call, is_private, make_everything, path, row, rows};
-use crate::support::{App, Book, Repository, Sentence, schema, sentences};
+use crate::support::{Actor, App, Book, Repository, Sentence, schema, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -51,17 +51,29 @@ fn behind_the_gate_everything_asks_for_a_token(app: &App) {
 fn a_neighbours_row_answers_the_very_bytes_of_a_row_that_never_was(app: &App) {
     let (alice, bob) = (app.sign_in("alice"), app.sign_in("bob"));
     for operation in &contract().operations {
-        // A kind of problem is nobody's, and so is a file.
-        for stolen in operation.path_parameters().into_iter().filter(|name| !["problem", "asset"].contains(name)) {
-            let his = rows(&bob);
-            let with = |id: Value| path(operation, |name| if name == stolen { id.clone() } else { his(name) });
-            let (hers, never) = (with(row(&alice, stolen)), with(json!(NEVER)));
-            let body = body(operation, |name| row(&bob, name));
-            let rows = app.database.rows();
-            let answer = call(&bob, operation, &hers, body.as_ref()).expect(404).problem("not-found");
-            answer.same_as(&call(&bob, operation, &never, body.as_ref()));
-            assert_eq!(app.database.rows(), rows, "{answer} changed something");
-        }
+        of_a_neighbours_row_nothing_is_told(app, operation, &alice, &bob, &bob);
+    }
+}
+
+/// Whatever the operation's path names is `alice`'s, one after the other, and `caller` asks for it, who is `bob` or a
+/// program of his.
+pub fn of_a_neighbours_row_nothing_is_told(
+    app: &App,
+    operation: &Operation,
+    alice: &Actor<'_>,
+    bob: &Actor<'_>,
+    caller: &Actor<'_>,
+) {
+    // A kind of problem is nobody's, and so is a file.
+    for stolen in operation.path_parameters().into_iter().filter(|name| !["problem", "asset"].contains(name)) {
+        let his = rows(bob);
+        let with = |id: Value| path(operation, |name| if name == stolen { id.clone() } else { his(name) });
+        let (hers, never) = (with(row(alice, stolen)), with(json!(NEVER)));
+        let body = body(operation, |name| row(bob, name));
+        let rows = app.database.rows();
+        let answer = call(caller, operation, &hers, body.as_ref()).expect(404).problem("not-found");
+        answer.same_as(&call(caller, operation, &never, body.as_ref()));
+        assert_eq!(app.database.rows(), rows, "{answer} changed something");
     }
 }
 

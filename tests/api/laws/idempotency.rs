@@ -31,10 +31,7 @@ pub fn sentences() -> Vec<Sentence> {
 }
 
 fn creations() -> impl Iterator<Item = &'static Operation> {
-    contract()
-        .operations
-        .iter()
-        .filter(|operation| operation.method == "POST" && operation.path.starts_with("/dogowner/"))
+    contract().operations.iter().filter(|operation| operation.creates())
 }
 
 /// For each creation: alice and a good body.
@@ -64,8 +61,7 @@ fn given_again(first: &Answer, again: &Answer) {
 
 fn every_creation_takes_a_key(app: &App) {
     for operation in &contract().operations {
-        let is_creation = operation.method == "POST" && operation.path.starts_with("/dogowner/");
-        assert_eq!(operation.knows_header("Idempotency-Key"), is_creation, "{}", operation.id);
+        assert_eq!(operation.knows_header("Idempotency-Key"), operation.creates(), "{}", operation.id);
     }
     each_creation(app, |alice, operation, body| {
         drop(post(alice, &operation.path, &operation.id, &body).expect(201));

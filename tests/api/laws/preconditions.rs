@@ -232,10 +232,7 @@ fn a_row_that_is_not_there_is_404_whatever_the_preconditions(app: &App) {
 
 fn a_new_row_comes_with_its_first_version(app: &App) {
     let alice = app.sign_in("alice");
-    let creations = contract()
-        .operations
-        .iter()
-        .filter(|operation| operation.method == "POST" && operation.path.starts_with("/dogowner/"));
+    let creations = contract().operations.iter().filter(|operation| operation.creates());
     for operation in creations {
         let body = body(operation, |name| row(&alice, name));
         let created = alice.ask("POST", &operation.path, &[], body.as_ref()).expect(201);

@@ -122,8 +122,7 @@ impl Contract {
 
     /// The operations that make rows of a book, but for the aliases.
     pub fn creations(&self) -> impl Iterator<Item = &Operation> {
-        let posts = self.operations.iter().filter(|one| one.method == "POST" && one.path.starts_with("/dogowner/"));
-        posts.filter(|operation| !operation.id.ends_with("_singular"))
+        self.operations.iter().filter(|one| one.creates() && !one.id.ends_with("_singular"))
     }
 
     /// The operation that a method and a path mean; HEAD means GET. A path without a parameter wins.
@@ -248,6 +247,11 @@ impl Operation {
                 _ => return false,
             }
         }
+    }
+
+    /// Whether it makes rows of a book, be it by an alias.
+    pub fn creates(&self) -> bool {
+        self.method == "POST" && self.path.starts_with("/dogowner/")
     }
 
     pub fn statuses(&self) -> Vec<String> {

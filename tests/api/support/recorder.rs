@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 
-use super::Database;
+use super::{Answer, Database};
 
 type Queries = Arc<Mutex<Vec<String>>>;
 type OnCommit = Arc<dyn Fn() + Send + Sync>;
@@ -46,6 +47,29 @@ impl Recorder {
         let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
         watched.insert(database.own_part_of_the_url(), watch.clone());
         Self { queries: watch.queries }
+    }
+
+    /// Asks for something that has passed the gate, which looked into `table`, and then waits for another write: that of
+    /// `statement`, which is committed meanwhile.
+    pub fn while_it_waits(
+        &self,
+        database: &Database,
+        table: &str,
+        statement: &str,
+        ask: impl Fn() -> Answer + Sync,
+    ) -> Answer {
+        let _since_then = self.take();
+        thread::scope(|scope| {
+            let mut asking = None;
+            database.execute_while(statement, || {
+                asking = Some(scope.spawn(&ask));
+                let began = Instant::now();
+                while !self.take().iter().any(|query| query.contains("FROM") && query.contains(table)) {
+                    assert!(began.elapsed() < Duration::from_secs(10), "the gate asks");
+                }
+            });
+            asking.expect("it was asked").join().expect("an answer")
+        })
     }
 
     /// How many queries it took to answer what was asked since the last time.
