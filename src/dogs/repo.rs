@@ -28,6 +28,7 @@ use crate::{
     owners::NO_SUCH_OWNER,
     problem::{Kind, Problem},
     tasks::Tasks,
+    users::Users,
     wire::{Preconditions, no_row},
 };
 
@@ -251,14 +252,18 @@ impl Dogs {
             born_on: born_on.clone().into_change(),
             updated_at: Timestamp::now(),
         };
+        // Before any row is changed: the book, too, is locked by it.
+        let primary = match (owner_id, co_owner_ids) {
+            (None, None) => None,
+            _ => Some(self.lock(conn, id)?),
+        };
         let mine = one(self.0, id).filter(when(version, |version| dogs::version.eq(version)));
         let update = diesel::update(mine).set((changes, dogs::version.eq(dogs::version + 1)));
         if conn.execute(update).on_constraint(no_such_owner)? == 0 {
             return Err(no_row(version, Kind::NotFound).into());
         }
         let co_owners = CoOwners::of(self.0);
-        if let Some(ids) = co_owner_ids {
-            let primary = self.lock(conn, id)?;
+        if let (Some(ids), Some(primary)) = (co_owner_ids, owner_id.or(primary)) {
             let _rows = co_owners.remove(conn, id, None)?;
             let _ids = co_owners.fill(conn, id, primary, ids)?;
         } else if let Some(primary) = owner_id {
@@ -269,12 +274,14 @@ impl Dogs {
         self.show(conn, id)
     }
 
-    /// The primary owner of a dog, whose row is locked against other changes until this transaction ends. On SQLite
-    /// there is one writer at a time anyway.
+    /// The primary owner of a dog, whose row is locked against other changes until this transaction ends. The user's
+    /// row is locked first ([`Users::lock`]): changes of several rows of a book take turns, as two that lock the same
+    /// rows in another order would wait for each other. On SQLite there is one writer at a time anyway.
     ///
     /// # Errors
     /// `not-found`, when the user has no such dog.
     pub fn lock(&self, conn: &mut Conn, id: DogId) -> Result<OwnerId, Problem> {
+        Users::of(self.0).lock(conn)?;
         let mine = one(self.0, id).select(dogs::owner_id);
         let found = match conn {
             Conn::Sqlite(conn) => mine.first(conn),

@@ -22,6 +22,7 @@ use crate::{
     ids::{OwnerId, UserId},
     lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
+    users::Users,
     wire::{Preconditions, no_row},
 };
 
@@ -230,8 +231,9 @@ impl Owners {
     }
 
     /// The version of an owner, locked until this transaction ends, so that it gets no dog and no share in one
-    /// meanwhile; none, if it is gone.
+    /// meanwhile; none, if it is gone. The user's row is locked first, as for a dog ([`Dogs::lock`]).
     fn lock(&self, conn: &mut Conn, id: OwnerId) -> Result<Option<i64>, Problem> {
+        Users::of(self.0).lock(conn)?;
         let mine = one(self.0, id).select(owners::version);
         let version = match conn {
             Conn::Sqlite(conn) => mine.first(conn),

@@ -14,7 +14,7 @@ const NEVER: [&str; 8] = [
     "users WHERE deleted_at IS NOT NULL",
 ];
 
-/// Fails if the database holds what it must not.
+/// Fails if the database holds what it must not, or was kept waiting.
 #[track_caller]
 pub fn hold(app: &App) {
     for never in NEVER {
@@ -23,5 +23,9 @@ pub fn hold(app: &App) {
     if app.engine == Engine::Sqlite {
         assert_eq!(app.database.texts("SELECT \"table\" AS value FROM pragma_foreign_key_check"), [""; 0]);
         assert_eq!(app.database.texts("SELECT integrity_check AS value FROM pragma_integrity_check"), ["ok"]);
+    } else {
+        // PostgreSQL notices a deadlock after a second, in which both wait; so writes take their locks in one order.
+        let deadlocked = "pg_stat_database WHERE datname = current_database() AND deadlocks > 0";
+        assert_eq!(app.database.count(deadlocked), 0, "two writes waited for each other");
     }
 }
