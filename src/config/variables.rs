@@ -13,7 +13,7 @@ pub struct Variable {
 pub const VARIABLES: &[Variable] = &[
     variable("DATABASE_URL", "sqlite://kennel.db", "Where the data lives: sqlite://PATH, or postgres://…"),
     variable("DATABASE_URL_FILE", "", "A file that holds DATABASE_URL, instead of the variable"),
-    variable("DATABASE_POOL_SIZE", "", "How many connections PostgreSQL is used with, 1 to 1000 (default: 4 for each core)"),
+    variable("DATABASE_POOL_SIZE", "", "How many connections PostgreSQL is used with, 1 to 1000 (default: 4 for each core); a quarter of them is for reads alone"),
     variable("HOST", "127.0.0.1", "The address to listen on; 0.0.0.0 for all"),
     variable("PORT", "8000", "The port to listen on; 0 takes a free one"),
     variable("WORKERS", "", "How many threads serve requests, 1 to 512 (default: one for each core)"),

@@ -6,10 +6,16 @@ use diesel::result::{DatabaseErrorKind, Error};
 
 use crate::problem::{Kind, Problem};
 
-/// SQLite's errors when it cannot serve just now: another process holds the lock, or the disk is full. The same
-/// statement may succeed later. PostgreSQL's errors are in the language of its server, so their words decide nothing;
-/// see [`has_no_kind`].
-const BUSY: &[&str] = &["database is locked", "database or disk is full"];
+/// SQLite's errors when it cannot serve just now: another process holds the lock, the disk is full or fails (EIO, EDQUOT
+/// and EFBIG alike), or its file system cannot be written to. The same statement may succeed later. PostgreSQL's errors
+/// are in the language of its server, so their words decide nothing; see [`has_no_kind`].
+const BUSY: &[&str] = &[
+    "database is locked",
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    "attempt to write a readonly database",
+];
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
@@ -26,7 +32,12 @@ impl From<Error> for Problem {
 
 fn is_busy(error: &Error) -> bool {
     match error {
-        Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _)
+        Error::DatabaseError(
+            DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::UnableToSendCommand
+            | DatabaseErrorKind::ReadOnlyTransaction,
+            _,
+        )
         | Error::BrokenTransactionManager => true,
         Error::DatabaseError(_, information) => BUSY.iter().any(|said| information.message().contains(said)),
         _ => false,
@@ -67,6 +78,12 @@ pub fn lost_the_connection(problem: &Problem) -> bool {
         database_error(problem),
         Some(Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _))
     )
+}
+
+/// Whether the server could only be read from (SQLSTATE 25006): it is a standby now, or its administrator says so. The
+/// statement did nothing.
+pub fn is_read_only(problem: &Problem) -> bool {
+    matches!(database_error(problem), Some(Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _)))
 }
 
 fn database_error(problem: &Problem) -> Option<&Error> {

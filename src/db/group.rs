@@ -19,15 +19,15 @@ use diesel::{
 use super::{Conn, Transactions};
 use crate::{
     problem::Problem,
-    workers::{Batch, Outcome},
+    workers::{Batch, BatchEnd, Outcome},
 };
 
 /// Runs all waiting jobs in one transaction; no result is sent before the commit. Nearly always all of them succeed, so
 /// savepoints are made only once one did not: then the transaction is undone, and the jobs of a larger group are run
-/// again, each in a savepoint, so that a failure undoes itself alone. Returns whether the connection may be used again.
-pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>) -> bool {
+/// again, each in a savepoint, so that a failure undoes itself alone.
+pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>) -> BatchEnd<Conn> {
     if group.iter().all(|job| job.is_abandoned()) {
-        return true;
+        return BatchEnd::answered(true);
     }
     let outcome = match run_in_one_transaction(conn, &mut group, run_together) {
         Ok(Ended::Undone) if group.len() > 1 => run_in_one_transaction(conn, &mut group, run_apart),
@@ -38,14 +38,14 @@ pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>) -> bool {
             for job in group {
                 job.answer();
             }
-            true
+            BatchEnd::answered(true)
         }
         Err(problem) => {
             for job in group {
                 job.refuse(problem.repeated());
             }
             // Whatever state the connection was left in, a new one has none of it.
-            false
+            BatchEnd::answered(false)
         }
     }
 }

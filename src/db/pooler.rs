@@ -15,10 +15,12 @@ use diesel::{
 
 use super::Conn;
 
-/// The parameters for libpq: how long to wait for a server, and when to give a silent one up.
+/// The parameters for libpq: how long to wait for each server (2 seconds are its least), which of several is the right
+/// one, and when to give a silent one up.
 const PARAMETERS: &[(&str, &str)] = &[
     ("application_name", "kennel"),
-    ("connect_timeout", "3"),
+    ("connect_timeout", "2"),
+    ("target_session_attrs", "read-write"),
     ("keepalives_idle", "10"),
     ("keepalives_interval", "5"),
     ("keepalives_count", "3"),
@@ -26,16 +28,23 @@ const PARAMETERS: &[(&str, &str)] = &[
 ];
 /// The longest wait for a lock; `OPTIONS` and `BEGIN_LENT` tell PostgreSQL.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-/// The longest time of a statement; `OPTIONS` and `BEGIN_LENT` tell PostgreSQL.
-pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest time of a statement; `OPTIONS` and `BEGIN_LENT` tell PostgreSQL. Below the time after which a server is
+/// taken for frozen.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// The options of an own session, so that no statement, lock or forgotten transaction lasts; and a mark that only such
 /// a session knows. Poolers refuse the options, or drop them and the mark with them.
-const OPTIONS: &str = "-c%20statement_timeout%3D5s%20-c%20lock_timeout%3D2s\
+const OPTIONS: &str = "-c%20statement_timeout%3D2500%20-c%20lock_timeout%3D2s\
     %20-c%20idle_in_transaction_session_timeout%3D10s%20-c%20kennel.session%3Down";
 const ASK_FOR_THE_MARK: &str = "SHOW kennel.session";
-/// The `BEGIN` of a transaction in a lent session, with the time-outs of [`OPTIONS`].
-pub const BEGIN_LENT: &str = "BEGIN; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '2s'; \
-    SET LOCAL idle_in_transaction_session_timeout = '10s'";
+/// The query that makes a commit wait for the disk, where it would not (`synchronous_commit=off` loses what was
+/// acknowledged when the server crashes); a stricter value stays. In an own session it holds that value from then on,
+/// whatever the server is told.
+const WAIT_FOR_THE_DISK: &str = "SELECT set_config('synchronous_commit', \
+    CASE WHEN now = 'off' THEN 'on' ELSE now END, false) FROM current_setting('synchronous_commit') AS now";
+/// The `BEGIN` of a transaction in a lent session, with the settings of an own one.
+pub const BEGIN_LENT: &str = "BEGIN; SET LOCAL statement_timeout = '2500ms'; SET LOCAL lock_timeout = '2s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '10s'; SELECT set_config('synchronous_commit', 'on', true) \
+    WHERE current_setting('synchronous_commit') = 'off'";
 /// The errors with which poolers refuse options: PgBouncer's and RDS Proxy's.
 const REFUSALS: &[&str] = &["unsupported startup parameter", "command-line options"];
 
@@ -55,6 +64,8 @@ pub fn connect(url: &str) -> ConnectionResult<(PgConnection, bool)> {
     if is_lent {
         // Statements without a name are parsed and run in one message, which no pooler takes apart.
         conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+    } else {
+        conn.batch_execute(WAIT_FOR_THE_DISK).map_err(ConnectionError::CouldntSetupConfiguration)?;
     }
     Ok((conn, is_lent))
 }
@@ -93,6 +104,8 @@ fn with_options(url: &str) -> String {
 pub fn warn_of_no_timeout(conn: &mut Conn) {
     let timeout = diesel::select(sql::<Text>("current_setting('statement_timeout')"));
     if conn.one(timeout).is_ok_and(|timeout: String| timeout == "0") {
-        tracing::warn!("DATABASE_URL leads to a pooler; ALTER ROLE … SET statement_timeout = '5s' bounds what is read");
+        tracing::warn!(
+            "DATABASE_URL leads to a pooler; ALTER ROLE … SET statement_timeout = '2500ms' bounds what is read"
+        );
     }
 }

@@ -1,20 +1,28 @@
-//! PostgreSQL behind the door: workers with a connection each, for reads and writes alike. A connection that broke is
-//! dropped and replaced; a read is run again then, and so is a transaction whenever PostgreSQL asks for it.
+//! PostgreSQL behind the door: workers with a connection each, for reads and writes alike, some of them for reads only.
+//! A connection that broke, or that may write no more, is dropped and replaced, and what it could not do another worker
+//! does. A transaction is run again whenever PostgreSQL asks for it.
+//!
+//! # A server that says nothing
+//!
+//! A server that is frozen, or a network that swallows packets, ends no query: the kernel keeps the connection open, and
+//! `statement_timeout` is the server's own. libpq waits without an end then, and the thread with it. So each caller has
+//! a limit on this side ([`PATIENCE`]); whoever reaches it looks whether its worker hangs, and another thread, with a
+//! new connection, takes the place of one that does (`workers`). With several hosts in the URL, libpq tries each for two
+//! seconds, and takes the first that can be written to.
 
 use std::{
-    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
 use diesel::{
     ConnectionResult, QueryResult,
-    connection::{AnsiTransactionManager, TransactionManager},
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
 };
 
 use super::{
     Conn, OpenError, Transactions,
-    error::{has_no_kind, lost_the_connection, wants_a_retry},
+    error::{has_no_kind, is_read_only, lost_the_connection, wants_a_retry},
     pooler::{self, LOCK_TIMEOUT, STATEMENT_TIMEOUT},
     preflight,
     refusal::RefusedConnection,
@@ -22,25 +30,27 @@ use super::{
 };
 use crate::{
     problem::{Kind, Problem},
-    workers::{Batch, Outcome, WorkerLimits, Workers, lock},
+    workers::{Batch, BatchEnd, JobClass, Outcome, WorkerLimits, Workers},
 };
 
-/// The longest time for one attempt to connect; `pooler::PARAMETERS` has it in seconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest wait of a caller for its result.
+const PATIENCE: Duration = Duration::from_millis(2_800);
+/// The time after which a worker hangs: each statement of a server that responds has ended by then, and a caller that
+/// has waited as long as it may finds it so.
+const HANG: Duration = Duration::from_millis(2_600);
 /// The longest wait for a server that is not up yet at start.
 const START_PATIENCE: Duration = Duration::from_secs(30);
-/// The pause after a failed attempt to connect, for all workers.
-const BACK_OFF: Duration = Duration::from_millis(250);
+/// The part of the connections, one in so many, that takes reads only.
+const READING: usize = 4;
 /// The most times that a transaction is run again that lost against another one.
 const RETRIES: usize = 8;
 
 /// The time after its last use in which a connection is trusted to be open still.
 const TRUSTED: Duration = Duration::from_secs(1);
 
-/// The workers of one PostgreSQL database, each with a connection, for reads and writes alike.
+/// The workers of one PostgreSQL database, each with a connection.
 pub struct PostgresEngine {
     workers: Workers<PgSession>,
-    server: Arc<PgServer>,
 }
 
 /// A worker's connection, and when it was last used.
@@ -49,61 +59,59 @@ struct PgSession {
     /// Whether a pooler lends the connection a session for each transaction.
     through_pooler: bool,
     last_used: Instant,
-}
-
-/// The server that connections are made to.
-struct PgServer {
-    url: String,
-    /// The time of the next attempt to connect; `None` while all is well. One worker tries at a time: with the server
-    /// gone, that one waits for it and the others fail at once.
-    next_try: Mutex<Option<Instant>>,
+    /// Whether the job that just ran did nothing, because the connection was broken, or led to a server that may only be
+    /// read from: one that is no longer the primary, or was told so. Another connection is needed.
+    is_unfit: bool,
 }
 
 impl PostgresEngine {
-    /// Starts `connections` workers, each of which connects by itself; up to 4,096 jobs wait for them.
+    /// Starts `connections` workers, each of which connects by itself; up to 4,096 reads and as many writes wait for
+    /// them. A quarter of them, and at least one if there are two, is for reads: however many writes wait for a lock or
+    /// for a standby, reads go on.
     ///
     /// # Errors
     /// The system has no more threads to give.
     pub fn open(url: &str, connections: usize) -> Result<Self, OpenError> {
-        let server = Arc::new(PgServer { url: url.to_owned(), next_try: Mutex::new(None) });
-        let limits =
-            WorkerLimits { threads: connections, queue: 4096, group: 1, patience: Duration::from_secs(5), rest: None };
-        let make = {
-            let server = Arc::clone(&server);
-            move || server.connect()
-        };
-        let workers = Workers::start("postgres", limits, make, keep_if_whole).map_err(|error| {
+        let reserved = if connections > 1 { connections.div_ceil(READING) } else { 0 };
+        let limits = WorkerLimits { reserved, hang: Some(HANG), ..WorkerLimits::new(connections, 4096, PATIENCE) };
+        let url = url.to_owned();
+        let make = move || connect(&url).map_err(|error| Problem::new(Kind::Unavailable).caused_by(error));
+        let workers = Workers::start("postgres", limits, make, run_on_whole).map_err(|error| {
             OpenError::new(format_args!("cannot start a thread: {error}"), "Lower DATABASE_POOL_SIZE")
         })?;
-        Ok(Self { workers, server })
+        Ok(Self { workers })
     }
 
-    /// Runs a job that changes nothing, in no transaction; once more, on a new connection, if the old one broke, or
-    /// after a deadlock.
+    /// Runs a job that changes nothing, in no transaction; once more after a deadlock, and on another connection if this
+    /// one broke.
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
-        let server = Arc::clone(&self.server);
-        let read = move |line: &mut PgSession| {
+        let read = move |session: &mut PgSession| {
             let began = Instant::now();
-            match job(&mut line.conn) {
-                // The connection broke while it was idle, or just now. Nothing was changed, so once more.
-                Err(problem) if lost_the_connection(&problem) || may_pass(&problem, began) => {
-                    *line = server.connect()?;
-                    job(&mut line.conn)
-                }
+            match job(&mut session.conn) {
+                Err(problem) if may_pass(&problem, began) => job(&mut session.conn),
                 result => result,
             }
-            .map_err(|problem| told_by_time(problem, began))
+            .map_err(|problem| session.failed(problem, true, began))
         };
         self.workers.run(read).await
     }
 
+    /// Checks that the server can be written to; nothing is written.
+    pub async fn check(&self) -> Result<(), Problem> {
+        let check = |session: &mut PgSession| {
+            let changed = session.conn.batch_execute("DELETE FROM users WHERE false");
+            changed.map_err(|error| session.failed(error.into(), true, Instant::now()))
+        };
+        self.workers.run(check).await
+    }
+
     /// Runs a job in a transaction, which is rolled back if the job fails. Runs both again, up to 8 times, when
-    /// PostgreSQL asks for it, after a deadlock, or when another transaction was first with the same row; so a job
-    /// changes nothing but the database.
+    /// PostgreSQL asks for it, after a deadlock, or when another transaction was first with the same row; and on another
+    /// connection, if this one broke before the commit. So a job changes nothing but the database.
     ///
     /// # Errors
     /// The job's errors, those of [`Conn`], and `overloaded`, when too many jobs wait. If the connection breaks at the
@@ -113,8 +121,7 @@ impl PostgresEngine {
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
-        let server = Arc::clone(&self.server);
-        self.workers.run(move |line: &mut PgSession| in_transaction(line, &server, &job)).await
+        self.workers.run_as(JobClass::Blocking, move |session: &mut PgSession| in_transaction(session, &job)).await
     }
 
     /// Runs a job that is one statement, which is a transaction by itself: one round trip, not three. If the connection
@@ -124,23 +131,21 @@ impl PostgresEngine {
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T, Problem> + Send + 'static,
     {
-        let server = Arc::clone(&self.server);
-        let write = move |line: &mut PgSession| {
-            if line.through_pooler || !line.is_there() {
-                return in_transaction(line, &server, &job);
+        let write = move |session: &mut PgSession| {
+            if session.through_pooler || !session.is_there() {
+                return in_transaction(session, &job);
             }
             let began = Instant::now();
-            match job(&mut line.conn) {
-                Err(problem) if wants_a_retry(&problem) || may_pass(&problem, began) => {
-                    in_transaction(line, &server, &job)
-                }
-                result => result.map_err(|problem| told_by_time(problem, began)),
+            match job(&mut session.conn) {
+                Err(problem) if wants_a_retry(&problem) || may_pass(&problem, began) => in_transaction(session, &job),
+                result => result.map_err(|problem| session.failed(problem, false, began)),
             }
         };
-        self.workers.run(write).await
+        self.workers.run_as(JobClass::Blocking, write).await
     }
 
-    /// Finishes the waiting jobs and closes the connections; later calls are refused. Blocks until that is done.
+    /// Finishes the waiting jobs and closes the connections; later calls are refused. Blocks until that is done, 3
+    /// seconds at most.
     pub fn close(&self) {
         self.workers.close();
     }
@@ -162,6 +167,13 @@ impl PgSession {
             conn => Transactions::begin_transaction(conn),
         }
     }
+
+    /// Notes whether the connection is why a job failed, of which nothing was done if it `is_undone`, and gives the
+    /// problem.
+    fn failed(&mut self, problem: Problem, is_undone: bool, began: Instant) -> Problem {
+        self.is_unfit = is_read_only(&problem) || is_undone && lost_the_connection(&problem);
+        told_by_time(problem, began)
+    }
 }
 
 /// Whether an error without a kind may not come again when the transaction is run again, as a deadlock does not. A
@@ -182,34 +194,24 @@ fn told_by_time(problem: Problem, began: Instant) -> Problem {
 }
 
 /// Runs `job` in a transaction; again, if PostgreSQL asks for it.
-fn in_transaction<T>(
-    line: &mut PgSession,
-    server: &PgServer,
-    job: &impl Fn(&mut Conn) -> Result<T, Problem>,
-) -> Result<T, Problem> {
+fn in_transaction<T>(session: &mut PgSession, job: &impl Fn(&mut Conn) -> Result<T, Problem>) -> Result<T, Problem> {
     let mut retries = RETRIES;
     loop {
-        begin(line, server)?;
         let began = Instant::now();
-        let result = job(&mut line.conn);
+        if let Err(error) = session.begin() {
+            session.is_unfit = true;
+            return Err(Problem::new(Kind::Unavailable).caused_by(error));
+        }
+        let result = job(&mut session.conn);
         // Whether a failed commit was done is unknown, unless PostgreSQL itself asks for a retry.
         let is_undone = result.is_err();
-        match end(&mut line.conn, result) {
+        match end(&mut session.conn, result) {
             Err(problem) if retries > 0 && (wants_a_retry(&problem) || is_undone && may_pass(&problem, began)) => {
                 retries -= 1;
             }
-            result => return result.map_err(|problem| told_by_time(problem, began)),
+            result => return result.map_err(|problem| session.failed(problem, is_undone, began)),
         }
     }
-}
-
-/// Begins a transaction; on a new connection, if the old one broke while it was idle.
-fn begin(line: &mut PgSession, server: &PgServer) -> Result<(), Problem> {
-    if line.begin().is_err() {
-        *line = server.connect()?;
-        line.begin()?;
-    }
-    Ok(())
 }
 
 /// Commits the transaction of a job, or rolls it back if the job failed.
@@ -229,49 +231,26 @@ fn end<T>(conn: &mut Conn, result: Result<T, Problem>) -> Result<T, Problem> {
     }
 }
 
-/// Runs each job and sends its result; a connection that broke is not kept.
-fn keep_if_whole(line: &mut PgSession, group: Batch<PgSession>) -> bool {
-    let mut whole = true;
-    for mut job in group {
+/// Runs each job and sends its result; a connection that broke is not kept, and what it could not do is left for others.
+fn run_on_whole(session: &mut PgSession, batch: Batch<PgSession>) -> BatchEnd<PgSession> {
+    let mut end = BatchEnd::answered(true);
+    for mut job in batch {
         if job.is_abandoned() {
             continue;
         }
-        let ran = job.run(line);
-        job.answer();
-        line.last_used = Instant::now();
-        whole &= !matches!(ran, Outcome::Panicked | Outcome::Failed(Kind::Unavailable))
-            && !Transactions::is_broken_transaction_manager(&mut line.conn);
+        let ran = job.run(session);
+        session.last_used = Instant::now();
+        end.is_usable &= !session.is_unfit
+            && !matches!(ran, Outcome::Panicked | Outcome::Failed(Kind::Unavailable))
+            && !Transactions::is_broken_transaction_manager(&mut session.conn);
+        if session.is_unfit { end.undone.push(job) } else { job.answer() }
     }
-    whole
-}
-
-impl PgServer {
-    fn connect(&self) -> Result<PgSession, Problem> {
-        if !self.may_try() {
-            return Err(Problem::new(Kind::Unavailable).caused_by("the database could not be reached just now"));
-        }
-        let outcome = connect(&self.url);
-        *lock(&self.next_try) = outcome.is_err().then(|| Instant::now() + BACK_OFF);
-        outcome.map_err(|error| Problem::new(Kind::Unavailable).caused_by(error))
-    }
-
-    fn may_try(&self) -> bool {
-        let mut next_try = lock(&self.next_try);
-        let now = Instant::now();
-        match *next_try {
-            None => true,
-            Some(at) if now < at => false,
-            Some(_) => {
-                *next_try = Some(now + CONNECT_TIMEOUT + BACK_OFF);
-                true
-            }
-        }
-    }
+    end
 }
 
 fn connect(url: &str) -> ConnectionResult<PgSession> {
     let (conn, through_pooler) = pooler::connect(url)?;
-    Ok(PgSession { conn: Conn::Postgres(conn), through_pooler, last_used: Instant::now() })
+    Ok(PgSession { conn: Conn::Postgres(conn), through_pooler, last_used: Instant::now(), is_unfit: false })
 }
 
 /// Opens the first connection, and checks the database (`preflight`). A server that is not up yet is waited for, up to

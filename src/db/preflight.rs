@@ -17,15 +17,24 @@ struct DatabaseFacts {
     /// Whether the connection leaves this machine without TLS.
     #[diesel(sql_type = Bool)]
     is_exposed: bool,
+    /// Whether commits would not wait for the disk, had the connection not been told otherwise.
+    #[diesel(sql_type = Bool)]
+    is_hasty: bool,
+    /// Whether the server itself does not wait for the disk.
+    #[diesel(sql_type = Bool)]
+    is_unsafe: bool,
 }
 
 /// The query for [`DatabaseFacts`]. Behind a pooler the addresses are those of the pooler's own connection; a
 /// connection without addresses is a socket in the file system.
 const QUERY: &str = "SELECT current_database()::text AS name, current_setting('server_encoding') AS encoding, \
     NOT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) \
-    AND coalesce(host(inet_client_addr()) <> host(inet_server_addr()), false) AS is_exposed";
+    AND coalesce(host(inet_client_addr()) <> host(inet_server_addr()), false) AS is_exposed, \
+    EXISTS (SELECT 1 FROM pg_settings WHERE name = 'synchronous_commit' AND reset_val = 'off') AS is_hasty, \
+    'off' IN (current_setting('fsync'), current_setting('full_page_writes')) AS is_unsafe";
 
-/// Refuses a database that cannot hold every text, and warns of a connection that can be eavesdropped on. `is_here`
+/// Refuses a database that cannot hold every text, and warns of a connection that can be eavesdropped on and of settings
+/// with which a crash of the server loses what was acknowledged. `is_here`
 /// says that the URL names this machine: a container with a published port has another address, and is here all the
 /// same.
 ///
@@ -44,6 +53,18 @@ pub fn check(conn: &mut Conn, is_here: bool) -> Result<(), OpenError> {
         tracing::warn!(
             "PostgreSQL is on another machine and the connection has no TLS: passwords and data can be read on the \
              way; build with --features postgres-tls and add sslmode=require to DATABASE_URL"
+        );
+    }
+    if answer.is_hasty {
+        tracing::warn!(
+            "synchronous_commit is off for this role or database, and a crash of PostgreSQL would lose what was \
+             acknowledged; Kennel turns it on for its own connections"
+        );
+    }
+    if answer.is_unsafe {
+        tracing::warn!(
+            "PostgreSQL runs with fsync or full_page_writes off: a crash of its machine can lose everything; turn both \
+             on, unless the data is for tests"
         );
     }
     Ok(())

@@ -27,6 +27,8 @@ const NOT_YET: &[&str] = &[
     // PgBouncer, before its server is there.
     "cannot connect to server",
     "server login has been failing",
+    // A standby, before it is promoted.
+    "session is read-only",
 ];
 
 /// The errors that no waiting mends. A server that says them in another language is waited for all the same.
@@ -43,7 +45,6 @@ const LASTING: &[&str] = &[
     "not supported",
     "unsupported",
     "channel binding required",
-    "session is read-only",
     "server is not in hot standby mode",
 ];
 
@@ -73,7 +74,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("statement_cache_size", "Leave it out"),
     ("ssl", "Write sslmode=require instead"),
     ("currentSchema", "Write options=-csearch_path%3DNAME instead"),
-    ("statement_timeout", "Leave it out: each statement has 5 seconds"),
+    ("statement_timeout", "Leave it out: each statement has 2.5 seconds"),
     ("sslaccept", "Write sslmode=verify-full or sslmode=require instead"),
 ];
 

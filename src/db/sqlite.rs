@@ -7,23 +7,27 @@ use std::{
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use diesel::{
-    Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
+    Connection as _, ExpressionMethods, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
     connection::{SimpleConnection, TransactionManager},
     result::Error,
     sql_query,
     sql_types::Text,
 };
 
-use super::{Conn, OpenError, Transactions, group::commit_together, migrate, wal};
+use super::{Conn, OpenError, Transactions, group::commit_together, migrate, schema::database_identity, wal};
 use crate::{
     files::{self, sync_folder_of},
     problem::{Kind, Problem},
-    workers::{Batch, WorkerLimits, Workers, one_by_one},
+    workers::{Batch, BatchEnd, WorkerLimits, Workers, one_by_one},
 };
 
 /// The longest wait of SQLite itself for a lock that another process holds.
@@ -207,6 +211,8 @@ pub struct SqliteEngine {
     writer: Workers<Conn>,
     file: SqliteFile,
     identity: FileIdentity,
+    /// Whether the last group of writes could not be committed.
+    has_failed: Arc<AtomicBool>,
 }
 
 impl SqliteEngine {
@@ -216,16 +222,19 @@ impl SqliteEngine {
     /// The file is not there, or the system has no more threads to give.
     pub fn open(file: &SqliteFile) -> Result<Self, OpenError> {
         let cores = thread::available_parallelism().map_or(2, usize::from);
-        let reading = WorkerLimits {
-            threads: cores.clamp(2, 8),
-            queue: 4096,
-            group: 1,
-            patience: Duration::from_secs(5),
-            rest: None,
-        };
+        let reading = WorkerLimits::new(cores.clamp(2, 8), 4096, Duration::from_secs(5));
         // A writer waits for another process's lock as long as SQLite does, and then for its own commit.
         let patience = BUSY_TIMEOUT + Duration::from_secs(1);
-        let writing = WorkerLimits { threads: 1, queue: 4096, group: 256, patience, rest: None };
+        let writing = WorkerLimits { group: 256, ..WorkerLimits::new(1, 4096, patience) };
+        let has_failed = Arc::new(AtomicBool::new(false));
+        let commit = {
+            let has_failed = Arc::clone(&has_failed);
+            move |conn: &mut Conn, group: Batch<Conn>| {
+                let end = commit_together(conn, group);
+                has_failed.store(!end.is_usable, Ordering::Relaxed);
+                end
+            }
+        };
         let connect = |access| {
             let file = file.clone();
             move || file.connect(access).map_err(|error| Problem::new(Kind::Unavailable).caused_by(error))
@@ -238,8 +247,8 @@ impl SqliteEngine {
             file: file.clone(),
             readers: Workers::start("sqlite-reader", reading, connect(OpenMode::Read), read_one_by_one)
                 .map_err(unstarted)?,
-            writer: Workers::start("sqlite-writer", writing, connect(OpenMode::Write), commit_together)
-                .map_err(unstarted)?,
+            writer: Workers::start("sqlite-writer", writing, connect(OpenMode::Write), commit).map_err(unstarted)?,
+            has_failed,
         })
     }
 
@@ -282,12 +291,25 @@ impl SqliteEngine {
         INLINE.try_with(read).ok()?
     }
 
-    /// Checks that the file is still where it was: SQLite goes on with a file that was moved or deleted, and all that
-    /// it writes is lost.
+    /// Checks that the file can be read and is still where it was, and, if the last write failed, writes a row as it is,
+    /// to see whether the disk is well again.
     ///
     /// # Errors
-    /// `unavailable`, when another file is there or none.
-    pub fn check_file(&self) -> Result<(), Problem> {
+    /// `unavailable`, when another file is there or none, or the disk fails; `overloaded`; `internal-error`, when the
+    /// database is damaged.
+    pub async fn check(&self) -> Result<(), Problem> {
+        self.check_place()?;
+        if self.has_failed.load(Ordering::Relaxed) {
+            let same = database_identity::id.eq(database_identity::id);
+            self.write(move |conn| Ok(conn.execute(diesel::update(database_identity::table).set(same)).map(drop)?))
+                .await?;
+        }
+        self.read(|conn| Ok(conn.batch_execute("SELECT id FROM users LIMIT 1")?)).await
+    }
+
+    /// Checks that the file is still where it was: SQLite goes on with a file that was moved or deleted, and all that
+    /// it writes is lost.
+    fn check_place(&self) -> Result<(), Problem> {
         if self.file.identity().is_ok_and(|identity| identity == self.identity) {
             return Ok(());
         }
@@ -304,8 +326,8 @@ impl SqliteEngine {
 }
 
 /// Runs each read by itself; a connection that was left in a transaction is not kept, since it would see the past.
-fn read_one_by_one(conn: &mut Conn, group: Batch<Conn>) -> bool {
-    let whole = one_by_one(conn, group);
+fn read_one_by_one(conn: &mut Conn, group: Batch<Conn>) -> BatchEnd<Conn> {
+    let end = one_by_one(conn, group);
     let depth = Transactions::transaction_manager_status_mut(conn).transaction_depth();
-    whole && depth.is_ok_and(|depth| depth.is_none())
+    if depth.is_ok_and(|depth| depth.is_none()) { end } else { BatchEnd::answered(false) }
 }

@@ -33,7 +33,7 @@ impl Outbox {
     /// The system has no more threads to give.
     pub fn open(folder: &Path, patience: Duration) -> io::Result<Self> {
         check_folder(folder);
-        let limits = WorkerLimits { threads: 1, queue: 64, group: 1, patience, rest: None };
+        let limits = WorkerLimits::new(1, 64, patience);
         Ok(Self { folder: folder.into(), writer: Workers::start("outbox", limits, || Ok(()), one_by_one)? })
     }
 

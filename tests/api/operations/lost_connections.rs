@@ -12,7 +12,7 @@ pub fn sentences() -> Vec<Sentence> {
 }
 
 /// Returns when the server's connections are gone.
-fn cut_all(database: &Database) {
+pub fn cut_all(database: &Database) {
     let cut = database.texts(
         "SELECT CAST(pg_terminate_backend(pid, 60000) AS TEXT) AS value FROM pg_stat_activity \
          WHERE datname = current_database() AND application_name = 'kennel'",

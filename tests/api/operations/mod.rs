@@ -2,6 +2,7 @@
 
 pub mod audit_log;
 pub mod configuration;
+pub mod database_faults;
 pub mod dev_mode;
 pub mod file_permissions;
 pub mod logs;
@@ -22,6 +23,7 @@ pub mod user_command;
 crate::support::gather![
     audit_log,
     configuration,
+    database_faults,
     dev_mode,
     file_permissions,
     logs,

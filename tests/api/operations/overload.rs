@@ -20,6 +20,7 @@ use crate::support::{Answer, App, Database, PASSWORD, Sentence, sentences};
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         with_the_readers_flooded_reads_are_503_and_afterwards_all_is_well,
+        with_the_writers_flooded_reads_go_on,
         with_the_hashers_flooded_logins_are_503_and_everything_else_goes_on,
         a_login_with_an_unknown_name_takes_a_hash_like_any_other,
         a_new_password_is_judged_while_every_hash_thread_is_busy,
@@ -117,6 +118,20 @@ fn with_the_readers_flooded_reads_are_503_and_afterwards_all_is_well(database: &
     alice.get("/me").expect(200);
     alice.owner("Ann");
     app.anon().get("/health/ready").expect(200);
+}
+
+fn with_the_writers_flooded_reads_go_on(database: &Database) {
+    let (app, park) = flooded(database, &[]);
+    let alice = app.sign_in("alice");
+    flood_now(&app, "writers", "many");
+    for _ in 0..20 {
+        alice.get("/me").expect(200);
+        alice.get("/dogowner/owners").expect(200);
+    }
+    app.anon().get("/health/ready").expect(200);
+    drop(park);
+    park_is_empty(&app);
+    alice.owner("Ann");
 }
 
 fn with_the_hashers_flooded_logins_are_503_and_everything_else_goes_on(database: &Database) {

@@ -18,6 +18,7 @@ pub mod letter;
 pub mod manners;
 pub mod outbox;
 pub mod park;
+pub mod passage;
 pub mod pgbouncer;
 pub mod postbox;
 pub mod postgres;
