@@ -33,16 +33,19 @@ use crate::{
     users::SignupPolicy,
 };
 
-/// The reason why the server does not start. Its text is one line that says what to do.
+/// The reason why `kennel` (the server or one of its commands) does not start. Its `Display` is one line for people
+/// that says what went wrong and what to do.
 #[derive(Debug)]
 pub enum StartError {
+    /// An environment variable that is missing or cannot be used.
     Config(ConfigError),
+    /// A database that cannot be reached, opened or migrated.
     Database(OpenError),
-    /// The key beside the SQLite file cannot be read or made.
+    /// The file with the secret, beside the SQLite file, that cannot be read or made: its path, and the system's error.
     Key(PathBuf, io::Error),
-    /// The address cannot be listened on.
+    /// The address, as `host:port`, that the server cannot listen on, and the system's error.
     Listen(String, io::Error),
-    /// The system refused something, or the server stopped with a failure.
+    /// Any other failure, at the start or while running, in words for people.
     Run(String),
 }
 
@@ -70,30 +73,49 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// The state that handlers share, one for all threads.
+/// The state that handlers share, one for all threads that serve requests. [`AppState::put_into`] gives it to an actix
+/// app, from which a handler extracts any field by its type (`db: Data<Db>`). A clone shares everything.
 #[derive(Clone)]
 pub struct AppState {
+    /// The only way to the database.
     pub db: Data<Db>,
+    /// The keys derived from the server's secret, which sign cursors and the tokens in mails.
     pub keys: Data<Keys>,
+    /// The maker of access and refresh tokens.
     pub issuer: Data<Issuer>,
+    /// The threads that hash passwords.
     pub hasher: Data<Hasher>,
+    /// The rate limits of this process.
     pub limits: Data<Limits>,
+    /// The limits on how many owners, dogs and tasks a user may have.
     pub book: Data<Book>,
+    /// The rules for pages of other origins.
     pub cors: Data<Cors>,
+    /// The rule of who may make an account by `POST /auth/signup`: all callers, or none.
     pub signup: Data<SignupPolicy>,
+    /// The longest time of `GET /me/export`.
     pub export_timeout: Data<ExportTimeout>,
-    pub post: Data<MailSignal>,
+    /// The signal that wakes the worker that sends mails.
+    pub mail_signal: Data<MailSignal>,
+    /// The flag that the server is about to stop.
     pub draining: Data<Draining>,
+    /// The API keys seen in use, until the sweeper stores the day.
     pub key_uses: Data<KeyUses>,
+    /// The last answer to whether the server is well.
     pub pulse: Data<Pulse>,
+    /// The OpenAPI contract as it is served, with this server's URL in it.
     pub contract: Data<Contract>,
 }
 
 impl AppState {
-    /// Opens the database and starts the threads. Blocks.
+    /// Opens the database, brings its schema up to date, makes the state of a server with this configuration, and
+    /// starts the threads of the database and of password hashing. Blocks: up to 30 seconds for a PostgreSQL server
+    /// that is not up yet.
     ///
     /// # Errors
-    /// The database cannot be opened, or the secret cannot be read or made.
+    /// [`StartError::Database`], when the database cannot be opened; [`StartError::Key`], when the secret's file cannot
+    /// be read or made; [`StartError::Config`], when PostgreSQL is used without a secret; [`StartError::Run`], when the
+    /// system has no more threads.
     pub fn open(config: &Config) -> Result<Self, StartError> {
         let failed = |error: &dyn fmt::Display| StartError::Run(error.to_string());
         // The secret that PostgreSQL demands is checked before the database is waited for; the one beside a SQLite file
@@ -118,7 +140,7 @@ impl AppState {
             cors: Data::new(Cors::new(config.cors.clone(), config.public_url.as_ref())),
             signup: Data::new(config.signup),
             export_timeout: Data::new(ExportTimeout(config.export_timeout)),
-            post: Data::default(),
+            mail_signal: Data::default(),
             draining: Data::default(),
             key_uses: Data::default(),
             pulse: Data::default(),
@@ -126,7 +148,8 @@ impl AppState {
         })
     }
 
-    /// Makes the state known to the handlers of an app.
+    /// Adds each field to the app data of an actix app, with a fresh [`VerifiedTokenCache`] for the calling thread, so
+    /// that handlers can extract them.
     pub fn put_into(&self, config: &mut ServiceConfig) {
         config
             .app_data(Data::clone(&self.db))
@@ -138,7 +161,7 @@ impl AppState {
             .app_data(Data::clone(&self.cors))
             .app_data(Data::clone(&self.signup))
             .app_data(Data::clone(&self.export_timeout))
-            .app_data(Data::clone(&self.post))
+            .app_data(Data::clone(&self.mail_signal))
             .app_data(Data::clone(&self.draining))
             .app_data(Data::clone(&self.key_uses))
             .app_data(Data::clone(&self.pulse))
@@ -150,10 +173,12 @@ impl AppState {
     }
 }
 
-/// The keys of a server with this configuration and database; no secret is made.
+/// Derives the keys ([`Keys`]) that a server with this configuration uses on this database, for commands that sign or
+/// verify what the server does. Unlike [`AppState::open`] it makes no secret where there is none.
 ///
 /// # Errors
-/// The secret is absent, or cannot be used.
+/// [`StartError::Key`], when the secret's file is absent or cannot be used; [`StartError::Config`], when PostgreSQL is
+/// used without a secret.
 pub fn keys(config: &Config, database: &DatabaseId) -> Result<Keys, StartError> {
     let secret = match (&config.jwt_secret, &config.database_url) {
         (None, DatabaseUrl::Sqlite(path)) => {
@@ -186,7 +211,8 @@ fn secret(config: &Config) -> Result<Secret, StartError> {
     }
 }
 
-/// The app of one serving thread, with `more` routes beside those of the table.
+/// The actix app of one serving thread: the state, the routes of the table ([`routes`]), the routes that `more` adds
+/// (for tests), 404 for the rest, and around all the completion of responses ([`response::complete`]).
 pub fn app(
     state: &AppState,
     more: fn(&mut ServiceConfig),

@@ -1,7 +1,8 @@
-//! The limits of a book: a user's owners, dogs and tasks, and the idempotency keys that made them. To count a table at
-//! each create would cost more than the create, so a count is good for a while: for a part of the rows that there is
-//! still room for. Near the limit the creates in one book take turns, and each counts, so that one process is exact;
-//! several on one database may each exceed the limit by the rows that they create meanwhile, which are a few.
+//! The limits on the rows that each user may have: owners, dogs and tasks (together called the user's *book*), and the
+//! idempotency keys that made them. To count a table at each create would cost more than the create, so a count is good
+//! for a while: for a part of the rows that may still be made. Near the limit the creates of one user come one after
+//! the other, and each counts, so that one process is exact; several on one database may each exceed the limit by the
+//! rows that they create meanwhile, which are a few.
 
 use std::{
     collections::HashMap,
@@ -33,29 +34,36 @@ const MARGIN: i64 = 100;
 /// The most counts that are remembered; any that no create uses just now may be forgotten.
 const REMEMBERED: usize = 10_000;
 
-/// A kind of rows that a book has a limit on.
+/// A kind of rows whose number per user is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rows {
+    /// Owners: `MOST_OWNERS` at most.
     Owners,
+    /// Dogs: `MOST_DOGS` at most.
     Dogs,
+    /// Tasks: `MOST_TASKS` at most.
     Tasks,
-    /// The idempotency keys of the last day.
+    /// Idempotency keys of the last 24 hours: as many at most as owners, dogs and tasks together, and without a limit
+    /// if one of those has none.
     Keys,
 }
 
-/// A kind of rows of a book, and how a room counts them.
+/// A kind of rows and the query that counts a user's rows of it: the argument with which a create handler tells
+/// [`Book::reserve`] what it is about to make.
 #[derive(Clone, Copy)]
 pub struct Shelf {
-    /// The kind of rows.
+    /// The kind of rows, which decides the limit.
     pub rows: Rows,
-    /// The count of a user's rows of this kind.
+    /// The query that counts a user's rows of this kind.
     pub count: Count,
 }
 
-/// A count of a user's rows, which stops at the given number.
+/// A query that counts the rows of one kind that a user has, and stops counting at the given number, since the rest
+/// does not matter for a limit. Fails with the database's errors ([`Conn`]).
 pub type Count = fn(&mut Conn, UserId, i64) -> Result<i64, Problem>;
 
-/// The most rows of a kind; `None` for no limit.
+/// A limit on a user's rows of one kind, 1 to 1,000,000,000, or none. Parsed from `MOST_OWNERS`, `MOST_DOGS` or
+/// `MOST_TASKS`: a plain decimal number, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MostRows(Option<i64>);
 
@@ -73,7 +81,8 @@ impl FromStr for MostRows {
     }
 }
 
-/// A limit that a book has reached.
+/// The refusal of a create because the user has as many rows of that kind as are allowed. As a [`Problem`] it is
+/// `too-many-owners`, `too-many-dogs`, `too-many-tasks` or `too-many-idempotency-keys`, with the limit in its detail.
 #[derive(Clone, Copy, Debug)]
 pub struct Full {
     rows: Rows,
@@ -98,14 +107,16 @@ impl From<Full> for Problem {
     }
 }
 
-/// A reservation of room for one row, held until the row is there.
+/// The permission of [`Book::reserve`] to create one row. Keep it until the row is committed, then drop it: no count of
+/// the user's rows of this kind begins before.
 #[must_use]
 pub enum Reservation {
-    /// Room without a limit.
+    /// There is no limit on rows of this kind.
     Anywhere,
-    /// Room that the last count had found.
+    /// The last count found room enough for this row; other creates of the user go on beside it.
     Counted { _held: OwnedRwLockReadGuard<()> },
-    /// Room for the create that counts, while the user's other creates wait.
+    /// So few rows are left that each create counts: the user's other creates of this kind wait until this one is
+    /// dropped.
     Alone { _held: OwnedRwLockWriteGuard<()> },
 }
 
@@ -142,7 +153,9 @@ impl RowCount {
     }
 }
 
-/// The limits of all books, and the last counts.
+/// The limits on the rows that each user may have (a user's owners, dogs and tasks are called the user's *book*), with
+/// the last counts in memory. Handlers that create rows call [`Book::reserve`] first. Exact within a process; several
+/// processes on one database may together exceed a limit by a few rows.
 pub struct Book {
     owners: MostRows,
     dogs: MostRows,
@@ -151,16 +164,18 @@ pub struct Book {
 }
 
 impl Book {
-    /// The books of a server with these limits on each; nothing is counted yet.
+    /// Limits for each user's owners, dogs and tasks; nothing is counted yet.
     #[must_use]
     pub fn new(owners: MostRows, dogs: MostRows, tasks: MostRows) -> Self {
         Self { owners, dogs, tasks, counts: Mutex::default() }
     }
 
-    /// Reserves room for another row of a user's; [`Full`], if there is none.
+    /// Reserves room for one more row of the kind `shelf` for `user`, before it is created; the inner error is
+    /// [`Full`], when there is none. Counts the rows only if the last count (kept up to 10 seconds) does not leave room
+    /// enough.
     ///
     /// # Errors
-    /// The database's errors; `overloaded`, when the user's own creates take longer than 5 seconds.
+    /// The errors of [`Db::read`]; `overloaded`, after 5 seconds of waiting for the same user's other creates.
     pub async fn reserve(&self, db: &Db, user: UserId, shelf: &Shelf) -> Result<Result<Reservation, Full>, Problem> {
         let Shelf { rows, count: count_rows } = *shelf;
         let Some(most) = self.most(rows) else { return Ok(Ok(Reservation::Anywhere)) };

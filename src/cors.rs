@@ -58,7 +58,8 @@ const MOST_TOLD: usize = 100;
 /// The most bytes of an origin that is logged; a host name has 253 at most.
 const LONGEST_TOLD: usize = 300;
 
-/// An origin: scheme, host and port, exactly as a browser sends them (RFC 6454 §6.2).
+/// An origin whose pages may call, as `CORS_ORIGINS` lists it: scheme, host and port, in lower case and without a
+/// default port, exactly as a browser sends it in `Origin` (RFC 6454 §6.2). Parsing refuses every other spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
@@ -85,8 +86,9 @@ impl FromStr for Origin {
     }
 }
 
-/// The name of a request header (RFC 9110 §5.1) that pages may send beside those that always may. `*` is none: with
-/// credentials it would be the name of a header (the Fetch standard's CORS protocol).
+/// The name of a request header (RFC 9110 §5.1) that pages of other origins may send beside the usual ones, as
+/// `CORS_HEADERS` lists it. `*` is refused: in requests with credentials it is no wildcard but the name of a header
+/// (the Fetch standard's CORS protocol).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedHeader(HeaderName);
 
@@ -99,18 +101,20 @@ impl FromStr for AllowedHeader {
     }
 }
 
-/// The settings about pages that call.
+/// The configuration of [`Cors`]: which pages of other origins may call this server from a browser.
 #[derive(Clone, Debug, Default)]
 pub struct CorsSettings {
-    /// The origins whose pages may call.
+    /// The origins whose pages may call: `CORS_ORIGINS`.
     pub origins: Vec<Origin>,
-    /// The request headers that pages may send beside those that they always may.
+    /// The request headers that such pages may send beside the usual ones: `CORS_HEADERS`.
     pub headers: Vec<AllowedHeader>,
-    /// Whether pages of this machine may call, whatever their port.
+    /// Whether pages of `localhost` and loopback addresses may call too, whatever their port: `DEV`.
     pub from_this_machine: bool,
 }
 
-/// The origins whose pages may call; none by default.
+/// The rules of the Fetch standard's CORS protocol for this server: which pages of other origins may call it from a
+/// browser and read the responses. By default none may. The middleware [`response`](crate::middleware::response)
+/// applies them to every response.
 #[derive(Debug)]
 pub struct Cors {
     allowed: Vec<Origin>,
@@ -123,7 +127,8 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// The rules of a server with these settings, which people reach at `public_url`.
+    /// The rules of a server with these settings. Pages of `public_url`, where people reach the server, count as its
+    /// own.
     #[must_use]
     pub fn new(settings: CorsSettings, public_url: Option<&PublicUrl>) -> Self {
         let CorsSettings { origins, headers, from_this_machine } = settings;
@@ -139,7 +144,8 @@ impl Cors {
         }
     }
 
-    /// The request's origin, if its pages may call.
+    /// The `Origin` of a request, if pages of that origin may call; `None` without the header, with two of them, or for
+    /// an origin that is not allowed.
     #[must_use]
     pub fn allowed<'a>(&self, request: &'a HeaderMap) -> Option<&'a HeaderValue> {
         let mut origins = request.get_all(header::ORIGIN);
@@ -149,8 +155,8 @@ impl Cors {
         is_allowed.then_some(origin)
     }
 
-    /// Logs an origin whose pages call and may not: once, since the page's developer sees only an error in the browser
-    /// that does not say what to set.
+    /// Logs, once for each origin, that a page of an origin which is not allowed has called: the page's developer sees
+    /// only an error in the browser, which does not say that `CORS_ORIGINS` is to be set.
     pub fn tell_of_stranger(&self, request: &HeaderMap) {
         let Some(origin) = single(request, &header::ORIGIN).filter(|origin| origin.len() <= LONGEST_TOLD) else {
             return;
@@ -191,12 +197,12 @@ impl Cors {
         told.len() < MOST_TOLD && told.insert(what.into())
     }
 
-    /// Checks that the page that sends a request may use the cookie with the refresh token: a page of this server, or
-    /// of an origin that may call. The browser tells by `Sec-Fetch-Site` (Fetch Metadata) and `Origin`; a request
-    /// without `Origin` comes from no other page.
+    /// Checks that the page which sends a request may use the cookie with the refresh token: it must be a page of this
+    /// server, or of an origin that may call. Judged by `Sec-Fetch-Site` (Fetch Metadata) and `Origin`, which browsers
+    /// send; a request without `Origin` comes from no other page.
     ///
     /// # Errors
-    /// `cross-site`, `foreign-origin`.
+    /// `cross-site`, when the page is another site's; `foreign-origin`, when its origin may not call.
     pub fn check_cookie(&self, request: &HeaderMap) -> Result<(), Kind> {
         if parts(request, &SEC_FETCH_SITE, b',').any(|site| site.eq_ignore_ascii_case("cross-site")) {
             return Err(Kind::CrossSite);
@@ -218,8 +224,8 @@ impl Cors {
         single(request, &header::HOST).is_some_and(|host| page.is_at(host)) || self.own.as_ref() == Some(page)
     }
 
-    /// The response to a preflight, which a browser sends before the request proper; `None` if the request is not one,
-    /// or its origin may not call.
+    /// The response to a preflight (204), the `OPTIONS` request by which a browser asks beforehand whether a page may
+    /// send the real one; `None` if the request is not one, or its origin may not call.
     #[must_use]
     pub fn preflight(&self, method: &Method, request: &HeaderMap) -> Option<HttpResponse> {
         if method != Method::OPTIONS || !request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
@@ -236,7 +242,8 @@ impl Cors {
         )
     }
 
-    /// Lets the pages of `origin` read a response.
+    /// Adds the headers to a response that let the pages of `origin` read it, and `Vary: Origin` for caches; `origin`
+    /// is what [`Cors::allowed`] returned. Without any allowed origin nothing is added.
     pub fn complete(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
         if self.allowed.is_empty() && !self.from_this_machine {
             return;

@@ -1,5 +1,5 @@
-//! The current user, whom the gate finds and handlers take: [`CurrentUser`], whatever the request was authenticated by,
-//! or [`LoggedInUser`], where nothing but a login will do.
+//! The user of a request, whom the gate (`auth::gate`) finds and handlers take as an extractor: [`CurrentUser`],
+//! whether an access token or an API key proved it, or [`LoggedInUser`], where nothing but a login will do.
 
 use std::{
     fmt,
@@ -29,26 +29,29 @@ const WRITE_NEEDED: HeaderValue = HeaderValue::from_static(
     r#"Bearer error="insufficient_scope", error_description="the key only reads", scope="write""#,
 );
 
-/// The subject of a valid access token: its claims `sub`, `sid` and `auth_time`. The session may have ended since.
+/// The subject of an access token: its claims `sub`, `sid` and `auth_time`. A token whose signature is valid proves
+/// them, but the session may have ended since; the gate ([`gate`](crate::auth::gate::gate)) looks that up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenSubject {
+    /// The user that the token speaks for (`sub`).
     pub user: UserId,
+    /// The session that the token belongs to (`sid`).
     pub session: SessionId,
-    /// The time of the login, in seconds since 1970; a refresh does not make it newer.
+    /// The time of the login with a password, in seconds since 1970 (`auth_time`); a refresh does not make it newer.
     pub auth_time: i64,
 }
 
-/// The part of the routes for API keys that a key opens.
+/// The scope of an API key: what a program that has it may do on the routes that take API keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// GET and HEAD.
+    /// GET and HEAD only.
     Read,
-    /// Every method.
+    /// GET, HEAD and every method that changes something.
     Write,
 }
 
 impl Scope {
-    /// The scope's name, in JSON and in the database.
+    /// The scope's name in JSON and in the database: `read` or `write`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -57,26 +60,28 @@ impl Scope {
         }
     }
 
-    /// The scope with this name.
+    /// The scope called `read` or `write`; `None` for any other name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Read, Self::Write].into_iter().find(|scope| scope.as_str() == name)
     }
 }
 
-/// The proof that a request is its user's.
+/// The proof by which a request was authenticated: the access token of a session, or an API key.
 #[derive(Clone, Copy, Debug)]
 pub enum Credential {
     /// An access token of a session.
     Session {
+        /// The session, which a logout ends.
         id: SessionId,
         /// The time of the login with a password; a refresh does not make it newer.
         logged_in_at: Timestamp,
     },
-    /// An API key of one of the user's programs.
+    /// An API key, made by the user for a program.
     ApiKey {
+        /// The API key, not its text.
         id: ApiKeyId,
-        /// The scope, which says whether the key writes.
+        /// The key's scope: whether it may write.
         scope: Scope,
     },
 }
@@ -91,25 +96,28 @@ impl fmt::Display for Credential {
     }
 }
 
-/// The user of a request, and the credential that it came with. An extractor: a handler that takes it needs a user, and
-/// only the gate can provide one.
+/// The user of a request, and the credential that proved it. An extractor: the gate ([`gate`](crate::auth::gate::gate))
+/// provides it, so a handler that takes it can only be reached with a valid access token or API key. Use
+/// [`LoggedInUser`] where an API key will not do.
 #[derive(Clone, Copy, Debug)]
 pub struct CurrentUser {
+    /// The user on whose behalf the handler runs.
     pub id: UserId,
+    /// The session or API key that authenticated the request.
     pub credential: Credential,
 }
 
 impl CurrentUser {
-    /// The user of a request behind the gate.
+    /// The user that the gate ([`gate`](crate::auth::gate::gate)) found for this request.
     ///
     /// # Errors
-    /// `internal-error`, when there is no gate before the handler.
+    /// `internal-error`, when the route is not behind the gate.
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let me = request.extensions().get::<Self>().copied();
         me.ok_or_else(|| Problem::internal("a handler behind no gate asks for the current user"))
     }
 
-    /// The id of the API key, if the request was authenticated by one.
+    /// The id of the API key that the request came with; `None` for an access token.
     #[must_use]
     pub fn key_id(&self) -> Option<ApiKeyId> {
         match self.credential {
@@ -118,10 +126,10 @@ impl CurrentUser {
         }
     }
 
-    /// The user, if the request was authenticated by an access token.
+    /// The user as a [`LoggedInUser`], if the request came with an access token and not with an API key.
     ///
     /// # Errors
-    /// `insufficient-scope`, when it was by an API key, of whichever scope.
+    /// `insufficient-scope` for an API key, of whichever scope.
     pub fn require_login(self) -> Result<LoggedInUser, Problem> {
         match self.credential {
             Credential::Session { id, logged_in_at } => Ok(LoggedInUser { id: self.id, session: id, logged_in_at }),
@@ -129,10 +137,11 @@ impl CurrentUser {
         }
     }
 
-    /// Checks that the user may write: with an access token, or with an API key of the scope `write`.
+    /// Checks that the request may write: it came with an access token, or with an API key of the scope `write`.
     ///
     /// # Errors
-    /// `insufficient-scope`, which names the scope that is needed (RFC 6750 §3.1).
+    /// `insufficient-scope` for an API key of the scope `read`; the response names the scope that is needed (RFC 6750
+    /// §3.1).
     pub fn require_write(self) -> Result<(), Problem> {
         let Credential::ApiKey { scope: Scope::Read, .. } = self.credential else { return Ok(()) };
         let problem = Problem::new(Kind::InsufficientScope).with_header(header::WWW_AUTHENTICATE, WRITE_NEEDED);
@@ -150,26 +159,29 @@ impl FromRequest for CurrentUser {
 }
 
 /// The user of a request with an access token. An extractor: a handler that takes it refuses API keys
-/// (`insufficient-scope`), which have no session, and with which no password was given.
+/// (`insufficient-scope`), for what only people who gave their password may do, such as to end sessions or to make API
+/// keys.
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedInUser {
+    /// The user on whose behalf the handler runs.
     pub id: UserId,
+    /// The session that the access token belongs to.
     pub session: SessionId,
     /// The time of the login with a password; a refresh does not make it newer.
     pub logged_in_at: Timestamp,
 }
 
 impl LoggedInUser {
-    /// Whether the password was given in the last 5 minutes.
+    /// Whether the password was given in the last 5 minutes; a refresh of the tokens does not count.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         Timestamp::now().since(self.logged_in_at) <= FRESH
     }
 
-    /// Checks that the password was given in the last 5 minutes (RFC 9470).
+    /// Checks that the password was given in the last 5 minutes, before what a stolen token must not do (RFC 9470).
     ///
     /// # Errors
-    /// `fresh-login-required`, when that is longer ago.
+    /// `fresh-login-required`, when the login is longer ago.
     pub fn require_fresh_login(&self) -> Result<(), Problem> {
         if self.is_fresh() { Ok(()) } else { Err(Kind::FreshLoginRequired.into()) }
     }
@@ -184,7 +196,8 @@ impl FromRequest for LoggedInUser {
     }
 }
 
-/// The [`Flow`] of a user's jobs, which take turns with those of other callers.
+/// The [`Flow`] of a user, under which the user's jobs queue for the database and take turns with those of other
+/// callers.
 #[must_use]
 pub fn flow(user: UserId) -> Flow {
     Flow::User(user.get())

@@ -87,7 +87,8 @@ struct ExportPosition {
     after: Option<Vec<SortKey>>,
 }
 
-/// The longest time of an export, with the time that its reader takes between two pieces.
+/// The longest time that `GET /me/export` may take in all, with the time that the client takes to read it:
+/// `EXPORT_TIMEOUT`.
 pub struct ExportTimeout(pub Duration);
 
 /// An export under way.
@@ -98,7 +99,12 @@ struct Export {
     deadline: Instant,
 }
 
-/// `GET /me/export`: sends everything of the user.
+/// `GET /me/export`: streams everything of the user as one JSON document, as an attachment. A failure after its
+/// beginning breaks the document off, so that it is no JSON: the database's, the end of the credential, or the end of
+/// the time ([`ExportTimeout`]).
+///
+/// # Errors
+/// The errors of [`Db::snapshot`](crate::db::Db::snapshot); `revoked-token`, when the user was deleted a moment ago.
 pub async fn show_export(
     me: CurrentUser,
     method: Method,

@@ -15,39 +15,40 @@ use serde_json::Value;
 
 use crate::problem::Invalid;
 
-/// Stands for the table of users.
+/// Marks an [`Id`] as one of the table `users`. Has no values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum User {}
-/// Stands for the table of sessions.
+/// Marks an [`Id`] as one of the table `sessions`. Has no values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Session {}
-/// Stands for the table of API keys.
+/// Marks an [`Id`] as one of the table `api_keys`. Has no values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApiKey {}
-/// Stands for the table of owners.
+/// Marks an [`Id`] as one of the table `owners`. Has no values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {}
-/// Stands for the table of dogs.
+/// Marks an [`Id`] as one of the table `dogs`. Has no values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dog {}
-/// Stands for the table of tasks.
+/// Marks an [`Id`] as one of the table `tasks`. Has no values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Task {}
 
-/// The id of a user.
+/// The id of a user: a row of `users`.
 pub type UserId = Id<User>;
-/// The id of a session: a token's `sid`.
+/// The id of a session, which access tokens name as `sid`.
 pub type SessionId = Id<Session>;
-/// The id of an API key.
+/// The id of an API key, which is no part of the key's text.
 pub type ApiKeyId = Id<ApiKey>;
-/// The id of an owner.
+/// The id of an owner: a person whose dogs a user looks after.
 pub type OwnerId = Id<Owner>;
-/// The id of a dog.
+/// The id of a dog: a row of `dogs`.
 pub type DogId = Id<Dog>;
-/// The id of a task.
+/// The id of a task: a row of `tasks`.
 pub type TaskId = Id<Task>;
 
-/// The id of a row of the table that `T` stands for. In the database it is a `BIGINT`, in JSON a number.
+/// The id of a row: a whole number from 1, with the table as its type `T`, so that a dog's id never passes for an
+/// owner's. `BIGINT` in the database, a number in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = BigInt)]
 pub struct Id<T>(i64, PhantomData<fn() -> T>);
@@ -65,26 +66,27 @@ impl<T> fmt::Display for Id<T> {
 }
 
 impl<T> Id<T> {
-    /// The id with this number, if it can be one.
+    /// The id with this number; `None` if it is below 1.
     #[must_use]
     pub fn new(number: i64) -> Option<Self> {
         (number >= 1).then_some(Self(number, PhantomData))
     }
 
-    /// Reads the one way to write it: decimal, without sign or leading zero.
+    /// Reads an id from a path or a query: decimal digits without sign or leading zero; `None` for any other text, and
+    /// for 0.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
         text.parse().ok().filter(|_| plain).and_then(Self::new)
     }
 
-    /// The number.
+    /// The id as a plain number, from 1.
     #[must_use]
     pub fn get(self) -> i64 {
         self.0
     }
 
-    /// Reads it from a body; whether there is such a row, only the database knows.
+    /// Reads an id from a JSON body. Whether there is such a row is not looked up.
     ///
     /// # Errors
     /// The value is not a whole number from 1.

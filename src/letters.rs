@@ -1,8 +1,9 @@
-//! Plain letters and signs in place of those that a keyboard lacks: names are found by the plain ones, and passwords
-//! guessed.
+//! Plain letters and signs for those that a keyboard lacks, such as `ae` for `æ`: by the plain ones names are searched
+//! for and passwords judged.
 
-/// The plain letters for a character that a keyboard lacks: for letters that Unicode does not take apart, and for signs
-/// that programs put in place of typed ones.
+/// The plain letters, one or two, that stand for a character where names are searched for and passwords are judged:
+/// `ae` for `æ`, `'` for a typographic apostrophe. Small letters only, and only those that Unicode's decomposition
+/// leaves whole; any other character stands for itself.
 pub fn plain_letters(c: char) -> impl Iterator<Item = char> {
     let (first, second) = match c {
         'ø' => ('o', None),

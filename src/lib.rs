@@ -1,9 +1,9 @@
 //! Kennel: a JSON REST service for people who look after dogs.
 //!
-//! A request comes by its `connection` and goes `routes` → `auth::gate` → a room's `handlers` → its `wire` (bodies, in
-//! and out) → its `repo` (queries on behalf of one user) → `db`, the door to SQLite or PostgreSQL; `problem` if it goes
-//! wrong, and `middleware` on its way out. The rooms are the nouns of the product, each with the same drawers: read
-//! `owners` first, it is the shortest.
+//! A request comes by its `connection` and goes `routes` → `auth::gate` → the `handlers` of a room → its `wire`
+//! (bodies, in and out) → its `repo` (queries on behalf of one user) → `db`, the door to SQLite or PostgreSQL;
+//! `problem` if it goes wrong, and `middleware` on its way out. A *room* is the module of a noun of the product, such
+//! as `dogs`, and all have these same files: read `owners` first, it is the shortest.
 
 // The route table on one screen, and the types that it is written in.
 pub mod routes;

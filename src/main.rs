@@ -1,5 +1,5 @@
-//! The program: the command line, `.env`, the configuration, and off it goes. Everything else is in the
-//! library; start at `lib.rs`.
+//! The program `kennel`: reads the command line, `.env` and the configuration, and runs the command. Everything else is
+//! in the library; start at `lib.rs`.
 
 use std::{path::Path, process::ExitCode};
 

@@ -112,16 +112,17 @@ fn table() -> Vec<Area> {
     ]
 }
 
-/// The route table, looked up by path: its name, its cache policy, and the media type of a success. For code that has
-/// no actix route to ask, as middleware has not. Made at the first use, kept until the process ends.
+/// The route table, looked up by path: a path's name for the log, its cache policy, and the media type of a success.
+/// For middleware, which runs before actix has found the route. Made at the first use, kept until the process ends.
 pub static KNOWN: LazyLock<KnownRoutes> = LazyLock::new(|| KnownRoutes::of(table()));
 
-/// Puts the table into an app.
+/// Adds every route of the table to an actix app, each behind the gate, quota and media type check that its line says.
 pub fn mount(config: &mut ServiceConfig) {
     routing::mount(table(), config);
 }
 
-/// Every method and path, as the contract spells them. Wherever there is GET there is HEAD, and OPTIONS is everywhere.
+/// Every method and path of the table, as the contract spells them (`/dogowner/dogs/{dog_id}`), for the test that
+/// compares both. HEAD and OPTIONS are not listed: HEAD is wherever there is GET, OPTIONS everywhere.
 #[must_use]
 pub fn all_routes() -> Vec<(Method, String)> {
     routing::all_routes(table())

@@ -124,7 +124,7 @@ impl Server {
             task.abort();
         }
         // A mail that is cut short is sent again later, perhaps for the second time.
-        self.state.post.close();
+        self.state.mail_signal.close();
         drop(tokio::time::timeout(LAST_POST, &mut mail).await);
         mail.abort();
         self.state.hasher.close();
@@ -155,7 +155,7 @@ fn mail_worker(state: &AppState, config: &Config, transport: Transport, addr: So
     Worker {
         db: Data::clone(&state.db),
         keys: Data::clone(&state.keys),
-        post: Data::clone(&state.post),
+        mail_signal: Data::clone(&state.mail_signal),
         transport,
         from: config.mail_from.clone(),
         destination: Destination { server: reached_at(config, addr), app: config.app_url.clone() },

@@ -1,5 +1,5 @@
-//! The sweeper: deletes rows whose time is over, and writes down which API keys were used, at the start and once in an
-//! hour.
+//! The sweeper: a task that deletes rows whose time is over, and stores which API keys were used, at the start and once
+//! in an hour.
 
 use std::time::Duration;
 
@@ -27,7 +27,8 @@ const SWEEPS: &[(&str, Sweep)] = &[
     ("addresses that were asked for", sessions::sweep),
 ];
 
-/// Sweeps for ever.
+/// Runs the sweeper, in a task of its own for as long as the server does: deletes rows whose time is over and stores
+/// which API keys were used, at the start and then once an hour. Failures are logged, and tried again the next time.
 pub async fn run(db: &Db, uses: &KeyUses) {
     let mut interval = tokio::time::interval(INTERVAL);
     loop {
@@ -46,7 +47,8 @@ fn is_more_left(what: &str, swept: Result<bool, Problem>) -> bool {
     })
 }
 
-/// Writes down which API keys were used; what cannot be written now is written the next time.
+/// Stores the days on which API keys were used, as [`KeyUses::write_down`] does. A failure is logged; the days then
+/// wait for the next time.
 pub async fn note_uses(db: &Db, uses: &KeyUses) {
     if let Err(problem) = uses.write_down(db).await {
         tracing::warn!(cause = problem.cause_in_words(), "which API keys were used could not be written down");

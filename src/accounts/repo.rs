@@ -1,4 +1,5 @@
-//! Queries about accounts, beside those of the user's own. A disabled account is not there for whoever holds a mail.
+//! Queries about accounts for logins, for mails and for the command line; those of the user's own view are in `me`. To
+//! mails a disabled account is as absent as a deleted one.
 
 use std::collections::HashMap;
 
@@ -17,20 +18,23 @@ use crate::{
     users::{Email, Users, key, one, with_ascii_domain},
 };
 
-/// An account that may be used, with all that a mail to it needs: the names in its text, and the state that its token
-/// is bound to.
+/// An account that is neither disabled nor deleted, with all that a mail to it needs: the names in its text, and the
+/// state that the token in it is bound to, so that the token ends when that changes.
 #[derive(Clone)]
 pub struct AccountRow {
+    /// The user whose account it is.
     pub id: UserId,
+    /// The username, as it was typed.
     pub username: String,
-    /// The address that is the account's now.
+    /// The present e-mail address.
     pub email: String,
-    /// The new address that waits to be confirmed; `None`, once the session that asked for it has ended.
+    /// The new e-mail address that waits to be confirmed; `None`, once the session that asked for it has ended.
     pub pending: Option<PendingEmail>,
-    /// The time when the address was verified; `None`, if it was not.
+    /// The time when the present address was verified; `None`, if it was not.
     pub verified_at: Option<Timestamp>,
-    /// The stored hash, as a PHC string.
+    /// The stored argon2id hash of the password, as a PHC string.
     pub password_hash: String,
+    /// The time of the sign-up.
     pub created_at: Timestamp,
 }
 
@@ -65,37 +69,42 @@ impl From<StoredAccount> for AccountRow {
     }
 }
 
-/// An account as `kennel user list` shows it.
+/// An account as `kennel user list` prints it, even a disabled one.
 pub struct ListedRow {
+    /// The user whose account it is.
     pub id: UserId,
+    /// The username, as it was typed.
     pub username: String,
+    /// The present e-mail address, verified or not.
     pub email: String,
+    /// The time of the sign-up.
     pub created_at: Timestamp,
     /// The time when the address was verified; `None`, if it was not.
     pub verified_at: Option<Timestamp>,
-    /// The time since when the account may not be used; `None`, if it may.
+    /// The time since when the account is disabled; `None`, if it may be used.
     pub disabled_at: Option<Timestamp>,
-    /// The number of sessions that still stand.
+    /// The number of sessions that have neither ended nor expired.
     pub sessions: i64,
     /// The number of API keys, expired ones among them.
     pub api_keys: i64,
 }
 
-/// The name in a login, in the spelling by which accounts are found: trimmed, NFKC, lower case. An e-mail address has
-/// an `@`, a username never.
+/// The name in a login, in the spelling by which accounts are found: trimmed, NFKC, lower case.
 pub enum LoginKey {
+    /// A username: it has no `@`.
     Username(String),
+    /// An e-mail address: it has an `@`, and its domain is in ASCII.
     Email(String),
 }
 
 impl LoginKey {
-    /// The key of a name as it was typed; the domain of an address becomes ASCII. The account need not exist.
+    /// The key of a name as it was typed. The account need not exist.
     #[must_use]
     pub fn of(login: &str) -> Self {
         if login.contains('@') { Self::Email(with_ascii_domain(key(login))) } else { Self::Username(key(login)) }
     }
 
-    /// The spelling itself, of whichever kind.
+    /// The normalized spelling, whether a username or an address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let (Self::Username(key) | Self::Email(key)) = self;
@@ -103,14 +112,20 @@ impl LoginKey {
     }
 }
 
-/// The user that a login names, with the hash that its password is compared with.
+/// The user that a login names, with the hash that the presented password is to be compared with.
 pub struct Credentials {
+    /// The user whom the login names.
     pub id: UserId,
+    /// The stored hash of the user's password.
     pub password_hash: PasswordHash,
 }
 
 impl Users {
-    /// The user that a login names, with the stored hash; `None`, if there is no such account or it is disabled.
+    /// The user that a login names, with the stored password hash; `None`, if there is no such account or it is
+    /// disabled.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn find_for_login(conn: &mut Conn, login: &LoginKey) -> Result<Option<Credentials>, Problem> {
         let columns = (users::id, users::password_hash);
         let enabled = users::table.filter(users::disabled_at.is_null());
@@ -121,18 +136,21 @@ impl Users {
         Ok(found.map(|(id, hash)| Credentials { id, password_hash: PasswordHash::stored(hash) }))
     }
 
-    /// The hash that the user's present password is compared with.
+    /// The stored hash of the user's present password, to compare a presented one with.
     ///
     /// # Errors
-    /// `revoked-token` when the user was deleted a moment ago.
+    /// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
     pub fn password_hash(&self, conn: &mut Conn) -> Result<PasswordHash, Problem> {
         let hash = conn.find(one(self.0).select(users::password_hash))?;
         Ok(hash.map(PasswordHash::stored).ok_or(Kind::RevokedToken)?)
     }
 
-    /// Stores `new` in the place of `checked`, the hash that a password was compared with just now. Tells whether
-    /// `checked` was still stored and the account may be used; otherwise nothing changes. A change of the password at
-    /// the same time comes wholly before or after this one.
+    /// Stores `new`, a hash of the same password under today's parameters, in the place of `checked`, the one that the
+    /// password was compared with just now. Tells whether `checked` was still stored and the account may be used;
+    /// otherwise nothing changes. A change of the password at the same time comes wholly before or after this one.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn replace_hash(&self, conn: &mut Conn, checked: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
         let me = users::table
             .find(self.0)
@@ -142,19 +160,28 @@ impl Users {
     }
 
     /// The user's account; `None`, if it is disabled or deleted.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn account(&self, conn: &mut Conn) -> Result<Option<AccountRow>, Problem> {
         let found = accounts!().filter(users::id.eq(self.0));
         Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
     }
 
-    /// The account that has this address, in whichever letter case; `None`, if there is none, or it is disabled.
+    /// The account whose present address is this one, in whichever letter case; `None`, if there is none, or it is
+    /// disabled.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn account_at(conn: &mut Conn, email: &Email) -> Result<Option<AccountRow>, Problem> {
         let found = accounts!().filter(users::email_key.eq(email.key()));
         Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
     }
 
-    /// The id of the user with this username or e-mail address, even of a disabled account; `None`, if there is no such
-    /// account.
+    /// The id of the user with this username or e-mail address, even of a disabled account; `None`, if there is none.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn find(conn: &mut Conn, name: &LoginKey) -> Result<Option<UserId>, Problem> {
         Ok(match name {
             LoginKey::Username(key) => conn.find(users::table.filter(users::username_key.eq(key)).select(users::id)),
@@ -162,8 +189,11 @@ impl Users {
         }?)
     }
 
-    /// Marks the account's address as verified, if it is still `email` and the account may be used. Tells whether that
-    /// is new.
+    /// Marks the account's address as verified, if it is still `email` and the account may be used. Tells whether it
+    /// was not verified before.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn verify(&self, conn: &mut Conn, email: &str) -> Result<bool, Problem> {
         let now = Timestamp::now();
         let unverified = users::table
@@ -175,11 +205,11 @@ impl Users {
         Ok(conn.execute(diesel::update(unverified).set(changes))? > 0)
     }
 
-    /// Makes the address of `pending` the account's, and verified. Tells whether the account still had the address in
-    /// `account`, and may be used; otherwise nothing changes.
+    /// Makes the new address in `pending` the account's, and verified, if the account still has the address in
+    /// `account` and may be used; tells whether so. Otherwise nothing changes.
     ///
     /// # Errors
-    /// `email-taken`, when another account has the address by now.
+    /// `email-taken`, when another account has the address by now; the database's errors ([`Conn`]).
     pub fn confirm_email(
         &self,
         conn: &mut Conn,
@@ -205,7 +235,11 @@ impl Users {
 
     /// Replaces the stored password hash `old` by `new`, and calls off a change of the e-mail address that waits to be
     /// confirmed: a thief may have asked for it. Returns `false`, and changes nothing, if `old` is no longer stored
-    /// (another change came first) or the account is disabled. Sessions and API keys are the caller's to end.
+    /// (another change came first) or the account is disabled. Does not end sessions or API keys: the caller does, in
+    /// the same transaction.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn set_password(&self, conn: &mut Conn, old: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
         let me = users::table
             .find(self.0)
@@ -218,8 +252,12 @@ impl Users {
         Ok(true)
     }
 
-    /// Disables the account, or enables it again. Tells whether that is new. Sessions and API keys are the caller's to
-    /// end; the gate refuses those of a disabled account.
+    /// Disables the account, or enables it again, and tells whether that changed anything. A disabled account cannot
+    /// log in, and its tokens and API keys are refused. Does not end its sessions or API keys: the caller does, in the
+    /// same transaction.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn set_disabled(&self, conn: &mut Conn, is_disabled: bool) -> Result<bool, Problem> {
         let me = || one(self.0);
         let changed = if is_disabled {
@@ -232,13 +270,20 @@ impl Users {
         Ok(changed > 0)
     }
 
-    /// Whether there is an account that is not deleted.
+    /// Whether the database has any account that is not deleted.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn are_there(conn: &mut Conn) -> Result<bool, Problem> {
         let first = users::table.filter(users::deleted_at.is_null()).select(users::id).limit(1);
         Ok(conn.find::<UserId, _>(first)?.is_some())
     }
 
-    /// All accounts that are not deleted, by id, each with the number of its sessions and API keys.
+    /// All accounts that are not deleted, disabled ones among them, by id, each with the number of its sessions and API
+    /// keys.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn list(conn: &mut Conn) -> Result<Vec<ListedRow>, Problem> {
         type Row = (UserId, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);
         let counted = sessions::table

@@ -1,4 +1,5 @@
-//! The routes at `/me/keys`: the keys that the user's programs have. All of them want a login.
+//! The routes at `/me/keys`: the API keys of the user's programs. All of them need a login, and refuse API keys
+//! themselves.
 
 use actix_web::{
     HttpResponse,
@@ -20,20 +21,25 @@ use crate::{
     sessions,
 };
 
-/// `GET /me/keys`: lists the user's keys, without their texts.
+/// `GET /me/keys`: lists a page of the user's API keys, without their texts. An API key is refused here
+/// (`insufficient-scope`).
+///
+/// # Errors
+/// `validation-failed`, when the query is not acceptable; the database's errors.
 pub async fn list(
     me: LoggedInUser,
     list: ListRequest<ApiKeyFilter>,
     db: Data<Db>,
 ) -> Result<PageResponse<ApiKeyOut>, Problem> {
-    list.read(&db, move |conn, asked| ApiKeys::of(me.id).list(conn, asked)).await
+    list.read(&db, move |conn, query| ApiKeys::of(me.id).list(conn, query)).await
 }
 
-/// `POST /me/keys`: makes a key and shows it, this once. A stolen token must not become a key that outlives it, so the
-/// password must have been given in the last 5 minutes.
+/// `POST /me/keys`: makes an API key and responds with its text, which is shown this once. A stolen token must not
+/// become a key that outlives it, so the password must have been given in the last 5 minutes.
 ///
 /// # Errors
-/// `fresh-login-required`, `too-many-api-keys`; `revoked-token`, when the session has ended meanwhile.
+/// `fresh-login-required`; `too-many-api-keys`; `revoked-token`, when the session has ended meanwhile; the database's
+/// errors.
 pub async fn create(me: LoggedInUser, body: Valid<ApiKeyIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     let key = ApiKeyText::random()?;
@@ -48,10 +54,11 @@ pub async fn create(me: LoggedInUser, body: Valid<ApiKeyIn>, db: Data<Db>) -> Re
     Ok(HttpResponse::Created().json(NewApiKeyOut { row: row.into(), key: key.as_str().to_owned() }))
 }
 
-/// `DELETE /me/keys/{key_id}`: ends a key of the user.
+/// `DELETE /me/keys/{key_id}`: deletes an API key of the user, so that the next request with it is refused (204).
 ///
 /// # Errors
-/// `not-found`; `revoked-token`, when the session has ended meanwhile.
+/// `not-found`, when the user has no such key; `revoked-token`, when the session has ended meanwhile; the database's
+/// errors.
 pub async fn delete(me: LoggedInUser, id: Path<ApiKeyId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let id = *id;
     let delete = move |conn: &mut _| {

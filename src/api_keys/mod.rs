@@ -1,5 +1,5 @@
-//! API keys: for programs that cannot log in again and again. Their user sees which there are, makes one and ends one
-//! here; how a request is proved by one is in `credentials`.
+//! API keys, for programs that cannot log in again and again: their user lists, makes and deletes them here. How a
+//! request is authenticated by one is in `credentials`.
 
 pub mod handlers;
 mod repo;

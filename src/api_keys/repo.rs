@@ -1,4 +1,5 @@
-//! Queries about the API keys of a user, to which [`ApiKeys::of`] leads. The gate's are in `credentials`.
+//! Queries about the API keys of a user, which begin at [`ApiKeys::of`]. The queries of the gate, which find a user by
+//! a key, are in `credentials`.
 
 use chrono::NaiveDate;
 use diesel::{prelude::*, sqlite::Sqlite};
@@ -16,25 +17,29 @@ use crate::{
 /// How many keys a user has at most, with those that have expired.
 const MOST: i64 = 20;
 
-/// A stored API key, as its user sees it: the key itself is not stored, only its hash.
+/// A stored API key, as its user may see it. The key's text is not stored, only its hash, which is not part of this
+/// row.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys, check_for_backend(Sqlite))]
 pub struct ApiKeyRow {
+    /// The id, which `DELETE /me/keys/{key_id}` takes.
     pub id: ApiKeyId,
-    /// The user's name for the key.
+    /// The name that the user gave the key: 1 to 100 characters.
     pub name: String,
     /// The name of the scope: `read` or `write`.
     pub scope: String,
-    /// The last four characters of the key.
+    /// The last four characters of the key's text, by which people tell their keys apart.
     pub hint: String,
+    /// The time when the key was made.
     pub created_at: Timestamp,
     /// The time from which on the key is refused; `None`, if it does not expire.
     pub expires_at: Option<Timestamp>,
-    /// The last day (UTC) on which a request came with the key; `None`, if none did. Written down once in an hour.
+    /// The last day (UTC) on which a request came with the key; `None`, if none did. Up to an hour late: it is stored
+    /// once an hour.
     pub last_used_on: Option<NaiveDate>,
 }
 
-/// The keys that API keys are sorted by: the id alone.
+/// The keys that `GET /me/keys` can be sorted by: the id alone.
 pub const SORTS: &[Sort<ApiKeyRow>] = &[Sort::id(api_keys::id, |row| row.id.get())];
 
 #[derive(Insertable)]
@@ -49,8 +54,8 @@ struct NewApiKey<'a> {
     expires_at: Option<Timestamp>,
 }
 
-/// The API keys of one user, expired ones among them, and the only way to a query about them. Each query can also fail
-/// as [`Conn`] says.
+/// The API keys of one user, expired ones among them, and the only way to queries about them: `ApiKeys::of(user)`. By
+/// its text a key is found in [`find_by_key`](crate::credentials::find_by_key).
 pub struct ApiKeys(UserId);
 
 impl ApiKeys {
@@ -60,19 +65,22 @@ impl ApiKeys {
         Self(user)
     }
 
-    /// A page of the user's keys, as `asked` filters them, by id; expired ones are among them.
-    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<ApiKeyFilter>) -> Result<Page<ApiKeyRow>, Problem> {
+    /// A page of the user's API keys that `query` filters, by id; expired ones are among them.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
+    pub fn list(&self, conn: &mut Conn, query: &ListQuery<ApiKeyFilter>) -> Result<Page<ApiKeyRow>, Problem> {
         let mine = || {
-            let wanted = asked.filter.wanted.of(&CommonColumns::API_KEYS);
+            let wanted = query.filter.wanted.of(&CommonColumns::API_KEYS);
             api_keys::table.filter(api_keys::user_id.eq(self.0)).filter(wanted)
         };
-        asked.page(conn, mine)
+        query.page(conn, mine)
     }
 
     /// Stores a new key, by its hash, with the name, scope and lifetime that `new` gives it.
     ///
     /// # Errors
-    /// `too-many-api-keys`, when the user has 20, expired ones among them.
+    /// `too-many-api-keys`, when the user has 20, expired ones among them; the database's errors ([`Conn`]).
     pub fn create(&self, conn: &mut Conn, new: &ApiKeyIn, key: &ApiKeyText) -> Result<ApiKeyRow, Problem> {
         // Of several at the same time each counts those before it.
         Users::of(self.0).lock(conn)?;
@@ -93,12 +101,18 @@ impl ApiKeys {
         Ok(conn.one(diesel::insert_into(api_keys::table).values(new).returning(columns::<ApiKeyRow>()))?)
     }
 
-    /// Deletes the user's key with this id. Tells whether there was one.
+    /// Deletes the user's API key with this id. Tells whether there was one.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete(&self, conn: &mut Conn, key: ApiKeyId) -> Result<bool, Problem> {
         Ok(conn.execute(diesel::delete(api_keys::table.find(key).filter(api_keys::user_id.eq(self.0))))? > 0)
     }
 
-    /// Deletes all of the user's keys; the next request with one is refused.
+    /// Deletes all of the user's API keys; the next request with one is refused.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn end_all(&self, conn: &mut Conn) -> Result<(), Problem> {
         let _rows = conn.execute(diesel::delete(api_keys::table.filter(api_keys::user_id.eq(self.0))))?;
         Ok(())

@@ -1,4 +1,4 @@
-//! The bodies and queries of API keys. None of what is shown later holds the key itself.
+//! The bodies and queries of API keys. Only the response to a create holds the key itself.
 
 use std::time::Duration;
 
@@ -47,10 +47,11 @@ fn lifetime(value: &Value) -> Result<Option<Duration>, Invalid> {
     is_in_range.then(|| Some(DAY.mul_f64(days))).ok_or_else(|| invalid("out_of_range"))
 }
 
-/// The body that asks for a new API key.
+/// The body of `POST /me/keys`.
 pub struct ApiKeyIn {
     /// The user's name for the key: 1 to 100 characters.
     pub name: String,
+    /// The scope of the new key: whether it may write.
     pub scope: Scope,
     /// The time for which the key is good, in whole days up to 3,650; `None` for a key that does not expire.
     pub lifetime: Option<Duration>,
@@ -67,9 +68,10 @@ impl FromBody for ApiKeyIn {
     }
 }
 
-/// The filter of a list of API keys.
+/// The filters that the query of `GET /me/keys` can have.
 #[derive(Default)]
 pub struct ApiKeyFilter {
+    /// The filters by id and by the time of creation, as [`Wanted::made`] reads them.
     pub wanted: Wanted,
 }
 
@@ -84,7 +86,7 @@ impl List for ApiKeyFilter {
     const SORTS: &'static [Sort<ApiKeyRow>] = SORTS;
 }
 
-/// An API key, for its user.
+/// An API key in responses to its user, without its text.
 #[derive(Serialize)]
 pub struct ApiKeyOut {
     id: ApiKeyId,
@@ -104,11 +106,12 @@ impl From<ApiKeyRow> for ApiKeyOut {
     }
 }
 
-/// An API key that was just made, with its text, which is shown this once.
+/// The response to `POST /me/keys`: the new API key with its text, which is shown this once.
 #[derive(Serialize)]
 pub struct NewApiKeyOut {
+    /// The key as lists show it.
     #[serde(flatten)]
     pub row: ApiKeyOut,
-    /// The whole text of the key.
+    /// The key's whole text, `kennel_` and 49 characters: a secret.
     pub key: String,
 }

@@ -28,10 +28,14 @@ use crate::{
     sessions,
 };
 
-/// Lets a request through with its [`CurrentUser`], or responds with a problem.
+/// Middleware around the routes that need a user: checks the bearer token of a request (an access token or an API key),
+/// asks the database whether its session or key still stands, counts the request against the user's quota, and lets it
+/// through with its [`CurrentUser`]. Any other request gets a problem: `missing-token`, `invalid-token`,
+/// `expired-token` or `revoked-token`; for a key `invalid-api-key`, `expired-api-key` or `revoked-api-key`; or
+/// `too-many-requests`. OPTIONS needs no token.
 ///
 /// # Errors
-/// The handler's errors; a refusal by the gate is a finished response.
+/// The errors of the handler behind it; a refusal by the gate itself is a finished response, and so `Ok`.
 pub async fn gate(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     // The methods of a path are no secret, and a browser's preflight carries no token.
     if request.method() == Method::OPTIONS {
@@ -68,9 +72,9 @@ async fn authenticate(request: &HttpRequest) -> Result<CurrentUser, Problem> {
 async fn by_token(request: &HttpRequest, token: &str) -> Result<CurrentUser, Problem> {
     let (issuer, db): (&Data<Issuer>, &Data<Db>) = (part(request)?, part(request)?);
     let known: &VerifiedTokenCache = part(request)?;
-    let bearer = known.verify(&issuer.access, token)?;
+    let subject = known.verify(&issuer.access, token)?;
     // The token is genuine, so the query waits in its user's queue, and not in that of everybody behind one address.
-    let me = flow(bearer.user).scope(db.read_inline(move |conn| sessions::find_current_user(conn, bearer))).await;
+    let me = flow(subject.user).scope(db.read_inline(move |conn| sessions::find_current_user(conn, subject))).await;
     me.inspect_err(|problem| {
         if problem.kind() == Kind::RevokedToken {
             known.end(token);
@@ -107,13 +111,15 @@ fn part<T: 'static>(request: &HttpRequest) -> Result<&T, Problem> {
     request.app_data::<T>().ok_or_else(|| Problem::internal(format!("the app lacks {}", std::any::type_name::<T>())))
 }
 
-/// A check of what a credential opens.
+/// A check of what the credential of a request opens, for [`permit`]: [`CurrentUser::require_write`], for one. Fails
+/// with `insufficient-scope`.
 pub type Permission = fn(CurrentUser) -> Result<(), Problem>;
 
-/// Middleware around a route: lets only those credentials through that open it.
+/// Middleware around a route behind the [`gate`]: lets only requests through whose credential passes `permission`. The
+/// route table puts it around each verb, so that an API key opens no more than its scope says.
 ///
 /// # Errors
-/// The handler's errors; a refusal is a finished response.
+/// The errors of the handler behind it; a refusal (`insufficient-scope`) is a finished response, and so `Ok`.
 pub async fn permit(
     permission: Permission,
     request: ServiceRequest,
@@ -125,10 +131,11 @@ pub async fn permit(
     }
 }
 
-/// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1, the only way that is read).
+/// The token in the header `Authorization: Bearer …` of a request (RFC 6750 §2.1, the only way that is read). Whether
+/// it is valid is not checked.
 ///
 /// # Errors
-/// `missing-token` without one; `malformed-request` with two.
+/// `missing-token` without such a header; `malformed-request`, when there are two.
 pub fn presented_token(request: &HttpRequest) -> Result<&str, Problem> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let missing = || Problem::new(Kind::MissingToken);

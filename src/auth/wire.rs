@@ -1,4 +1,4 @@
-//! The bodies of `/auth`, in and out.
+//! The JSON bodies of the routes below `/auth` and of `PUT /me/password`.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -18,10 +18,14 @@ const LOGIN: Rule = Rule { least: 1, most: 254 };
 /// The most characters of a presented token; genuine ones have fewer.
 const LONGEST_PRESENTED: usize = 512;
 
-/// The body of `POST /auth/signup`.
+/// The body of `POST /auth/signup`, which makes an account.
 pub struct SignupIn {
+    /// The name by which the account is known in public.
     pub username: Username,
+    /// The address for mails about the account; not verified yet.
     pub email: Email,
+    /// The new password, not judged yet
+    /// ([`AcceptedPassword::judge`](crate::auth::passwords::password::AcceptedPassword::judge)).
     pub password: Password,
 }
 
@@ -38,9 +42,11 @@ impl FromBody for SignupIn {
 
 /// The body of `POST /auth/login`: a username or an e-mail address, and the password.
 pub struct LoginIn {
+    /// The username or e-mail address (the field `username`), as it was typed.
     pub login: String,
+    /// The password to be checked.
     pub password: Password,
-    /// The way in which the client wants its refresh token.
+    /// Whether the refresh token is to come in the body or in a cookie (the field `cookie`).
     pub delivery: Delivery,
 }
 
@@ -56,6 +62,7 @@ impl FromBody for LoginIn {
 
 /// The body of `POST /auth/refresh` and `POST /auth/logout`: a refresh token, if it is not in the cookie.
 pub struct RefreshIn {
+    /// The refresh token, not checked yet; `None`, if the cookie has it.
     pub refresh_token: Option<String>,
 }
 
@@ -76,10 +83,13 @@ fn token(least: usize, value: &Value) -> Result<String, Invalid> {
     Ok(token.to_owned())
 }
 
-/// The body of `PUT /me/password`.
+/// The body of `PUT /me/password`, which changes the password of a logged-in user.
 pub struct PasswordIn {
+    /// The present password, to be checked (`current_password`).
     pub current: Password,
+    /// The password that replaces the present one, not judged yet (`new_password`).
     pub new: Password,
+    /// Whether the user's API keys stay good; by default they end with the old password.
     pub keep_keys: bool,
 }
 
@@ -92,8 +102,9 @@ impl FromBody for PasswordIn {
     }
 }
 
-/// The body of `POST /auth/password/forgot`.
+/// The body of `POST /auth/password/forgot`, which asks for a mail with a token for [`ResetIn`].
 pub struct ForgotIn {
+    /// The address of the account, if there is one.
     pub email: Email,
 }
 
@@ -103,10 +114,13 @@ impl FromBody for ForgotIn {
     }
 }
 
-/// The body of `POST /auth/password/reset`: a new password, and the token of a mail.
+/// The body of `POST /auth/password/reset`: a new password, and the token of the mail that [`ForgotIn`] asked for.
 pub struct ResetIn {
+    /// The token of the mail, not checked yet.
     pub token: String,
+    /// The new password, not judged yet.
     pub password: Password,
+    /// Whether the user's API keys stay good; by default they end with the old password.
     pub keep_keys: bool,
 }
 
@@ -119,8 +133,10 @@ impl FromBody for ResetIn {
     }
 }
 
-/// The body of `POST /auth/email/verify` and `POST /auth/email/cancel`: the token of a mail.
+/// The body of `POST /auth/email/verify` and `POST /auth/email/cancel`: the token of a mail about the account's
+/// address.
 pub struct VerifyIn {
+    /// The token of the mail, not checked yet.
     pub token: String,
 }
 
@@ -130,21 +146,25 @@ impl FromBody for VerifyIn {
     }
 }
 
-/// The tokens of a login (names of RFC 6749 §5.1).
+/// The response to a login or a refresh: the session's tokens (names of RFC 6749 §5.1) and its user.
 #[derive(Serialize)]
 pub struct TokensOut {
+    /// The access token, a JWT, which requests carry in `Authorization: Bearer …`.
     pub access_token: String,
+    /// Always `Bearer`.
     pub token_type: &'static str,
     /// The lifetime of the access token, in seconds.
     pub expires_in: u64,
-    /// The refresh token; absent where it is in the cookie.
+    /// The refresh token for `POST /auth/refresh`; absent where a cookie holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
+    /// The user who has logged in.
     pub user: UserOut,
 }
 
-/// A message to people.
+/// A response that only says something to people, such as that a mail is on its way.
 #[derive(Serialize)]
 pub struct MessageOut {
+    /// The sentence for people.
     pub message: &'static str,
 }

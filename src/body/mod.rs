@@ -1,6 +1,6 @@
 //! The bodies of requests, as handlers take them: [`Valid`] reads one, checks every field and the rows that it names,
-//! and, if the body was long on its way, checks again that the credential still stands. The fields of bodies are in
-//! `wire`.
+//! and, if the body was long on its way, checks again that the session or API key still stands. How fields are read is
+//! in `wire`.
 
 mod reference;
 mod valid;

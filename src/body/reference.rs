@@ -1,5 +1,6 @@
-//! Fields that name other rows. Whether there are such rows the database decides when the row is written; but a
-//! response with another field's error lists absent rows, too.
+//! The check of fields that hold ids of other rows. Whether there are such rows the database decides when the row is
+//! written; only where another field has an error are they looked up here, so that the response names all errors at
+//! once.
 
 use actix_web::{HttpMessage, HttpRequest, web::Data};
 use serde_json::Value;
@@ -19,10 +20,12 @@ struct Named {
     reference: &'static Reference,
 }
 
-/// Reads a body.
+/// Reads the fields of a JSON body as a `T`. If one is not acceptable, ids of rows that the user does not have
+/// ([`FromBody::REFERENCES`]) are looked up and listed as well, so that the response names all errors at once;
+/// otherwise only the write finds them.
 ///
 /// # Errors
-/// `validation-failed`, with every field that is not acceptable.
+/// `validation-failed`, with every field that is not acceptable; the database's errors.
 pub async fn read_fields<T: FromBody>(request: &HttpRequest, body: Value) -> Result<T, Problem> {
     let named = named_by::<T>(&body);
     match Fields::read(body) {

@@ -28,7 +28,7 @@ use crate::{
     wire::FromBody,
 };
 
-/// The largest body, in bytes.
+/// The largest body of a request, in bytes: 64 KiB. A longer one is refused with `content-too-large`.
 pub const BODY_LIMIT: usize = 65_536;
 /// The longest time for a whole body to arrive; actix itself has no such limit.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
@@ -39,13 +39,13 @@ const BODY_PROMPTNESS: Duration = Duration::from_millis(100);
 /// The mark that some programs put in front of UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// The header that says which bodies PATCH takes (RFC 5789 §3.1): a merge patch (RFC 7396), by its own name and as the
-/// JSON that it is.
+/// The name of the header that tells which bodies PATCH takes (RFC 5789 §3.1). Its value is [`PATCH_TYPES`].
 pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-/// The value of [`ACCEPT_PATCH`].
+/// The value of [`ACCEPT_PATCH`]: a merge patch (RFC 7396), by its own media type and as plain JSON.
 pub const PATCH_TYPES: HeaderValue = HeaderValue::from_static("application/merge-patch+json, application/json");
 
-/// A body that was read, parsed and found acceptable.
+/// The extractor of a JSON body as a `T` that was found acceptable: a handler that takes it never sees another. Refuses
+/// the request as [`read_json`] does, or with `validation-failed`, which lists every field that is not acceptable.
 pub struct Valid<T>(pub T);
 
 impl<T: FromBody> FromRequest for Valid<T> {
@@ -59,7 +59,7 @@ impl<T: FromBody> FromRequest for Valid<T> {
     }
 }
 
-/// A body that may be left away.
+/// The extractor of a JSON body that may be absent (`None` for an empty one); otherwise the same as [`Valid`].
 pub struct Optional<T>(pub Option<T>);
 
 impl<T: FromBody> FromRequest for Optional<T> {
@@ -81,11 +81,11 @@ impl<T: FromBody> FromRequest for Optional<T> {
     }
 }
 
-/// Reads the body of a request as JSON.
+/// Reads the body of a request as JSON, of at most [`BODY_LIMIT`] bytes.
 ///
 /// # Errors
-/// `unsupported-media-type`, `content-too-large`, `request-timeout`, `malformed-json`; `malformed-request`, when the
-/// body breaks off.
+/// `unsupported-media-type`, when it is not sent as JSON; `content-too-large`; `request-timeout`, when it takes too
+/// long; `malformed-json`; `malformed-request`, when it breaks off.
 pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Value, Problem>> + use<> {
     let admitted = check_content_type(request);
     let mut payload = payload.take();

@@ -1,4 +1,5 @@
-//! `kennel seed`: accounts with a book each, to try things out with. The same numbers make the same rows.
+//! `kennel seed`: makes accounts with owners, dogs and tasks, to try things out with. The same arguments make the same
+//! rows.
 
 use actix_web::rt::System;
 use chrono::{Days, NaiveDate};
@@ -22,7 +23,7 @@ use crate::{
     wire::Preconditions,
 };
 
-use super::user::{in_words, refused};
+use super::user::in_words;
 
 const USERS: &str = "users";
 const DOGS: &str = "dogs";
@@ -62,7 +63,7 @@ const NAMES: [&str; 24] = [
 const ERRANDS: [&str; 8] =
     ["Walk", "Vaccinate", "Brush", "Weigh", "Buy food", "Cut the claws", "Call the vet", "Train to sit"];
 
-/// The arguments of `kennel seed`.
+/// The definition of `kennel seed` and its arguments, for clap.
 pub fn command() -> Command {
     let number = |id: &'static str, default, range: std::ops::RangeInclusive<u64>, help| {
         let arg = Arg::new(id).long(id).value_name("N").default_value(default).help(help);
@@ -76,10 +77,12 @@ pub fn command() -> Command {
     ])
 }
 
-/// Makes the accounts, in transactions of some hundred rows.
+/// Runs `kennel seed`: makes accounts, each with owners, dogs and tasks, in transactions of some hundred rows. The same
+/// arguments make the same rows.
 ///
 /// # Errors
-/// The database's errors, and a database that has users already: each in one line.
+/// [`StartError::Database`], when the database cannot be opened; [`StartError::Run`], in one line for people, when it
+/// has users already, or a write fails.
 pub fn run(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
     let db = Db::open(&config.database_url, 1).map_err(StartError::Database)?;
     let done = System::new().block_on(make_all(matches, &db));
@@ -91,9 +94,7 @@ async fn make_all(matches: &ArgMatches, db: &Db) -> Result<(), Problem> {
     let number = |id| usize::try_from(matches.get_one::<u64>(id).copied().unwrap_or_default()).unwrap_or(usize::MAX);
     let (users, dogs) = (number(USERS), number(DOGS));
     if !matches.get_flag(ADD) && db.read(Users::are_there).await? {
-        return Err(refused(
-            "the database has users already. Say --add to add to them, or set DATABASE_URL".to_owned(),
-        ));
+        return Err(Problem::internal("the database has users already. Say --add to add to them, or set DATABASE_URL"));
     }
     let mut rng = Rng::with_seed(matches.get_one::<u64>(SEED).copied().unwrap_or_default());
     let hasher = Hasher::start(1, PASSWORD_LENGTH)?;
@@ -139,7 +140,7 @@ async fn free_name(index: usize, db: &Db) -> Result<String, Problem> {
             return Ok(candidate);
         }
     }
-    Err(refused(format!("every name such as {name} is taken")))
+    Err(Problem::internal(format!("every name such as {name} is taken")))
 }
 
 /// Fills a book: owners, dogs, of which some have co-owners, and a task for every other dog.

@@ -1,5 +1,5 @@
-//! `kennel user …`: accounts, for the people who run the server. The command works on the database itself, whether a
-//! server runs or not.
+//! `kennel user …`: lists, makes, disables and repairs accounts, for the people who run the server. The command works
+//! on the database itself, whether a server runs or not.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -34,7 +34,7 @@ const MADE_LENGTH: usize = 20;
 /// The most bytes of a line with a password.
 const LONGEST_LINE: u64 = 4096;
 
-/// The arguments of `kennel user`.
+/// The definition of `kennel user` and its subcommands, for clap.
 pub fn command() -> Command {
     let name = || Arg::new("name").value_name("NAME").required(true).help("The username, or the e-mail address");
     let stdin = || {
@@ -67,10 +67,11 @@ pub fn command() -> Command {
         .subcommand(Command::new("end-sessions").about("End all sessions and API keys of an account").arg(name()))
 }
 
-/// Runs a command on accounts.
+/// Runs a subcommand of `kennel user` on the database itself, whether a server runs or not, and prints the outcome.
 ///
 /// # Errors
-/// The database's errors, a name without an account, invalid fields: each in one line.
+/// [`StartError::Database`], when the database cannot be opened; [`StartError::Run`], in one line for people, when
+/// there is no such account, a field is not acceptable, or the database fails.
 pub fn run(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
     let db = Db::open_existing(&config.database_url, 1).map_err(StartError::Database)?;
     // The span has the command line in place of a request's address.
@@ -129,10 +130,10 @@ async fn set_disabled(matches: &ArgMatches, is_disabled: bool, db: &Db) -> Resul
 }
 
 async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Result<(), Problem> {
-    let keys = app::keys(config, db.id()).map_err(|error| refused(error.to_string()))?;
+    let keys = app::keys(config, db.id()).map_err(Problem::internal)?;
     let (name, user) = named(matches, db).await?;
     let account = db.read(move |conn| Users::of(user).account(conn)).await?;
-    let account = account.ok_or_else(|| refused(format!("{name} is disabled. Enable the account first")))?;
+    let account = account.ok_or_else(|| Problem::internal(format!("{name} is disabled. Enable the account first")))?;
     let password = ChosenPassword::of(matches, config)?;
     let new = password.hash(config, vec![account.username.clone(), account.email.clone()]).await?;
     let keep_keys = matches.get_flag(KEEP_KEYS);
@@ -140,7 +141,7 @@ async fn reset_password(matches: &ArgMatches, config: &Config, db: &Db) -> Resul
     let email = Email::stored(account.email.clone());
     let reset = move |conn: &mut _| {
         if !Users::of(user).set_password(conn, &old, &new)? {
-            return Err(refused("the password was changed just now, by somebody else".to_owned()));
+            return Err(Problem::internal("the password was changed just now, by somebody else"));
         }
         Sessions::of(user).end_and_forget(conn)?;
         if !keep_keys {
@@ -250,17 +251,12 @@ async fn named(matches: &ArgMatches, db: &Db) -> Result<(String, UserId), Proble
     let name = argument(matches, "name");
     let key = LoginKey::of(&name);
     let found = db.read(move |conn| Users::find(conn, &key)).await?;
-    let user = found.ok_or_else(|| refused(format!("there is no account {name:?}")))?;
+    let user = found.ok_or_else(|| Problem::internal(format!("there is no account {name:?}")))?;
     Ok((name, user))
 }
 
 fn argument(matches: &ArgMatches, id: &str) -> String {
     matches.get_one::<String>(id).cloned().unwrap_or_default()
-}
-
-/// A failure of the command, in words for the people who gave it.
-pub(super) fn refused(why: String) -> Problem {
-    Problem::internal(why)
 }
 
 /// A problem in words: its fields' errors, or else its cause.

@@ -1,4 +1,4 @@
-//! The routes at `/dogowner/dogs/{dog_id}/co-owners`.
+//! The handlers of `/dogowner/dogs/{dog_id}/co-owners`: the owners of a dog beside its primary one.
 
 use actix_web::{
     HttpResponse,
@@ -16,28 +16,38 @@ use crate::{
     problem::Problem,
 };
 
-/// `GET /dogowner/dogs/{dog_id}/co-owners`: lists the co-owners of a dog.
+/// `GET /dogowner/dogs/{dog_id}/co-owners`: lists a page of a dog's co-owners, the owners beside its primary one.
+///
+/// # Errors
+/// `validation-failed`, when the query is not acceptable; the database's errors.
 pub async fn list(
     me: CurrentUser,
     dog: Path<DogId>,
     list: ListRequest<CoOwnerFilter>,
     db: Data<Db>,
 ) -> Result<PageResponse<OwnerOut>, Problem> {
-    let rows = move |conn: &mut _, asked: &_| {
+    let rows = move |conn: &mut _, query: &_| {
         let _dog = Dogs::of(me.id).show(conn, *dog)?;
-        CoOwners::of(me.id).list(conn, *dog, asked)
+        CoOwners::of(me.id).list(conn, *dog, query)
     };
     list.read(&db, rows).await
 }
 
-/// `PUT /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: makes an owner a co-owner.
+/// `PUT /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: makes an owner a co-owner of a dog (204, even if it is one
+/// already).
+///
+/// # Errors
+/// The errors of [`CoOwners::create`].
 pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).create(conn, dog, owner)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `DELETE /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: removes a co-owner.
+/// `DELETE /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: takes a co-owner off a dog (204, even if it is none).
+///
+/// # Errors
+/// The errors of [`CoOwners::delete`].
 pub async fn delete(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).delete(conn, dog, owner)).await?;

@@ -1,5 +1,5 @@
-//! Co-owners: the owners of a dog beside its primary owner. Many to many, and readable from both ends: a dog has its
-//! co-owners, and an owner's dogs (`dogs`) are those of both roles.
+//! Co-owners: the owners of a dog beside its primary owner, many to many. A dog's co-owners are listed here; the dogs
+//! of an owner, in either role, in `dogs`.
 
 pub mod handlers;
 mod repo;
@@ -7,5 +7,5 @@ mod wire;
 
 pub use repo::{CoOwnerIds, CoOwners, IdList};
 
-/// The most co-owners of a dog.
+/// The most co-owners that a dog may have beside its primary owner.
 pub const MOST_CO_OWNERS: usize = 20;

@@ -1,5 +1,5 @@
-//! Queries about who co-owns which dog. [`CoOwners::of`] is the only way to any of them; the foreign keys hold
-//! dog, owner and user together.
+//! Queries about which owners co-own which dogs. They all begin at [`CoOwners::of`]; the foreign keys hold dog, owner
+//! and user together.
 
 use diesel::{
     backend::Backend,
@@ -27,7 +27,8 @@ use crate::{
     problem::{FieldError, Kind, Problem},
 };
 
-/// The ids of a dog's co-owners, as a column of a query for `dogs`, which is read as an [`IdList`].
+/// The SQL expression of the ids of a dog's co-owners, one text in ascending order, as a column of a query for `dogs`.
+/// A row reads it as an [`IdList`].
 #[derive(Default)]
 pub struct CoOwnerIds;
 
@@ -43,7 +44,7 @@ impl<DB: Backend> QueryFragment<DB> for CoOwnerIds {
     }
 }
 
-/// Ids in ascending order, which a query returns as one text, such as `7,12`; null for none.
+/// Ids in ascending order, as [`CoOwnerIds`] returns them in one column: a text such as `7,12`, or null for none.
 pub struct IdList<T>(pub Vec<Id<T>>);
 
 impl<T: Ord, DB: Backend> Queryable<Nullable<Text>, DB> for IdList<T>
@@ -70,39 +71,42 @@ fn of_dog(user: UserId, dog: DogId) -> _ {
     dog_co_owners::table.filter(dog_co_owners::user_id.eq(user)).filter(dog_co_owners::dog_id.eq(dog))
 }
 
-/// The co-owners of the dogs in one user's book, and the only way to a query about them. Each query can also fail as
-/// [`Conn`] says.
+/// The pairs of a dog and a co-owner (an owner beside its primary one) among one user's rows, and the only way to
+/// queries about them: `CoOwners::of(user)`. A dog or an owner of another user is never found.
 pub struct CoOwners(UserId);
 
 impl CoOwners {
-    /// The co-owners of the dogs in this user's book; no query runs yet.
+    /// The co-owners of this user's dogs; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of the co-owners of one dog, as `asked` filters them, by id. A dog that is not the user's has none.
+    /// A page of the co-owners of one dog that `query` filters, by id. A dog that is not the user's has none.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn list(
         &self,
         conn: &mut Conn,
         dog: DogId,
-        asked: &ListQuery<CoOwnerFilter>,
+        query: &ListQuery<CoOwnerFilter>,
     ) -> Result<Page<OwnerRow>, Problem> {
         let of_dog = of_dog(self.0, dog);
-        if !asked.filter.wanted.is_everything() {
-            return self.list_wanted(conn, dog, asked);
+        if !query.filter.wanted.is_everything() {
+            return self.list_wanted(conn, dog, query);
         }
-        let total = asked.count.then(|| conn.one(of_dog.count())).transpose()?;
-        let enough = rows(asked.limit + 1);
+        let total = query.count.then(|| conn.one(of_dog.count())).transpose()?;
+        let enough = rows(query.limit + 1);
         let page = of_dog
-            .filter(dog_co_owners::owner_id.gt(asked.after_id()))
+            .filter(dog_co_owners::owner_id.gt(query.after_id()))
             .order(dog_co_owners::owner_id)
             .limit(enough)
             .select(dog_co_owners::owner_id);
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(owners::id.eq_any(page));
         let mut rows = conn.load(mine.select(columns::<OwnerRow>()))?;
         rows.sort_unstable_by_key(|row: &OwnerRow| row.id);
-        Ok(Page { total, ..asked.found(rows) })
+        Ok(Page { total, ..query.found(rows) })
     }
 
     /// The page of those co-owners of a dog that a filter wants; of the few that a dog has each is looked at.
@@ -110,19 +114,19 @@ impl CoOwners {
         &self,
         conn: &mut Conn,
         dog: DogId,
-        asked: &ListQuery<CoOwnerFilter>,
+        query: &ListQuery<CoOwnerFilter>,
     ) -> Result<Page<OwnerRow>, Problem> {
         let ids = of_dog(self.0, dog).select(dog_co_owners::owner_id);
         let theirs = owners::table.filter(owners::user_id.eq(self.0)).filter(owners::id.eq_any(ids));
-        asked.page(conn, || theirs.filter(asked.filter.wanted.of(&CommonColumns::OWNERS)))
+        query.page(conn, || theirs.filter(query.filter.wanted.of(&CommonColumns::OWNERS)))
     }
 
-    /// Makes an owner a co-owner of a dog, which gives the dog another version; nothing changes, if the owner is one
-    /// already.
+    /// Makes an owner a co-owner of a dog, and raises the dog's version, which its `ETag` shows. Nothing changes, if
+    /// the owner is one already.
     ///
     /// # Errors
     /// `not-found`, when the user has no such dog or owner; `already-primary-owner`, when the dog is this owner's;
-    /// `too-many-co-owners`, when it has 20.
+    /// `too-many-co-owners`, when it has 20; the database's errors ([`Conn`]).
     pub fn create(&self, conn: &mut Conn, dog: DogId, owner: OwnerId) -> Result<(), Problem> {
         let primary = Dogs::of(self.0).lock(conn, dog)?;
         let _mine = Owners::of(self.0).show(conn, owner)?;
@@ -143,18 +147,22 @@ impl CoOwners {
         Dogs::of(self.0).touch(conn, dog)
     }
 
-    /// Takes a co-owner off a dog, which gives the dog another version; nothing changes, if the owner is none.
+    /// Takes a co-owner off a dog, and raises the dog's version, which its `ETag` shows. Nothing changes, if the owner
+    /// is no co-owner of it.
     ///
     /// # Errors
-    /// `not-found`, when the user has no such dog or owner.
+    /// `not-found`, when the user has no such dog or owner; the database's errors ([`Conn`]).
     pub fn delete(&self, conn: &mut Conn, dog: DogId, owner: OwnerId) -> Result<(), Problem> {
         let _primary = Dogs::of(self.0).lock(conn, dog)?;
         let _mine = Owners::of(self.0).show(conn, owner)?;
         if self.remove(conn, dog, Some(owner))? > 0 { Dogs::of(self.0).touch(conn, dog) } else { Ok(()) }
     }
 
-    /// Takes the co-owner `owner` off a dog, or with `None` all co-owners. Tells how many there were. The dog's version
-    /// is the caller's to change, unlike with [`CoOwners::delete`].
+    /// Takes the co-owner `owner` off a dog, or with `None` all its co-owners. Tells how many there were. Unlike
+    /// [`CoOwners::delete`] it leaves the dog's version as it is: the caller raises it.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn remove(&self, conn: &mut Conn, dog: DogId, owner: Option<OwnerId>) -> Result<usize, Problem> {
         let all = of_dog(self.0, dog);
         Ok(match owner {
@@ -167,7 +175,8 @@ impl CoOwners {
     /// ids in ascending order.
     ///
     /// # Errors
-    /// `validation-failed`, naming each in `/co_owner_ids` that the user does not have, or that owns the dog already.
+    /// `validation-failed`, naming each in `/co_owner_ids` that the user does not have, or that owns the dog already;
+    /// the database's errors ([`Conn`]).
     pub fn fill(
         &self,
         conn: &mut Conn,
@@ -194,8 +203,11 @@ impl CoOwners {
         Ok(IdList(ids))
     }
 
-    /// Takes one owner off the dogs that it co-owns, which gives them another version: about `most` rows. Tells how
-    /// many; fewer than `most`, when none is left.
+    /// Takes one owner off about `most` of the dogs that it co-owns, and raises their versions. Tells off how many;
+    /// call it again until these are fewer than `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn leave_some(&self, conn: &mut Conn, owner: OwnerId, most: usize) -> Result<usize, Problem> {
         let shared = || {
             let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
@@ -209,8 +221,11 @@ impl CoOwners {
         Ok(touched + left)
     }
 
-    /// Takes co-owners off these dogs, which are about to be deleted: about `most` rows. Tells how many; fewer than
-    /// `most`, when none is left.
+    /// Takes about `most` co-owners off these dogs, which are about to be deleted. Tells how many; call it again until
+    /// these are fewer than `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
         let theirs = mine.filter(AnyOf::new(dog_co_owners::dog_id, dogs.iter().copied()));
@@ -218,8 +233,11 @@ impl CoOwners {
         self.delete_of(conn, some)
     }
 
-    /// Takes co-owners off any dogs of a deleted account: about `most` rows. Tells how many; fewer than `most`, when
-    /// none is left.
+    /// Takes about `most` co-owners off any dogs of the user, whose account is being deleted. Tells how many; call it
+    /// again until these are fewer than `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
         let some = mine.order(dog_co_owners::dog_id).limit(rows(most)).select(dog_co_owners::dog_id);

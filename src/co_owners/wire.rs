@@ -6,8 +6,9 @@ use crate::{
     wire::{FromQuery, Query, Wanted},
 };
 
-/// The filter of a dog's co-owners.
+/// The filters that the query of `GET /dogowner/dogs/{dog_id}/co-owners` can have.
 pub struct CoOwnerFilter {
+    /// The filters by id, times and name, as [`Wanted::named`] reads them.
     pub wanted: Wanted,
 }
 

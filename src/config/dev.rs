@@ -3,8 +3,8 @@
 use super::{Config, ConfigError};
 use crate::{db::DatabaseUrl, urls::origin::is_loopback};
 
-/// The rate that replaces a variable's default: too generous to run into while working on a page, which still sees what
-/// is left of a quota.
+/// The rate limit that `DEV` puts in the place of the default of the variable `name`, such as `USER_RATE`: too generous
+/// to run into while working on a page, which still sees what is left. `None` for any other variable.
 pub fn rate(name: &str) -> Option<&'static str> {
     match name {
         "LOGIN_RATE" | "SIGNUP_RATE" => Some("1000/1m"),
@@ -13,8 +13,8 @@ pub fn rate(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Checks a configuration with `DEV`: no other machine may reach the server or its database, since every page of
-/// `localhost` may call then, and nothing slows guesses down. `lookup` reads the variables of libpq.
+/// Checks a configuration with `DEV`: neither the server nor its database may be reached from another machine, since
+/// every page of `localhost` may call then, and nothing slows guesses down. `lookup` reads the variables of libpq.
 ///
 /// # Errors
 /// A [`ConfigError`] for `DEV`, when the server or a proxy listens for other machines, or the database is on one.

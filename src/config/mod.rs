@@ -22,51 +22,81 @@ use crate::{
     users::SignupPolicy,
 };
 
-/// The whole configuration. `Debug` shows no secret.
+/// The whole configuration, a field for each environment variable; `docs/configuration.md` says more of each. `Debug`
+/// shows no secret.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The database: `DATABASE_URL`.
     pub database_url: DatabaseUrl,
+    /// The number of connections to PostgreSQL, 1 to 1000, by default 4 for each core: `DATABASE_POOL_SIZE`. SQLite
+    /// does not use it.
     pub database_pool_size: usize,
+    /// The address or host name to listen on: `HOST`.
     pub host: String,
+    /// The port to listen on, 0 for any free one: `PORT`.
     pub port: u16,
+    /// The number of threads that serve requests, 1 to 512, by default one for each core: `WORKERS`.
     pub workers: usize,
-    /// The secret; `None` for the one beside the SQLite file, which is made at the first start.
+    /// The secret that all keys are derived from (`JWT_SECRET`); `None` for the one beside the SQLite file, which is
+    /// made at the first start.
     pub jwt_secret: Option<Secret>,
-    /// Earlier secrets, which still verify.
+    /// Earlier secrets, whose signatures are still good: `JWT_PREVIOUS_SECRETS`.
     pub jwt_previous_secrets: Vec<Secret>,
+    /// The lifetime of an access token: `ACCESS_TOKEN_TTL`.
     pub access_token_ttl: Duration,
+    /// The lifetime of a session that is not refreshed: `REFRESH_IDLE_TTL`.
     pub refresh_idle_ttl: Duration,
+    /// The lifetime of a session however often it is refreshed: `REFRESH_TTL`.
     pub refresh_ttl: Duration,
+    /// Whether accounts can be made by `POST /auth/signup`: `SIGNUP`.
     pub signup: SignupPolicy,
+    /// The fewest characters of a new password, 8 to 64: `PASSWORD_MIN_LENGTH`.
     pub password_min_length: usize,
+    /// The pages of other origins that may call: `CORS_ORIGINS` and `CORS_HEADERS`.
     pub cors: CorsSettings,
+    /// The proxies whose headers about a request are believed: `TRUSTED_PROXIES`.
     pub trusted_proxies: Vec<TrustedProxy>,
+    /// The rate limits: `USER_RATE`, `IP_RATE`, `LOGIN_RATE` and `SIGNUP_RATE`.
     pub rates: Rates,
+    /// The most owners of a user: `MOST_OWNERS`.
     pub most_owners: MostRows,
+    /// The most dogs of a user: `MOST_DOGS`.
     pub most_dogs: MostRows,
+    /// The most tasks of a user: `MOST_TASKS`.
     pub most_tasks: MostRows,
+    /// The most open connections of one address: `IP_CONNECTIONS`.
     pub ip_connections: MostConnections,
+    /// The time-outs of a connection: `HEADER_TIMEOUT`, `KEEP_ALIVE` and `WRITE_TIMEOUT`.
     pub times: Times,
+    /// The way in which mail is sent: `MAIL_URL`.
     pub mail_url: MailUrl,
+    /// The sender of mails: `MAIL_FROM`.
     pub mail_from: Mailbox,
-    /// The URL where people reach this server; `None` for the address in use.
+    /// The URL where people reach this server (`PUBLIC_URL`); `None` for the address in use.
     pub public_url: Option<PublicUrl>,
-    /// The page that mails lead to; `None` for mails with a command line instead.
+    /// The page that mails lead to (`APP_URL`); `None` for mails with a command line instead.
     pub app_url: Option<AppUrl>,
+    /// The filter of the log, in the syntax of `tracing_subscriber`'s `EnvFilter`: `LOG`.
     pub log: String,
+    /// The format of log lines: `LOG_FORMAT`.
     pub log_format: LogFormat,
+    /// The longest time of `GET /me/export`: `EXPORT_TIMEOUT`.
     pub export_timeout: Duration,
+    /// The time that requests in flight have when the server stops: `SHUTDOWN_TIMEOUT`.
     pub shutdown_timeout: Duration,
-    /// Whether this is a developer's own machine.
+    /// Whether this is a developer's own machine, where pages of `localhost` may call and quotas are generous: `DEV`.
     pub dev: bool,
-    /// The files with secrets that others than their owner can read.
+    /// The files with secrets that were read and that others than their owner can read or write; the log warns of them.
     pub exposed_files: Vec<PathBuf>,
 }
 
-/// A variable that cannot be used: its name, and the values that it accepts. Never its value, which may be a secret.
+/// The reason why a variable cannot be used: its name, and the values that it accepts. Its value is not part of it, as
+/// that may be a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
+    /// The name of the environment variable.
     pub variable: &'static str,
+    /// The values that the variable accepts, or what else to do, for people.
     pub remedy: String,
 }
 
@@ -89,10 +119,11 @@ const APP_URLS: &str = "the http:// or https:// URL of a page, in ASCII (xn--…
 const ORIGINS: &str = "exact origins, as a browser sends them: https://app.example.com,http://localhost:5173";
 
 impl Config {
-    /// Reads the configuration from the process's environment. `dev` switches `DEV` on.
+    /// Reads the configuration from the process's environment; `dev` (the flag `--dev`) stands for `DEV=true`.
     ///
     /// # Errors
-    /// A variable has a value that it does not accept.
+    /// A variable has a value that it does not accept; `DEV` is on where other machines can reach the server or its
+    /// database.
     pub fn from_env(dev: bool) -> Result<Self, ConfigError> {
         for name in VARIABLES.iter().map(|variable| variable.name) {
             if matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_))) {
@@ -105,7 +136,8 @@ impl Config {
         })
     }
 
-    /// Reads the configuration from `lookup`; an empty value counts as none.
+    /// Reads the configuration from `lookup`, which returns the value of the variable with a name; an empty value
+    /// counts as none.
     ///
     /// # Errors
     /// The errors of [`Config::from_env`].
@@ -172,7 +204,8 @@ impl Config {
 }
 
 impl ConfigError {
-    /// The error of a missing secret on PostgreSQL: its instances share one, so none of them can make it.
+    /// The error of a missing `JWT_SECRET` with PostgreSQL: the instances on one database share the secret, so none of
+    /// them can make it.
     #[must_use]
     pub fn secret_demanded() -> Self {
         let remedy = format!("PostgreSQL demands it, so that all instances share it. {}", Secret::HOW_TO_MAKE_ONE);

@@ -1,4 +1,4 @@
-//! Reading one variable: its value or default, parsed, and the values that it accepts if it cannot be used.
+//! The reader of one environment variable: its value or default, parsed, and an error that says what it accepts.
 
 use std::{
     cell::RefCell,
@@ -22,7 +22,8 @@ use crate::{
     users::with_ascii_domain,
 };
 
-/// A reader of variables, whose errors say what a variable accepts.
+/// A reader of environment variables: each method reads one by its name, with its default from the table [`VARIABLES`],
+/// parses it, and fails with a [`ConfigError`] that says what the variable accepts.
 pub struct EnvReader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     exposed_files: RefCell<Vec<PathBuf>>,
@@ -35,12 +36,12 @@ struct GivenValue {
 }
 
 impl<'a> EnvReader<'a> {
-    /// A reader of what `lookup` finds.
+    /// A reader of the variables that `lookup` finds; an empty value counts as none.
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { lookup, exposed_files: RefCell::default() }
     }
 
-    /// The files that were read and that others than their owner can read or write.
+    /// The files with secrets that were read and that others than their owner can read or write.
     pub fn exposed_files(self) -> Vec<PathBuf> {
         self.exposed_files.into_inner()
     }
@@ -50,23 +51,33 @@ impl<'a> EnvReader<'a> {
         (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// The value of a variable, or its documented default.
+    /// The value of a variable as it is, or its documented default.
     pub fn text(&self, name: &'static str) -> Result<String, ConfigError> {
         let default = || VARIABLES.iter().find(|variable| variable.name == name).map(|it| it.default.to_owned());
         self.given(name).or_else(default).ok_or_else(|| refused(name, "it is not documented"))
     }
 
-    /// The value of a variable, or its documented default, parsed.
+    /// The value of a variable, or its documented default, parsed; `accepts` describes the values for the error.
+    ///
+    /// # Errors
+    /// The value cannot be parsed.
     pub fn parsed<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<T, ConfigError> {
         self.text(name)?.parse().map_err(|_| refused(name, accepts))
     }
 
-    /// The value of a variable, parsed, if it has one.
+    /// The value of a variable, parsed, if it has one; `accepts` describes the values for the error.
+    ///
+    /// # Errors
+    /// The value cannot be parsed.
     pub fn optional<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<Option<T>, ConfigError> {
         self.given(name).map(|text| text.parse().map_err(|_| refused(name, accepts))).transpose()
     }
 
-    /// The value of a variable, or else `default`, or else the documented default, parsed.
+    /// The value of a variable, or else `default`, or else the documented default, parsed; `accepts` describes the
+    /// values for the error.
+    ///
+    /// # Errors
+    /// The value cannot be parsed.
     pub fn parsed_or<T: FromStr>(
         &self,
         name: &'static str,
@@ -79,7 +90,11 @@ impl<'a> EnvReader<'a> {
         }
     }
 
-    /// A sender of mail. Its domain becomes ASCII, as those of accounts do: few servers take another.
+    /// The value of a variable as a sender of mail, with its domain in ASCII, as those of accounts are: few servers
+    /// take another.
+    ///
+    /// # Errors
+    /// The value is no mail address, with or without a name before it.
     pub fn mailbox(&self, name: &'static str) -> Result<Mailbox, ConfigError> {
         let accepts = "an address: kennel@example.com, or Kennel <kennel@example.com>";
         let mailbox: Mailbox = self.parsed(name, accepts)?;
@@ -88,7 +103,10 @@ impl<'a> EnvReader<'a> {
         address.map(|address| Mailbox::new(mailbox.name, address)).ok_or_else(|| refused(name, accepts))
     }
 
-    /// A switch: `true`, `1`, `false` or `0`.
+    /// The value of a variable that is on (`true`, `1`) or off (`false`, `0`).
+    ///
+    /// # Errors
+    /// The value is none of these.
     pub fn switch(&self, name: &'static str) -> Result<bool, ConfigError> {
         match &*self.text(name)?.to_ascii_lowercase() {
             "true" | "1" => Ok(true),
@@ -97,21 +115,31 @@ impl<'a> EnvReader<'a> {
         }
     }
 
-    /// Values with commas between them, perhaps none.
+    /// The values of a variable that is a list with commas, perhaps empty, each parsed; `accepts` describes them for
+    /// the error.
+    ///
+    /// # Errors
+    /// A value in the list cannot be parsed.
     pub fn list<T: FromStr>(&self, name: &'static str, accepts: &str) -> Result<Vec<T>, ConfigError> {
         let text = self.given(name).unwrap_or_default();
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
         items.map(|item| item.parse().map_err(|_| refused(name, accepts))).collect()
     }
 
-    /// A whole number in `range`, if the variable has a value.
+    /// The value of a variable that is a whole number in `range`; `None` if it has no value.
+    ///
+    /// # Errors
+    /// The value is no such number.
     pub fn number(&self, name: &'static str, range: RangeInclusive<usize>) -> Result<Option<usize>, ConfigError> {
         let accepts = || refused(name, &format!("a number from {} to {}", range.start(), range.end()));
         let Some(value) = self.given(name) else { return Ok(None) };
         value.parse().ok().filter(|number| range.contains(number)).map(Some).ok_or_else(accepts)
     }
 
-    /// A duration in whole seconds, minutes, hours or days: `2s`, `15m`, `12h`, `30d`.
+    /// The value of a variable that is a duration, such as `2s`, `15m`, `12h` or `30d`; `range` is in seconds.
+    ///
+    /// # Errors
+    /// The value is not written so, or out of the range.
     pub fn duration(&self, name: &'static str, range: RangeInclusive<u64>) -> Result<Duration, ConfigError> {
         seconds(&self.text(name)?).filter(|seconds| range.contains(seconds)).map(Duration::from_secs).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
@@ -119,7 +147,10 @@ impl<'a> EnvReader<'a> {
         })
     }
 
-    /// A filter of the log: a level, or several of `target=level` and one level for the rest.
+    /// The value of a variable that filters the log: a level, or several of `target=level` and one level for the rest.
+    ///
+    /// # Errors
+    /// The value is no such filter.
     pub fn log_filter(&self, name: &'static str) -> Result<String, ConfigError> {
         let filter = self.text(name)?;
         let is_level =
@@ -130,7 +161,10 @@ impl<'a> EnvReader<'a> {
         Err(refused(name, "error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"))
     }
 
-    /// The format of log lines: `text` or `json`.
+    /// The value of a variable that is a format of log lines: `text` or `json`.
+    ///
+    /// # Errors
+    /// The value is neither.
     pub fn log_format(&self, name: &'static str) -> Result<LogFormat, ConfigError> {
         match self.text(name)?.as_str() {
             "text" => Ok(LogFormat::Text),
@@ -139,7 +173,11 @@ impl<'a> EnvReader<'a> {
         }
     }
 
-    /// A value that may hold a password, or its default: from the variable `name`, or from the file that `file` names.
+    /// The value of a variable that may hold a password, parsed: from the variable `name`, or from the file that the
+    /// variable `file` names, or its documented default. `accepts` describes the values for the error.
+    ///
+    /// # Errors
+    /// The value cannot be parsed, or the file not be read; or both variables are set.
     pub fn parsed_or_in_file<T: FromStr>(
         &self,
         name: &'static str,
@@ -152,13 +190,20 @@ impl<'a> EnvReader<'a> {
         }
     }
 
-    /// A secret, if there is one: from the variable `name`, or from the file that `file` names.
+    /// The secret in the variable `name`, or in the file that the variable `file` names; `None` if neither is set.
+    ///
+    /// # Errors
+    /// The text is no [`Secret`], or the file cannot be read; or both variables are set.
     pub fn secret(&self, name: &'static str, file: &'static str) -> Result<Option<Secret>, ConfigError> {
         let Some(given) = self.given_or_in_file(name, file)? else { return Ok(None) };
         secret(&given, &given.text).map(Some)
     }
 
-    /// Secrets, with commas or line breaks between them.
+    /// The secrets in the variable `name`, or in the file that the variable `file` names, with commas or line breaks
+    /// between them; perhaps none.
+    ///
+    /// # Errors
+    /// A text in the list is no [`Secret`], or the file cannot be read; or both variables are set.
     pub fn secrets(&self, name: &'static str, file: &'static str) -> Result<Vec<Secret>, ConfigError> {
         let Some(given) = self.given_or_in_file(name, file)? else { return Ok(Vec::new()) };
         let texts = given.text.split([',', '\n']).map(str::trim).filter(|text| !text.is_empty());

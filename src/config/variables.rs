@@ -1,14 +1,17 @@
 //! The table of variables, as `.env.example`, `docs/configuration.md` and `--help` have it.
 
-/// An environment variable, as it is documented.
+/// An environment variable of the configuration, as the documentation and `--help` list it.
 pub struct Variable {
+    /// The name, such as `DATABASE_URL`.
     pub name: &'static str,
-    /// The default value, as one would write it; empty where there is none.
+    /// The default value, as one would write it; empty where there is none, or where it depends on the machine.
     pub default: &'static str,
+    /// The meaning and the accepted values, in a sentence for people.
     pub meaning: &'static str,
 }
 
-/// All variables.
+/// Every environment variable of the configuration, the source of `--help`; a test compares `.env.example` and
+/// `docs/configuration.md` with it.
 #[rustfmt::skip]
 pub const VARIABLES: &[Variable] = &[
     variable("DATABASE_URL", "sqlite://kennel.db", "Where the data lives: sqlite://PATH, or postgres://…"),

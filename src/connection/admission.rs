@@ -1,5 +1,5 @@
-//! Limits on connections: so many at once, and so many of them for one address. When there are too many, the one that
-//! has kept the server waiting longest is closed, so that silent clients shut no other out.
+//! Limits on connections: so many at once, and so many of them for one address. When there are too many, the connection
+//! that has kept the server waiting longest is closed, so that silent clients shut no other out.
 
 use std::{
     cmp::Reverse,
@@ -27,7 +27,7 @@ const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// The connections of one address from which on even busy ones make room for others: a browser has six.
 const MANY_OF_ONE: usize = 16;
 
-/// The most connections that one address may have.
+/// The most connections that one address may have open at once (`IP_CONNECTIONS`); `None` for no limit but that of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MostConnections(pub Option<usize>);
 
@@ -47,7 +47,9 @@ impl FromStr for MostConnections {
 /// The most bytes of responses that clients have not read yet, of all connections together.
 const MOST_UNREAD: usize = 64 * 1024 * 1024;
 
-/// All open connections.
+/// The register of all open connections, which holds them to a limit in all and for each address. Where a limit is
+/// reached, a connection whose client keeps the server waiting is closed for a new one. A connection is in it from
+/// [`Admission::enter`] until it is closed.
 pub struct Admission {
     most: usize,
     /// The most connections of one address; `None` for no limit but `most`.
@@ -90,7 +92,8 @@ struct ConnectionState {
     waker: AtomicWaker,
 }
 
-/// The permission to have a connection; given back when dropped.
+/// The place of one open connection in the register ([`Admission`]): the connection reports whether its client keeps
+/// the server waiting, and learns whether it has to close. Dropping the permit frees the place.
 pub struct Permit {
     number: u64,
     slot: Arc<ConnectionState>,
@@ -98,14 +101,17 @@ pub struct Permit {
 }
 
 impl Admission {
-    /// Allows `most` connections, and `most_of_one` for each address that is no proxy's.
+    /// An empty register for at most `most` connections, and at most `most_of_one` of each address; the connections of
+    /// `proxies` count only in all.
     #[must_use]
     pub fn new(most: usize, most_of_one: Option<usize>, proxies: Proxies) -> Self {
         let (began, draining) = (Instant::now(), AtomicBool::new(false));
         Self { most, most_of_one, proxies, began, draining, unread: AtomicUsize::new(0), open: Mutex::default() }
     }
 
-    /// Admits a connection from `address`, perhaps in exchange for a silent one; `None` if all are busy.
+    /// Admits a new connection from `address`. If a limit is reached, another one is told to close for it: of the
+    /// address that has most, the one whose client has kept the server waiting longest (a second at least). `None` if
+    /// all are busy: then close the new one.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
         let source = self.proxies.source_of_connection(address);
         let mut open = lock(&self.open);
@@ -129,7 +135,7 @@ impl Admission {
         Some(Permit { number, slot, admission: Arc::clone(self) })
     }
 
-    /// Tells all connections to close after the request that they are at.
+    /// Tells all connections that the server is about to stop: each closes after the request that it is at.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         for (_, slot) in lock(&self.open).places.values() {
@@ -229,19 +235,20 @@ impl Open {
 }
 
 impl Permit {
-    /// Says that the client has kept the server waiting since `since`. `waker` is woken when the connection is to
-    /// close.
+    /// Reports that the client has kept the server waiting since `since`, so that the connection may be closed for a
+    /// new one; `waker` is woken then.
     pub fn waits(&self, since: Instant, waker: &Waker) {
         self.slot.waiting.store(self.admission.moment(since), Ordering::Relaxed);
         self.slot.waker.register(waker);
     }
 
-    /// Says that the client keeps the server waiting no longer.
+    /// Reports that the client keeps the server waiting no longer.
     pub fn goes_on(&self) {
         self.slot.waiting.store(0, Ordering::Relaxed);
     }
 
-    /// Says how many bytes of a response the client has not read yet.
+    /// Reports how many bytes of a response the client has not read yet. Over all connections there may be 64 MiB of
+    /// them; beyond that, connections of the address with the most of them are closed.
     pub fn holds(&self, bytes: usize) {
         // An evicted connection is about to let go of its bytes.
         if self.is_evicted() {
@@ -256,17 +263,18 @@ impl Permit {
         }
     }
 
-    /// Whether the connection has to close to make room for another.
+    /// Whether the connection has to close at once, to make room for another.
     pub fn is_evicted(&self) -> bool {
         self.slot.is_evicted.load(Ordering::Acquire)
     }
 
-    /// Whether no other request is to come: the connection is evicted, or the server is about to stop.
+    /// Whether the connection has to close after the present request: it makes room for another, or the server is about
+    /// to stop.
     pub fn is_over(&self) -> bool {
         self.is_evicted() || self.is_draining()
     }
 
-    /// Whether the server is about to stop.
+    /// Whether the server is about to stop ([`Admission::drain`]).
     pub fn is_draining(&self) -> bool {
         self.admission.is_draining()
     }

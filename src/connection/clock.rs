@@ -1,4 +1,4 @@
-//! Time for connections: a timer that is cheap to move, and the header `Date`.
+//! Time for connections: a timer whose deadline is cheap to move, and the header `Date`.
 
 use std::{
     cell::RefCell,
@@ -11,19 +11,20 @@ use std::{
 use actix_web::http::header::HttpDate;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer whose deadline is mostly moved further away, which costs nothing until the timer would go off.
+/// A timer for time-outs that are moved further away with each byte: moving the deadline costs nothing until the timer
+/// would go off.
 pub struct Timer {
     sleep: Pin<Box<Sleep>>,
     set_to: Instant,
 }
 
 impl Timer {
-    /// A timer that is set to `deadline`.
+    /// A timer whose deadline is `deadline`.
     pub fn new(deadline: Instant) -> Self {
         Self { sleep: Box::pin(sleep_until(deadline)), set_to: deadline }
     }
 
-    /// Waits until `deadline`.
+    /// Moves the deadline to `deadline`, and is ready once that has passed.
     pub fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         if deadline < self.set_to {
             self.set(deadline);
@@ -47,8 +48,8 @@ thread_local! {
     static DATE: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
 }
 
-/// Appends the header line `Date` (RFC 9110 §6.6.1), with its line break, to the head of a response. Each thread
-/// formats it once a second.
+/// Appends the header line `Date` (RFC 9110 §6.6.1), with its line break, to the head of a response that is being
+/// written. The time is formatted once a second on each thread.
 pub fn write_date(head: &mut Vec<u8>) {
     let now = SystemTime::now();
     let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

@@ -57,7 +57,8 @@ fn wants_to_close(head: &RequestHead) -> bool {
     has(b"close") || (head.version == Version::HTTP_10 && !has(b"keep-alive"))
 }
 
-/// Serves a connection to its end.
+/// Serves an accepted TCP connection with `app` to its end, one request after the other; nothing of a failure is left
+/// for the caller. A connection beyond the limits ([`Admission`](super::Admission)) is closed at once.
 pub async fn run<S>(stream: TcpStream, app: &S, shared: &Shared)
 where
     S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,

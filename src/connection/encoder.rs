@@ -1,4 +1,4 @@
-//! The head of a response, as it is sent, and how its body is framed (RFC 9112 §6).
+//! The writing of a response's head, and how a client finds the end of its body (RFC 9112 §6).
 
 use actix_http::ResponseHead;
 use actix_web::{
@@ -14,19 +14,21 @@ use super::clock::write_date;
 /// The headers that frame a message; they are written here and nowhere else.
 const OURS: [HeaderName; 3] = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-/// The framing of a body: how its end is known.
+/// The way in which a client finds the end of a response's body (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// There is no body, nor a length.
+    /// No body and no length: 1xx, 204 and 304.
     None,
+    /// A body of so many bytes, which `Content-Length` names.
     Length(u64),
+    /// A body in chunks, whose length is not known beforehand (`Transfer-Encoding: chunked`).
     Chunked,
-    /// The body ends with the connection: a client of HTTP/1.0 knows no chunks.
+    /// A body of unknown length that ends with the connection: a client of HTTP/1.0 knows no chunks.
     Closed,
 }
 
 impl Framing {
-    /// The framing of a response with this status.
+    /// The framing of a response with this status and body size, to a client that speaks `version`.
     pub fn of(status: StatusCode, size: BodySize, version: Version) -> Self {
         if status.is_informational() || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status) {
             return Self::None;
@@ -40,7 +42,9 @@ impl Framing {
     }
 }
 
-/// Writes the head of a response. `closes` says that no other follows on this connection.
+/// Appends the head of a response to `head`, the bytes to be sent: status line, headers and the empty line. Lengths and
+/// `Connection` come from `framing` and `closes` (no other response follows on this connection); what the handler set
+/// of these is left out.
 pub fn write_head(head: &mut Vec<u8>, response: &ResponseHead, version: Version, framing: Framing, closes: bool) {
     let is_old = version == Version::HTTP_10;
     head.extend_from_slice(if is_old { b"HTTP/1.0 " } else { b"HTTP/1.1 " });

@@ -40,28 +40,31 @@ const BACKLOG: u32 = 4_096;
 /// The bytes of responses that the system keeps for a client that does not read, per connection; Linux doubles it.
 const SEND_BUFFER: u32 = 128 * 1024;
 
-/// The time-outs of a connection.
+/// The time-outs of a connection, which keep slow and silent clients from holding it.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// The longest time for the head of a request.
+    /// The longest time for the line and headers of a request to arrive, `HEADER_TIMEOUT`; of a connection's first
+    /// request, from its beginning.
     pub header: Duration,
-    /// The longest time until the next request.
+    /// The longest time without a byte of a next request: `KEEP_ALIVE`.
     pub keep_alive: Duration,
-    /// The longest time to read 32 KiB of a response.
+    /// The longest time that a client may take to read 32 KiB of a response: `WRITE_TIMEOUT`.
     pub write: Duration,
 }
 
-/// The state that all connections share.
+/// The state that all connections of the server share.
 pub struct Shared {
+    /// The time-outs of each connection.
     pub times: Times,
+    /// The limits on the number of connections.
     pub admission: Arc<Admission>,
 }
 
-/// Binds the addresses of `host`, as many as can be bound, and serves `app` there. The server does nothing until it is
-/// polled. Returns the first address, too.
+/// Binds `port` at the addresses of `host`, as many as can be bound, and makes the server that serves `app` there.
+/// Returns it with the first address; it serves nothing until it is polled.
 ///
 /// # Errors
-/// No address of `host` can be listened on.
+/// No address of `host` can be listened on: the system's error for the last of them.
 pub fn listen<F, I, S>(
     (host, port): (&str, u16),
     mut server: ServerBuilder,

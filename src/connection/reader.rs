@@ -1,4 +1,5 @@
-//! Requests as they come in: the head, whole or not at all, and then the body, as far as the handler wants it.
+//! The reading side of a connection: the head of a request, whole or not at all, and then its body, as far as the
+//! handler wants it.
 
 use std::{
     cell::RefCell,
@@ -34,12 +35,13 @@ const KEPT: usize = 16 * 1024;
 /// The longest wait for a new connection's first request when the server stops: it may be on the way.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
-/// The next event on a connection.
+/// The next event on the reading side of a connection, as [`Reader::poll_head`] returns it.
 pub enum Next {
+    /// A request whose head was read whole; its body is read by [`Payload`].
     Request(Request),
-    /// A request that is malformed, too large or too late.
+    /// A request that is malformed, too large or too late: send this problem, and close.
     Refused(Problem),
-    /// The end of the connection.
+    /// The end of the connection: the client has closed it, was silent too long, or has to make room for another.
     Over,
 }
 
@@ -55,8 +57,10 @@ enum BodyState {
     Broken,
 }
 
-/// The reading side of a connection.
+/// The reading side of a connection, on actix-http's parser: for each request the head ([`Reader::poll_head`]), then
+/// its body ([`Payload`]), then [`Reader::expect_another`].
 pub struct Reader {
+    /// The socket that is read, and on which the response is sent.
     pub socket: Socket,
     buffer: BytesMut,
     codec: Codec,
@@ -73,7 +77,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The reader of a new connection; the time for its first request runs.
+    /// The reader of a new connection. The time for its first request ([`Times::header`](super::Times::header)) runs
+    /// from now.
     pub fn new(socket: Socket) -> Self {
         Self {
             socket,
@@ -89,12 +94,13 @@ impl Reader {
         }
     }
 
-    /// Whether bytes of the next request have come already.
+    /// Whether bytes of a further request have come already, while the present one is served.
     pub fn is_behind(&self) -> bool {
         !self.buffer.is_empty()
     }
 
-    /// Gets ready for the next request.
+    /// Gets ready for the head of the next request, whose time ([`Times::keep_alive`](super::Times::keep_alive)) runs
+    /// from now.
     pub fn expect_another(&mut self) {
         self.is_first = false;
         self.skip_empty_lines();
@@ -111,7 +117,7 @@ impl Reader {
         drop(self.buffer.split_to(count));
     }
 
-    /// Waits for the head of the next request, whole, and for no longer than its time-outs.
+    /// Waits for the whole head of the next request, no longer than [`Times`](super::Times) allows, and parses it.
     pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         loop {
             if let Some(next) = self.parse() {
@@ -207,7 +213,7 @@ impl Reader {
         self.is_asked = request.head().expect();
     }
 
-    /// Whether the request was read to its end.
+    /// Whether the body of the present request was read to its end, or it has none.
     pub fn is_whole(&self) -> bool {
         matches!(self.body, BodyState::Whole | BodyState::Sized(0))
     }
@@ -266,7 +272,8 @@ impl Reader {
         error
     }
 
-    /// Reads, without waiting, the rest of the body that the handler has left; returns whether that was all.
+    /// Reads and drops, without waiting, what the handler has left of the body, up to a limit. Returns whether that was
+    /// all, so that a next request can follow.
     pub fn skip_body(&mut self, cx: &mut Context<'_>) -> bool {
         let mut skipped = 0;
         // A client that was not told to send the body may send it or not.
@@ -286,7 +293,10 @@ impl Reader {
         is_whole
     }
 
-    /// Reads bytes and drops them; returns how many, 0 at the end.
+    /// Waits for bytes and drops them, on a connection that is about to close; returns how many, 0 at the end.
+    ///
+    /// # Errors
+    /// The socket's.
     pub fn poll_forget(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.buffer.clear();
         self.socket.poll_read(cx, &mut self.buffer)
@@ -298,7 +308,8 @@ fn has_end(bytes: &[u8]) -> bool {
     bytes.windows(3).any(|three| three == b"\n\r\n") || bytes.windows(2).any(|two| two == b"\n\n")
 }
 
-/// The body of the present request, as a stream for its handler.
+/// The body of the present request, a stream of its bytes for the handler. Fails with `PayloadError`, when the body
+/// breaks off, is framed wrongly, or the connection has to close.
 pub struct Payload(pub Rc<RefCell<Reader>>);
 
 impl Stream for Payload {

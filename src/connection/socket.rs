@@ -1,4 +1,4 @@
-//! The socket of a connection, with its time-outs.
+//! The TCP stream of a connection, read and written within time-outs.
 
 use std::{
     io::{self, IoSlice},
@@ -20,21 +20,27 @@ const PIECE_WRITTEN: usize = 32 * 1024;
 /// The time to read [`PIECE_WRITTEN`] when the server stops.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
-/// The reason why a client is not waited for any longer.
+/// The reason why [`Socket::poll_patience`] waits for a client no longer.
 pub enum Cut {
+    /// The client took longer than it may.
     Late,
+    /// The connection has to make room for another ([`Permit::is_evicted`]).
     Evicted,
 }
 
-/// A TCP stream with its permit and its time-outs.
+/// The TCP stream of an accepted connection, with its place among all connections (the permit) and its time-outs. It
+/// reads and sends without blocking, as `poll` methods.
 pub struct Socket {
     stream: TcpStream,
     timer: Timer,
+    /// The connection's place among all connections, kept until the socket is dropped.
     pub permit: Permit,
+    /// The time-outs of the connection.
     pub times: Times,
 }
 
-/// Bytes to send, in two parts that lie apart in memory, and how many of them are sent.
+/// The bytes of a response to send, in two parts that lie apart in memory (a head and the beginning of a body), with
+/// how far [`Socket::poll_send`] has come.
 pub struct Sending<'a> {
     parts: [&'a [u8]; 2],
     sent: usize,
@@ -46,8 +52,7 @@ pub struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    /// A socket around an accepted `stream`. The time for the head of the first request (`times.header`) begins now;
-    /// `permit`, the permission to have a connection, is given back when the socket is dropped.
+    /// The bytes of `parts`, in their order, with nothing sent yet.
     pub fn new(parts: [&'a [u8]; 2]) -> Self {
         Self { parts, sent: 0, in_time: 0, since: None, is_held: false }
     }
@@ -60,12 +65,16 @@ impl<'a> Sending<'a> {
 }
 
 impl Socket {
-    /// A socket that holds its permit until it is dropped.
+    /// A socket around an accepted `stream`. The time for the head of the first request (`times.header`) begins now;
+    /// `permit`, the permission to have a connection, is given back when the socket is dropped.
     pub fn new(stream: TcpStream, permit: Permit, times: Times) -> Self {
         Self { stream, timer: Timer::new(Instant::now() + times.header), permit, times }
     }
 
-    /// Reads the bytes that are there; returns how many, 0 at the end.
+    /// Waits for bytes and appends them to `buffer`; returns how many, 0 at the end.
+    ///
+    /// # Errors
+    /// The stream's.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         if buffer.capacity() - buffer.len() < PIECE_READ / 8 {
             buffer.reserve(PIECE_READ);
@@ -75,8 +84,12 @@ impl Socket {
         Poll::Ready(read)
     }
 
-    /// Sends all of `sending`. Each piece has its time, so that a client that reads a byte now and then does not read
-    /// for ever.
+    /// Sends all of `sending`. The client has [`Times::write`](super::Times::write) for each 32 KiB, so that one that
+    /// reads a byte now and then does not take for ever.
+    ///
+    /// # Errors
+    /// The stream's; `TimedOut`, when the client took too long or has to make room for another: the connection is then
+    /// reset when it closes.
     pub fn poll_send(&mut self, cx: &mut Context<'_>, sending: &mut Sending<'_>) -> Poll<io::Result<()>> {
         loop {
             let [first, second] = sending.rest();
@@ -112,25 +125,33 @@ impl Socket {
         }
     }
 
-    /// Ends the sending side.
+    /// Ends the sending side (a TCP FIN), so that the client sees the end; reading goes on.
+    ///
+    /// # Errors
+    /// The stream's.
     pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
-    /// Sends a few bytes if that can be done without waiting.
+    /// Sends a few bytes at once, without waiting.
+    ///
+    /// # Errors
+    /// The stream's; `WouldBlock` or `WriteZero`, when they cannot be sent at once.
     pub fn try_send(&self, bytes: &[u8]) -> io::Result<()> {
         let count = self.stream.try_write(bytes)?;
         if count == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
-    /// Makes the system drop unsent bytes when the socket closes, instead of keeping them until the client reads.
+    /// Makes the close of the socket a TCP reset: the system drops unsent bytes instead of keeping them until the
+    /// client reads.
     pub fn reset(&self) {
         if let Err(error) = self.stream.set_zero_linger() {
             tracing::debug!(%error, "a connection cannot be reset");
         }
     }
 
-    /// Waits, beside a read or a write, until the client has taken longer than `longest` since `since`.
+    /// Waits, beside a read or a write that is pending, until the client has taken longer than `longest` since `since`,
+    /// or has to make room for another. Tells which.
     pub fn poll_patience(&mut self, cx: &mut Context<'_>, since: Instant, longest: Duration) -> Poll<Cut> {
         self.permit.waits(since, cx.waker());
         if self.permit.is_evicted() {

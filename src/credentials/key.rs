@@ -1,4 +1,4 @@
-//! The text of an API key: `kennel_`, 43 random characters and a sum over both, in base 62.
+//! The text of an API key: `kennel_`, 43 random characters and a checksum of both, in base 62.
 
 use std::fmt;
 
@@ -15,17 +15,18 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// How many characters the hint has.
 const HINT: usize = 4;
 
-/// The hash by which a key is found: the SHA-256 of its text, 32 bytes.
+/// The hash by which an API key is stored and found: the SHA-256 of its text, 32 bytes.
 pub type KeyHash = [u8; 32];
 
-/// Whether a bearer token is meant to be an API key, and no access token: it begins with `kennel_`.
+/// Whether a bearer token is meant to be an API key and no access token: it begins with `kennel_`.
 #[must_use]
 pub fn looks_like_key(token: &str) -> bool {
     token.starts_with(PREFIX)
 }
 
-/// The text of an API key whose sum is right: `kennel_`, 43 random characters and the 6 of their CRC-32. The database
-/// alone knows whose key it is, and whether it is still good. `Debug` shows nothing of it.
+/// The text of an API key whose checksum is right: `kennel_`, 43 random characters and the 6 of their CRC-32. Whose key
+/// it is, and whether it is still good, the database knows ([`find_by_key`](super::find_by_key)). `Debug` shows nothing
+/// of it.
 #[derive(Clone)]
 pub struct ApiKeyText(String);
 
@@ -36,10 +37,10 @@ impl fmt::Debug for ApiKeyText {
 }
 
 impl ApiKeyText {
-    /// Makes a new key, with a little more than 256 random bits.
+    /// Makes the text of a new API key, with a little more than 256 random bits.
     ///
     /// # Errors
-    /// `internal-error` when the system gives no random numbers.
+    /// `internal-error`, when the system gives no random numbers.
     pub fn random() -> Result<Self, Problem> {
         let mut text = PREFIX.to_owned();
         let mut bytes = [0; 64];
@@ -55,7 +56,8 @@ impl ApiKeyText {
         Ok(Self(text))
     }
 
-    /// Reads a bearer token; `None`, if its form or its sum is wrong.
+    /// Reads a bearer token as an API key; `None`, if its form or its checksum is wrong. Whether there is such a key is
+    /// not looked up.
     #[must_use]
     pub fn parse(token: &str) -> Option<Self> {
         let (summed, sum) = token.split_at_checked(PREFIX.len() + RANDOM)?;
@@ -64,13 +66,13 @@ impl ApiKeyText {
         is_key.then(|| Self(token.to_owned()))
     }
 
-    /// The whole text: a secret, which the user is shown once.
+    /// The whole text: a secret, which the user is shown once, when the key is made.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The hash that is stored in the place of the key (SHA-256).
+    /// The hash (SHA-256) that is stored instead of the text.
     #[must_use]
     pub fn hash(&self) -> KeyHash {
         let digest = digest::digest(&digest::SHA256, self.0.as_bytes());
@@ -78,7 +80,7 @@ impl ApiKeyText {
         digest.as_ref().first_chunk().copied().unwrap_or_default()
     }
 
-    /// The last 4 characters, by which its user knows the key again.
+    /// The last 4 characters of the text, by which people tell their keys apart.
     #[must_use]
     pub fn hint(&self) -> &str {
         self.0.get(PREFIX.len() + RANDOM + SUM - HINT..).unwrap_or_default()

@@ -32,10 +32,12 @@ use crate::{
     sessions,
 };
 
-/// Checks that the credential of a request still stands. The gate has done so; work that takes long does so again.
+/// Checks again that the session or API key of a request still stands, as the gate ([`gate`](crate::auth::gate::gate))
+/// did at its beginning: for work that takes long.
 ///
 /// # Errors
-/// `revoked-token`, when the session has ended; `revoked-api-key`, when the key was deleted; `expired-api-key`.
+/// `revoked-token`, when the session has ended; `revoked-api-key`, when the key was deleted; `expired-api-key`; the
+/// database's errors ([`Conn`]).
 pub fn require_valid(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
     match me.credential {
         Credential::Session { id, logged_in_at } => {
@@ -46,9 +48,9 @@ pub fn require_valid(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
     }
 }
 
-/// Checks that the credential of a request still stands, inside the transaction that does what cannot be undone: the
-/// request may have waited for it, and the credential ended meanwhile. A transaction that ends it comes wholly before
-/// or after this one.
+/// Checks that the session or API key of a request still stands, inside the transaction that does what cannot be
+/// undone: the request may have waited for it, and the credential ended meanwhile. A transaction that ends it comes
+/// wholly before or after this one.
 ///
 /// # Errors
 /// The errors of [`require_valid`].
@@ -59,8 +61,8 @@ pub fn require_live(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
     }
 }
 
-/// Checks again that the credential of a request stands: it may have ended while the body was on its way, and a client
-/// must not keep it open by holding a body back. A request without a gate has none to check.
+/// Checks again, after the body of a request has come, that its session or API key still stands: a client must not keep
+/// an ended one open by holding a body back. Nothing is checked on a route without a gate.
 ///
 /// # Errors
 /// The errors of [`require_valid`].

@@ -1,4 +1,4 @@
-//! Queries about API keys as proofs: by its hash a key leads to its user, before anybody is known.
+//! Queries about API keys as credentials: a key's hash leads to its user.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -19,7 +19,8 @@ use crate::{
 /// Checks that an API key of a user is still good, for work that takes long.
 ///
 /// # Errors
-/// `revoked-api-key`, when the key was deleted or its account disabled; `expired-api-key`.
+/// `revoked-api-key`, when the key was deleted or its account disabled; `expired-api-key`; the database's errors
+/// ([`Conn`]).
 pub fn require_valid_key(conn: &mut Conn, user: UserId, key: ApiKeyId) -> Result<(), Problem> {
     let mine = api_keys::table.inner_join(users::table).filter(api_keys::id.eq(key));
     let mine = mine.filter(api_keys::user_id.eq(user)).filter(users::disabled_at.is_null());
@@ -31,7 +32,7 @@ pub fn require_valid_key(conn: &mut Conn, user: UserId, key: ApiKeyId) -> Result
 /// transaction that ends the key comes wholly before or after this one.
 ///
 /// # Errors
-/// `revoked-api-key`, when the key was deleted; `expired-api-key`.
+/// `revoked-api-key`, when the key was deleted; `expired-api-key`; the database's errors ([`Conn`]).
 pub fn require_live_key(conn: &mut Conn, user: UserId, key: ApiKeyId) -> Result<(), Problem> {
     let mine = api_keys::table.find(key).filter(api_keys::user_id.eq(user));
     // Changes nothing, and not only reads, for the sake of PostgreSQL.
@@ -44,10 +45,12 @@ fn refuse_expired(expires_at: Option<Timestamp>) -> Result<(), Problem> {
     if expires_at.is_some_and(|end| end <= Timestamp::now()) { Err(Kind::ExpiredApiKey.into()) } else { Ok(()) }
 }
 
-/// The user whose API key has this hash. The one query of the gate for a request with a key.
+/// The user whose API key has this hash, with the key as credential. The one query of the gate
+/// ([`gate`](crate::auth::gate::gate)) for a request with a key.
 ///
 /// # Errors
-/// `revoked-api-key`, when there is no such key or its account is disabled; `expired-api-key`.
+/// `revoked-api-key`, when there is no such key or its account is disabled; `expired-api-key`; the database's
+/// ([`Conn`]).
 pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<CurrentUser, Problem> {
     let key = api_keys::table
         .inner_join(users::table)
@@ -61,8 +64,11 @@ pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<CurrentUser, Probl
     Ok(CurrentUser { id: user, credential: Credential::ApiKey { id, scope } })
 }
 
-/// Stores that keys were last used on `day` (UTC), where no later day stands. Keys that were deleted meanwhile are
-/// skipped.
+/// Stores `day` (UTC) as the day of the last use of these API keys, unless a later day stands there. Keys that were
+/// deleted meanwhile are skipped.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn note_use(conn: &mut Conn, keys: &[ApiKeyId], day: NaiveDate) -> Result<(), Problem> {
     let is_earlier = api_keys::last_used_on.is_null().or(api_keys::last_used_on.lt(day));
     let seen = api_keys::table.filter(AnyOf::new(api_keys::id, keys.iter().copied())).filter(is_earlier);

@@ -1,4 +1,4 @@
-//! The days on which keys were used, until they are written down.
+//! The days on which API keys were used, in memory until the sweeper stores them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,21 +15,22 @@ use crate::{
     workers::lock,
 };
 
-/// The API keys that this process has seen in use and not yet written down, each with its last day (UTC). Only keys that
-/// are good get in, so that nobody without an account can fill it.
+/// The API keys that this process has seen in use since they were last stored, each with its last day (UTC), so that no
+/// request writes. Only keys that are good get in, so that nobody without an account can fill it.
 #[derive(Default)]
 pub struct KeyUses(Mutex<HashMap<ApiKeyId, NaiveDate>>);
 
 impl KeyUses {
-    /// Remembers that a key is used today (UTC); nothing is written yet.
+    /// Remembers that a key is used today (UTC); [`KeyUses::write_down`] stores it.
     pub fn note(&self, key: ApiKeyId) {
         let _before = lock(&self.0).insert(key, Timestamp::now().day());
     }
 
-    /// Writes the remembered days into the database. The days that could not be written stay for the next time.
+    /// Stores the remembered days in the database, which the sweeper asks for once an hour. Days that could not be
+    /// stored stay for the next time.
     ///
     /// # Errors
-    /// The database's errors.
+    /// The errors of [`Db::write`].
     pub async fn write_down(&self, db: &Db) -> Result<(), Problem> {
         let seen = std::mem::take(&mut *lock(&self.0));
         let mut days: BTreeMap<NaiveDate, Vec<ApiKeyId>> = BTreeMap::new();

@@ -22,7 +22,8 @@ use base64::{
 use super::{randomness::is_random, signer::Signer};
 use crate::files;
 
-/// The secret that all keys are derived from: at least 32 random bytes.
+/// The server's secret (`JWT_SECRET`), from which all [`Keys`] are derived: at least 32 random bytes. `Debug` does not
+/// show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
@@ -41,7 +42,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The reason why a text is not a secret; its message says how to make one.
+/// The reason why a text is no [`Secret`]. Its `Display` says how to make one, and does not show the text.
 #[derive(Debug)]
 pub struct SecretFault(&'static str);
 
@@ -52,12 +53,12 @@ impl fmt::Display for SecretFault {
 }
 
 impl Secret {
-    /// The least length, in bytes (RFC 7518 §3.2: as long as the hash).
+    /// The least length of a secret, in bytes: as long as the hash (RFC 7518 §3.2).
     pub const LEAST: usize = 32;
-    /// A sentence with a command that makes a good secret.
+    /// A sentence for people, with a command that makes a good secret.
     pub const HOW_TO_MAKE_ONE: &str = "Make one with: head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\\n'";
 
-    /// Reads base64, padded or not and in either alphabet; hexadecimal digits are base64, too.
+    /// Reads a secret from base64, padded or not and in either alphabet; hexadecimal digits are base64, too.
     ///
     /// # Errors
     /// The text is not base64, too short, or plainly not random.
@@ -80,7 +81,7 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// The path of a SQLite file's secret: beside it.
+    /// The path of the file that holds the secret for a SQLite database: the database's path with `.key` after it.
     #[must_use]
     pub fn path_beside(database: &Path) -> PathBuf {
         let mut path = database.as_os_str().to_owned();
@@ -88,7 +89,8 @@ impl Secret {
         PathBuf::from(path)
     }
 
-    /// The secret that a file holds, made at the first start. Returns whether it was made now, too.
+    /// The secret in the file at `path`, which is made with a random one if it is not there. Returns whether it was
+    /// made now, too.
     ///
     /// # Errors
     /// The file cannot be read or written, or holds no secret.
@@ -97,7 +99,7 @@ impl Secret {
         Ok((Self::read(path)?, made))
     }
 
-    /// The secret that a file holds.
+    /// The secret in the file at `path`; none is made.
     ///
     /// # Errors
     /// The file is absent or cannot be read, every user of the machine can write it, or it holds no secret.
@@ -130,35 +132,38 @@ impl Secret {
     }
 }
 
-/// A key that signs access tokens, and its name in a token's header (`kid`).
+/// A key that signs access tokens (HS256), with its name.
 pub struct AccessKey {
+    /// The key's name, which a token's header has as `kid`: a digest that tells nothing of the key.
     pub id: String,
+    /// The key itself.
     pub secret: [u8; 32],
 }
 
-/// The keys derived from the secrets, for one database.
+/// The keys derived from the server's secret, one for each purpose, so that a signature for one never passes for
+/// another (HKDF, RFC 5869). Good for one database only.
 pub struct Keys {
-    /// The issuer of access tokens (`iss`): this service over this database.
+    /// The claim `iss` of access tokens: this service over this database.
     pub issuer: String,
-    /// The keys of access tokens, the newest first; there is always one.
+    /// The keys of access tokens, the newest first: it signs, and all verify. There is always one.
     pub access: Vec<AccessKey>,
-    /// The signer of the cursors of lists.
+    /// The signer of the cursors that lead from page to page of a list.
     pub cursors: Signer,
-    /// The signer of refresh tokens.
+    /// The signer of refresh tokens ([`Presented`](crate::auth::tokens::refresh::Presented)).
     pub refreshes: Signer,
-    /// The signer of the tokens that change a forgotten password.
+    /// The signer of the tokens in mails about a forgotten password.
     pub resets: Signer,
-    /// The signer of the tokens that verify an e-mail address.
+    /// The signer of the tokens in mails that verify, confirm or cancel an e-mail address.
     pub verifications: Signer,
-    /// The signer that names networks and failed logins, so that they are known again without being stored.
+    /// The signer whose HMACs stand for networks, failed logins and counts of mails in the database, so that they are
+    /// known again without being stored.
     pub sources: Signer,
 }
 
 impl Keys {
-    /// Derives the keys from the secret that signs, and from the previous ones, which still verify.
-    ///
-    /// Signatures are good for `database` only: access tokens name it, and each database has its own keys for cursors
-    /// and for mail tokens. A refresh token needs neither, as it is signed with the random salt of its session.
+    /// Derives the keys from `secret`, which signs, and from the `previous` ones, which still verify. Access tokens
+    /// name `database`, and each database has its own keys for cursors and for mail tokens. Refresh tokens need
+    /// neither, as each is signed with the random salt of its session.
     ///
     /// # Errors
     /// Never in practice: the lengths asked for are far below HKDF's limit.

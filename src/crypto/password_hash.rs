@@ -1,8 +1,8 @@
-//! The hash of a password, as it is stored. The computation is in `auth::passwords`.
+//! The type of a stored password hash. The hash is computed in `auth::passwords`.
 
 use std::fmt;
 
-/// An argon2id hash as a PHC string: the only form of a password that can be stored.
+/// The argon2id hash of a password as a PHC string (`$argon2id$…`), the only form in which a password is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
@@ -13,7 +13,7 @@ impl fmt::Debug for PasswordHash {
 }
 
 impl PasswordHash {
-    /// A hash from the database.
+    /// The hash that a PHC string from the database is; it is not checked.
     #[must_use]
     pub fn stored(phc: String) -> Self {
         Self(phc)

@@ -1,5 +1,5 @@
-//! Whether a secret was drawn at random, as far as that can be seen: text, sequences and repetitions were not. A random
-//! secret passes, but for once in billions of times.
+//! The check that a secret was drawn at random, as far as that can be seen: text, sequences and repetitions were not. A
+//! random secret fails it once in billions of times.
 
 use std::collections::HashSet;
 
@@ -43,7 +43,8 @@ const HASHED: [&str; 24] = [
     "your-256-bit-secret",
 ];
 
-/// Whether a secret may be random: `text` as it was given, and the `bytes` whose base64url it is.
+/// Whether a secret may have been drawn at random: `text` as it was given, and the `bytes` that it stands for in
+/// base64. Words, sequences and repetitions are not; a random secret fails once in billions of times.
 pub fn is_random(text: &str, bytes: &[u8]) -> bool {
     let in_hex = of_hex(text);
     let is_mixed = in_hex.is_some() || is_in_both_cases(text);

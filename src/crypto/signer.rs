@@ -2,37 +2,40 @@
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
 
-/// The size of a signature, in bytes.
+/// The length of a signature in bytes: that of HMAC-SHA256.
 pub const SIGNATURE: usize = 32;
 
-/// The keys of one purpose: the newest signs, and signatures of the older ones are still good.
+/// Signs and verifies texts of one purpose (HMAC-SHA256, RFC 2104): the newest key signs, and signatures by older ones
+/// are still good.
 pub struct Signer {
     newest: hmac::Key,
     older: Vec<hmac::Key>,
 }
 
 impl Signer {
-    /// A signer with the `newest` key, which also verifies what the `older` ones signed.
+    /// A signer with the `newest` key, 32 bytes at best, which also verifies what the `older` ones signed.
     #[must_use]
     pub fn new(newest: &[u8], older: &[[u8; 32]]) -> Self {
         let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
         Self { newest: key(newest), older: older.iter().map(|bytes| key(bytes)).collect() }
     }
 
-    /// Signs `parts`; where one part ends and the next begins is signed, too.
+    /// The signature of `parts` by the newest key. The bounds of the parts are signed too: `ab` and `c` have another
+    /// signature than `a` and `bc`.
     #[must_use]
     pub fn sign(&self, parts: &[&[u8]]) -> [u8; SIGNATURE] {
         signature(&self.newest, parts)
     }
 
-    /// Whether `signature` is one of `parts`, in constant time.
+    /// Whether `signature` is that of `parts` by any of the keys, compared in constant time.
     #[must_use]
     pub fn verify(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
         let message = message(parts);
         self.keys().any(|key| hmac::verify(key, &message, signature).is_ok())
     }
 
-    /// Whether a signature of `parts` begins with `beginning`, in constant time; the fewer bytes, the weaker the proof.
+    /// Whether the signature of `parts` by any of the keys begins with `beginning`, compared in constant time; the
+    /// fewer bytes, the weaker the proof.
     #[must_use]
     pub fn verify_beginning(&self, parts: &[&[u8]], beginning: &[u8]) -> bool {
         let message = message(parts);
@@ -43,7 +46,8 @@ impl Signer {
         })
     }
 
-    /// The signatures of `parts` under every key, the newest first.
+    /// The signatures of `parts` by every key, the newest first: the values under which something may be stored that
+    /// was signed before the secret changed.
     #[must_use]
     pub fn known_as(&self, parts: &[&[u8]]) -> Vec<[u8; SIGNATURE]> {
         self.keys().map(|key| signature(key, parts)).collect()

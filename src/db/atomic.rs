@@ -1,4 +1,4 @@
-//! A change that is done as a whole or not at all, whichever way the database is asked for it.
+//! The way to make one change to the database, a single statement or a transaction: done as a whole or not at all.
 
 use diesel::{Connection as _, PgConnection, QueryResult, SqliteConnection, query_dsl::LoadQuery};
 
@@ -31,15 +31,15 @@ use crate::problem::Problem;
 pub struct Atomic<'a>(&'a mut Conn);
 
 impl<'a> Atomic<'a> {
-    /// The one change that is done on this connection.
+    /// The right to one change on this connection.
     pub fn on(conn: &'a mut Conn) -> Self {
         Self(conn)
     }
 
-    /// Runs a single statement, and gives the row that it returns.
+    /// Runs a single statement, and returns the row that it returns.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's errors, as Diesel reports them; `NotFound`, if it returns no row.
     pub fn statement<'query, Row, Query>(self, query: Query) -> QueryResult<Row>
     where
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
@@ -50,7 +50,7 @@ impl<'a> Atomic<'a> {
     /// Runs several statements as one transaction, or as a part of the one that is open already.
     ///
     /// # Errors
-    /// The errors of `job`, of which nothing is left then, and the database's.
+    /// The errors of `job`, of which nothing is left then; the database's errors ([`Conn`]).
     pub fn transaction<T>(self, job: impl FnOnce(&mut Conn) -> Result<T, Problem>) -> Result<T, Problem> {
         self.0.transaction(job)
     }

@@ -21,8 +21,8 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-/// A connection to either database, which the door ([`Db`](super::Db)) lends to one job at a time. Queries run within
-/// the transaction that is open on it, if there is one. Their errors are Diesel's; `?` makes a
+/// A connection to either database, which [`Db`](super::Db) lends to one job at a time. Queries run within the
+/// transaction that is open on it, if there is one. Their errors are Diesel's; `?` makes a
 /// [`Problem`](crate::problem::Problem) of them: `unavailable` or `overloaded`, when the database cannot serve just
 /// now, and otherwise `internal-error`.
 ///
@@ -30,7 +30,9 @@ use diesel::{
 /// `postgres` open their own variant.
 #[derive(diesel::MultiConnection)]
 pub enum Conn {
+    /// A connection to a SQLite file.
     Sqlite(SqliteConnection),
+    /// A connection to a PostgreSQL server.
     Postgres(PgConnection),
 }
 
@@ -38,7 +40,7 @@ impl Conn {
     /// Runs a query and returns all its rows.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's errors, as Diesel reports them.
     pub fn load<'query, Row, Query>(&mut self, query: Query) -> QueryResult<Vec<Row>>
     where
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
@@ -53,7 +55,7 @@ impl Conn {
     /// them all: then say `.limit(1)`.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's errors, as Diesel reports them.
     pub fn find<'query, Row, Query>(&mut self, query: Query) -> QueryResult<Option<Row>>
     where
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
@@ -64,7 +66,7 @@ impl Conn {
     /// Runs a query that always has a row, such as a count or an `INSERT … RETURNING`, and returns the first.
     ///
     /// # Errors
-    /// `NotFound`, if there is none; the database's.
+    /// `NotFound`, if there is none; the database's errors, as Diesel reports them.
     pub fn one<'query, Row, Query>(&mut self, query: Query) -> QueryResult<Row>
     where
         Query: LoadQuery<'query, SqliteConnection, Row> + LoadQuery<'query, PgConnection, Row>,
@@ -78,7 +80,7 @@ impl Conn {
     /// Runs an `INSERT`, `UPDATE` or `DELETE`. Tells how many rows it has touched.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's errors, as Diesel reports them.
     pub fn execute<Query>(&mut self, query: Query) -> QueryResult<usize>
     where
         Query: ExecuteDsl<SqliteConnection> + ExecuteDsl<PgConnection>,
@@ -90,7 +92,8 @@ impl Conn {
     }
 }
 
-/// The columns of a row type, for `select` and `returning`: `Row::as_select()` would have to know the one database.
+/// The columns of a row type, for `select` and `returning`, on both databases: the same as Diesel's `Row::as_select()`,
+/// which would have to name one backend.
 #[must_use]
 pub fn columns<Row: Selectable<Sqlite>>() -> Row::SelectExpression {
     Row::construct_selection()

@@ -7,12 +7,12 @@ use diesel::result::{DatabaseErrorKind, Error};
 use super::error::lost_a_race;
 use crate::problem::Problem;
 
-/// A broken constraint, as far as the database names it.
+/// The constraint that a statement broke, as far as the database names it, for [`OnConstraint::on_constraint`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// A UNIQUE constraint, by its name.
+    /// A UNIQUE constraint, by its name, which the migrations make of table and columns: `users_username_key_unique`.
     Unique(String),
-    /// A FOREIGN KEY; SQLite does not say which.
+    /// A FOREIGN KEY. Which one SQLite does not say.
     ForeignKey,
 }
 
@@ -51,7 +51,8 @@ fn named_by_columns(message: &str) -> Option<String> {
     Some(name)
 }
 
-/// A result whose broken constraint can become a problem that the caller can mend.
+/// Extends the result of a query (`QueryResult`), so that a broken constraint can become a problem that the caller can
+/// mend, such as `username-taken`.
 pub trait OnConstraint<T> {
     /// Turns a broken constraint into the problem that `explain` returns; any other failure, and a constraint without
     /// an explanation, becomes the problem of the database's error.

@@ -1,5 +1,5 @@
-//! Expressions that Diesel has not, or not for both databases. Unlike `diesel::dsl::sql` they may stay
-//! prepared.
+//! SQL expressions that Diesel has not, or not for both databases. Unlike those of `diesel::dsl::sql` their statements
+//! may stay prepared.
 
 use chrono::NaiveDate;
 use diesel::{
@@ -50,11 +50,11 @@ macro_rules! expression {
 }
 pub(crate) use expression;
 
-/// A condition that is there or not: made by [`when`]. A boxed query would be built anew for each run, and for one
-/// database.
+/// A condition that may be absent, made by [`when`]. In a query without it every row meets it; the type stays the same,
+/// so that the query needs no `into_boxed`.
 pub struct When<Condition>(Option<Condition>);
 
-/// The condition that `make` makes of a value, if there is one; without one every row meets it.
+/// The condition that `make` makes of `value`; without a value every row meets it.
 pub fn when<T, Condition>(value: Option<T>, make: impl FnOnce(T) -> Condition) -> When<Condition> {
     When(value.map(make))
 }
@@ -71,8 +71,8 @@ impl<DB: Backend, Condition: QueryFragment<DB>> QueryFragment<DB> for When<Condi
     }
 }
 
-/// The condition that a column holds one of some ids: one bind, however many they are, so that the statement is the
-/// same for every page.
+/// The condition that a column holds one of some ids, as a single bind however many they are, so that the statement
+/// stays the same and prepared: `= ANY(array)` in PostgreSQL, `json_each` in SQLite.
 pub struct AnyOf {
     column: ColumnName,
     ids: Vec<i64>,
@@ -81,7 +81,7 @@ pub struct AnyOf {
 }
 
 impl AnyOf {
-    /// The condition that `column` holds one of `ids`.
+    /// The condition that `column` holds one of `ids`, of which there may be any number.
     #[must_use]
     pub fn new<C>(column: C, ids: impl IntoIterator<Item = impl Into<i64>>) -> Self
     where
@@ -90,7 +90,7 @@ impl AnyOf {
         Self::named(ColumnName::of(column), ids)
     }
 
-    /// The condition that the column of this name holds one of `ids`.
+    /// The condition that the column of this name holds one of `ids`, as [`AnyOf::new`] for Diesel's columns.
     #[must_use]
     pub fn named(column: ColumnName, ids: impl IntoIterator<Item = impl Into<i64>>) -> Self {
         let ids: Vec<i64> = ids.into_iter().map(Into::into).collect();
@@ -121,12 +121,11 @@ impl QueryFragment<Pg> for AnyOf {
     }
 }
 
-/// The condition that a text has another one anywhere in it, whatever that is made of: unlike `LIKE` this knows no
-/// wildcards, and no pattern that takes it long.
+/// The condition that a column's text contains another one. Unlike with `LIKE` no character in it is a wildcard.
 pub struct Contains {
-    /// The column of the text.
+    /// The column whose text is looked through.
     pub column: ColumnName,
-    /// The text that a column must have in it.
+    /// The text that must be contained in the column's.
     pub part: String,
 }
 
@@ -160,13 +159,14 @@ impl QueryFragment<Pg> for Contains {
     }
 }
 
-/// The conditions that a list may have beside its own, in one expression, of which each is there or not; all that are
-/// there must be met. Where none is, its text is `TRUE`: that of a plain list stays as short as can be.
+/// The conditions of [`Wanted`](crate::wire::Wanted), the filters that every list has, as one SQL expression; a row
+/// must meet all that are there. Where none is, the SQL is `TRUE`.
 pub struct Narrowed {
-    /// The ids of which a row must have one.
+    /// The condition that the row has one of some ids.
     pub ids: Option<AnyOf>,
-    /// The moments that columns are compared with: column, operator (with a blank on each side) and moment.
+    /// Comparisons of columns with moments: column, operator with a blank on each side (`" >= "`), and moment.
     pub moments: Vec<(ColumnName, &'static str, Timestamp)>,
+    /// The condition that the row's name contains a text.
     pub part: Option<Contains>,
 }
 
@@ -205,16 +205,16 @@ where
     }
 }
 
-/// A day that may be unknown, as rows are sorted by it and as their indexes have it: unknown comes last, on
-/// [`LAST_DAY`].
+/// The SQL expression of a nullable day as rows are sorted by it: an unknown day counts as [`LAST_DAY`], and so comes
+/// last. Written to the letter as the indexes have it, so that they serve it.
 #[derive(Clone, Copy, Debug)]
 pub struct DayOrLast(ColumnName);
 
-/// The day that counts for an unknown one where rows are sorted: 9999-12-31.
+/// The day that stands for an unknown one where rows are sorted: 9999-12-31.
 pub const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day");
 
 impl DayOrLast {
-    /// The days in a column.
+    /// The days in a nullable column of dates.
     #[must_use]
     pub const fn of<C>(column: C) -> Self
     where
@@ -223,7 +223,7 @@ impl DayOrLast {
         Self(ColumnName::of(column))
     }
 
-    /// Writes the expression, to the letter as the indexes have it.
+    /// Writes the expression into the SQL of a query, to the letter as the indexes have it.
     pub fn write<DB: Backend>(self, out: &mut AstPass<'_, '_, DB>) {
         out.push_sql("COALESCE(");
         self.0.write(out);
@@ -231,14 +231,14 @@ impl DayOrLast {
     }
 }
 
-/// The condition that a day is after `after` and before `before`, as far as there are these. It compares the expression
-/// that rows are sorted by, so that the index of that serves it.
+/// The condition that a day is after `after` and before `before`, neither of which counts itself; an unknown day is
+/// never. An index on [`DayOrLast`] serves it.
 pub struct Between {
-    /// The days. One that is not known is not after any.
+    /// The days that are compared.
     pub day: DayOrLast,
-    /// The day before the first, which itself does not count; `None` for no first.
+    /// The day that must be passed; `None` for no lower bound.
     pub after: Option<NaiveDate>,
-    /// The day after the last, which itself does not count; `None` for no last.
+    /// The day that must not be reached; `None` for no upper bound.
     pub before: Option<NaiveDate>,
 }
 
@@ -270,13 +270,13 @@ where
     }
 }
 
-/// A column of ids that is not looked up in an index: the SQL is `(+column)`, and so the planner has to come to its
-/// table first.
+/// A column of ids whose index SQLite is kept from using, by the SQL `(+column)`: the planner has to come to its table
+/// by another condition first.
 #[derive(Clone, Copy)]
 pub struct Unindexed(ColumnName);
 
 impl Unindexed {
-    /// The value of a column of ids.
+    /// The value of this column of ids.
     #[must_use]
     pub fn of<C>(column: C) -> Self
     where
@@ -297,7 +297,8 @@ impl<DB: Backend> QueryFragment<DB> for Unindexed {
     }
 }
 
-/// The number of rows that a user has in a table, or `most` if there are more: those are not looked at.
+/// The number of a user's rows in a table as SQL, counted no further than `most`: a limit is compared with it, and more
+/// rows need not be looked at.
 pub struct CountUpTo {
     user_id: ColumnName,
     user: UserId,
@@ -305,7 +306,8 @@ pub struct CountUpTo {
 }
 
 impl CountUpTo {
-    /// The number of rows whose column `user_id` has `user`, in the table of that column.
+    /// The number of rows that have `user` in the column `user_id`, in the table of that column, or `most` if there are
+    /// as many or more.
     #[must_use]
     pub fn new<C>(user_id: C, user: UserId, most: i64) -> Self
     where

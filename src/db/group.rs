@@ -22,9 +22,9 @@ use crate::{
     workers::{Batch, BatchEnd, Outcome},
 };
 
-/// Runs all waiting jobs in one transaction; no result is sent before the commit. Nearly always all of them succeed, so
-/// savepoints are made only once one did not: then the transaction is undone, and the jobs of a larger group are run
-/// again, each in a savepoint, so that a failure undoes itself alone.
+/// Runs all waiting jobs of a batch in one transaction, and sends their results once it is committed (group commit, for
+/// SQLite's one writer). If a job fails, the transaction is undone and the jobs run again, each in a savepoint, so that
+/// a failure undoes itself alone.
 pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>) -> BatchEnd<Conn> {
     if group.iter().all(|job| job.is_abandoned()) {
         return BatchEnd::answered(true);

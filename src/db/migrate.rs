@@ -1,5 +1,5 @@
-//! The schema: the two trees below `migrations/`, embedded. They run at start and by `kennel migrate`,
-//! always under a lock, so that any number of instances may start at once (Diesel itself takes none).
+//! The migrations of the schema, one tree for each database below `migrations/`, compiled in. They run at start and by
+//! `kennel migrate`, always under a lock, so that any number of instances may start at once (Diesel itself takes none).
 
 use std::{collections::HashSet, fmt};
 
@@ -26,15 +26,16 @@ const LOCK: i64 = 0x006b_656e_6e65_6c00;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A migration, and whether the database has it.
+/// A migration of the schema, and whether the database has it, as `kennel migrate` lists them.
 pub struct MigrationStatus {
-    /// The name of its folder: its version and what it is about.
+    /// The name of the migration's folder: its version and what it is about.
     pub name: String,
-    /// Whether it has run on the database.
+    /// Whether the migration has run on the database.
     pub applied: bool,
 }
 
-/// Brings the schema up to date; returns the names of the migrations that ran.
+/// Brings the schema up to date, under a lock, so that any number of instances may start at once. Returns the names of
+/// the migrations that ran.
 ///
 /// # Errors
 /// A migration failed (and left nothing behind), or the schema is newer than this program.
@@ -75,7 +76,7 @@ fn fill_name_keys(conn: &mut Conn) -> QueryResult<()> {
     Ok(())
 }
 
-/// Reverts the newest migration; returns its version, or `None` if no migration has run.
+/// Undoes the newest migration of the database, under a lock. Returns its version, or `None` if no migration has run.
 ///
 /// # Errors
 /// The errors of [`run`].
@@ -89,7 +90,7 @@ pub fn revert(conn: &mut Conn) -> Result<Option<String>, OpenError> {
     })
 }
 
-/// All migrations, oldest first: those of this program, and a newer one that the database has.
+/// All migrations, oldest first: those of this program, and newer ones that the database has.
 ///
 /// # Errors
 /// The database does not respond.
@@ -111,10 +112,11 @@ pub fn show(conn: &mut Conn) -> Result<Vec<MigrationStatus>, OpenError> {
     })
 }
 
-/// Whether a migration of Kennel's has ever run on the database. Changes nothing, where Diesel would make its table.
+/// Whether a migration of Kennel's has ever run on the database. Changes nothing, whereas Diesel's own query would make
+/// its table.
 ///
 /// # Errors
-/// The database does not respond.
+/// The database's errors, as Diesel reports them.
 pub fn is_known(conn: &mut Conn) -> QueryResult<bool> {
     let query = match conn {
         Conn::Sqlite(_) => {

@@ -1,5 +1,5 @@
-//! The door to the database, over SQLite or PostgreSQL. Handlers cannot block a thread, forget a transaction or hold a
-//! connection across an await, because only the door can. There are four ways through it:
+//! [`Db`], the door to the database, over SQLite or PostgreSQL. Handlers cannot block a thread, forget a transaction
+//! or hold a connection across an await, because only the door can. There are four ways through it:
 //!
 //! | way | for |
 //! | --- | --- |
@@ -26,6 +26,7 @@ mod pooler;
 mod postgres;
 mod preflight;
 mod refusal;
+/// The tables of both databases as Diesel's query builder knows them; written by the Diesel CLI from the migrations.
 pub mod schema;
 mod search_key;
 mod sqlite;
@@ -51,19 +52,20 @@ use self::{
 };
 use crate::problem::Problem;
 
-/// The most rows that one transaction deletes where there may be any number of them: other writes wait meanwhile.
+/// The most rows that a transaction deletes, where there may be any number of them: the rest follows in further
+/// transactions, so that other writes get in between ([`Db::write_in_pieces`]).
 pub const PIECE: usize = 250;
 
-/// The most rows that a sweep deletes in one transaction: other writes wait meanwhile.
+/// The most expired rows that a sweep deletes in one transaction, so that other writes do not wait long.
 pub const SWEPT_AT_ONCE: i64 = 500;
 
-/// A number of rows, as `LIMIT` takes it.
+/// The number `count` as the `i64` that SQL's `LIMIT` takes.
 #[must_use]
 pub fn rows(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// The reason why the database could not be opened, and what to do: one line, without a password.
+/// The reason why the database could not be opened. Its `Display` is one line that says what to do, without a password.
 #[derive(Debug)]
 pub struct OpenError(String);
 
@@ -81,7 +83,10 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// The door to the database: one for the process, which all workers share.
+/// The only way to the database, one for the process: a job (a closure that takes a [`Conn`]) is sent to a thread of
+/// the pool, so that no handler blocks a thread or holds a connection across an await. [`Db::read`], [`Db::snapshot`],
+/// [`Db::write`] and [`Db::read_inline`] are the ways through; a job queues in the [`Flow`](crate::workers::Flow) of
+/// its caller.
 pub struct Db(Engine, DatabaseId);
 
 enum Engine {
@@ -90,9 +95,9 @@ enum Engine {
 }
 
 impl Db {
-    /// Opens the database and brings its schema up to date; makes a SQLite file if there is none. Blocks: for a
-    /// PostgreSQL server that is not up yet up to 30 seconds. PostgreSQL is used with so many `connections`, SQLite
-    /// with as many as there are cores, 2 to 8, and one that writes.
+    /// Opens the database and brings its schema up to date; makes a SQLite file if there is none. Blocks, up to 30
+    /// seconds for a PostgreSQL server that is not up yet. PostgreSQL is used with this number of `connections`; SQLite
+    /// with one for each core, 2 to 8, and one that writes.
     ///
     /// # Errors
     /// The database cannot be reached or opened, its settings did not take, or its schema is newer than this program.
@@ -100,7 +105,8 @@ impl Db {
         Self::over(connect(url)?, url, connections)
     }
 
-    /// Opens a database that exists and brings its schema up to date, as [`Db::open`] does; no new one is made.
+    /// Opens a database that exists and brings its schema up to date, as [`Db::open`] does; where there is none, none
+    /// is made.
     ///
     /// # Errors
     /// The errors of [`Db::open`]; there is no database.
@@ -120,19 +126,19 @@ impl Db {
         Ok(Self(door, id))
     }
 
-    /// The id of the database, made with its schema; keys are derived for it.
+    /// The random id of the database, with which keys are derived.
     #[must_use]
     pub fn id(&self) -> &DatabaseId {
         &self.1
     }
 
-    /// Runs queries that change nothing. Each statement sees what was committed before it. A job may be run again on a
-    /// new connection, when the old one broke.
+    /// Runs `job`, queries that change nothing, on a thread of the pool, and returns its result. Each statement sees
+    /// what was committed before it. A job may be run again on a new connection, when the old one broke.
     ///
     /// # Errors
     /// The errors of `job`; `overloaded`, when too many jobs wait or the result takes too long, 5 seconds on SQLite and
-    /// 2.8 on PostgreSQL; `too-many-requests`, when too many of them are the same caller's; `unavailable`, when the
-    /// database does not respond.
+    /// 2.8 on PostgreSQL; `too-many-requests`, when too many of the waiting ones are the same caller's; `unavailable`,
+    /// when the database does not respond.
     pub async fn read<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -144,8 +150,8 @@ impl Db {
         }
     }
 
-    /// Runs a query that finds one row by its key, and that nearly every request needs. Where the database is a file it
-    /// runs on the calling thread, which keeps a connection of its own for this.
+    /// Runs a query that finds one row by its key, and that nearly every request needs, as [`Db::read`] does; but with
+    /// SQLite on the calling thread, on a connection of its own: to send it to another thread would take longer.
     ///
     /// # Errors
     /// The errors of [`Db::read`].
@@ -162,7 +168,8 @@ impl Db {
         self.read(job).await
     }
 
-    /// Runs queries that change nothing and have to see the same moment.
+    /// Runs queries that change nothing and have to see the same moment: all of them see what was committed before the
+    /// first. A job may be run again, as with [`Db::read`].
     ///
     /// # Errors
     /// The errors of [`Db::read`].
@@ -179,8 +186,8 @@ impl Db {
     /// nothing but the database.
     ///
     /// # Errors
-    /// The errors of [`Db::read`], on SQLite after 6 seconds; after `unavailable` or `overloaded` the write may or may
-    /// not have happened.
+    /// The errors of [`Db::read`], on SQLite after 6 seconds instead of 5; after `unavailable` or `overloaded` the
+    /// write may or may not have happened.
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -192,8 +199,8 @@ impl Db {
         }
     }
 
-    /// Runs a job that needs no transaction on PostgreSQL unless it opens one: an [`Atomic`] runs one statement, or a
-    /// transaction, and nothing beside it. Otherwise the same as [`Db::write`].
+    /// Runs `job` as [`Db::write`] does, but on PostgreSQL without `BEGIN` and `COMMIT` unless the job opens a
+    /// transaction: an [`Atomic`] runs one statement or one transaction, and nothing beside it.
     ///
     /// # Errors
     /// The errors of [`Db::write`].
@@ -209,8 +216,9 @@ impl Db {
         }
     }
 
-    /// Runs `piece` again and again as long as there `is_more` to do: each in a transaction of its own, so that other
-    /// writes get in between. A piece touches about [`PIECE`] rows and returns whether there may be more.
+    /// Runs `piece` again and again, each time in a transaction of its own so that other writes get in between, as long
+    /// as it returns true: there may be more to do. With `is_more` false it does not run at all. A piece touches about
+    /// [`PIECE`] rows.
     ///
     /// # Errors
     /// The errors of [`Db::write`], for one of the pieces; those before it are durable.
@@ -236,14 +244,14 @@ impl Db {
         }
     }
 
-    /// Whether the engine finds `(a, b) > (?, ?)` by one range of an index.
+    /// Whether the engine finds `(a, b) > (?, ?)` by one range of an index, as PostgreSQL does, and SQLite does not.
     #[must_use]
     pub fn compares_rows(&self) -> bool {
         matches!(self.0, Engine::Postgres(_))
     }
 
-    /// Finishes the waiting jobs and closes every connection; later calls are refused (`overloaded`). Blocks until that
-    /// is done.
+    /// Finishes the waiting jobs and closes every connection; later calls are refused with `overloaded`. Blocks until
+    /// that is done.
     pub fn close(&self) {
         match &self.0 {
             Engine::Sqlite(door) => door.close(),
@@ -264,7 +272,8 @@ pub fn connect(url: &DatabaseUrl) -> Result<Conn, OpenError> {
     }
 }
 
-/// Opens one connection to a database that exists: one that Kennel has made, in any version.
+/// Opens one connection to a database that Kennel has made, in whatever version, as [`connect`] does; where there is
+/// none, none is made.
 ///
 /// # Errors
 /// The errors of [`connect`]; there is no database, and then nothing was made or changed.

@@ -33,10 +33,10 @@ const QUERY: &str = "SELECT current_database()::text AS name, current_setting('s
     EXISTS (SELECT 1 FROM pg_settings WHERE name = 'synchronous_commit' AND reset_val = 'off') AS is_hasty, \
     'off' IN (current_setting('fsync'), current_setting('full_page_writes')) AS is_unsafe";
 
-/// Refuses a database that cannot hold every text, and warns of a connection that can be eavesdropped on and of settings
-/// with which a crash of the server loses what was acknowledged. `is_here`
-/// says that the URL names this machine: a container with a published port has another address, and is here all the
-/// same.
+/// Checks a PostgreSQL database before anything is stored in it: refuses an encoding that cannot hold every text, and
+/// warns in the log of a connection that can be eavesdropped on, and of settings with which a crash of the server loses
+/// what was acknowledged. `is_here` says that the URL names this machine, which the address need not show (a container
+/// with a published port).
 ///
 /// # Errors
 /// The encoding is not UTF-8, or cannot be queried.

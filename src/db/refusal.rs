@@ -1,15 +1,15 @@
-//! The errors of connections that cannot be made, and their remedies. libpq speaks English here and quotes what it
-//! cannot read, perhaps with a password; PostgreSQL speaks the language of its server.
+//! The explanation of failed connections to PostgreSQL, and their remedies. libpq speaks English here and quotes what
+//! it cannot read, perhaps with a password; PostgreSQL speaks the language of its server.
 
 use diesel::ConnectionError;
 
-/// A connection that was refused, in words that hold no secret.
+/// The reason why a connection to PostgreSQL was refused, in words for people that hold no secret.
 pub struct RefusedConnection {
-    /// The error, as libpq or PostgreSQL says it, or in words of our own where it might quote a secret.
+    /// The error, as libpq or PostgreSQL words it, or in words of our own where it might quote a secret.
     pub said: String,
     /// The advice what to do, as a sentence without its full stop.
     pub remedy: String,
-    /// Whether waiting may help: the server is on its way up, or the error is not known to be lasting.
+    /// Whether to wait and try again: the server is on its way up, or the error is not known to be lasting.
     pub may_pass: bool,
 }
 
@@ -79,7 +79,7 @@ const FOREIGN: &[(&str, &str)] = &[
 ];
 
 impl RefusedConnection {
-    /// The refusal that an error of libpq means; `url` is the one that was connected to.
+    /// Explains an error of libpq; `url` is the one that was connected to, which is not shown.
     pub fn of(error: &ConnectionError, url: &str) -> Self {
         let said = match error {
             ConnectionError::BadConnection(said) => said.split_whitespace().collect::<Vec<_>>().join(" "),

@@ -1,4 +1,4 @@
-//! The spelling by which names are found and sorted, which stands beside each name in the database.
+//! The search key of a name: the spelling by which it is found and sorted, stored beside it in the database.
 
 use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
 use unicode_normalization::UnicodeNormalization;
@@ -29,8 +29,8 @@ pub fn search_key(text: &str) -> String {
     key
 }
 
-/// The spelling by which a text is searched for: without letter case and accents, and with plain apostrophes, quotation
-/// marks, dashes and blanks.
+/// The spelling by which a text is searched for: in small letters, without accents, and with plain apostrophes,
+/// quotation marks, dashes and blanks.
 #[must_use]
 pub fn folded(text: &str) -> String {
     if is_plain(text) {

@@ -23,7 +23,8 @@ use diesel::{
 };
 use serde::{Serialize, Serializer};
 
-/// The SQL type of every `*_at` column. PostgreSQL's type is given by its number, since a name's has to be queried.
+/// The SQL type of every `*_at` column, in both databases: `TIMESTAMPTZ` in PostgreSQL, a `BIGINT` of microseconds in
+/// SQLite. Its Rust type is [`Timestamp`].
 #[derive(Clone, Copy, Debug, SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(oid = 1184, array_oid = 1185))]
 #[diesel(sqlite_type(name = "Long"))]
@@ -40,7 +41,8 @@ impl sql_types::ops::Sub for Timestamptz {
     type Output = Self;
 }
 
-/// A moment, in microseconds since 1970-01-01T00:00:00Z.
+/// A moment, in microseconds since 1970-01-01T00:00:00Z. In JSON RFC 3339 with milliseconds, in the database a
+/// [`Timestamptz`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Timestamptz)]
 pub struct Timestamp(i64);
@@ -56,7 +58,7 @@ impl Timestamp {
         Self(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
     }
 
-    /// A moment of the calendar, cut off after the microseconds.
+    /// The moment of a `chrono` time, cut off after the microseconds.
     #[must_use]
     pub fn at(moment: DateTime<Utc>) -> Self {
         Self(moment.timestamp_micros())
@@ -80,26 +82,26 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
     }
 
-    /// The beginning of the next day, in UTC.
+    /// The end of the moment's day in UTC: the beginning of the next.
     #[must_use]
     pub fn end_of_day(self) -> Self {
         const DAY: i64 = 24 * 60 * 60 * 1_000_000;
         Self((self.0.div_euclid(DAY) + 1).saturating_mul(DAY))
     }
 
-    /// The day, in UTC.
+    /// The moment's day, in UTC.
     #[must_use]
     pub fn day(self) -> NaiveDate {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default().date_naive()
     }
 
-    /// Whole microseconds since 1970.
+    /// The moment as whole microseconds since 1970.
     #[must_use]
     pub fn micros(self) -> i64 {
         self.0
     }
 
-    /// Whole seconds since 1970, as a JWT counts (RFC 7519's `NumericDate`).
+    /// The moment as whole seconds since 1970, as a JWT counts (RFC 7519's `NumericDate`).
     #[must_use]
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
@@ -112,12 +114,13 @@ pub mod micros {
 
     use super::Timestamp;
 
-    /// Writes a timestamp as a number, for `#[serde(with)]`.
+    /// Writes a timestamp as a number of microseconds since 1970, for `#[serde(with)]`: unlike RFC 3339 it loses
+    /// nothing.
     pub fn serialize<S: Serializer>(timestamp: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(timestamp.0)
     }
 
-    /// Reads a timestamp from a number, for `#[serde(with)]`.
+    /// Reads a timestamp from a number of microseconds since 1970, for `#[serde(with)]`.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         i64::deserialize(deserializer).map(Timestamp)
     }

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::urls::origin::is_loopback;
 
-/// The database that `DATABASE_URL` names. `Display` and `Debug` show it without its password.
+/// The database that `DATABASE_URL` names, parsed. `Display` and `Debug` show it without its password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// A SQLite file, by its path.
@@ -44,8 +44,8 @@ impl FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// Whether the database is on this machine, as far as the URL says: a file, a socket, or a loopback address. A host
-    /// that the URL does not name is libpq's default, which `pghost` (the variable `PGHOST`) replaces.
+    /// Whether the database is on this machine, as far as the URL says: a file, a socket, or a loopback address. If the
+    /// URL names no host, that of `pghost` (the variable `PGHOST`) counts, or libpq's default, which is this machine.
     #[must_use]
     pub fn is_of_this_machine(&self, pghost: Option<&str>) -> bool {
         let Self::Postgres(url) = self else { return true };
@@ -63,8 +63,8 @@ impl DatabaseUrl {
         named.iter().all(|host| is_loopback(host) || host.starts_with(['/', '@']))
     }
 
-    /// The URL as it is displayed, but with a file's absolute path: for the message about a file that is not there,
-    /// which was looked for in the wrong folder.
+    /// The URL as `Display` shows it, but with a file's absolute path: for the message about a file that is not there,
+    /// which may have been looked for in the wrong folder.
     #[must_use]
     pub fn in_full(&self) -> String {
         match self {

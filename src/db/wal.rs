@@ -14,8 +14,9 @@ use super::OpenError;
 const WRITE_VERSION: usize = 18;
 const WAL: u8 = 2;
 
-/// Refuses a log with something in it beside no database, an empty one, or one that is not in WAL mode. Kennel's own
-/// databases are from their first moment on, before there is a log; a backup written by `VACUUM INTO` is not.
+/// Checks, before a SQLite file is opened, that the write-ahead log beside it (`-wal`) can be its own: SQLite would mix
+/// a foreign one into the database. Refuses a log with something in it beside no database, an empty one, or one that is
+/// not in WAL mode, as a backup by `VACUUM INTO` is.
 ///
 /// # Errors
 /// There is such a log, or the files cannot be read.

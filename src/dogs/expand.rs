@@ -10,17 +10,21 @@ use crate::{
     problem::Problem,
 };
 
-/// A dog, and those of its owners that were asked for.
+/// A dog, with those of its owners that the parameter `expand` asked for.
 pub struct ExpandedDog {
+    /// The dog itself.
     pub row: DogRow,
+    /// The primary owner; `None` if not asked for.
     pub owner: Option<OwnerRow>,
+    /// The co-owners by id; `None` if not asked for.
     pub co_owners: Option<Vec<OwnerRow>>,
 }
 
-/// Fetches the owners that are asked for, in one query for all dogs.
+/// Adds to dogs the owners that `expand` asks for, found by one query for all of them.
 ///
 /// # Errors
-/// `internal-error`, when an owner is not there: the dogs were read at another moment ([`Db::snapshot`]).
+/// `internal-error`, when an owner is not there: the dogs were read at another moment (use [`Db::snapshot`]); the
+/// database's errors ([`Conn`]).
 ///
 /// [`Db::snapshot`]: crate::db::Db::snapshot
 pub fn expand(conn: &mut Conn, user: UserId, rows: Vec<DogRow>, expand: Expand) -> Result<Vec<ExpandedDog>, Problem> {

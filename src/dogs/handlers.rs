@@ -1,4 +1,4 @@
-//! The routes at `/dogowner/dogs`, and `/dogowner/dog` as the tutorial spells it.
+//! The handlers of `/dogowner/dogs`, and of `/dogowner/dog`, another name for the same.
 
 use actix_web::{
     Either, HttpResponse,
@@ -25,30 +25,40 @@ use crate::{
 /// The dogs of a book, which are limited.
 const SHELF: Shelf = Shelf { rows: Rows::Dogs, count: |conn, me, most| Dogs::of(me).count_up_to(conn, most) };
 
-/// `GET /dogowner/dogs`: lists the dogs.
+/// `GET /dogowner/dogs`: lists a page of the user's dogs, with their owners if `expand` asks for them.
+///
+/// # Errors
+/// `validation-failed`, when the query is not acceptable; `too-many-requests`, when it is more work than the quota has
+/// left; the database's errors.
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<DogFilter>,
     db: Data<Db>,
 ) -> Result<PageResponse<DogOut>, Problem> {
-    list.read(&db, move |conn, asked| Dogs::of(me.id).list(conn, asked)).await
+    list.read(&db, move |conn, query| Dogs::of(me.id).list(conn, query)).await
 }
 
-/// `GET /dogowner/owners/{owner_id}/dogs`: lists the dogs of an owner.
+/// `GET /dogowner/owners/{owner_id}/dogs`: lists a page of the dogs that an owner has, as primary owner or co-owner.
+///
+/// # Errors
+/// The errors of [`list`].
 pub async fn list_of_owner(
     me: CurrentUser,
     owner: Path<OwnerId>,
     list: ListRequest<RoleFilter>,
     db: Data<Db>,
 ) -> Result<PageResponse<DogOut>, Problem> {
-    let rows = move |conn: &mut _, asked: &_| {
+    let rows = move |conn: &mut _, query: &_| {
         let _owner = Owners::of(me.id).show(conn, *owner)?;
-        Dogs::of(me.id).list_of_owner(conn, *owner, asked)
+        Dogs::of(me.id).list_of_owner(conn, *owner, query)
     };
     list.read(&db, rows).await
 }
 
-/// `POST /dogowner/dogs`: makes a dog.
+/// `POST /dogowner/dogs`: makes a dog (201), once even if the request comes again with the same `Idempotency-Key`.
+///
+/// # Errors
+/// The errors of [`Idempotent::create`] and of [`Dogs::create`]; `too-many-dogs`.
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<DogIn>,
@@ -63,7 +73,10 @@ pub async fn create(
     body.create(&db, &book, me.id, &SHELF, create).await
 }
 
-/// `GET /dogowner/dogs/{dog_id}`: shows a dog. Expanded with its owners it has no `ETag`: they change without it.
+/// `GET /dogowner/dogs/{dog_id}`: shows a dog. With its owners (`expand`) it has no `ETag`: they change without it.
+///
+/// # Errors
+/// `not-found`, when the user has no such dog; the database's errors.
 pub async fn show(
     me: CurrentUser,
     id: Path<DogId>,
@@ -79,7 +92,10 @@ pub async fn show(
     Ok(Either::Right(Json(dog.into())))
 }
 
-/// `PUT /dogowner/dogs/{dog_id}`: replaces a dog.
+/// `PUT /dogowner/dogs/{dog_id}`: replaces all fields of a dog.
+///
+/// # Errors
+/// The errors of [`Dogs::update`].
 pub async fn replace(
     me: CurrentUser,
     id: Path<DogId>,
@@ -92,7 +108,10 @@ pub async fn replace(
     Ok(WithEtag::of(dog.version, dog))
 }
 
-/// `PATCH /dogowner/dogs/{dog_id}`: changes a dog.
+/// `PATCH /dogowner/dogs/{dog_id}`: changes the fields of a dog that the body names.
+///
+/// # Errors
+/// The errors of [`Dogs::update`].
 pub async fn update(
     me: CurrentUser,
     id: Path<DogId>,
@@ -104,7 +123,10 @@ pub async fn update(
     Ok(WithEtag::of(dog.version, dog))
 }
 
-/// `DELETE /dogowner/dogs/{dog_id}`: deletes a dog and its tasks.
+/// `DELETE /dogowner/dogs/{dog_id}`: deletes a dog and its tasks (204), in several transactions if there are many.
+///
+/// # Errors
+/// The errors of [`Dogs::delete`].
 pub async fn delete(
     me: CurrentUser,
     id: Path<DogId>,

@@ -1,4 +1,4 @@
-//! Dogs: each belongs to one owner in the same user's book; others may own it too (`co_owners`).
+//! Dogs: each belongs to one primary owner among the same user's owners; others may own it too (`co_owners`).
 
 mod expand;
 pub mod handlers;
@@ -8,5 +8,5 @@ mod wire;
 pub use repo::Dogs;
 pub use wire::{DogIn, DogOut};
 
-/// The detail of the error for a dog that the user does not have.
+/// The detail, for people, of the error at a field that names a dog which the user does not have.
 pub const NO_SUCH_DOG: &str = "You have no dog with this id.";

@@ -1,4 +1,5 @@
-//! Queries about dogs. [`Dogs::of`] is the only way to any of them, as with owners.
+//! Queries about dogs. They all begin at [`Dogs::of`], so that none can leave one user's rows: a dog that is not there
+//! and another user's are the same `not-found`.
 
 use chrono::NaiveDate;
 use diesel::{
@@ -32,20 +33,26 @@ use crate::{
     wire::{Preconditions, no_row},
 };
 
-/// A stored dog, with the ids of its co-owners, which are rows of another table.
+/// A stored dog of one user, with the ids of its co-owners, which are rows of another table.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = dogs, check_for_backend(Sqlite))]
 pub struct DogRow {
+    /// The dog's id.
     pub id: DogId,
+    /// The user who keeps the dog.
     pub user_id: UserId,
-    /// The primary owner.
+    /// The primary owner, among the same user's owners.
     pub owner_id: OwnerId,
+    /// The ids of the owners beside the primary one, at most 20.
     #[diesel(select_expression = CoOwnerIds, select_expression_type = CoOwnerIds)]
     pub co_owner_ids: IdList<Owner>,
+    /// The name, 1 to 255 characters.
     pub name: String,
-    /// The birthday, if it is known.
+    /// The birthday; `None` if it is not known.
     pub born_on: Option<NaiveDate>,
+    /// The time when the row was made.
     pub created_at: Timestamp,
+    /// The time of the last change, of its co-owners too.
     pub updated_at: Timestamp,
     /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
@@ -74,7 +81,7 @@ struct DogChanges<'a> {
     updated_at: Timestamp,
 }
 
-/// The keys that dogs are sorted by.
+/// The keys that dogs can be sorted by: `id`, `name`, `born_on` and `created_at`.
 pub const SORTS: &[Sort<DogRow>] = &[
     Sort::id(dogs::id, |row| row.id.get()),
     Sort::name(dogs::name_key, |row| &row.name),
@@ -82,7 +89,8 @@ pub const SORTS: &[Sort<DogRow>] = &[
     Sort::moment(dogs::created_at, |row| row.created_at),
 ];
 
-/// The dogs in one user's book, and the only way to a query about them. Each query can also fail as [`Conn`] says.
+/// The dogs of one user, and the only way to queries about them: `Dogs::of(user)`. A dog of another user is never
+/// found.
 pub struct Dogs(UserId);
 
 /// The query for one dog of one user; every query about a single row begins here.
@@ -113,76 +121,89 @@ fn some(user: UserId, filter: &DogFilter) -> _ {
 }
 
 impl Dogs {
-    /// The dogs in this user's book; no query runs yet.
+    /// The dogs of this user; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of the user's dogs, as `asked` filters and sorts them, with the owners that it expands.
-    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<DogFilter>) -> Result<Page<ExpandedDog>, Problem> {
-        let found = asked.page(conn, || some(self.0, &asked.filter))?;
-        found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
+    /// A page of the user's dogs that `query` filters and sorts, with the owners that it expands. May take several
+    /// queries, so run it in [`Db::snapshot`](crate::db::Db::snapshot).
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
+    pub fn list(&self, conn: &mut Conn, query: &ListQuery<DogFilter>) -> Result<Page<ExpandedDog>, Problem> {
+        let found = query.page(conn, || some(self.0, &query.filter))?;
+        found.try_map(|rows| expand(conn, self.0, rows, query.filter.expand))
     }
 
-    /// A page of the dogs that an owner has, in the role that `asked` wants or in both, by id. An owner that is not the
-    /// user's has none.
+    /// A page of the dogs that an owner has, as primary owner, as co-owner or in both roles, as `query` says, by id. An
+    /// owner that is not the user's has none.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn list_of_owner(
         &self,
         conn: &mut Conn,
         owner: OwnerId,
-        asked: &ListQuery<RoleFilter>,
+        query: &ListQuery<RoleFilter>,
     ) -> Result<Page<ExpandedDog>, Problem> {
-        let (user, after) = (self.0, asked.after_id());
-        let has_role = |role| asked.filter.role.is_none_or(|wanted| wanted == role);
-        let enough = rows(asked.limit + 1);
+        let (user, after) = (self.0, query.after_id());
+        let has_role = |role| query.filter.role.is_none_or(|wanted| wanted == role);
+        let enough = rows(query.limit + 1);
         let owned = of_owner(user, owner);
         let shared =
             dog_co_owners::table.filter(dog_co_owners::user_id.eq(user)).filter(dog_co_owners::owner_id.eq(owner));
-        let wanted = || asked.filter.wanted.of(&CommonColumns::DOGS);
+        let wanted = || query.filter.wanted.of(&CommonColumns::DOGS);
         let (mut rows, mut total) = (Vec::new(), 0);
         if has_role(Role::Primary) {
             let page = owned.filter(wanted()).filter(dogs::id.gt(after)).order(dogs::id).limit(enough);
             rows.append(&mut conn.load(page.select(columns::<DogRow>()))?);
-            total += if asked.count { conn.one(owned.filter(wanted()).count())? } else { 0 };
+            total += if query.count { conn.one(owned.filter(wanted()).count())? } else { 0 };
         }
-        if has_role(Role::Co) && !asked.filter.wanted.is_everything() {
+        if has_role(Role::Co) && !query.filter.wanted.is_everything() {
             let theirs = dogs::table.filter(dogs::user_id.eq(user));
             let theirs = theirs.filter(dogs::id.eq_any(shared.select(dog_co_owners::dog_id)));
             let page = theirs.filter(wanted()).filter(dogs::id.gt(after)).order(dogs::id).limit(enough);
             rows.append(&mut conn.load(page.select(columns::<DogRow>()))?);
-            total += if asked.count { conn.one(theirs.filter(wanted()).count())? } else { 0 };
+            total += if query.count { conn.one(theirs.filter(wanted()).count())? } else { 0 };
         } else if has_role(Role::Co) {
             // Its dogs are counted off where they are linked, and only those of the page are looked at.
             let page = shared.filter(dog_co_owners::dog_id.gt(after)).order(dog_co_owners::dog_id).limit(enough);
             let page =
                 dogs::table.filter(dogs::user_id.eq(user)).filter(dogs::id.eq_any(page.select(dog_co_owners::dog_id)));
             rows.append(&mut conn.load(page.select(columns::<DogRow>()))?);
-            total += if asked.count { conn.one(shared.count())? } else { 0 };
+            total += if query.count { conn.one(shared.count())? } else { 0 };
         }
         rows.sort_unstable_by_key(|row: &DogRow| row.id);
         // One whose owners changed places between the two queries.
         rows.dedup_by_key(|row| row.id);
-        let found = Page { total: asked.count.then_some(total), ..asked.found(rows) };
-        found.try_map(|rows| expand(conn, self.0, rows, asked.filter.expand))
+        let found = Page { total: query.count.then_some(total), ..query.found(rows) };
+        found.try_map(|rows| expand(conn, self.0, rows, query.filter.expand))
     }
 
     /// The dog with this id.
     ///
     /// # Errors
-    /// `not-found`, when the user has no such dog.
+    /// `not-found`, when the user has no such dog; the database's errors ([`Conn`]).
     pub fn show(&self, conn: &mut Conn, id: DogId) -> Result<DogRow, Problem> {
         let found = conn.find(one(self.0, id).select(columns::<DogRow>()))?;
         Ok(found.ok_or(Kind::NotFound)?)
     }
 
-    /// The ids among these that the user has dogs with, in any order.
+    /// The ids among `ids` that the user has dogs with, in any order.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         Ok(conn.load(dogs::table.filter(dogs::user_id.eq(self.0)).filter(AnyOf::new(dogs::id, ids)).select(dogs::id))?)
     }
 
-    /// The number of the user's dogs, counted no further than `most`: the limit of the book, which it is compared with
-    /// before another one is made.
+    /// The number of the user's dogs, counted no further than `most`: with it [`Book`](crate::book::Book) holds users
+    /// to `MOST_DOGS`.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(dogs::user_id, self.0, most)))?)
     }
@@ -191,16 +212,17 @@ impl Dogs {
     /// ([`Db::snapshot`](crate::db::Db::snapshot)).
     ///
     /// # Errors
-    /// `not-found`, when the user has no such dog.
+    /// `not-found`, when the user has no such dog; the database's errors ([`Conn`]).
     pub fn show_expanded(&self, conn: &mut Conn, id: DogId, parts: Expand) -> Result<ExpandedDog, Problem> {
         let row = self.show(conn, id)?;
         expand(conn, self.0, vec![row], parts)?.pop().ok_or_else(|| Problem::new(Kind::NotFound))
     }
 
-    /// Creates a dog, in one statement if it has no co-owners.
+    /// Creates a dog, in one statement if it has no co-owners, and otherwise in a transaction.
     ///
     /// # Errors
-    /// `validation-failed` at `/owner_id` or in `/co_owner_ids` when the user has no such owner.
+    /// `validation-failed` at `/owner_id` or in `/co_owner_ids`, when the user has no such owner; the database's
+    /// ([`Conn`]).
     pub fn create(&self, atomic: Atomic<'_>, new: &DogIn) -> Result<DogRow, Problem> {
         if new.co_owner_ids.is_empty() {
             return self.insert(atomic, new);
@@ -227,12 +249,12 @@ impl Dogs {
         atomic.statement(insert).on_constraint(no_such_owner)
     }
 
-    /// Changes the fields that `patch` names, and the version; nothing, if it names none. Returns the row as it is
-    /// then. A co-owner that becomes the primary owner is no co-owner any more.
+    /// Changes the fields that `patch` names, and raises the version, which the `ETag` shows; nothing, if it names
+    /// none. Returns the row as it is then. A co-owner that becomes the primary owner is no co-owner any more.
     ///
     /// # Errors
-    /// `not-found`; `precondition-failed`, when the row is not as `only_if` demands; `validation-failed` as for
-    /// [`Dogs::create`].
+    /// `not-found`, when the user has no such dog; `precondition-failed`, when the row is not as `only_if` demands;
+    /// `validation-failed` as for [`Dogs::create`]; the database's errors ([`Conn`]).
     pub fn update(
         &self,
         conn: &mut Conn,
@@ -279,7 +301,7 @@ impl Dogs {
     /// rows in another order would wait for each other. On SQLite there is one writer at a time anyway.
     ///
     /// # Errors
-    /// `not-found`, when the user has no such dog.
+    /// `not-found`, when the user has no such dog; the database's errors ([`Conn`]).
     pub fn lock(&self, conn: &mut Conn, id: DogId) -> Result<OwnerId, Problem> {
         Users::of(self.0).lock(conn)?;
         let mine = one(self.0, id).select(dogs::owner_id);
@@ -290,32 +312,44 @@ impl Dogs {
         Ok(found.optional()?.ok_or(Kind::NotFound)?)
     }
 
-    /// Gives a dog another version and time of change, since its co-owners changed, which its own row does not hold.
+    /// Raises a dog's version and sets its time of change, after a change of its co-owners, which are rows of another
+    /// table.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn touch(&self, conn: &mut Conn, id: DogId) -> Result<(), Problem> {
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
         let _one = conn.execute(diesel::update(one(self.0, id)).set(changes))?;
         Ok(())
     }
 
-    /// Gives several dogs another version and time of change, as [`Dogs::touch`] does. Tells how many there were.
+    /// Raises the versions of several dogs and sets their time of change, as [`Dogs::touch`] does. Tells how many there
+    /// were.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn touch_those(&self, conn: &mut Conn, ids: &[DogId]) -> Result<usize, Problem> {
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
         Ok(conn.execute(diesel::update(those(self.0, ids)).set(changes))?)
     }
 
-    /// Deletes the first piece of a dog and its tasks, at most [`PIECE`] tasks. Tells whether there is more, for
-    /// [`Dogs::delete_rest`] in further transactions.
+    /// Begins to delete a dog: at most [`PIECE`] of its tasks, and the dog with the last of them. Tells whether there
+    /// is more, for [`Dogs::delete_rest`] in further transactions.
     ///
     /// # Errors
-    /// `not-found`, `precondition-failed`. Nothing is deleted then.
+    /// `not-found`, when the user has no such dog; `precondition-failed`, when it is not as `only_if` demands; the
+    /// database's errors ([`Conn`]). Nothing is deleted then.
     pub fn delete(&self, conn: &mut Conn, id: DogId, only_if: &Preconditions) -> Result<bool, Problem> {
         let _owner = self.lock(conn, id)?;
         let _locked = only_if.version(|| Ok(self.show(conn, id)?.version))?;
         self.delete_rest(conn, id)
     }
 
-    /// Deletes the next piece of a dog: at most [`PIECE`] tasks, and the dog with the last of them. Tells whether there
-    /// is more.
+    /// Goes on deleting a dog, in a transaction after that of [`Dogs::delete`]: at most [`PIECE`] tasks, and the dog
+    /// with the last of them. Tells whether there is more.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_rest(&self, conn: &mut Conn, id: DogId) -> Result<bool, Problem> {
         if Tasks::of(self.0).delete_some_of(conn, &[id], PIECE)? >= PIECE {
             return Ok(true);
@@ -324,15 +358,21 @@ impl Dogs {
         Ok(false)
     }
 
-    /// Deletes dogs of one primary owner, with their tasks and co-owners: about `most` rows. Tells how many; fewer than
-    /// `most`, when none is left.
+    /// Deletes dogs of one primary owner, with their tasks and co-owners: about `most` rows. Tells how many; call it
+    /// again until these are fewer than `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some_of(&self, conn: &mut Conn, owner: OwnerId, most: usize) -> Result<usize, Problem> {
         let ids = conn.load(of_owner(self.0, owner).order(dogs::id).limit(rows(most)).select(dogs::id))?;
         self.delete_those(conn, ids, most)
     }
 
-    /// Deletes dogs of any owner, with their tasks and co-owners: about `most` rows. Tells how many; fewer than `most`,
-    /// when none is left.
+    /// Deletes dogs of any owner, with their tasks and co-owners: about `most` rows. Tells how many; call it again
+    /// until these are fewer than `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let some = dogs::table.filter(dogs::user_id.eq(self.0)).order(dogs::id).limit(rows(most));
         let ids = conn.load(some.select(dogs::id))?;
@@ -349,7 +389,10 @@ impl Dogs {
         Ok(deleted + conn.execute(diesel::delete(those(self.0, &ids)))?)
     }
 
-    /// The number of dogs that have this primary owner.
+    /// The number of dogs that have this primary owner, for the error `owner-has-dogs`.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn count_of(&self, conn: &mut Conn, owner: OwnerId) -> Result<i64, Problem> {
         Ok(conn.one(of_owner(self.0, owner).count())?)
     }

@@ -1,4 +1,4 @@
-//! The bodies and queries of dogs.
+//! The JSON bodies and the queries of the routes about dogs.
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -27,11 +27,15 @@ const fn owner(field: &'static str) -> Reference {
     Reference { field, find: |conn, me, ids| Owners::of(me).existing_ids(conn, ids), absent: NO_SUCH_OWNER }
 }
 
-/// A new dog, or the replacement of one.
+/// The body of `POST` and `PUT` on dogs: all fields that a client sets.
 pub struct DogIn {
+    /// The primary owner.
     pub owner_id: OwnerId,
+    /// The name, 1 to 255 characters.
     pub name: String,
+    /// The birthday; `None` if it is not known.
     pub born_on: Option<NaiveDate>,
+    /// The owners beside the primary one, at most 20.
     pub co_owner_ids: Vec<OwnerId>,
 }
 
@@ -49,10 +53,12 @@ impl FromBody for DogIn {
     }
 }
 
-/// A change of a dog, as a PATCH asks for it: a field that is `None`, or [`Patch::Keep`], stays as it is.
+/// The body of `PATCH` on a dog: a field that is `None`, or [`Patch::Keep`], stays as it is.
 #[derive(Default, PartialEq)]
 pub struct DogPatch {
+    /// The new primary owner.
     pub owner_id: Option<OwnerId>,
+    /// The new name, 1 to 255 characters.
     pub name: Option<String>,
     /// The new date of birth; [`Patch::Clear`] removes it.
     pub born_on: Patch<NaiveDate>,
@@ -86,17 +92,17 @@ impl From<DogIn> for DogPatch {
     }
 }
 
-/// The expansions of a dog: which rows are shown with it.
+/// The value of the parameter `expand`: which of a dog's owners are shown with it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Expand {
-    /// The primary owner.
+    /// Whether the primary owner is shown.
     pub owner: bool,
-    /// All co-owners.
+    /// Whether all co-owners are shown.
     pub co_owners: bool,
 }
 
 impl Expand {
-    /// Whether a dog is shown alone.
+    /// Whether the dog is shown without any of its owners.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
     }
@@ -115,12 +121,14 @@ impl FromQuery for Expand {
     }
 }
 
-/// The filter of a list of dogs.
+/// The filters that the query of `GET /dogowner/dogs` can have.
 #[derive(Default)]
 pub struct DogFilter {
-    /// The primary owner; `None` for any.
+    /// The primary owner whose dogs are listed; `None` for those of any.
     pub owner_id: Option<OwnerId>,
+    /// The filters by id, times and name, as [`Wanted::named`] reads them.
     pub wanted: Wanted,
+    /// The owners that are shown with each dog.
     pub expand: Expand,
 }
 
@@ -143,20 +151,22 @@ impl List for DogFilter {
     }
 }
 
-/// The role of an owner to a dog.
+/// The role that an owner has for a dog.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The owner that every dog has one of.
+    /// The primary owner, of whom each dog has exactly one.
     Primary,
-    /// An owner beside the primary one; a dog has up to 20.
+    /// A co-owner, of whom a dog has up to 20.
     Co,
 }
 
-/// The filter of the list of one owner's dogs: by the owner's role, and by what lists have in common.
+/// The filters that the query of `GET /dogowner/owners/{owner_id}/dogs` can have.
 pub struct RoleFilter {
     /// The role in which the owner has a dog; `None` for both.
     pub role: Option<Role>,
+    /// The filters by id, times and name, as [`Wanted::named`] reads them.
     pub wanted: Wanted,
+    /// The owners that are shown with each dog.
     pub expand: Expand,
 }
 
@@ -181,7 +191,7 @@ impl List for RoleFilter {
     }
 }
 
-/// A dog, for the user whose book it is in.
+/// A dog in responses to its user, with those of its owners that were asked for.
 #[derive(Serialize)]
 pub struct DogOut {
     id: DogId,

@@ -40,14 +40,17 @@ const LONGEST_KEY: usize = 255;
 /// The time for which a response is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A caller's name for its request, and the fingerprint of the request.
+/// The `Idempotency-Key` of a request, and a fingerprint of its path and body, by which a retry is told from another
+/// request under the same key.
 pub struct RequestKey {
     name: String,
     /// The SHA-256 of the path and the body, so that a key that is used for another request is noticed.
     fingerprint: Vec<u8>,
 }
 
-/// A body to make a row of, which may come again in a retry.
+/// The extractor for a create: the body as [`Valid`](crate::body::Valid) reads it, with the `Idempotency-Key` of the
+/// request, if it has one. [`Idempotent::create`] then makes the row once, even if the request comes again within 24
+/// hours.
 pub struct Idempotent<T> {
     new: T,
     key: Option<RequestKey>,
@@ -95,11 +98,13 @@ fn fingerprint(path: &str, body: &mut Value) -> Vec<u8> {
 const SHELF: Shelf = Shelf { rows: Rows::Keys, count: |conn, me, most| Answers::of(me).count_up_to(conn, most) };
 
 impl<T: Send + 'static> Idempotent<T> {
-    /// Makes the row with `make`: in one statement or one transaction, or, with a key, in one transaction with its
-    /// stored response; or returns the response that is stored.
+    /// Makes the row with `make`, after reserving room for it in the limits of `user` ([`Book::reserve`]). With an
+    /// `Idempotency-Key` the response is stored in the same transaction; if it was stored before, it is returned and
+    /// nothing is made.
     ///
     /// # Errors
-    /// The errors of `make`, which are not stored; `idempotency-key-reused`; [`Full`].
+    /// The errors of `make`, which are not stored; `idempotency-key-reused`, when the key came with another path or
+    /// body; the problem of [`Full`], such as `too-many-dogs`; the errors of [`Db::write`].
     pub async fn create<F>(
         self,
         db: &Db,

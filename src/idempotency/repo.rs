@@ -1,4 +1,5 @@
-//! The stored answers. [`Answers::of`] is the only way to any of them; the sweep is nobody's.
+//! Queries about the stored responses to creates. Those of one user begin at [`Answers::of`]; [`sweep`] deletes old
+//! ones of all.
 
 use diesel::{prelude::*, sqlite::Sqlite};
 use serde::{Deserialize, Serialize};
@@ -46,7 +47,7 @@ struct Headers {
 }
 
 /// The stored responses to one user's creates, each under the `Idempotency-Key` of its request, for 24 hours. A retry
-/// with the key gets the same bytes; no other query leads to them. Each query can also fail as [`Conn`] says.
+/// with the key gets the same bytes.
 pub struct Answers(UserId);
 
 impl Answers {
@@ -56,13 +57,13 @@ impl Answers {
         Self(user)
     }
 
-    /// Runs `make` and stores its response under `key`, in the transaction that is open on `conn`; or returns the
-    /// response that is stored under it, and true.
+    /// Runs `make` and stores its response under `key`, in the transaction that is open on `conn`, and returns it with
+    /// false; or returns the response that is stored under the key already, with true.
     ///
     /// # Errors
-    /// The errors of `make`; then nothing is stored. `idempotency-key-reused`, when the key was sent with another path
-    /// or body. While another transaction stores the same key this one fails, and [`Db::write`](crate::db::Db::write)
-    /// runs it again: it finds the response then.
+    /// The errors of `make`, and then nothing is stored; `idempotency-key-reused`, when the key came with another path
+    /// or body; the database's errors ([`Conn`]). While another transaction stores the same key this one fails, and
+    /// [`Db::write`](crate::db::Db::write) runs it again: it finds the response then.
     pub fn once(
         &self,
         conn: &mut Conn,
@@ -96,14 +97,20 @@ impl Answers {
         Ok((created, false))
     }
 
-    /// The number of keys under which the user has a stored response, counted no further than `most`: the user's limit,
-    /// which it is compared with before another one is stored.
+    /// The number of keys under which the user has a stored response, counted no further than `most`: with it
+    /// [`Book`](crate::book::Book) holds users to a limit.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(idempotency_keys::user_id, self.0, most)))?)
     }
 
-    /// Deletes stored responses of a deleted account, at most `most`. Tells how many; fewer than `most`, when none is
-    /// left.
+    /// Deletes stored responses of a deleted account, at most `most`. Tells how many; call it again until these are
+    /// fewer than `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = idempotency_keys::table.filter(idempotency_keys::user_id.eq(self.0));
         let some = mine.order(idempotency_keys::key).limit(rows(most)).select(idempotency_keys::key);
@@ -120,7 +127,11 @@ impl AnswerRow {
     }
 }
 
-/// Deletes stored responses of any user that are 24 hours old, about 500 of them. Tells whether there may be more.
+/// Deletes about 500 stored responses of any user that are 24 hours old. Returns whether to call it again, as there may
+/// be more.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = Timestamp::now().minus(KEPT);
     let oldest = idempotency_keys::table

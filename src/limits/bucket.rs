@@ -1,5 +1,5 @@
-//! A token bucket for each caller (GCRA, by the crate `governor`), and its state in responses: the headers `RateLimit`
-//! and `RateLimit-Policy` (the IETF draft draft-ietf-httpapi-ratelimit-headers).
+//! Quotas in memory: a token bucket for each caller (GCRA, by the crate `governor`), and its state in responses: the
+//! headers `RateLimit` and `RateLimit-Policy` (the IETF draft draft-ietf-httpapi-ratelimit-headers).
 
 use std::{
     fmt,
@@ -30,15 +30,16 @@ const MANY: usize = 10_000;
 /// The most callers that are remembered, about 100 bytes each; all others share one bucket.
 const MOST: usize = 200_000;
 
-/// The key by which a bucket knows a caller, such as a user's id or a [`Source`](super::Source). The default stands for
-/// all callers above the 200,000 that are remembered.
+/// The key by which a [`Bucket`] tells callers apart, such as a user's id or a [`Source`](super::Source). The default
+/// value stands for all callers above the 200,000 that are remembered.
 pub trait Caller: Hash + Eq + Copy + Default + fmt::Display {}
 
 impl<K: Hash + Eq + Copy + Default + fmt::Display> Caller for K {}
 
 type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
 
-/// A quota for each caller, by its key `K`, in the memory of this process; with [`Rate::Off`] nothing is counted.
+/// A quota for each caller, by its key `K`, in the memory of this process: a token bucket of units, which requests take
+/// and which come back with time (GCRA). With [`Rate::Off`] nothing is counted.
 pub struct Bucket<K: Caller>(Option<Limited<K>>);
 
 struct Limited<K: Caller> {
@@ -52,8 +53,8 @@ struct Limited<K: Caller> {
     is_full: AtomicBool,
 }
 
-/// The state of the quota that a request was counted against last. A request carries it in its extensions until its
-/// response gets the headers.
+/// The state of the quota that a request was counted against last. [`Bucket::weigh`] puts it into the request's
+/// extensions, and the middleware writes it into the response.
 #[derive(Clone)]
 pub struct Counted {
     name: &'static str,
@@ -66,7 +67,7 @@ pub struct Counted {
 }
 
 impl<K: Caller> Bucket<K> {
-    /// A quota of `rate` for each caller. Responses call it `name` (`RateLimit`), and so does the log.
+    /// A quota of `rate` for each caller, whole at the start. The headers `RateLimit` and the log call it `name`.
     #[must_use]
     pub fn new(name: &'static str, rate: Rate) -> Self {
         let Rate::Limit { burst, period } = rate else { return Self(None) };
@@ -85,19 +86,19 @@ impl<K: Caller> Bucket<K> {
         }))
     }
 
-    /// Takes a unit of `caller`'s quota for a request; the response says what is left.
+    /// Takes one unit of `caller`'s quota for a request.
     ///
     /// # Errors
-    /// `too-many-requests`, with `Retry-After`; then no unit is taken.
+    /// `too-many-requests`, with `Retry-After`, when none is left; then none is taken.
     pub fn count(&self, request: &HttpRequest, caller: K) -> Result<(), Problem> {
         self.weigh(request, caller, 1)
     }
 
-    /// Takes `units` more of `caller`'s quota for a request. All in all a request takes no more than the whole quota,
-    /// however small that is, so that a heavy one can be made at all.
+    /// Takes `units` more of `caller`'s quota for a request that is as much work as so many. All in all one request
+    /// takes no more than the whole quota, however small that is, so that a heavy one can be made at all.
     ///
     /// # Errors
-    /// `too-many-requests`, with `Retry-After`; then none of `units` is taken.
+    /// `too-many-requests`, with `Retry-After`, when so many are not left; then none of `units` is taken.
     pub fn weigh(&self, request: &HttpRequest, caller: K, units: u32) -> Result<(), Problem> {
         let Some(limited) = &self.0 else { return Ok(()) };
         let taken = limited.taken(request);
@@ -110,7 +111,7 @@ impl<K: Caller> Bucket<K> {
         Err(Problem::too_many_requests(wait))
     }
 
-    /// Forgets callers that have their whole quota again, when more than 10,000 are remembered.
+    /// Forgets callers that have their whole quota again, when more than 10,000 are remembered; called every second.
     pub fn sweep(&self) {
         let Some(limited) = &self.0 else { return };
         if limited.limiter.len() < MANY {
@@ -153,7 +154,7 @@ impl<K: Caller> Limited<K> {
 }
 
 impl Counted {
-    /// Writes the headers `RateLimit` and `RateLimit-Policy`.
+    /// Writes the headers `RateLimit` and `RateLimit-Policy` of a response (draft-ietf-httpapi-ratelimit-headers).
     pub fn put_into(self, answer: &mut HeaderMap) {
         let Self { name, policy, taken: _, left, whole_in } = self;
         if let Ok(state) = HeaderValue::try_from(format!("\"{name}\";r={left};t={whole_in}")) {

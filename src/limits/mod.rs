@@ -31,48 +31,50 @@ const REFRESHES_A_REQUEST: u32 = 10;
 /// The new passwords that may be judged for each sign-up of the quota: judging one is work, too.
 const PASSWORDS_A_SIGNUP: u32 = 10;
 
-/// The weight of a new password, in units of a quota: judging it, checking the present one and hashing the new one take
-/// up to a seventh of a second, three thousand times as long as a row.
+/// The units that a request which sets a new password takes of its caller's quota, where most take one: checking the
+/// present password, judging the new one and hashing it take up to a seventh of a second.
 pub const NEW_PASSWORD: u32 = 50;
 
-/// The configured rates, from which all quotas are made.
+/// The configured rate limits, from which all quotas ([`Limits`]) are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
-    /// The rate of a signed-in user's requests.
+    /// The rate of one signed-in user's requests: `USER_RATE`.
     pub user: Rate,
-    /// The rate of an address's requests without a login.
+    /// The rate of one address's requests without a login: `IP_RATE`.
     pub ip: Rate,
-    /// The rate of an address's logins.
+    /// The rate of one address's logins: `LOGIN_RATE`.
     pub login: Rate,
-    /// The rate of an address's new accounts.
+    /// The rate of one address's new accounts: `SIGNUP_RATE`.
     pub signup: Rate,
 }
 
-/// All quotas of this process, in memory: a restart forgets them, and other instances have their own.
+/// All quotas of this process, in memory: a restart forgets them, and other instances have their own. A request takes
+/// units of the quota of its caller, a user or an address ([`Source`]); without any left it is refused with
+/// `too-many-requests`.
 pub struct Limits {
-    /// The proxies whose word about the source of a request is believed.
+    /// The proxies whose headers about the source of a request are believed.
     pub proxies: Proxies,
-    /// A signed-in user's requests, by the user's id.
+    /// The quota of a signed-in user's requests, by the user's id.
     pub user: Bucket<i64>,
-    /// A user's refreshes, by the user's id; ten times as many as requests.
+    /// The quota of a user's refreshes of tokens, by the user's id; ten times as many as requests.
     pub refresh: Bucket<i64>,
-    /// An address's requests without a login.
+    /// The quota of an address's requests without a login.
     pub ip: Bucket<Source>,
-    /// An address's logins.
+    /// The quota of an address's logins.
     pub login: Bucket<Source>,
-    /// An address's requests for a mail about a forgotten password.
+    /// The quota of an address's requests for a mail about a forgotten password.
     pub forgot: Bucket<Source>,
-    /// An address's new accounts.
+    /// The quota of an address's new accounts.
     pub signup: Bucket<Source>,
-    /// The usernames and e-mail addresses that a signed-in user tries to take, and so learns whether they are taken; by
-    /// the user's id.
+    /// The quota of the usernames and e-mail addresses that a signed-in user tries to take, and so learns whether they
+    /// are taken; by the user's id.
     pub names: Bucket<i64>,
-    /// The passwords of new accounts that are judged for an address.
+    /// The quota of the passwords for new accounts that are judged for an address, accepted or not.
     pub password: Bucket<Source>,
 }
 
 impl Limits {
-    /// Makes the quotas of a server with `rates`, behind `proxies`.
+    /// The quotas of a server with these rates, each whole, behind `proxies`.
     #[must_use]
     pub fn new(rates: Rates, proxies: Proxies) -> Self {
         let Rates { user, ip, login, signup } = rates;
@@ -89,7 +91,7 @@ impl Limits {
         }
     }
 
-    /// The app's quotas, as a request finds them.
+    /// The quotas in the app data of a request's app.
     ///
     /// # Errors
     /// `internal-error`, when the app was put together without them.
@@ -98,19 +100,19 @@ impl Limits {
         Ok(limits.get_ref())
     }
 
-    /// Takes a unit for a request without a login, of the quota of its address.
+    /// Takes one unit of the quota of its address for a request without a login.
     ///
     /// # Errors
-    /// `too-many-requests`.
+    /// `too-many-requests`, with `Retry-After`, when none is left.
     pub fn count_anonymous(&self, request: &HttpRequest) -> Result<(), Problem> {
         self.ip.count(request, self.proxies.source(request))
     }
 
-    /// Takes `units` more for a request, of the quota of its user or else of its address, as [`Flow::current`] says;
-    /// work of the service itself is not counted.
+    /// Takes `units` more for a request that is more work than most, of the quota of its user or else of its address
+    /// ([`Flow::current`]); work of the service itself is not counted.
     ///
     /// # Errors
-    /// `too-many-requests`; then none of `units` is taken.
+    /// `too-many-requests`, with `Retry-After`, when so many are not left; then none of `units` is taken.
     pub fn weigh(&self, request: &HttpRequest, units: u32) -> Result<(), Problem> {
         match Flow::current() {
             Flow::User(user) => self.user.weigh(request, user, units),
@@ -119,8 +121,8 @@ impl Limits {
         }
     }
 
-    /// Forgets callers that have their whole quota again, every second, for ever: memory stays bounded, and no quota
-    /// comes back early.
+    /// Forgets, every second and for ever, callers that have their whole quota again, so that memory stays bounded and
+    /// no quota comes back early. Run it in a task of its own.
     pub async fn sweep(&self) {
         let mut interval = tokio::time::interval(SWEEP_INTERVAL);
         loop {
@@ -135,10 +137,11 @@ impl Limits {
     }
 }
 
-/// Middleware: counts requests that need no login, by address.
+/// Middleware around the routes that need no login: takes a unit of the quota of the request's address, or responds
+/// with `too-many-requests`.
 ///
 /// # Errors
-/// The handler's errors; a refusal for too many requests is a finished response.
+/// The errors of the handler behind it; a refusal is a finished response, and so `Ok`.
 pub async fn count_by_ip(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let counted = Limits::of(request.request()).and_then(|limits| limits.count_anonymous(request.request()));
     match counted {
@@ -147,10 +150,11 @@ pub async fn count_by_ip(request: ServiceRequest, next: Next<BoxBody>) -> Result
     }
 }
 
-/// Middleware around a route whose work is heavy: counts `units` beside the one that every request is.
+/// Middleware around a route that is more work than most: takes `units` of the caller's quota beside the one that every
+/// request takes, or responds with `too-many-requests`.
 ///
 /// # Errors
-/// The handler's errors; a refusal for too many requests is a finished response.
+/// The errors of the handler behind it; a refusal is a finished response, and so `Ok`.
 pub async fn weigh(
     units: u32,
     request: ServiceRequest,

@@ -1,4 +1,4 @@
-//! A rate as it is configured.
+//! A rate limit as it is configured: `100/2s`, or `off`.
 
 use std::{num::NonZeroU32, str::FromStr, time::Duration};
 
@@ -9,18 +9,18 @@ const LONGEST_PERIOD: u64 = 24 * 60 * 60;
 /// The largest burst.
 const LARGEST_BURST: u32 = 1_000_000;
 
-/// A rate: how much at once, and the time in which all of that comes back; or no limit.
+/// A rate limit as it is configured: `100/2s` for 100 units at once, which come back evenly within 2 seconds, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
-    /// No limit.
+    /// No limit: nothing is counted.
     Off,
-    /// So many units at once, `burst`. A quota that is used up has a unit again after `period / burst`, and all of them
+    /// At most `burst` units at once. A quota that is used up has a unit again after `period / burst`, and all of them
     /// after `period`.
     Limit { burst: NonZeroU32, period: Duration },
 }
 
 impl Rate {
-    /// The rate with `factor` times as much in the same time.
+    /// The rate with `factor` times as many units in the same time; `off` stays so.
     #[must_use]
     pub fn times(self, factor: u32) -> Self {
         match self {

@@ -1,4 +1,5 @@
-//! The source of a request: the address of its TCP peer, or the one that a trusted proxy names.
+//! The source of a request, by which quotas know callers without a login: the address of its TCP peer, or the one that
+//! a trusted proxy names.
 
 use std::{
     fmt,
@@ -15,19 +16,19 @@ use ipnet::IpNet;
 use crate::{headers::parts, workers::Flow};
 
 /// The source of a request, as quotas count it: an IPv4 address, or an IPv6 network of 64 bits, as one customer of a
-/// provider has. The default is that of a request without a known address.
+/// provider has. The default stands for a request whose address is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Source([u8; 16]);
 
 impl Source {
-    /// The address as 16 bytes: an IPv4 address is mapped into IPv6 (RFC 4291 §2.5.5.2), and of a network it is the
-    /// first.
+    /// The address as 16 bytes: an IPv4 address is mapped into IPv6 (RFC 4291 §2.5.5.2), and of an IPv6 network it is
+    /// the first.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The flow of the jobs of requests from this source.
+    /// The [`Flow`] under which jobs of requests from this source queue, while no user is known.
     #[must_use]
     pub fn flow(&self) -> Flow {
         Flow::Address(self.0)
@@ -51,7 +52,8 @@ impl fmt::Display for Source {
     }
 }
 
-/// The network of a proxy whose headers are believed.
+/// The address or network of a proxy whose headers about a request's source are believed, as `TRUSTED_PROXIES` lists
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustedProxy(IpNet);
 
@@ -65,12 +67,12 @@ impl FromStr for TrustedProxy {
     }
 }
 
-/// All trusted proxies; without any no request's headers are believed.
+/// All trusted proxies; without any, no request's headers about its source are believed.
 #[derive(Clone)]
 pub struct Proxies(Vec<TrustedProxy>);
 
 impl Proxies {
-    /// The proxies in these networks.
+    /// The trusted proxies, by their addresses and networks.
     #[must_use]
     pub fn new(trusted: Vec<TrustedProxy>) -> Self {
         Self(trusted)
@@ -85,13 +87,13 @@ impl Proxies {
         Source::of(self.client(peer.ip(), &forwarded))
     }
 
-    /// The source of a TCP connection; `None` for a proxy's, which carries the requests of many.
+    /// The source of a TCP connection from `peer`; `None` for a trusted proxy's, which carries the requests of many.
     #[must_use]
     pub fn source_of_connection(&self, peer: IpAddr) -> Option<Source> {
         (!self.trust(peer)).then(|| Source::of(peer))
     }
 
-    /// Whether a trusted proxy says that the request reached it by https (`X-Forwarded-Proto`).
+    /// Whether a trusted proxy says that the client reached it by https (`X-Forwarded-Proto`).
     #[must_use]
     pub fn say_https(&self, request: &HttpRequest) -> bool {
         if self.0.is_empty() || !request.peer_addr().is_some_and(|peer| self.trust(peer.ip())) {

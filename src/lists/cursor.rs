@@ -1,5 +1,5 @@
-//! Cursors, which lead from one page of a list to the next. Opaque to clients, and signed, so that they cannot be
-//! made up or used with another list.
+//! Cursors, the parameter that leads from one page of a list to the next: opaque to clients, and signed, so that they
+//! cannot be made up or used with another list.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -10,19 +10,21 @@ use crate::{
     wire::query::Refusal,
 };
 
-/// A cursor: where to go on, and the parameters that are too long for a link, which is a header and has to stay short.
+/// The position between two pages of a list, as the parameter `cursor` carries it: the keys of the last row seen, and
+/// the parameters that are too long for the link to the next page, which is a header and has to stay short. Opaque to
+/// clients, and signed for one list with its sort and filters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The keys of the last row seen.
+    /// The values of the last row seen that the list is sorted by; the next page begins after them.
     #[serde(rename = "k")]
     pub keys: Vec<SortKey>,
-    /// The long parameters of the request, with their values.
+    /// The long parameters of the request, with their values, which the link leaves out.
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<(String, String)>,
 }
 
 impl Cursor {
-    /// Writes the cursor as text, signed together with `bound_to`, the list that it is good for.
+    /// The cursor as text, signed together with `bound_to`: the path, sort and filters of the list that it is good for.
     ///
     /// # Errors
     /// Never in practice: its keys are numbers and texts, which always serialize.
@@ -32,10 +34,11 @@ impl Cursor {
         Ok(URL_SAFE_NO_PAD.encode([&signature, content.as_slice()].concat()))
     }
 
-    /// Reads a cursor; `bound_to` returns the list that a cursor with these parameters has to be good for.
+    /// Reads a cursor from text and checks its signature; `bound_to` returns the path, sort and filters of this
+    /// request's list, given the parameters that the cursor carries.
     ///
     /// # Errors
-    /// The text is no cursor, was made up, or is good for another list: [`foreign_cursor`].
+    /// [`foreign_cursor`]: the text is no cursor, was made up, or is good for another list.
     pub fn read(
         signer: &Signer,
         bound_to: impl FnOnce(&[(String, String)]) -> String,
@@ -49,7 +52,7 @@ impl Cursor {
     }
 }
 
-/// The refusal of a cursor that is not genuine, or of another list.
+/// The error `invalid_cursor` at the parameter `cursor`: not genuine, or of another list.
 pub fn foreign_cursor() -> Refusal {
     ("invalid_cursor", "Take a cursor from the Link header of this very list, sorted and filtered the same.".into())
 }

@@ -24,24 +24,26 @@ pub(super) const ID: &str = "id";
 /// The name of the sort key that is the name of a row.
 const NAME: &str = "name";
 
-/// A value that rows are sorted by. A cursor carries those of the last row of a page, and so tells where the next one
-/// begins.
+/// The value of one sort key in one row. A cursor carries those of the last row of a page, and so tells where the next
+/// one begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SortKey {
+    /// The row's id.
     #[serde(rename = "i")]
     Id(i64),
-    /// A name, which is sorted by its search key.
+    /// The row's name, compared by its search key.
     #[serde(rename = "n")]
     Name(NameKey),
-    /// A day; [`LAST_DAY`] for one that is not known.
+    /// A day of the row; [`LAST_DAY`] for one that is not known.
     #[serde(rename = "d")]
     Day(NaiveDate),
+    /// A moment of the row, such as `created_at`, to the microsecond.
     #[serde(rename = "m")]
     Moment(#[serde(with = "crate::db::timestamp::micros")] Timestamp),
 }
 
-/// A name and its search key, by which it is sorted. The name says both, and has an end: 255 characters. A key has up
-/// to three for each of them.
+/// A name with its search key ([`search_key()`]), by which it is sorted. In a cursor only the name is written, at most
+/// 255 characters, and the key made of it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct NameKey {
@@ -69,8 +71,8 @@ impl From<NameKey> for String {
     }
 }
 
-/// A key that a list of such rows can be sorted by: its name in the parameter `sort`, its SQL, and how its value is
-/// read from a row. Each has an index: the user, the key, its tie breaker, and the id.
+/// A key that a list of `Row`s can be sorted by: its name in the parameter `sort`, its SQL, and a function that reads
+/// its value from a row. Each needs an index over the user, the key, its tie breaker, and the id.
 pub struct Sort<Row> {
     /// The key as a query names it.
     pub(super) name: &'static str,
@@ -96,7 +98,7 @@ enum RowValue<Row> {
 }
 
 impl<Row> Sort<Row> {
-    /// The key `id`, which every list has: `column` holds the ids, and `value` reads that of a row.
+    /// The sort key `id`, which every list has: `column` holds the ids, and `value` reads a row's.
     #[must_use]
     pub const fn id<C>(column: C, value: fn(&Row) -> i64) -> Self
     where
@@ -105,8 +107,8 @@ impl<Row> Sort<Row> {
         Self::new(ID, SortSql::Column(ColumnName::of(column)), RowValue::Id(value))
     }
 
-    /// The key `name`: `key` is the column of the names' search keys ([`search_key()`]), and `value` reads the name
-    /// itself, of which the search key is made.
+    /// The sort key `name`: `key` is the column of the names' search keys ([`search_key()`]), and `value` reads a row's
+    /// name, of which the search key is made.
     #[must_use]
     pub const fn name<C>(key: C, value: fn(&Row) -> &str) -> Self
     where
@@ -115,8 +117,8 @@ impl<Row> Sort<Row> {
         Self::new(NAME, SortSql::Column(ColumnName::of(key)), RowValue::Name(value))
     }
 
-    /// A key by day, which a query calls as its column is called. An unknown day counts as [`LAST_DAY`], and so comes
-    /// last in ascending order.
+    /// A sort key by a nullable day, named as its column is. `value` reads a row's day; an unknown one counts as
+    /// [`LAST_DAY`], and so comes last in ascending order.
     #[must_use]
     pub const fn day<C>(column: C, value: fn(&Row) -> Option<NaiveDate>) -> Self
     where
@@ -125,7 +127,7 @@ impl<Row> Sort<Row> {
         Self::new(C::NAME, SortSql::Day(DayOrLast::of(column)), RowValue::Day(value))
     }
 
-    /// A key by moment, which a query calls as its column is called.
+    /// A sort key by a moment, named as its column is; `value` reads a row's.
     #[must_use]
     pub const fn moment<C>(column: C, value: fn(&Row) -> Timestamp) -> Self
     where
@@ -134,8 +136,8 @@ impl<Row> Sort<Row> {
         Self::new(C::NAME, SortSql::Column(ColumnName::of(column)), RowValue::Moment(value))
     }
 
-    /// Adds the key that sorts the rows which have this one in common, unless the request names another: many dogs have
-    /// no known birthday. The index has it, too. Last of all is the id.
+    /// Adds a second key, by its name, that sorts the rows which have this one in common, unless the request names
+    /// another: many dogs have no known birthday. The index must have it, too. Last of all is the id.
     #[must_use]
     pub const fn tie_breaker(mut self, name: &'static str) -> Self {
         self.tie_breaker = Some(name);
@@ -202,8 +204,8 @@ impl<Row> PartialEq for SortTerm<Row> {
     }
 }
 
-/// The order of a list: sort keys, each ascending or descending. The last key is the id, so that no two rows are equal
-/// and a page can begin after any of them.
+/// The order that a list was asked for: sort keys ([`Sort`]), each ascending or descending. The last key is the id, so
+/// that no two rows are equal and a page can begin after any of them.
 pub struct Order<Row: 'static> {
     /// The keys by their weight; the last is unique.
     pub(super) terms: Vec<SortTerm<Row>>,
@@ -212,8 +214,7 @@ pub struct Order<Row: 'static> {
 }
 
 impl<Row> Order<Row> {
-    /// The order of a list that is asked for without `sort`: by id, ascending. `sorts` are the keys of the list, with
-    /// the id among them.
+    /// The order of a list that is asked for without `sort`: by id, ascending. `sorts` are the sort keys of the list.
     #[must_use]
     pub fn usual(sorts: &'static [Sort<Row>]) -> Self {
         let mut terms = Vec::new();
@@ -221,8 +222,8 @@ impl<Row> Order<Row> {
         Self { terms, by_index: true }
     }
 
-    /// Reads the parameter `sort`, such as `-created_at,name`: keys in the order of their weight, `-` for descending.
-    /// The keys that it leaves out, up to the id, go on in the direction of the key before them.
+    /// Reads the parameter `sort`, such as `-created_at,name`: the most important key first, `-` for descending. The
+    /// tie breaker and the id are added where they are left out, in the direction of the key before them.
     ///
     /// # Errors
     /// `unknown_value`, for a key that is not one of `sorts`; `repeated`, for one that is named twice.

@@ -1,4 +1,5 @@
-//! How a page of a list is found: its query is the room's, and where it begins and ends is put to it here.
+//! The search for a page of a list: a module of a resource brings the query, and here the place where the page begins,
+//! its order and its limit are added to it.
 
 use diesel::{
     dsl::{CountStar, Filter, Limit, Order as OrderedBy, Select},
@@ -20,20 +21,21 @@ use crate::{
     problem::Problem,
 };
 
-/// A page of a list as it was found, and where the next one begins.
+/// A page of a list as [`ListQuery::page`] found it, and where the next one begins.
 pub struct Page<Row> {
-    /// The rows in their order: as many as were asked for, or fewer.
+    /// The rows in their order: as many as the limit of the query, or fewer.
     pub rows: Vec<Row>,
-    /// The keys of the last row, if there are more after it; the next page begins there.
+    /// The sort keys of the last row, after which the next page begins; `None` on the last page.
     pub next: Option<Vec<SortKey>>,
-    /// The number of rows on all pages; `None`, where that was not asked for.
+    /// The number of rows on all pages; `None`, if the query does not ask for it.
     pub total: Option<i64>,
-    /// Whether far more rows were looked at than a page has. No request tells beforehand, so it is weighed afterwards.
+    /// Whether far more rows were looked at than a page has; the request then takes more units of its caller's quota
+    /// afterwards.
     pub was_much_work: bool,
 }
 
 impl<Row> Page<Row> {
-    /// Makes other rows of the rows of the page, all at once: as many, and in the same order.
+    /// Turns the rows of the page into others, all at once: as many, and in the same order.
     ///
     /// # Errors
     /// The errors of `make`.
@@ -50,16 +52,16 @@ impl<L: List> ListQuery<L> {
     /// Finds the page among the rows of a query, which `query` makes once for each time that it runs; and counts them
     /// all, if that was asked.
     ///
-    /// In the order of an index, what follows a row are first those that share all its keys but the last, then
-    /// those that share one key less, and so on: for each the query runs once, until there is enough. So each run
-    /// has its keys fixed but for one, and that one is a range of the index; a comparison of all of them at once
-    /// is not, in SQLite; in PostgreSQL it is. Any other order the database has to make itself, in one query.
+    /// In the order of an index, what follows a row are first those that share all its keys but the last, then those
+    /// that share one key less, and so on: for each the query runs once, until there is enough. So each run has its
+    /// keys fixed but for one, and that one is a range of the index; a comparison of all of them at once is not, in
+    /// SQLite; in PostgreSQL it is. Any other order the database has to make itself, in one query.
     ///
     /// The bounds say what the body does: the query takes a filter, an order, a limit and a row's columns, and then
     /// runs on both databases; so does its count.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's errors ([`Conn`]).
     pub fn page<'a, Query>(&'a self, conn: &mut Conn, query: impl Fn() -> Query) -> Result<Page<L::Row>, Problem>
     where
         L::Row: Selectable<Sqlite>,
@@ -94,8 +96,8 @@ impl<L: List> ListQuery<L> {
         if is_apart { self.order.terms.len() } else { 1 }
     }
 
-    /// The page of `rows`, for a room that finds them by a query of its own. `rows` are the first that follow the page
-    /// before: one more than the page has, if there are as many, which tells that there is a next page.
+    /// The page made of `rows` that a module has found by a query of its own: the first that follow the page before,
+    /// one more than the page has if there are as many, which tells that there is a next page.
     #[must_use]
     pub fn found(&self, mut rows: Vec<L::Row>) -> Page<L::Row> {
         let has_next = rows.len() > self.limit;
@@ -104,7 +106,7 @@ impl<L: List> ListQuery<L> {
         Page { rows, next, total: None, was_much_work: false }
     }
 
-    /// The id of the last row before the page, in a list that is sorted by it alone; 0 before the first.
+    /// The id of the last row before the page, for a list that is sorted by id alone; 0 on the first page.
     #[must_use]
     pub fn after_id(&self) -> i64 {
         match self.after.as_deref() {

@@ -24,7 +24,7 @@ use crate::{
 };
 
 const DEFAULT_LIMIT: usize = 50;
-/// The most rows of a page of any list.
+/// The most rows of a page of any list, and so the greatest `limit`.
 pub const MOST: usize = 200;
 /// The bytes of a parameter, as a link spells it, above which it is carried in the cursor, in a third of the room.
 const LONG: usize = 256;
@@ -32,46 +32,48 @@ const LONG: usize = 256;
 /// else.
 const LONGEST_LINK: usize = 2_900;
 
-/// A list that is read in pages; the type holds its filters. A handler takes a [`ListRequest`] of it.
+/// A list that is read in pages; the implementing type holds the filters of its query. A handler takes a
+/// [`ListRequest`] of it.
 pub trait List: FromQuery + Send + Sync + 'static {
-    /// A row as it comes from the database.
+    /// The row as it comes from the database, by which the list is sorted.
     type Row: 'static;
-    /// The sort keys of the list. The first is the id, and the default order.
+    /// The keys that the list can be sorted by. The first is the id, by which it is sorted by default.
     const SORTS: &'static [Sort<Self::Row>];
-    /// Whether `count=true` is allowed: not where the number of rows has no limit.
+    /// Whether `count=true` is allowed. Not where the number of rows has no limit, as to count them would take long.
     const COUNTS: bool = true;
 
-    /// The most rows of a page: 200; fewer, where the query makes rows large.
+    /// The most rows of a page: 200, or fewer where a row is large.
     fn most(&self) -> usize {
         MOST
     }
 
-    /// Whether a page takes more than one query, so that all of them have to see the same moment.
+    /// Whether a page takes several queries that have to see the same moment ([`Db::snapshot`]).
     fn needs_snapshot(&self) -> bool {
         false
     }
 }
 
-/// The query of a list, found acceptable: which rows, in which order, after which one, how many, and whether to count.
-/// [`ListQuery::page`] finds them.
+/// The query of a list, read and found acceptable: which rows, in which order, after which one, how many, and whether
+/// to count them all. [`ListQuery::page`] finds the rows.
 pub struct ListQuery<L: List> {
-    /// The filters of the list itself.
+    /// The filters of the list.
     pub filter: L,
     /// The order of the rows; its last key is the id.
     pub order: Order<L::Row>,
-    /// Whether the database finds the rows with `(a, b) > (?, ?)` by one range of an index, as PostgreSQL does.
+    /// Whether the database finds `(a, b) > (?, ?)` by one range of an index, as PostgreSQL does; otherwise a page
+    /// takes up to a query for each key.
     pub compares_rows: bool,
-    /// The keys of the last row before the page, one for each key of the order; `None` for the first page.
+    /// The sort keys of the last row before the page, one for each key of the order; `None` for the first page.
     pub after: Option<Vec<SortKey>>,
-    /// The most rows of the page, 1 to 200.
+    /// The most rows of the page (the parameter `limit`), 1 to 200.
     pub limit: usize,
-    /// Whether the rows on all pages are to be counted.
+    /// Whether the rows on all pages are counted (`count=true`).
     pub count: bool,
 }
 
 impl<L: List> ListQuery<L> {
-    /// The query for a full page (200 rows) of all rows, by id, after the row with these keys: the export reads a list
-    /// so.
+    /// The query for the next 200 of all rows, by id, after the row with these sort keys, or from the first: with it
+    /// the export reads a list to its end.
     #[must_use]
     pub fn all_after(after: Option<Vec<SortKey>>) -> Self
     where
@@ -87,12 +89,14 @@ impl<L: List> ListQuery<L> {
     }
 }
 
-/// The canonical path of a resource that has several; the route table sets it.
+/// The first path of a resource that has several, which its cursors and idempotency keys are bound to. The route table
+/// puts it into the app data of the resource.
 #[derive(Clone)]
 pub struct CanonicalPath(pub String);
 
 impl CanonicalPath {
-    /// The canonical path of a request's resource.
+    /// The canonical path of a request's resource with its parameters filled in, or the path itself where there is only
+    /// one.
     #[must_use]
     pub fn of(request: &HttpRequest) -> &str {
         request.app_data::<Self>().map_or_else(|| request.match_info().as_str(), |path| &path.0)
@@ -100,10 +104,10 @@ impl CanonicalPath {
 }
 
 /// The extractor of a request for a list, the only reader of its query: `sort`, `limit` (50 without one, or 100 with
-/// `id`), `cursor` and `count`, and the filters of `L`. An unknown parameter is refused, and all errors at once
-/// (`validation-failed`).
+/// `id`), `cursor` and `count`, and the filters of `L`. Refuses unknown parameters and wrong values with
+/// `validation-failed`, which lists them all. [`ListRequest::read`] finds the page.
 pub struct ListRequest<L: List> {
-    asked: Arc<ListQuery<L>>,
+    query: Arc<ListQuery<L>>,
     request: HttpRequest,
     /// Parameters that came in the cursor.
     carried: Vec<(String, String)>,
@@ -152,15 +156,15 @@ impl<L: List> ListRequest<L> {
         query.end()?;
         let limit = limit.unwrap_or(if names_rows { MOST_IDS } else { DEFAULT_LIMIT }).min(filter.most());
         let compares_rows = request.app_data::<Data<Db>>().is_some_and(|db| db.compares_rows());
-        let asked = ListQuery { filter, order, compares_rows, after, limit, count };
-        Ok(Self { asked: Arc::new(asked), request: request.clone(), carried, names_rows })
+        let query = ListQuery { filter, order, compares_rows, after, limit, count };
+        Ok(Self { query: Arc::new(query), request: request.clone(), carried, names_rows })
     }
 
     /// Finds the page with `job`, in a snapshot if that takes several queries, and turns each row into its form in the
     /// response.
     ///
     /// # Errors
-    /// The errors of `job` and of the database; `validation-failed` at `id`, when the ids make the link to the next
+    /// The errors of `job` and of [`Db::read`]; `validation-failed` at `id`, when the ids make the link to the next
     /// page too long.
     pub async fn read<R, T, F>(self, db: &Db, job: F) -> Result<PageResponse<T>, Problem>
     where
@@ -168,9 +172,9 @@ impl<L: List> ListRequest<L> {
         T: From<R>,
         F: Fn(&mut Conn, &ListQuery<L>) -> Result<Page<R>, Problem> + Send + Sync + 'static,
     {
-        let asked = Arc::clone(&self.asked);
-        let job = move |conn: &mut Conn| job(conn, &asked);
-        let found = if self.asked.needs_snapshot() { db.snapshot(job).await? } else { db.read(job).await? };
+        let query = Arc::clone(&self.query);
+        let job = move |conn: &mut Conn| job(conn, &query);
+        let found = if self.query.needs_snapshot() { db.snapshot(job).await? } else { db.read(job).await? };
         if found.was_much_work {
             // The work is done; a caller with too little quota left is refused at the next request.
             drop(Limits::of(&self.request)?.weigh(&self.request, MANY_ROWS));
@@ -197,7 +201,7 @@ impl<L: List> ListRequest<L> {
         let key = cursor_key(&self.request).ok_or_else(|| Problem::internal("no keys in the app"))?;
         let cursor = Cursor { keys, carried }.write(key, &bound_to(&self.request, &self.carried));
         let mut query = form_urlencoded::Serializer::new(query);
-        query.append_pair("limit", &self.asked.limit.to_string());
+        query.append_pair("limit", &self.query.limit.to_string());
         query.append_pair("cursor", &cursor.map_err(Problem::internal)?);
         link.push_str(&query.finish());
         link.push_str(">; rel=\"next\"");

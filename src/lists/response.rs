@@ -14,13 +14,14 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 /// The bytes that are reserved for each row as JSON: most have fewer, and so a body is written without being moved.
 const USUAL_ROW: usize = 256;
 
-/// A page of a list as a response: 200 with a JSON array, `Link` (RFC 8288) and `X-Total-Count`.
+/// The response with a page of a list: 200 with a JSON array, `Link` to the next page (RFC 8288), and `X-Total-Count`
+/// if the request asked for it.
 pub struct PageResponse<T> {
     /// The rows in the form in which they are sent.
     pub rows: Vec<T>,
-    /// The value of `Link`, if there is a next page.
+    /// The value of `Link`; `None` on the last page.
     pub next: Option<HeaderValue>,
-    /// The number of rows on all pages, the value of `X-Total-Count`; `None`, if the query does not want it.
+    /// The number of rows on all pages, the value of `X-Total-Count`; `None`, if the query does not ask for it.
     pub total: Option<i64>,
 }
 

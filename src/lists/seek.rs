@@ -1,5 +1,5 @@
-//! The SQL of a page: which rows follow the one before it, and in what order. It is our own where Diesel's would have a
-//! type for each order; unlike `diesel::dsl::sql` it may stay prepared.
+//! The SQL of a page: the condition for the rows that follow the page before, and their order. Written by hand, since
+//! Diesel would have a type for each order; unlike `diesel::dsl::sql` it may stay prepared.
 
 use chrono::NaiveDate;
 use diesel::{
@@ -17,17 +17,17 @@ use crate::db::{
     timestamp::{Timestamp, Timestamptz},
 };
 
-/// The condition that a row follows the last one of the page before. In the order of an index, unless it
-/// `compares_rows`, only rows meet it that share the first `shared` keys with that row, and come after it by the next
-/// key.
+/// The condition that a row comes after the last one of the page before. Without `compares_rows` it is one step of
+/// several, each a range of an index: only the rows meet it that share the first `shared` sort keys with that row, and
+/// come after it by the next key.
 pub struct SeekPredicate<'a, Row: 'static> {
-    /// The keys to compare by.
+    /// The sort keys to compare by.
     pub order: &'a Order<Row>,
-    /// Whether all keys are compared at once, `(a, b) > (?, ?)`, which PostgreSQL finds in an index.
+    /// Whether all keys are compared at once, `(a, b) > (?, ?)`, which PostgreSQL finds by one range of an index.
     pub compares_rows: bool,
-    /// The keys of the last row of the page before; `None` on the first page, where every row meets the condition.
+    /// The sort keys of the last row of the page before; `None` on the first page, where every row meets the condition.
     pub after: Option<&'a [SortKey]>,
-    /// The number of keys that the rows share with that row.
+    /// The number of sort keys, from the first, that the rows of this step have in common with that row.
     pub shared: usize,
 }
 
@@ -143,12 +143,12 @@ where
     }
 }
 
-/// The `ORDER BY` of a page, such as `a DESC, b`, but for the keys that all rows of the step share: SQLite would sort
-/// by them all the same.
+/// The `ORDER BY` of a page, such as `a DESC, b`, without the sort keys that all rows of a step ([`SeekPredicate`])
+/// have in common: SQLite would sort by them all the same.
 pub struct OrderBy<'a, Row: 'static> {
-    /// The keys to sort by.
+    /// The sort keys.
     pub order: &'a Order<Row>,
-    /// The number of keys that all rows share, and that are left out.
+    /// The number of sort keys, from the first, that are left out.
     pub shared: usize,
 }
 

@@ -1,32 +1,36 @@
-//! The kinds of mails, and their words. A message is written when it is sent, from the account as it is then; one whose
-//! reason is gone meanwhile is not written. Plain ASCII, and a token on a line of its own, so that no server on the way
-//! has a reason to change it.
+//! The kinds of mails, and their texts. A mail's text is written when it is sent, from the account as it is then; one
+//! whose reason is gone meanwhile is not written. Plain ASCII, and a token on a line of its own, so that no server on
+//! the way has a reason to change it.
 
 use super::token::Purpose;
 use crate::{accounts::AccountRow, crypto::keys::Keys, urls::AppUrl};
 
-/// A kind of mail: the reason to send it.
+/// A kind of mail, by the reason to send it. The text is written when the mail is sent, from the account as it is then
+/// ([`MailKind::write`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailKind {
-    /// The address was signed up with.
+    /// Asks whether the address that was signed up with is the user's.
     Verify,
-    /// The address is to become the account's.
+    /// Asks whether the new address that the account is to get is the user's.
     Confirm,
-    /// The address is to be replaced by another one, if that is confirmed.
+    /// Tells the present address that another one is to replace it, and how to cancel that.
     EmailChanging,
-    /// The address is not the account's any more.
+    /// Tells the former address that another one has replaced it.
     EmailChanged,
-    /// The password was forgotten.
+    /// Has a token to choose a new password with, since the old one was forgotten.
     Reset,
-    /// The password was changed.
+    /// Tells that the password was changed.
     PasswordChanged,
 }
 
-/// A written mail.
+/// A mail with its words, ready to be sent.
 #[derive(Debug)]
 pub struct MailMessage {
+    /// The address that the mail goes to.
     pub address: String,
+    /// The subject of the mail, in ASCII.
     pub subject: &'static str,
+    /// The text of the mail, in ASCII.
     pub text: String,
 }
 
@@ -34,7 +38,7 @@ impl MailKind {
     const ALL: [Self; 6] =
         [Self::Verify, Self::Confirm, Self::EmailChanging, Self::EmailChanged, Self::Reset, Self::PasswordChanged];
 
-    /// The name under which the kind is stored.
+    /// The name under which the kind is stored in the queue.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,13 +51,15 @@ impl MailKind {
         }
     }
 
-    /// The kind that is stored as `kind`.
+    /// The kind whose name in the queue is `kind`; `None` if there is no such kind.
     #[must_use]
     pub fn stored(kind: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|letter| letter.as_str() == kind)
+        Self::ALL.into_iter().find(|known| known.as_str() == kind)
     }
 
-    /// Writes a mail of this kind to `address`, the one at the time of queueing; `None` if its reason is gone.
+    /// Writes a mail of this kind about `account` to `address`, the one at the time of queueing; tokens in it are made
+    /// now, with `keys`, and links lead to `to`. `None` if its reason is gone, as when the address was verified
+    /// meanwhile.
     #[must_use]
     pub fn write(self, address: &str, account: &AccountRow, keys: &Keys, to: &Destination) -> Option<MailMessage> {
         let AccountRow { username, email, pending, .. } = account;
@@ -83,12 +89,13 @@ impl MailKind {
     }
 }
 
-/// The places that a mail leads its reader to.
+/// The places that the links and instructions in mails lead their readers to.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    /// The URL where people reach the server: `https://kennel.example.com`.
+    /// The URL where people reach the server, such as `https://kennel.example.com`.
     pub server: String,
-    /// The page of the application that does what a mail is about.
+    /// The page of an application that does what a mail asks for; without one a mail has a command line to send the
+    /// token with.
     pub app: Option<AppUrl>,
 }
 

@@ -20,14 +20,16 @@ use crate::{
     workers::{WorkerLimits, Workers, one_by_one},
 };
 
-/// A folder of mails, and the thread that writes them.
+/// A folder that gets a file for each mail, for machines without a mail server, and the thread that writes them. Only
+/// the files' owner can read them.
 pub struct Outbox {
     folder: Arc<Path>,
     writer: Workers<()>,
 }
 
 impl Outbox {
-    /// Opens the outbox at `folder`, which is made with the first mail. A mail waits no longer than `patience`.
+    /// Starts the thread that writes mails into `folder`, which is made with the first of them. [`Outbox::put`] waits
+    /// for it no longer than `patience`.
     ///
     /// # Errors
     /// The system has no more threads to give.
@@ -37,10 +39,11 @@ impl Outbox {
         Ok(Self { folder: folder.into(), writer: Workers::start("outbox", limits, || Ok(()), one_by_one)? })
     }
 
-    /// Writes a mail into the folder.
+    /// Writes a mail's `content` as a file `<time>-<id>-<kind>.eml`; it survives a power cut.
     ///
     /// # Errors
-    /// The folder cannot be made, or the file cannot be written.
+    /// `internal-error`, when the folder cannot be made or the file cannot be written; `overloaded`, when it has to
+    /// wait too long.
     pub async fn put(&self, mail: &MailRow, content: Vec<u8>) -> Result<(), Problem> {
         let now = DateTime::<Utc>::from_timestamp_micros(Timestamp::now().micros()).unwrap_or_default();
         let name = format!("{}-{}-{}.eml", now.format("%Y%m%dT%H%M%S%.3fZ"), mail.id, mail.kind);

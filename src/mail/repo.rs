@@ -1,5 +1,6 @@
-//! The queue. [`Mails::of`] and [`Mails::queue_reset`] fill it; everything else is the worker's. Any number of workers
-//! share it: a worker that claims a mail has it alone until the lease is over. How many there may be, `count` says.
+//! The queue of mails. [`Mails::of`] and [`Mails::queue_reset`] fill it; everything else is the worker's. Any number of
+//! workers share it: a worker that claims a mail has it alone until its lease of 60 seconds is over. How many mails
+//! there may be in an hour, `count` says.
 
 use std::time::Duration;
 
@@ -41,86 +42,102 @@ struct NewMail<'a> {
     created_at: Timestamp,
 }
 
-/// A mail in the queue, which a worker has claimed.
+/// A mail in the queue that a worker has claimed ([`claim`]).
 #[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = mails, check_for_backend(Sqlite))]
 pub struct MailRow {
+    /// The mail's number in the queue.
     pub id: i64,
-    /// The user whom the mail is about; `None`, if only an address is known.
+    /// The user whom the mail is about; `None` for a forgotten password, where only an address is known.
     pub user_id: Option<UserId>,
-    /// The name of its [`MailKind`].
+    /// The name of the [`MailKind`], as [`MailKind::stored`] reads it.
     pub kind: String,
-    /// The address at the time of queueing.
+    /// The address of the account, or the new one, at the time when the mail was queued.
     pub address: String,
-    /// How often it was tried to send it, this time included.
+    /// The number of tries to send it, this one included.
     pub attempts: i64,
     /// In a worker's hands: when the lease is over.
     next_attempt_at: Timestamp,
-    /// The time of queueing.
+    /// The time when the mail was queued.
     pub created_at: Timestamp,
 }
 
 impl MailRow {
-    /// Whether the mail was queued three days ago and has failed before: it is given up then.
+    /// Whether the mail was queued three days ago or earlier and has failed before: then it is given up.
     #[must_use]
     pub fn is_hopeless(&self) -> bool {
         self.attempts > 1 && self.created_at <= Timestamp::now().minus(GIVEN_UP_AFTER)
     }
 }
 
-/// The outcome of a look at the queue for a mail to send.
+/// The outcome of a worker's look at the queue for a mail to send ([`claim`]).
 pub enum Claim {
-    /// A mail that is due, and this worker's for 60 seconds.
+    /// A mail that is due; no other worker takes it for 60 seconds.
     Mail(MailRow),
-    /// No mail that is due. The next one is due at this moment, if there is one, unless another is queued meanwhile.
+    /// No mail is due. The next one will be at this moment, if there is one, unless another is queued meanwhile.
     NothingBefore(Option<Timestamp>),
 }
 
-/// The mails that one user gives a reason for. They are queued in the transaction of the reason; wake the worker once
-/// that is committed ([`MailSignal::wake`](super::MailSignal::wake)). Each query can also fail as [`Conn`] says.
+/// The mails about one user in the queue, and the ways to queue them: in the transaction of the reason. Once that is
+/// committed, wake the worker ([`MailSignal::wake`](super::MailSignal::wake)).
 pub struct Mails(UserId);
 
 impl Mails {
-    /// The mails that this user gives a reason for; no query runs yet.
+    /// The mails about this user; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// Queues a mail that the people who run the server give a reason for; it is not counted. It is sent if it still
-    /// has its reason when its turn comes.
-    pub fn queue_uncounted(&self, conn: &mut Conn, letter: MailKind, address: &Email) -> Result<(), Problem> {
-        insert(conn, Some(self.0), letter, address)
+    /// Queues a mail that the people who run the server give a reason for. Unlike with [`Mails::queue`] there may be
+    /// any number in an hour.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
+    pub fn queue_uncounted(&self, conn: &mut Conn, kind: MailKind, address: &Email) -> Result<(), Problem> {
+        insert(conn, Some(self.0), kind, address)
     }
 
     /// Queues a mail, unless the last hour has five of its kind by this user or for this address; then nothing happens.
-    pub fn queue(&self, conn: &mut Conn, signer: &Signer, letter: MailKind, address: &Email) -> Result<(), Problem> {
-        match count(conn, signer, Some(self.0), letter, address)? {
-            MailQuota::Left => insert(conn, Some(self.0), letter, address),
+    /// `signer` makes the keys of these counts.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
+    pub fn queue(&self, conn: &mut Conn, signer: &Signer, kind: MailKind, address: &Email) -> Result<(), Problem> {
+        match count(conn, signer, Some(self.0), kind, address)? {
+            MailQuota::Left => insert(conn, Some(self.0), kind, address),
             MailQuota::UsedUp(_) => Ok(()),
         }
     }
 
-    /// Deletes mails of a deleted account, at most `most`. Tells how many; fewer than `most`, when none is left.
+    /// Deletes mails about a deleted account, at most `most`. Tells how many; call it again until these are fewer than
+    /// `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = mails::table.filter(mails::user_id.eq(self.0)).limit(rows(most));
         let ids: Vec<i64> = conn.load(mine.select(mails::id))?;
         Ok(conn.execute(diesel::delete(mails::table.filter(AnyOf::new(mails::id, ids))))?)
     }
 
-    /// Queues a mail without which its reason must not take effect.
+    /// Queues a mail as [`Mails::queue`] does, where the reason must not take effect without the mail.
     ///
     /// # Errors
-    /// `too-many-requests`, if the last hour has five of its kind by this user or for this address.
-    pub fn require(&self, conn: &mut Conn, signer: &Signer, letter: MailKind, address: &Email) -> Result<(), Problem> {
-        match count(conn, signer, Some(self.0), letter, address)? {
-            MailQuota::Left => insert(conn, Some(self.0), letter, address),
+    /// `too-many-requests`, if the last hour has five of its kind by this user or for this address; the database's
+    /// ([`Conn`]).
+    pub fn require(&self, conn: &mut Conn, signer: &Signer, kind: MailKind, address: &Email) -> Result<(), Problem> {
+        match count(conn, signer, Some(self.0), kind, address)? {
+            MailQuota::Left => insert(conn, Some(self.0), kind, address),
             MailQuota::UsedUp(wait) => Err(Problem::too_many_requests(wait).with_detail(MOST_AN_HOUR)),
         }
     }
 
-    /// Queues the mail for a forgotten password, unless the last hour has five for the address; then nothing happens.
+    /// Queues the mail about a forgotten password, unless the last hour has five for the address; then nothing happens.
     /// Whether there is an account with this address, only the worker finds out, so that no caller can tell.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn queue_reset(conn: &mut Conn, signer: &Signer, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, None, MailKind::Reset, address)? {
             MailQuota::Left => insert(conn, None, MailKind::Reset, address),
@@ -128,8 +145,11 @@ impl Mails {
         }
     }
 
-    /// Forgets the mails for a forgotten password, of which only the address is known, when the account that has this
-    /// address goes. All others go with the account that they are about, whoever had the address before or after.
+    /// Deletes the queued mails about a forgotten password to this address, when its account is deleted: they name an
+    /// address and no user, so they do not go with the account.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn forget_resets(conn: &mut Conn, address: &Email) -> Result<(), Problem> {
         // An hour has a few; of very many, as after a flood of requests long ago, the sweep takes the rest.
         let resets = mails::table.filter(mails::address_key.eq(address.key())).filter(mails::user_id.is_null());
@@ -139,11 +159,11 @@ impl Mails {
     }
 }
 
-fn insert(conn: &mut Conn, user: Option<UserId>, letter: MailKind, address: &Email) -> Result<(), Problem> {
+fn insert(conn: &mut Conn, user: Option<UserId>, kind: MailKind, address: &Email) -> Result<(), Problem> {
     let now = Timestamp::now();
     let new = NewMail {
         user_id: user,
-        kind: letter.as_str(),
+        kind: kind.as_str(),
         address: address.to_string(),
         address_key: address.key(),
         next_attempt_at: now,
@@ -153,8 +173,11 @@ fn insert(conn: &mut Conn, user: Option<UserId>, letter: MailKind, address: &Ema
     Ok(())
 }
 
-/// Claims a mail that is due, for 60 seconds. Mails that were not tried yet come first, so that none is kept waiting by
-/// others that fail; each half is a range of an index.
+/// Takes a mail that is due out of the queue for 60 seconds (its lease), after which it is due again unless it was
+/// settled. Mails that were not tried yet come first, so that none is kept waiting by others that fail.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn claim(conn: &mut Conn) -> Result<Claim, Problem> {
     let now = Timestamp::now();
     let waiting = || mails::table.filter(mails::sent_at.is_null());
@@ -179,15 +202,21 @@ pub fn claim(conn: &mut Conn) -> Result<Claim, Problem> {
     Ok(Claim::NothingBefore(conn.find(later.select(mails::next_attempt_at).limit(1))?))
 }
 
-/// Marks a mail as sent; it is swept away a day later.
+/// Marks a claimed mail as sent; its row is deleted a day later.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn settle(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let sent = diesel::update(mails::table.find(mail.id)).set(mails::sent_at.eq(Timestamp::now()));
     let _one = conn.execute(sent)?;
     Ok(())
 }
 
-/// Puts off a mail that could not be sent: for 2 seconds after the first try, and three times as long after each
-/// further one, up to 4 hours. Nothing changes, if the 60 seconds were over and another worker has it.
+/// Puts off a claimed mail that could not be sent: for 2 seconds after the first try, and three times as long after
+/// each further one, up to 4 hours. Nothing changes, if the 60 seconds of the claim are over and another worker has it.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn postpone(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let mine = mails::table.find(mail.id).filter(mails::next_attempt_at.eq(mail.next_attempt_at));
     let next = Timestamp::now().plus(pause_after(mail.attempts));
@@ -195,13 +224,20 @@ pub fn postpone(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Deletes a mail that is not to be sent any more.
+/// Deletes a claimed mail that is not to be sent any more: its reason is gone, or it is given up.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn discard(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let _one = conn.execute(diesel::delete(mails::table.find(mail.id)))?;
     Ok(())
 }
 
-/// Deletes up to 500 mails that were queued a day ago or earlier, and sent. Tells whether there may be more.
+/// Deletes up to 500 mails that were sent and had been queued a day ago or earlier. Returns whether to call it again,
+/// as there may be more.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = mails::table
         .filter(mails::created_at.le(Timestamp::now().minus(DAY)))

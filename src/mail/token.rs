@@ -1,5 +1,6 @@
-//! Mail tokens: each proves that its holder reads the mail of an address. None is stored. Each is signed together with
-//! what it changes, so that it is worth nothing once that has changed, by this token or another one.
+//! The tokens in mails: each proves that its holder reads the mail of an address. They are signed and not stored, each
+//! together with the state of the account that it changes, so that it is worth nothing once that has changed, by this
+//! token or another one.
 
 use std::time::Duration;
 
@@ -21,21 +22,25 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The lifetime of a cancelling token: longer than that of the confirming one, which is sent within three days.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// The purpose of a mail token.
+/// The purpose of a token in a mail, which proves that its holder reads the mail of an address. No token is stored: it
+/// is signed together with the state of the account that it changes, and so worth nothing once that has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Sets a new password. The token ends with the password and with the address.
+    /// To set a new password, for an hour. The token ends with the present password, and with the address.
     Reset,
-    /// Verifies the address of a new account.
+    /// To verify the address of a new account, for a day.
     Verify,
-    /// Confirms an address that a session asked for. The token ends with the session, and with the password.
+    /// To confirm a new address that a session asked for, for a day. The token ends with the session, and with the
+    /// password.
     Confirm,
-    /// Cancels an address that a session asked for. The token ends with the session, and with the password.
+    /// To cancel a new address that a session asked for, for a week. The token ends with the session, and with the
+    /// password.
     Cancel,
 }
 
 impl Purpose {
-    /// Makes a new token; `None` where it would have nothing to do.
+    /// Makes a new token for the account as it is now; `None` where it would have nothing to do, as when the address is
+    /// verified already.
     #[must_use]
     pub fn token(self, keys: &Keys, account: &AccountRow) -> Option<String> {
         let expires_at = Timestamp::now().plus(self.life()).seconds();
@@ -82,15 +87,17 @@ impl Purpose {
     }
 }
 
-/// A mail token as presented, and not expired.
+/// A mail token as a client presents it, parsed and not expired, but not yet known to be genuine: see
+/// [`MailToken::is_for`].
 pub struct MailToken {
+    /// The user whose account it claims to be for.
     pub user: UserId,
     expires_at: i64,
     signature: Vec<u8>,
 }
 
 impl MailToken {
-    /// Reads a token; `None` if the text cannot be one, or it has expired.
+    /// Reads a token, `<user>.<expiry>.<signature>`; `None` if the text cannot be one, or it has expired.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
@@ -100,7 +107,7 @@ impl MailToken {
         parts.next().is_none().then_some(Self { user: UserId::parse(user)?, expires_at, signature })
     }
 
-    /// Whether the token is genuine, for `purpose` and for the account as it is now.
+    /// Whether this service made the token for `purpose`, and for the account as it is now.
     #[must_use]
     pub fn is_for(&self, purpose: Purpose, keys: &Keys, account: &AccountRow) -> bool {
         let signed = purpose.signed(account, self.expires_at).filter(|_| account.id == self.user);

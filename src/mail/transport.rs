@@ -28,14 +28,16 @@ const LONGEST_LINE: usize = 998;
 /// The header that tells machines not to reply (RFC 3834 §5).
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
-/// An open way to send mail.
+/// The way in which mail is sent, opened from a [`MailUrl`].
 pub enum Transport {
+    /// Each mail becomes a file in a folder.
     Outbox(Outbox),
+    /// Each mail goes to an SMTP server, over a connection of its own.
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
 }
 
-/// The reason why a mail was not sent. Holds no address, no word of the mail and none of the server's, which may quote
-/// them.
+/// The reason why a mail was not sent, for the log. Holds no address, no word of the mail and none of the server's,
+/// which may quote them.
 #[derive(Debug)]
 pub struct SendError(String);
 
@@ -69,7 +71,8 @@ impl From<smtp::Error> for SendError {
     }
 }
 
-/// Makes the SMTP client of a URL.
+/// The client of the SMTP server that a `smtp://` or `smtps://` URL names. It calls itself by the host of `public_url`,
+/// unless the URL has a name for that as its path.
 ///
 /// # Errors
 /// The URL is not one that lettre understands.
@@ -94,8 +97,8 @@ fn client_id(host: &str) -> ClientId {
 }
 
 impl Transport {
-    /// Opens the transport of `url`. To an SMTP server the client names itself by the host of `public_url`, unless the
-    /// URL has a name for that as its path.
+    /// Opens the transport that `url` names; no connection is made yet. To an SMTP server the client calls itself by
+    /// the host of `public_url`, unless the URL has a name for that as its path.
     ///
     /// # Errors
     /// The system has no more threads to give, or lettre does not understand the URL.
@@ -106,12 +109,12 @@ impl Transport {
         })
     }
 
-    /// Sends a mail.
+    /// Sends the written mail `content` of the queue's `mail`, from the sender `from`.
     ///
     /// # Errors
     /// The mail was not sent; or perhaps it was, without the server's confirmation.
-    pub async fn send(&self, from: &Mailbox, mail: &MailRow, letter: MailMessage) -> Result<(), SendError> {
-        let message = message(from, mail, letter)?;
+    pub async fn send(&self, from: &Mailbox, mail: &MailRow, content: MailMessage) -> Result<(), SendError> {
+        let message = message(from, mail, content)?;
         match self {
             Self::Outbox(outbox) => outbox.put(mail, message.formatted()).await?,
             Self::Smtp(server) => {
@@ -125,9 +128,9 @@ impl Transport {
 }
 
 /// The message of a mail. Its id stays the same however often it is sent, so that a copy is known as one.
-fn message(from: &Mailbox, mail: &MailRow, letter: MailMessage) -> Result<Message, MessageError> {
+fn message(from: &Mailbox, mail: &MailRow, content: MailMessage) -> Result<Message, MessageError> {
     let id = format!("<{}.{}@{}>", mail.id, mail.created_at.micros(), from.email.domain());
-    let (local, domain) = letter.address.rsplit_once('@').ok_or(MessageError::EmailMissingAt)?;
+    let (local, domain) = content.address.rsplit_once('@').ok_or(MessageError::EmailMissingAt)?;
     // Every address was plausible as browsers judge it: that is wider than what lettre accepts, but has nothing that
     // SMTP or a header could misread. The envelope is given, or lettre would read it from the header, and refuse.
     let to = Address::new_dangerous(local, domain);
@@ -136,11 +139,11 @@ fn message(from: &Mailbox, mail: &MailRow, letter: MailMessage) -> Result<Messag
         .envelope(envelope)
         .from(from.clone())
         .to(Mailbox::new(None, to))
-        .subject(letter.subject)
+        .subject(content.subject)
         .message_id(Some(id))
         .date(SystemTime::now())
         .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(letter.text)))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(content.text)))
 }
 
 /// The body of a text, as it is: lettre would break lines of more than 76 characters, and with them the commands.

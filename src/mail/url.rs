@@ -5,12 +5,12 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use super::transport;
 use crate::urls::origin::is_loopback;
 
-/// The way in which mail is sent.
+/// The way in which mail is sent, as `MAIL_URL` says it. `Debug` shows no password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum MailUrl {
-    /// A folder, which gets a file for each mail.
+    /// A folder that gets a file for each mail (`file:DIR`).
     File(PathBuf),
-    /// An SMTP server; the URL may hold a password.
+    /// An SMTP server (`smtp://` or `smtps://`); the URL may hold a password.
     Smtp(String),
 }
 

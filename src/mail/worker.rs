@@ -1,5 +1,6 @@
-//! The worker: claims the mails that are due, writes and sends them, several at a time, so that one that hangs keeps no
-//! other waiting. No request waits for it. A mail that cannot be sent stays in the queue, for days.
+//! The mail worker: a task that takes the mails that are due, writes and sends them, several at a time, so that one
+//! that hangs keeps no other waiting. No request waits for it. A mail that cannot be sent stays in the queue, for three
+//! days.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -30,7 +31,7 @@ const POLL: Duration = Duration::from_secs(15);
 /// The least pause between two looks at the queue, as when another instance is at a mail that is due.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The signal that tells the worker of new mails.
+/// The signal that wakes the mail worker ([`Worker`]) or ends it, shared by it and the handlers.
 #[derive(Default)]
 pub struct MailSignal {
     bell: Notify,
@@ -38,30 +39,37 @@ pub struct MailSignal {
 }
 
 impl MailSignal {
-    /// Tells the worker of a new mail, whose transaction is committed.
+    /// Tells the worker that there is a new mail in the queue. Call it once the mail's transaction is committed.
     pub fn wake(&self) {
         self.bell.notify_one();
     }
 
-    /// Lets the worker begin no further mail; it ends when those under way are sent.
+    /// Ends the worker: it begins no further mail, and returns when those under way are sent.
     pub fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         self.wake();
     }
 }
 
-/// The worker that sends mails.
+/// The worker that sends the mails of the queue, up to 8 at a time, one for each process. A mail that cannot be sent
+/// stays in the queue, for three days.
 pub struct Worker {
+    /// The database with the queue and the accounts.
     pub db: Data<Db>,
+    /// The keys that sign the tokens in mails.
     pub keys: Data<Keys>,
-    pub post: Data<MailSignal>,
+    /// The signal that wakes and ends the worker.
+    pub mail_signal: Data<MailSignal>,
+    /// The way in which mail is sent.
     pub transport: Transport,
+    /// The sender of the mails.
     pub from: Mailbox,
+    /// The places that mails lead their readers to.
     pub destination: Destination,
 }
 
 impl Worker {
-    /// Sends mails until the signal is closed.
+    /// Sends mails as they fall due until the signal is closed ([`MailSignal::close`]); failures are logged.
     pub async fn run(self) {
         let due = stream::unfold((), |()| async { Some((self.next().await?, ())) });
         due.for_each_concurrent(AT_ONCE, |mail| self.deliver(mail)).await;
@@ -69,7 +77,7 @@ impl Worker {
 
     /// Waits for the next mail that is due; `None` when the signal is closed.
     async fn next(&self) -> Option<MailRow> {
-        while !self.post.is_closed.load(Ordering::Relaxed) {
+        while !self.mail_signal.is_closed.load(Ordering::Relaxed) {
             let pause = match self.db.write(repo::claim).await {
                 Ok(Claim::Mail(mail)) => return Some(mail),
                 Ok(Claim::NothingBefore(next)) => next.map_or(POLL, |next| next.since(Timestamp::now()).min(POLL)),
@@ -79,7 +87,7 @@ impl Worker {
                 }
             };
             // Woken or not, the queue itself is looked at.
-            drop(tokio::time::timeout(pause.max(SHORTEST_PAUSE), self.post.bell.notified()).await);
+            drop(tokio::time::timeout(pause.max(SHORTEST_PAUSE), self.mail_signal.bell.notified()).await);
         }
         None
     }
@@ -98,11 +106,11 @@ impl Worker {
             tracing::warn!(mail_id, kind, attempts, "a mail was given up");
             return self.db.write(move |conn| repo::discard(conn, &mail)).await;
         }
-        let Some(letter) = self.write(&mail).await? else {
+        let Some(message) = self.write(&mail).await? else {
             tracing::debug!(mail_id, kind, "a mail is not needed any more");
             return self.db.write(move |conn| repo::discard(conn, &mail)).await;
         };
-        match self.transport.send(&self.from, &mail, letter).await {
+        match self.transport.send(&self.from, &mail, message).await {
             Ok(()) => {
                 tracing::info!(mail_id, kind, "mail sent");
                 self.db.write(move |conn| repo::settle(conn, &mail)).await
@@ -111,7 +119,7 @@ impl Worker {
                 tracing::warn!(mail_id, kind, attempts, cause = %error, "a mail could not be sent; later again");
                 self.db.write(move |conn| repo::postpone(conn, &mail)).await?;
                 // The loop that waits for the next mail does not know of this one yet.
-                self.post.wake();
+                self.mail_signal.wake();
                 Ok(())
             }
         }
@@ -125,11 +133,11 @@ impl Worker {
 }
 
 fn write(conn: &mut Conn, mail: &MailRow, keys: &Keys, to: &Destination) -> Result<Option<MailMessage>, Problem> {
-    let letter = MailKind::stored(&mail.kind).ok_or_else(|| Problem::internal("a mail of an unknown kind"))?;
+    let kind = MailKind::stored(&mail.kind).ok_or_else(|| Problem::internal("a mail of an unknown kind"))?;
     let account = match mail.user_id {
         Some(user) => Users::of(user).account(conn)?,
         None => Users::account_at(conn, &Email::stored(mail.address.clone()))?,
     };
     let Some(account) = account else { return Ok(None) };
-    Ok(letter.write(&mail.address, &account, keys, to))
+    Ok(kind.write(&mail.address, &account, keys, to))
 }

@@ -1,6 +1,6 @@
-//! The deletion of an account's rows, piece by piece, so that other writes get in between, however many rows there are.
-//! From the moment of the account's deletion no caller sees any of them. Where the process ends half-way, the sweeper
-//! goes on.
+//! The deletion of an account's rows, in transactions of about [`PIECE`] rows each, so that other writes get in
+//! between. From the moment of the account's deletion no caller sees any of them. Where the process ends half-way, the
+//! sweeper goes on.
 
 use crate::{
     co_owners::CoOwners,
@@ -30,7 +30,11 @@ const ROOMS: &[Clear] = &[
     |conn, user, most| Mails::of(user).delete_some(conn, most),
 ];
 
-/// Deletes the next piece of a deleted account; with the last one the account's own row. Returns whether there is more.
+/// Deletes about [`PIECE`] rows of a deleted account, and with the last of them the account's own. Returns whether to
+/// call it again, in another transaction, as there is more.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn delete_rest(conn: &mut Conn, user: UserId) -> Result<bool, Problem> {
     Users::of(user).lock_deleted(conn)?;
     let mut left = PIECE;
@@ -44,7 +48,11 @@ pub fn delete_rest(conn: &mut Conn, user: UserId) -> Result<bool, Problem> {
     Ok(false)
 }
 
-/// Deletes a piece of some deleted account that was left half-way. Returns whether there may be more.
+/// Deletes about [`PIECE`] rows of any deleted account that has some left, since its deletion was interrupted. Returns
+/// whether to call it again, as there may be more.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let Some(user) = Users::find_deleted(conn)? else { return Ok(false) };
     let _of_this_one = delete_rest(conn, user)?;

@@ -1,4 +1,4 @@
-//! `/me`: the caller's own account.
+//! The handlers of `/me`: the caller's own account.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 
@@ -19,14 +19,20 @@ use crate::{
     wire::{Preconditions, WithEtag},
 };
 
-/// `GET /me`: shows the account.
+/// `GET /me`: shows the user's own account.
+///
+/// # Errors
+/// `revoked-token`, when the user was deleted a moment ago; the database's errors.
 pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Problem> {
     let user = db.read(move |conn| Users::of(me.id).show(conn)).await?;
     Ok(WithEtag::of(user.version, user))
 }
 
-/// `PATCH /me`: changes the account. Where the response could tell about other accounts, it is counted before they are
-/// looked up.
+/// `PATCH /me`: changes the username, or asks for another e-mail address by mail. A request whose response could tell
+/// whether other accounts exist counts against a quota first.
+///
+/// # Errors
+/// The errors of [`Users::update`]; `too-many-requests`.
 pub async fn update(
     request: HttpRequest,
     me: LoggedInUser,
@@ -34,7 +40,7 @@ pub async fn update(
     body: Valid<UserPatch>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<MailSignal>,
+    mail_signal: Data<MailSignal>,
 ) -> Result<WithEtag<UserOut>, Problem> {
     let (patch, present) = (body.0, db.read(move |conn| Users::of(me.id).show(conn)).await?);
     if patch.other_email(&present).is_some() {
@@ -46,22 +52,25 @@ pub async fn update(
     let update =
         move |conn: &mut _| Users::of(me.id).update(conn, &only_if, &patch, &Asking { me, signer: &keys.sources });
     let (user, change) = db.write(update).await?;
-    tell(change, me, &post);
+    tell(change, me, &mail_signal);
     Ok(WithEtag::of(user.version, user))
 }
 
 /// Wakes the mail worker after a change of the address, and logs the request for another one.
-fn tell(change: EmailChange, me: LoggedInUser, post: &MailSignal) {
+fn tell(change: EmailChange, me: LoggedInUser, mail_signal: &MailSignal) {
     if change != EmailChange::None {
-        post.wake();
+        mail_signal.wake();
     }
     if change == EmailChange::Asked {
         tracing::info!(target: "kennel::security", user_id = me.id.get(), "email_change_requested");
     }
 }
 
-/// `DELETE /me`: deletes everything, so the password must have been given a moment ago. The account is gone at once and
-/// its rows piece by piece; the sweeper deletes any that are left.
+/// `DELETE /me`: deletes the account with all that it has (204). The account is gone at once and its rows in several
+/// transactions; the sweeper deletes any that are left.
+///
+/// # Errors
+/// `fresh-login-required`, unless the password was given in the last 5 minutes; the errors of [`Users::delete`].
 pub async fn delete(me: LoggedInUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     db.write(move |conn| Users::of(me.id).delete(conn, me, &only_if)).await?;

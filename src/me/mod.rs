@@ -1,4 +1,4 @@
-//! `/me`: the caller's own account: shown, changed, and deleted with everything that it has.
+//! The caller's own account (`/me`): shown, changed, and deleted with everything that it has.
 
 mod deletion;
 pub mod handlers;

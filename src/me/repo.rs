@@ -16,32 +16,36 @@ use crate::{
     wire::{Preconditions, no_row},
 };
 
-/// The effect of a change of an account on its e-mail address.
+/// The effect that a change of an account had on its e-mail address, as [`Users::update`] returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailChange {
-    /// Nothing was mailed.
+    /// The address stays, and no mail was queued.
     None,
-    /// A mail asks whether a new address is the user's, and another one tells the present address.
+    /// A mail to a new address was queued that asks whether it is the user's, and another one that tells the present
+    /// address.
     Asked,
-    /// A mail asks again whether the present address is the user's.
+    /// A mail to the present address was queued that asks again whether it is the user's.
     AskedAgain,
 }
 
-/// The user and session that change an account, and the key that the mails about it are counted with.
+/// The session in which a user asks for a change of the account, and the key for the counts of its mails.
 pub struct Asking<'a> {
+    /// The user and session.
     pub me: LoggedInUser,
-    /// The key that mails are counted with.
+    /// The signer that makes the keys under which mails are counted
+    /// ([`Keys::sources`](crate::crypto::keys::Keys::sources)).
     pub signer: &'a Signer,
 }
 
 impl Users {
-    /// Changes what `patch` names; nothing, if it names nothing. Another e-mail address is only asked for: it takes
-    /// effect when it is confirmed. The address that the user has calls off one that was asked for, and is asked about
-    /// again if it is not verified yet. Tells what became of the address.
+    /// Changes the fields that `patch` names; nothing, if it names none. Another e-mail address is only asked for, by
+    /// mail: it takes effect when it is confirmed. The present address calls off one that was asked for before, and is
+    /// asked about again if it is not verified yet. Returns the row as it is then, and what became of the address.
     ///
     /// # Errors
-    /// `fresh-login-required`, `username-taken`, `email-taken`, `precondition-failed`; `too-many-requests` after some
-    /// mails in an hour; `revoked-token` when the session that asks for an address has just ended.
+    /// `fresh-login-required`, for another address; `username-taken`; `email-taken`; `precondition-failed`, when the
+    /// row is not as `only_if` demands; `too-many-requests`, after five mails in an hour; `revoked-token`, when the
+    /// session has just ended; the database's errors ([`Conn`]).
     pub fn update(
         &self,
         conn: &mut Conn,
@@ -127,12 +131,12 @@ impl Users {
         Ok(changed.ok_or(no_row(version, Kind::RevokedToken))?)
     }
 
-    /// Makes the account a deleted one: it cannot be used or seen any more, and its names are free again. The rows that
-    /// are left go piece by piece (`deletion`).
+    /// Makes the account a deleted one: it cannot be used or seen any more, and its username and address are free
+    /// again. Its other rows are left, to be deleted in further transactions.
     ///
     /// # Errors
-    /// `precondition-failed`, when the user is not as `only_if` demands; `revoked-token`, when the session has just
-    /// ended.
+    /// `precondition-failed`, when the row is not as `only_if` demands; `revoked-token`, when the session has just
+    /// ended; the database's errors ([`Conn`]).
     pub fn delete(&self, conn: &mut Conn, me: LoggedInUser, only_if: &Preconditions) -> Result<(), Problem> {
         let present = self.show(conn)?;
         let version = only_if.version(|| Ok(present.version))?;

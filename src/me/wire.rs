@@ -1,25 +1,28 @@
-//! The bodies of `/me`.
+//! The JSON bodies of the routes at `/me`.
 
 use crate::{
     users::{Email, UserOut, UserRow, Username, key},
     wire::{Fields, FromBody},
 };
 
-/// A change of an account, as a PATCH asks for it: a field that is `None` stays as it is.
+/// The body of `PATCH /me`: a field that is `None` stays as it is.
 #[derive(Default, PartialEq)]
 pub struct UserPatch {
+    /// The new username.
     pub username: Option<Username>,
+    /// The new e-mail address, which takes effect once it is confirmed.
     pub email: Option<Email>,
 }
 
 impl UserPatch {
-    /// The address in the patch, if it is another one than the present one.
+    /// The address in the patch, if it is not the present one in another spelling.
     #[must_use]
     pub fn other_email(&self, present: &UserRow) -> Option<&Email> {
         self.email.as_ref().filter(|email| email.key() != key(&present.email))
     }
 
-    /// Whether the response discloses other accounts: that one has this username, or this address.
+    /// Whether the response tells if other accounts exist: the patch has a username or an address that is not the
+    /// user's own.
     #[must_use]
     pub fn asks_about_others(&self, present: &UserRow) -> bool {
         let is_other_name = |username: &Username| username.key() != key(&present.username);

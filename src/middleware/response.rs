@@ -79,7 +79,9 @@ struct RequestContext {
     began: Instant,
 }
 
-/// Middleware: completes every response, and makes one where there is none (a panic).
+/// Middleware around the whole app: completes every response with a request id, the security headers, `Cache-Control`,
+/// the CORS and rate limit headers, and for an error a problem document; checks `Accept`; logs the request. A panic
+/// becomes `internal-error`.
 ///
 /// # Errors
 /// The response to a panic travels as an error, since the request is lost with it; it is complete all the same.
@@ -223,7 +225,8 @@ fn complete_response(response: HttpResponse, context: &RequestContext, me: Optio
     response
 }
 
-/// The response to bytes from `source` that cannot be read as a request, complete as any other.
+/// The response to bytes from `source` that cannot be read as a request, with all the headers that [`complete`] adds:
+/// no app has seen it.
 #[must_use]
 pub fn refuse(problem: &Problem, source: IpAddr) -> HttpResponse {
     let id = request_id(&HeaderMap::new());

@@ -1,4 +1,4 @@
-//! The routes at `/dogowner/owners`, and `/dogowner/owner` as the tutorial spells it.
+//! The handlers of `/dogowner/owners`, and of `/dogowner/owner`, another name for the same.
 
 use actix_web::{
     HttpResponse,
@@ -25,16 +25,23 @@ use crate::{
 /// The owners of a book, which are limited.
 const SHELF: Shelf = Shelf { rows: Rows::Owners, count: |conn, me, most| Owners::of(me).count_up_to(conn, most) };
 
-/// `GET /dogowner/owners`: lists the owners.
+/// `GET /dogowner/owners`: lists a page of the user's owners.
+///
+/// # Errors
+/// `validation-failed`, when the query is not acceptable; `too-many-requests`, when it is more work than the quota has
+/// left; the database's errors.
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<OwnerFilter>,
     db: Data<Db>,
 ) -> Result<PageResponse<OwnerOut>, Problem> {
-    list.read(&db, move |conn, asked| Owners::of(me.id).list(conn, asked)).await
+    list.read(&db, move |conn, query| Owners::of(me.id).list(conn, query)).await
 }
 
-/// `POST /dogowner/owners`: makes an owner.
+/// `POST /dogowner/owners`: makes an owner (201), once even if the request comes again with the same `Idempotency-Key`.
+///
+/// # Errors
+/// The errors of [`Idempotent::create`] and of [`Owners::create`]; `too-many-owners`.
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<OwnerIn>,
@@ -50,12 +57,18 @@ pub async fn create(
 }
 
 /// `GET /dogowner/owners/{owner_id}`: shows an owner.
+///
+/// # Errors
+/// The errors of [`Owners::show`].
 pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<WithEtag<OwnerOut>, Problem> {
     let owner = db.read(move |conn| Owners::of(me.id).show(conn, *id)).await?;
     Ok(WithEtag::of(owner.version, owner))
 }
 
-/// `PUT /dogowner/owners/{owner_id}`: replaces an owner.
+/// `PUT /dogowner/owners/{owner_id}`: replaces all fields of an owner.
+///
+/// # Errors
+/// The errors of [`Owners::update`].
 pub async fn replace(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -68,7 +81,10 @@ pub async fn replace(
     Ok(WithEtag::of(owner.version, owner))
 }
 
-/// `PATCH /dogowner/owners/{owner_id}`: changes an owner.
+/// `PATCH /dogowner/owners/{owner_id}`: changes the fields of an owner that the body names.
+///
+/// # Errors
+/// The errors of [`Owners::update`].
 pub async fn update(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -80,7 +96,11 @@ pub async fn update(
     Ok(WithEtag::of(owner.version, owner))
 }
 
-/// `DELETE /dogowner/owners/{owner_id}`: deletes an owner, with its dogs if the query says so.
+/// `DELETE /dogowner/owners/{owner_id}`: deletes an owner without dogs, or with `force=true` its dogs and their tasks
+/// too (204), in several transactions if there are many.
+///
+/// # Errors
+/// The errors of [`Owners::delete`].
 pub async fn delete(
     me: CurrentUser,
     id: Path<OwnerId>,

@@ -1,4 +1,5 @@
-//! Owners: the people whose dogs a user looks after. The shortest room with a list.
+//! Owners: the people whose dogs a user looks after. Of the modules about a resource with a list the shortest, so read
+//! it first.
 
 pub mod handlers;
 mod repo;
@@ -7,5 +8,5 @@ mod wire;
 pub use repo::{OwnerRow, Owners, SORTS};
 pub use wire::{OwnerIn, OwnerOut};
 
-/// The detail of the error for an owner whom the user does not have.
+/// The detail, for people, of the error at a field that names an owner whom the user does not have.
 pub const NO_SUCH_OWNER: &str = "You have no owner with this id.";

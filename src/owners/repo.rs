@@ -1,5 +1,5 @@
-//! Queries about owners. [`Owners::of`] is the only way to any of them, so no query can leave a user's own
-//! book; not there and not yours are the same `not-found`.
+//! Queries about owners. They all begin at [`Owners::of`], so that none can leave one user's rows: an owner who is not
+//! there and another user's are the same `not-found`.
 
 use std::collections::BTreeSet;
 
@@ -26,14 +26,19 @@ use crate::{
     wire::{Preconditions, no_row},
 };
 
-/// A stored owner.
+/// A stored owner: a person whose dogs a user looks after, no account.
 #[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = owners, check_for_backend(Sqlite))]
 pub struct OwnerRow {
+    /// The owner's id.
     pub id: OwnerId,
+    /// The user who looks after the owner's dogs.
     pub user_id: UserId,
+    /// The name, 1 to 255 characters.
     pub name: String,
+    /// The time when the row was made.
     pub created_at: Timestamp,
+    /// The time of the last change.
     pub updated_at: Timestamp,
     /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
@@ -57,14 +62,15 @@ struct OwnerChanges<'a> {
     updated_at: Timestamp,
 }
 
-/// The keys that owners are sorted by.
+/// The keys that owners can be sorted by: `id`, `name` and `created_at`.
 pub const SORTS: &[Sort<OwnerRow>] = &[
     Sort::id(owners::id, |row| row.id.get()),
     Sort::name(owners::name_key, |row| &row.name),
     Sort::moment(owners::created_at, |row| row.created_at),
 ];
 
-/// The owners in one user's book, and the only way to a query about them. Each query can also fail as [`Conn`] says.
+/// The owners (people whose dogs are looked after) of one user, and the only way to queries about them:
+/// `Owners::of(user)`. An owner of another user is never found.
 pub struct Owners(UserId);
 
 /// The query for one owner of one user; every query about a single row begins here.
@@ -81,48 +87,60 @@ fn some(user: UserId, filter: &OwnerFilter) -> _ {
 }
 
 impl Owners {
-    /// The owners in this user's book; no query runs yet.
+    /// The owners of this user; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of the user's owners, as `asked` filters and sorts them.
-    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<OwnerFilter>) -> Result<Page<OwnerRow>, Problem> {
-        asked.page(conn, || some(self.0, &asked.filter))
+    /// A page of the user's owners that `query` filters and sorts.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
+    pub fn list(&self, conn: &mut Conn, query: &ListQuery<OwnerFilter>) -> Result<Page<OwnerRow>, Problem> {
+        query.page(conn, || some(self.0, &query.filter))
     }
 
     /// The owner with this id.
     ///
     /// # Errors
-    /// `not-found`, when the user has no such owner.
+    /// `not-found`, when the user has no such owner; the database's errors ([`Conn`]).
     pub fn show(&self, conn: &mut Conn, id: OwnerId) -> Result<OwnerRow, Problem> {
         let found = conn.find(one(self.0, id).select(columns::<OwnerRow>()))?;
         Ok(found.ok_or(Kind::NotFound)?)
     }
 
     /// The owners with these ids, as far as the user has them, in any order.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn those(&self, conn: &mut Conn, ids: &BTreeSet<OwnerId>) -> Result<Vec<OwnerRow>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids.iter().copied()));
         Ok(conn.load(mine.select(columns::<OwnerRow>()))?)
     }
 
-    /// The ids among these that the user has owners with, in any order.
+    /// The ids among `ids` that the user has owners with, in any order.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids));
         Ok(conn.load(mine.select(owners::id))?)
     }
 
-    /// The number of the user's owners, or `most`, if there are as many or more. Compared with the limit before another
-    /// owner is made.
+    /// The number of the user's owners, counted no further than `most`: with it [`Book`](crate::book::Book) holds users
+    /// to `MOST_OWNERS`.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(owners::user_id, self.0, most)))?)
     }
 
-    /// Makes an owner, in one statement.
+    /// Creates an owner, in one statement.
     ///
     /// # Errors
-    /// `revoked-token`, when the user was deleted a moment ago.
+    /// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
     pub fn create(&self, atomic: Atomic<'_>, new: &OwnerIn) -> Result<OwnerRow, Problem> {
         let now = Timestamp::now();
         let row = NewOwner {
@@ -138,11 +156,12 @@ impl Owners {
             .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::RevokedToken)))
     }
 
-    /// Changes the fields that `patch` names, and the version; nothing, if it names none. Returns the row as it is
-    /// then.
+    /// Changes the fields that `patch` names, and raises the version, which the `ETag` shows; nothing, if it names
+    /// none. Returns the row as it is then.
     ///
     /// # Errors
-    /// `not-found`; `precondition-failed`, when the row is not as `only_if` demands.
+    /// `not-found`, when the user has no such owner; `precondition-failed`, when the row is not as `only_if` demands;
+    /// the database's errors ([`Conn`]).
     pub fn update(
         &self,
         conn: &mut Conn,
@@ -168,11 +187,12 @@ impl Owners {
         Ok(changed.ok_or(no_row(version, Kind::NotFound))?)
     }
 
-    /// Deletes the first piece of an owner, about [`PIECE`] rows: of one without dogs, or, `with_dogs`, of one with its
-    /// dogs and their tasks. Tells whether there is more, for [`Owners::delete_rest`] in further transactions.
+    /// Begins to delete an owner without dogs or, with `with_dogs`, one with its dogs and their tasks: about [`PIECE`]
+    /// rows. Tells whether there is more, for [`Owners::delete_rest`] in further transactions.
     ///
     /// # Errors
-    /// `not-found`, `precondition-failed`; `owner-has-dogs`, saying how many. Nothing is deleted then.
+    /// `not-found`, when the user has no such owner; `precondition-failed`, when it is not as `only_if` demands;
+    /// `owner-has-dogs`, saying how many; the database's errors ([`Conn`]). Nothing is deleted then.
     pub fn delete(
         &self,
         conn: &mut Conn,
@@ -191,11 +211,11 @@ impl Owners {
         self.delete_rest(conn, id, with_dogs)
     }
 
-    /// Deletes the next piece of an owner, about [`PIECE`] rows: its dogs' tasks, its dogs, its share in others, and at
-    /// last the owner. Tells whether there is more.
+    /// Goes on deleting an owner, in a transaction after that of [`Owners::delete`]: about [`PIECE`] rows, first its
+    /// dogs' tasks, then its dogs, its places as co-owner, and at last the owner. Tells whether there is more.
     ///
     /// # Errors
-    /// `owner-has-dogs`, when one came meanwhile that is not to be deleted.
+    /// `owner-has-dogs`, when one came meanwhile that is not to be deleted; the database's errors ([`Conn`]).
     pub fn delete_rest(&self, conn: &mut Conn, id: OwnerId, with_dogs: bool) -> Result<bool, Problem> {
         if self.lock(conn, id)?.is_none() {
             return Ok(false);
@@ -221,8 +241,11 @@ impl Owners {
         }
     }
 
-    /// Deletes owners of a deleted account, who have no dogs any more, at most `most`. Tells how many; fewer than
-    /// `most`, when none is left.
+    /// Deletes owners of a deleted account, who have no dogs any more, at most `most`. Tells how many; call it again
+    /// until these are fewer than `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let some = owners::table.filter(owners::user_id.eq(self.0)).order(owners::id).limit(rows(most));
         let ids: Vec<OwnerId> = conn.load(some.select(owners::id))?;

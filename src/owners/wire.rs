@@ -1,4 +1,4 @@
-//! The bodies and queries of owners.
+//! The JSON bodies and the queries of the routes about owners.
 
 use serde::Serialize;
 
@@ -12,8 +12,9 @@ use crate::{
 
 const READ_ONLY: &[&str] = &["id", "user_id", "created_at", "updated_at"];
 
-/// A new owner, or the replacement of one.
+/// The body of `POST` and `PUT` on owners: all fields that a client sets.
 pub struct OwnerIn {
+    /// The name, 1 to 255 characters.
     pub name: String,
 }
 
@@ -26,9 +27,10 @@ impl FromBody for OwnerIn {
     }
 }
 
-/// A change of an owner, as a PATCH asks for it: a field that is `None` stays as it is.
+/// The body of `PATCH` on an owner: a field that is `None` stays as it is.
 #[derive(Default, PartialEq)]
 pub struct OwnerPatch {
+    /// The new name, 1 to 255 characters.
     pub name: Option<String>,
 }
 
@@ -48,9 +50,10 @@ impl From<OwnerIn> for OwnerPatch {
     }
 }
 
-/// The filter of a list of owners.
+/// The filters that the query of `GET /dogowner/owners` can have.
 #[derive(Default)]
 pub struct OwnerFilter {
+    /// The filters by id, times and name, as [`Wanted::named`] reads them.
     pub wanted: Wanted,
 }
 
@@ -68,8 +71,10 @@ impl List for OwnerFilter {
 /// The weight that a deletion has more if the dogs and their tasks go, too.
 const WITH_DOGS: u32 = 19;
 
-/// The query of an owner's deletion.
+/// The query of `DELETE /dogowner/owners/{owner_id}`.
 pub struct Deletion {
+    /// Whether the owner's dogs and their tasks are deleted, too (`force=true`), which takes 20 units of the caller's
+    /// quota and not one.
     pub with_dogs: bool,
 }
 
@@ -81,7 +86,7 @@ impl FromQuery for Deletion {
     }
 }
 
-/// An owner, for the user whose book it is in.
+/// An owner in responses to its user.
 #[derive(Serialize)]
 pub struct OwnerOut {
     id: OwnerId,

@@ -45,11 +45,13 @@ const FILES: &[File] = files! {
     theirs "swagger-ui-license.txt" "text/plain; charset=utf-8";
 };
 
-/// A file with the name that it is loaded by.
+/// A static file that pages load: a style, a script or an image, at a path with a digest of its content, so that
+/// browsers may keep it for ever.
 pub struct Asset {
     /// The name without the digest.
     plain_name: &'static str,
     name: String,
+    /// The content, plain and compressed.
     pub file: Precompressed,
 }
 
@@ -66,12 +68,12 @@ impl Asset {
     }
 }
 
-/// The file with this name, its digest included.
+/// The file with this name, its digest included, as it stands after `/assets/`; `None` if there is none.
 pub fn find(name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.name == name)
 }
 
-/// The path of a file that a page loads.
+/// The path at which a page loads the file `plain_name`, such as `page.css`: `/assets/` and the name with its digest.
 pub fn path(plain_name: &str) -> String {
     let asset = ASSETS.iter().find(|asset| asset.plain_name == plain_name);
     debug_assert!(asset.is_some(), "there is no file {plain_name}");

@@ -1,4 +1,4 @@
-//! The pages, and the files that they load.
+//! The handlers of the pages for people, and of the files that they load.
 
 use std::sync::LazyLock;
 
@@ -34,7 +34,7 @@ fn page(policy: Policy, title: &str, head: Html, main: Html) -> HtmlPage {
     HtmlPage::new(html, policy)
 }
 
-/// `GET /` for people: what this is, where to go, and whether it is well.
+/// `GET /` for people: a page that says what this server is, where to go, and whether it is well.
 pub async fn show_home(draining: Data<Draining>, pulse: Data<Pulse>, db: Data<Db>) -> HtmlPage {
     let (mood, state) = match check_readiness(&draining, &pulse, &db).await {
         Ok(()) => ("well", "Ready: the database answers."),
@@ -44,7 +44,7 @@ pub async fn show_home(draining: Data<Draining>, pulse: Data<Pulse>, db: Data<Db
     page(Policy::Read, "Kennel", Html::default(), Html::fill(include_str!("templates/home.html"), &fills))
 }
 
-/// `GET /docs`: the contract, to be read and tried.
+/// `GET /docs`: the OpenAPI contract in Swagger UI, to be read and tried.
 pub async fn show_docs() -> HtmlPage {
     static PAGE: LazyLock<HtmlPage> = LazyLock::new(docs);
     PAGE.clone()
@@ -65,7 +65,7 @@ fn docs() -> HtmlPage {
     page(Policy::Scripted, "Kennel: try it", head, main)
 }
 
-/// `GET /problems` for people.
+/// `GET /problems` for people: a page with every kind of problem.
 pub async fn list_problems() -> HtmlPage {
     static PAGE: LazyLock<HtmlPage> = LazyLock::new(problems);
     PAGE.clone()
@@ -87,7 +87,10 @@ fn problems() -> HtmlPage {
     page(Policy::Read, "Kennel: what can go wrong", Html::default(), main)
 }
 
-/// `GET /problems/{problem}` for people.
+/// `GET /problems/{problem}` for people: a page about one kind of problem, by its slug, such as `not-found`.
+///
+/// # Errors
+/// `not-found`, when there is no such kind.
 pub async fn show_problem(slug: Path<String>) -> Result<HtmlPage, Problem> {
     let kind = Kind::named(&slug).ok_or(Kind::NotFound)?;
     let status = kind.status();
@@ -104,7 +107,10 @@ pub async fn show_problem(slug: Path<String>) -> Result<HtmlPage, Problem> {
     Ok(page(Policy::Read, &format!("Kennel: {}", kind.title()), Html::default(), main))
 }
 
-/// `GET /assets/{asset}`
+/// `GET /assets/{asset}`: sends a file that pages load, by its name with the digest.
+///
+/// # Errors
+/// `not-found`, when there is no such file.
 pub async fn show_asset(request: HttpRequest, name: Path<String>) -> Result<HttpResponse, Problem> {
     let asset = assets::find(&name).ok_or(Kind::NotFound)?;
     Ok(asset.file.answer(&request))

@@ -1,22 +1,21 @@
-//! Templates with blanks, and what is filled in. A text becomes HTML only here, where it is escaped; what is HTML
-//! already was made here.
+//! HTML from templates with blanks. A text becomes HTML only here, where it is escaped, so that a page cannot be made
+//! of a caller's words by accident.
 
-/// A piece of HTML: a template of ours, filled in.
+/// A piece of HTML, safe to be sent: a template of ours, filled in with escaped texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Html(String);
 
-/// The content of a blank.
+/// The content of a blank in a template ([`Html::fill`]).
 pub enum Fill<'a> {
-    /// Words, which stay words whatever is in them.
+    /// A text, which is escaped.
     Text(&'a str),
+    /// A piece of HTML, which stays as it is.
     Html(Html),
 }
 
 impl Html {
-    /// The template with its blanks, such as `{{name}}`, filled in; each may stand there any number of times, between
-    /// tags or in an attribute with quotes.
-    ///
-    /// A blank without a fill stays empty.
+    /// The template with its blanks, such as `{{name}}`, filled in by name; a blank may stand several times, between
+    /// tags or in an attribute with quotes. A blank without a fill stays empty.
     pub fn fill(template: &'static str, fills: &[(&str, Fill<'_>)]) -> Self {
         let mut parts = template.split("{{");
         let mut html = parts.next().unwrap_or_default().to_owned();
@@ -34,7 +33,7 @@ impl Html {
         Self(html)
     }
 
-    /// Prose in which backticks mark what is code.
+    /// A text as HTML, escaped, with what stands in backticks as `<code>`.
     pub fn prose(text: &str) -> Self {
         text.split('`')
             .enumerate()
@@ -45,7 +44,7 @@ impl Html {
             .collect()
     }
 
-    /// The HTML as text.
+    /// The HTML as a string.
     pub fn into_string(self) -> String {
         self.0
     }

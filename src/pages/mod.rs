@@ -45,7 +45,8 @@ impl Policy {
     }
 }
 
-/// A page, with a digest of its bytes as `ETag`. A copy shares the bytes.
+/// A page as a response: HTML with a digest of its bytes as `ETag`, and the policy that says what the browser may load
+/// for it. A clone shares the bytes.
 #[derive(Clone)]
 pub struct HtmlPage {
     bytes: Bytes,

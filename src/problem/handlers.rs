@@ -1,4 +1,5 @@
-//! `/problems`: the `type` of a problem is an address (RFC 9457 §3.1.1), whose pages are here.
+//! The handlers of `/problems`: the `type` of a problem is an address (RFC 9457 §3.1.1), and these respond there with
+//! its meaning.
 
 use actix_web::web::{Json, Path};
 use serde::{Serialize, Serializer};
@@ -8,7 +9,7 @@ use super::{FieldError, Kind, Problem};
 /// The id of the samples' request.
 const REQUEST_ID: &str = "5f0c1e7a9b3d4c62";
 
-/// A kind of problem, in a list of them.
+/// A kind of problem in the response to `GET /problems`.
 #[derive(Serialize)]
 pub struct KindOut {
     r#type: String,
@@ -18,7 +19,7 @@ pub struct KindOut {
     remedy: &'static str,
 }
 
-/// A kind of problem with one such problem.
+/// The response to `GET /problems/{problem}`: a kind of problem with a sample of it.
 #[derive(Serialize)]
 pub struct KindShown {
     #[serde(flatten)]
@@ -39,12 +40,15 @@ impl From<Kind> for KindOut {
     }
 }
 
-/// `GET /problems`: lists the kinds of problems.
+/// `GET /problems`: lists every kind of problem.
 pub async fn list() -> Json<Vec<KindOut>> {
     Json(Kind::ALL.iter().map(|kind| KindOut::from(*kind)).collect())
 }
 
-/// `GET /problems/{problem}`: shows a kind of problem, with a sample.
+/// `GET /problems/{problem}`: shows a kind of problem by its slug, such as `not-found`, with a sample.
+///
+/// # Errors
+/// `not-found`, when there is no such kind.
 pub async fn show(slug: Path<String>) -> Result<Json<KindShown>, Problem> {
     let kind = Kind::named(&slug).ok_or(Kind::NotFound)?;
     Ok(Json(KindShown { kind: kind.into(), sample: sample(kind) }))
@@ -54,7 +58,7 @@ fn as_a_document<S: Serializer>(sample: &Problem, serializer: S) -> Result<S::Ok
     sample.document(None, REQUEST_ID).serialize(serializer)
 }
 
-/// The body of a sample problem of a kind, as people read it: indented, its fields in their order.
+/// The body of a sample problem of this kind, as JSON with line breaks, for the page about it.
 #[must_use]
 pub fn sample_document(kind: Kind) -> String {
     // Strings and numbers always serialize.

@@ -1,17 +1,18 @@
-//! The table of kinds of problems.
+//! The table of all kinds of problems: status, `type`, title, and words for people.
 
 use actix_web::http::StatusCode;
 
 /// Declares the kinds with their status, `type` (below `/problems/`), title and standard detail, and the text of the
-/// page at that address: the kind's meaning and its remedy.
+/// page at that address: the kind's meaning, which is its documentation, too, and its remedy.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident $status:ident $slug:literal $title:literal $detail:literal $meaning:literal $remedy:literal;)*) => {
-        /// A kind of problem, one for each problem `type`.
+    ($($kind:ident $status:ident $slug:literal $title:literal $detail:literal $meaning:literal $remedy:literal;)*) => {
+        /// A kind of problem, one for each problem `type` (RFC 9457 §3.1.1), which decides the status of the response.
+        /// [`Kind::slug`] is its short name, such as `not-found`, by which the documentation names it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind { $($(#[$doc])* $kind,)* }
+        pub enum Kind { $(#[doc = concat!("`", $slug, "` (", stringify!($status), "): ", $meaning)] $kind,)* }
 
         impl Kind {
-            /// Every kind, in the order of their status.
+            /// Every kind of problem, in the order of their status.
             pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
 
             const fn row(self) -> Row {
@@ -60,7 +61,6 @@ kinds! {
         "Log in at /auth/login for a new one."
         "The access token was good, and its time is over."
         "Get the next one with `POST /auth/refresh`, or log in again.";
-    /// The session ended (logout), or its user is gone.
     RevokedToken UNAUTHORIZED "revoked-token" "The session has ended"
         "This access token's session has ended. Log in at /auth/login for a new one."
         "The session that the token belongs to has ended: by a logout, a new password, from another device, or \
@@ -74,18 +74,15 @@ kinds! {
         "Log in, and make another one with POST /me/keys."
         "The API key was good, and its time is over."
         "Log in, and make another one with `POST /me/keys`; `expires_in_days` says for how long.";
-    /// The key was deleted, or is another server's, or its user is gone.
     RevokedApiKey UNAUTHORIZED "revoked-api-key" "The API key was ended"
         "There is no such key any more. Log in, and make another one with POST /me/keys."
         "The API key was deleted, or ended by a new password or by whoever runs the server, or the account is gone or \
          disabled; or it is another server's."
         "Log in, and make another one with `POST /me/keys`.";
-    /// The refresh token was never given out, or its session ended.
     InvalidRefreshToken UNAUTHORIZED "invalid-refresh-token" "The refresh token is not valid"
         "It was used before, its session has ended, or it is none of this server's. Log in at /auth/login for a new one."
         "The refresh token was used too long ago, its session has ended, or it was never given out here."
         "Log in again. Keep the newest refresh token only: each is used once.";
-    /// The login is too long ago for the request.
     FreshLoginRequired UNAUTHORIZED "fresh-login-required" "A fresh login is needed"
         "This needs a login of the last 5 minutes. Log in again at /auth/login, and use that access token."
         "What was asked needs a login of the last few minutes, so that a stolen session cannot do it."
@@ -98,27 +95,23 @@ kinds! {
         "Accounts are made by the people who run this server. Ask them for one."
         "Whoever runs this server makes its accounts by hand."
         "Ask them for an account.";
-    /// The browser says that page and server are two sites (`Sec-Fetch-Site`), and then keeps the cookie.
     CrossSite FORBIDDEN "cross-site" "The page and this server are two sites"
         "A browser sends the cookie from pages of the same site only, and localhost and 127.0.0.1 are two: open the page and call this server under one host name (ports may differ), or log in without `cookie`."
         "The browser says that the page is of another site than this server (`Sec-Fetch-Site`), and to such it neither \
          gives the cookie nor takes one from it. Names that mean one machine, such as localhost and 127.0.0.1, are two sites."
         "Call this server under the host name that the page has; or log in without `cookie`, and send the refresh token in \
          the body.";
-    /// The cookie is there, but the page that sends it may not use it.
     ForeignOrigin FORBIDDEN "foreign-origin" "This origin may not use the cookie"
         "The cookie works for pages of this server, and of the origins that its CORS_ORIGINS names, only."
         "A page of another origin sent the cookie with the refresh token, and that origin is not one of those that may."
         "Send it from a page of this server, or have the origin added to CORS_ORIGINS; or send the refresh token in \
          the body.";
-    /// The API key opens less than was asked for (RFC 6750 §3.1).
     InsufficientScope FORBIDDEN "insufficient-scope" "The API key does not open this"
         "No API key opens this. Log in at /auth/login, and send the access token."
         "The request came with an API key, and asked for something that this key does not open: it only reads, or no \
          key opens it, as with passwords, sessions and keys."
         "If `WWW-Authenticate` has `scope=\"write\"`, make a key with that scope. Otherwise log in, and send the access \
          token.";
-    /// The row is absent, or another user's: the caller cannot tell which.
     NotFound NOT_FOUND "not-found" "Not found"
         "There is nothing here that you can see."
         "There is nothing at this address, or nothing that you may see: the two are not told apart."
@@ -175,7 +168,6 @@ kinds! {
         "An account has 20 API keys at most. Delete one first."
         "The account has as many API keys as it may have, with those that have expired."
         "Delete a key that is not needed with `DELETE /me/keys/{key_id}`.";
-    /// `If-Match` or `If-None-Match` does not hold.
     PreconditionFailed PRECONDITION_FAILED "precondition-failed" "The row has changed, or exists already"
         "If-Match or If-None-Match does not hold. Read the row again, and decide by its new ETag."
         "`If-Match` or `If-None-Match` named another version than there is: somebody has changed the row since. \
@@ -204,18 +196,15 @@ kinds! {
         "This Idempotency-Key came before with another path or body. Use a new key for each new request."
         "Another path or body was sent under this `Idempotency-Key` within a day."
         "Make a new key for each new request, and keep it for its retries only.";
-    /// The mail token is not genuine, too old, or used.
     InvalidOrUsedToken UNPROCESSABLE_ENTITY "invalid-or-used-token" "The token is not valid, or was used"
         "The token is too old, was used already, or is none of this server's. Ask for a new mail."
         "The token of a mail was used, is too old, or is none of this server's."
         "Ask for a new mail, and copy the whole line.";
-    /// The caller's quota is used up.
     TooManyRequests TOO_MANY_REQUESTS "too-many-requests" "Too many requests"
         "Your quota is used up for the moment. Retry-After says in how many seconds to try again."
         "More was asked within a short time than the quota has; `RateLimit-Policy` names it. Or more of your requests \
          are waiting than there is room for."
         "Wait for the seconds that `Retry-After` says, and send fewer at once.";
-    /// After wrong passwords the next try has to wait.
     TooManyAttempts TOO_MANY_REQUESTS "too-many-attempts" "Too many failed attempts"
         "After a wrong password the next try has to wait. Retry-After says how many seconds."
         "After wrong passwords the next try has to wait; meanwhile the right one does not help either."
@@ -228,12 +217,10 @@ kinds! {
         "This is our fault, and it was logged under the request_id. Try again later."
         "Something failed that is not the caller's doing. It is in the server's log."
         "Try again later; if it stays, tell whoever runs the server the `request_id`.";
-    /// There is more work than can be done in time: the server's capacity, not the caller's quota.
     Overloaded SERVICE_UNAVAILABLE "overloaded" "The server is busy"
         "Too much is waiting to be done. Try again in a second."
         "More is waiting to be done than can be done in time."
         "Send the same again after the seconds that `Retry-After` says.";
-    /// The database does not respond, or the server is shutting down.
     Unavailable SERVICE_UNAVAILABLE "unavailable" "The service is not available"
         "The database does not answer, or the server is shutting down. Try again in a second."
         "The database does not answer, or the server is about to stop."
@@ -241,37 +228,37 @@ kinds! {
 }
 
 impl Kind {
-    /// The status of the response.
+    /// The HTTP status of the response.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         self.row().status
     }
 
-    /// The last segment of the problem's `type`.
+    /// The short name, the last segment of the problem's `type`, such as `not-found`.
     #[must_use]
     pub const fn slug(self) -> &'static str {
         self.row().slug
     }
 
-    /// The title, for people.
+    /// The title, for people (RFC 9457's `title`).
     #[must_use]
     pub const fn title(self) -> &'static str {
         self.row().title
     }
 
-    /// The standard detail, where no more is known about the problem.
+    /// The detail, for people, where no more is known about the problem (RFC 9457's `detail`).
     #[must_use]
     pub const fn detail(self) -> &'static str {
         self.row().detail
     }
 
-    /// The meaning of the kind, at length.
+    /// The meaning of the kind, at length, for the page about it.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         self.row().meaning
     }
 
-    /// The advice how to mend a problem of this kind.
+    /// The advice how to mend a problem of this kind, for the page about it.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         self.row().remedy
@@ -283,7 +270,7 @@ impl Kind {
         format!("/problems/{}", self.slug())
     }
 
-    /// The kind with this slug.
+    /// The kind with this slug, such as `not-found`; `None` if there is none.
     #[must_use]
     pub fn named(slug: &str) -> Option<Self> {
         Self::ALL.iter().find(|kind| kind.slug() == slug).copied()

@@ -18,29 +18,30 @@ use serde::Serialize;
 
 pub use self::kinds::Kind;
 
-/// The place of an error in the request.
+/// The place of an error in the request: in its body or its query.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum ErrorLocation {
-    /// A JSON pointer (RFC 6901) into the body; empty for the whole body.
+    /// In the body, by a JSON pointer (RFC 6901); empty for the whole body.
     Pointer(String),
-    /// The name of a query parameter.
+    /// In the query, by the name of a parameter.
     Parameter(String),
 }
 
-/// An error in the request.
+/// An error at one place in the request, as `validation-failed` lists them in `errors`.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct FieldError {
-    /// The place of the error.
+    /// The place: a field of the body or a parameter.
     #[serde(flatten)]
     pub place: ErrorLocation,
-    /// The code, for programs.
+    /// The code for programs, such as `required` or `too_long`.
     pub code: &'static str,
-    /// The detail, for people: what to do.
+    /// The detail for people, which says what to do.
     pub detail: Cow<'static, str>,
 }
 
-/// The reason why a value is not acceptable.
+/// The reason why a value is not acceptable, without its place: what functions that read a value return.
+/// [`Invalid::at`] and [`Invalid::of`] add the place.
 #[derive(Debug)]
 pub struct Invalid {
     code: &'static str,
@@ -48,7 +49,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// A reason with a code for programs and a detail for people, which says what to do.
+    /// A reason with a code for programs, such as `too_long`, and a detail for people, which says what to do.
     pub fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into() }
     }
@@ -59,19 +60,20 @@ impl Invalid {
         self.code
     }
 
-    /// The problem of one field whose error was found after the body was read.
+    /// The problem `validation-failed` with this error at the field `field` of the body, for an error that is found
+    /// after the body was read.
     #[must_use]
     pub fn at(self, field: &str) -> Problem {
         Problem::validation(vec![self.of(field)])
     }
 
-    /// The code and the detail, for an error that is not in a body.
+    /// The code and the detail.
     #[must_use]
     pub fn into_parts(self) -> (&'static str, Cow<'static, str>) {
         (self.code, self.detail)
     }
 
-    /// The error of a field of a body.
+    /// The error of the field `field` of the body, to be collected with others.
     #[must_use]
     pub fn of(self, field: &str) -> FieldError {
         // RFC 6901 §3.
@@ -83,7 +85,8 @@ impl Invalid {
 /// The most errors that a response lists, so that it stays small.
 const MOST_ERRORS: usize = 50;
 
-/// A problem, on its way to the caller.
+/// The one error type of the service: what the caller is told (RFC 9457's problem details), and the cause for the log,
+/// which the caller is not told. As a handler's error it becomes a response with the status of its [`Kind`].
 #[derive(Debug)]
 pub struct Problem(Box<Inner>);
 
@@ -118,7 +121,7 @@ impl From<Kind> for Problem {
 }
 
 impl Problem {
-    /// A problem with the standard detail and headers of its kind.
+    /// A problem of this kind, with its standard detail and headers. `?` makes one of a [`Kind`], too.
     #[must_use]
     pub fn new(kind: Kind) -> Self {
         let bearer = |value| Some((header::WWW_AUTHENTICATE, HeaderValue::from_static(value)));
@@ -143,26 +146,26 @@ impl Problem {
         Self(Box::new(Inner { kind, detail: Cow::Borrowed(kind.detail()), errors: Vec::new(), header, cause: None }))
     }
 
-    /// A failure of the server. The cause goes to the log, never to the caller.
+    /// The problem `internal-error`, a failure of the server. The cause goes to the log, never to the caller.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Kind::Internal).caused_by(cause)
     }
 
-    /// The problem of a quota that is used up for `wait`.
+    /// The problem `too-many-requests` of a quota that is used up for `wait`, with `Retry-After`.
     #[must_use]
     pub fn too_many_requests(wait: Duration) -> Self {
         Self::new(Kind::TooManyRequests).retry_after(wait)
     }
 
-    /// Adds the time to wait: whole seconds, rounded up, at least one.
+    /// Adds the header `Retry-After`: the wait in whole seconds, rounded up, at least one.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
-    /// The problem of all fields that are not valid, at once; of very many, the first 50.
+    /// The problem `validation-failed` with all of these errors at once; of very many, the first 50.
     #[must_use]
     pub fn validation(mut errors: Vec<FieldError>) -> Self {
         let detail = match errors.len() {
@@ -175,78 +178,79 @@ impl Problem {
         problem
     }
 
-    /// The problem of one field of the body that is not valid.
+    /// The problem `validation-failed` with one error in the body, at `pointer`, a JSON pointer.
     #[must_use]
     pub fn field(pointer: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::validation(vec![FieldError::body(pointer, code, detail)])
     }
 
-    /// The problem of one query parameter that is not valid.
+    /// The problem `validation-failed` with one error at the query parameter `name`.
     #[must_use]
     pub fn parameter(name: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::validation(vec![FieldError::query(name, code, detail)])
     }
 
-    /// Adds the field of the body that the problem is about.
+    /// Adds an error at a place in the body to a problem of any kind, such as `username-taken`; `pointer` is a JSON
+    /// pointer.
     #[must_use]
     pub fn at(mut self, pointer: &str, code: &'static str, detail: &'static str) -> Self {
         self.0.errors.push(FieldError::body(pointer, code, detail));
         self
     }
 
-    /// Replaces the standard detail of the kind, for people.
+    /// Replaces the standard detail of the kind by another text for people.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = detail.into();
         self
     }
 
-    /// Sets the one extra header of the response. Replaces one that was set before, or that the kind brings along, as
-    /// `overloaded` brings `Retry-After`.
+    /// Sets the one header that the response has beside the usual ones. Replaces one that was set before, or that the
+    /// kind brings along, as `overloaded` brings `Retry-After`.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
     }
 
-    /// Sets the cause, which goes to the log and never to the caller.
+    /// Sets the cause of the problem, which goes to the log and never to the caller.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
 
-    /// A copy of the problem for another caller, its cause in words.
+    /// A copy of the problem for another caller who waits for the same work; its cause becomes text.
     #[must_use]
     pub fn repeated(&self) -> Self {
         Self::new(self.kind()).caused_by(self.cause_in_words())
     }
 
-    /// The cause, or else the problem itself, in words for the log.
+    /// The cause as text for the log; without one the problem's own text.
     #[must_use]
     pub fn cause_in_words(&self) -> String {
         self.cause().map_or_else(|| self.to_string(), ToString::to_string)
     }
 
-    /// The kind, which decides the status and the `type`.
+    /// The kind of the problem, which decides the status and the `type`.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// The errors in the request.
+    /// The errors at places in the request; empty for most kinds.
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors
     }
 
-    /// The cause, which the caller is not told.
+    /// The cause, which is logged and which the caller is not told.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.cause.as_deref()
     }
 
-    /// The body of the response to a request; one that cannot be read has no path.
+    /// The JSON body of the response (RFC 9457) to a request for `path`, or to one that cannot be read, which has none.
     #[must_use]
     pub fn body(&self, path: Option<&str>, request_id: &str) -> String {
         // Strings and numbers always serialize.
@@ -270,19 +274,19 @@ impl Problem {
 }
 
 impl FieldError {
-    /// An error in the body, at `pointer`, a JSON pointer.
+    /// An error in the body, at `pointer`, a JSON pointer such as `/name`.
     pub fn body(pointer: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { place: ErrorLocation::Pointer(pointer.to_owned()), code, detail: detail.into() }
     }
 
-    /// Whether the error is about `place` in the body, or about a whole that contains it.
+    /// Whether the error is about `place`, a JSON pointer into the body, or about a whole that contains it.
     #[must_use]
     pub fn is_within(&self, place: &str) -> bool {
         let ErrorLocation::Pointer(pointer) = &self.place else { return false };
         place.strip_prefix(pointer.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// An error in a query parameter.
+    /// An error at the query parameter `name`.
     pub fn query(name: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { place: ErrorLocation::Parameter(name.to_owned()), code, detail: detail.into() }
     }

@@ -1,4 +1,4 @@
-//! The routes at `/me/profile`.
+//! The handlers of `/me/profile`: the user's own public description.
 
 use actix_web::{Either, HttpResponse, web::Data};
 
@@ -14,13 +14,20 @@ use crate::{
     wire::{Created, Preconditions, WithEtag},
 };
 
-/// `GET /me/profile`: shows the profile.
+/// `GET /me/profile`: shows the user's profile.
+///
+/// # Errors
+/// The errors of [`Profiles::show`].
 pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<ProfileOut>, Problem> {
     let profile = db.read(move |conn| Profiles::of(me.id).show(conn)).await?;
     Ok(WithEtag::of(profile.version, profile))
 }
 
-/// `PUT /me/profile`: replaces the profile, or makes one where there is none.
+/// `PUT /me/profile`: replaces the user's profile (200), or makes one where there is none (201). The user and the dogs
+/// are public from then on.
+///
+/// # Errors
+/// The errors of [`Profiles::replace`].
 pub async fn replace(
     me: CurrentUser,
     only_if: Preconditions,
@@ -36,7 +43,10 @@ pub async fn replace(
     Ok(Either::Left(created.into()))
 }
 
-/// `DELETE /me/profile`: deletes the profile.
+/// `DELETE /me/profile`: deletes the user's profile (204). The user and the dogs are not public any more.
+///
+/// # Errors
+/// The errors of [`Profiles::delete`].
 pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     db.write(move |conn| Profiles::of(me.id).delete(conn, &only_if)).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -1,5 +1,5 @@
-//! Profiles: the public descriptions of users. One to one with the user: there is one or none, and while there is
-//! one, the user's page and dogs are public (`public`).
+//! Profiles: the public descriptions of users. A user has one or none, and while there is one, the user's page and dogs
+//! are public (`public`).
 
 pub mod handlers;
 mod repo;

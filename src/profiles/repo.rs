@@ -1,5 +1,5 @@
-//! Queries about profiles. [`Profiles::of`] is the only way to one; whether there is one, `users.is_public` says too,
-//! so that a dog is known to be public by its user's row.
+//! Queries about profiles, which begin at [`Profiles::of`]. Whether a user has one stands in the user's row, too
+//! (`users.is_public`), so that a dog is known to be public by its user's row.
 
 use diesel::{prelude::*, sqlite::Sqlite};
 
@@ -15,12 +15,15 @@ use crate::{
     wire::Preconditions,
 };
 
-/// A stored profile.
+/// A stored profile, the public description of a user.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = profiles, check_for_backend(Sqlite))]
 pub struct ProfileRow {
+    /// The user's own words, 1 to 2,000 characters.
     pub description: String,
+    /// The time when the profile was made.
     pub created_at: Timestamp,
+    /// The time of the last change.
     pub updated_at: Timestamp,
     /// The version, which the `ETag` shows: the first is a time, so that no two profiles of a user have one in common;
     /// each change adds 1.
@@ -38,7 +41,8 @@ struct NewProfile<'a> {
     version: i64,
 }
 
-/// The profile of one user, and the only way to a query about it. Each query can also fail as [`Conn`] says.
+/// The profile of one user, if there is one, and the only way to queries about it: `Profiles::of(user)`. While there is
+/// one, the user and all of the user's dogs are public.
 pub struct Profiles(UserId);
 
 impl Profiles {
@@ -48,7 +52,10 @@ impl Profiles {
         Self(user)
     }
 
-    /// The user's profile, if there is one.
+    /// The user's profile; `None` if there is none.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn find(&self, conn: &mut Conn) -> Result<Option<ProfileRow>, Problem> {
         Ok(conn.find(profiles::table.find(self.0).select(columns::<ProfileRow>()))?)
     }
@@ -56,7 +63,7 @@ impl Profiles {
     /// The user's profile.
     ///
     /// # Errors
-    /// `not-found`, when there is none.
+    /// `not-found`, when there is none; the database's errors ([`Conn`]).
     pub fn show(&self, conn: &mut Conn) -> Result<ProfileRow, Problem> {
         Ok(self.find(conn)?.ok_or(Kind::NotFound)?)
     }
@@ -66,7 +73,7 @@ impl Profiles {
     ///
     /// # Errors
     /// `precondition-failed`, when the profile is not as `only_if` demands; `revoked-token`, when the user was deleted
-    /// a moment ago.
+    /// a moment ago; the database's errors ([`Conn`]).
     pub fn replace(
         &self,
         conn: &mut Conn,
@@ -100,15 +107,18 @@ impl Profiles {
     /// Deletes the user's profile, and makes the user private again, with all dogs.
     ///
     /// # Errors
-    /// `not-found`, when there is none; `precondition-failed`; `revoked-token`, when the user was deleted a moment ago.
+    /// `not-found`, when there is none; `precondition-failed`; `revoked-token`, when the user was deleted a moment ago;
+    /// the database's errors ([`Conn`]).
     pub fn delete(&self, conn: &mut Conn, only_if: &Preconditions) -> Result<(), Problem> {
         let row = self.publish(conn, false)?.ok_or(Kind::NotFound)?;
         only_if.check(Some(row.version))?;
         self.remove(conn)
     }
 
-    /// Deletes the profile's row, if there is one. The user stays public: that is in the user's row, which is the
-    /// caller's to change.
+    /// Deletes the profile's row, if there is one. The user stays public: the caller changes that, in the user's row.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn remove(&self, conn: &mut Conn) -> Result<(), Problem> {
         let _one = conn.execute(diesel::delete(profiles::table.find(self.0)))?;
         Ok(())

@@ -10,8 +10,9 @@ use crate::{
 
 const DESCRIPTION: Rule = Rule { least: 1, most: 2000 };
 
-/// A new profile, or the replacement of one.
+/// The body of `PUT /me/profile`.
 pub struct ProfileIn {
+    /// The user's own words, 1 to 2,000 characters.
     pub description: String,
 }
 
@@ -24,7 +25,7 @@ impl FromBody for ProfileIn {
     }
 }
 
-/// A profile, for its user.
+/// A profile in responses to its user.
 #[derive(Serialize)]
 pub struct ProfileOut {
     description: String,

@@ -1,5 +1,5 @@
-//! Queries about what is public, whoever asks. A user's page is there as long as the profile is, and so are the user's
-//! dogs: their user's row says so, and no dog's.
+//! Queries about what all callers may see: the pages and dogs of users who have a profile. Whether a dog is public its
+//! user's row says (`is_public`), and none of its own.
 
 use chrono::NaiveDate;
 use diesel::{
@@ -30,9 +30,11 @@ use crate::{
     users::UsernameKey,
 };
 
-/// The row that a public profile is made of.
+/// A user with a profile, as the public may see it.
 pub struct PublicProfileRow {
+    /// The username, as it was typed.
     pub username: String,
+    /// The profile's text.
     pub description: String,
     /// The number of the user's dogs.
     pub dogs_count: i64,
@@ -40,20 +42,24 @@ pub struct PublicProfileRow {
     pub created_at: Timestamp,
 }
 
-/// A dog, as far as the public may see it.
+/// A dog of a user with a profile, as the public may see it: without its owners.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = dogs, check_for_backend(Sqlite))]
 pub struct PublicDogRow {
+    /// The dog's id.
     pub id: DogId,
+    /// The dog's name.
     pub name: String,
+    /// The birthday; `None` if it is not known.
     pub born_on: Option<NaiveDate>,
-    /// The username of the user whose book the dog is in.
+    /// The username of the user who looks after the dog.
     #[diesel(select_expression = users::username)]
     pub adopted_by: String,
+    /// The time when the dog's row was made.
     pub created_at: Timestamp,
 }
 
-/// The keys that public dogs are sorted by: the id alone.
+/// The keys that lists of public dogs can be sorted by: the id alone.
 pub const SORTS: &[Sort<PublicDogRow>] = &[Sort::id(dogs::id, |row| row.id.get())];
 
 /// Every dog that is public, with its user.
@@ -119,10 +125,10 @@ where
     }
 }
 
-/// The public page of a user.
+/// The public page of the user with this name.
 ///
 /// # Errors
-/// `not-found`, when there is no such user or no profile.
+/// `not-found`, when there is no such user or the user has no profile; the database's errors ([`Conn`]).
 pub fn show_user(conn: &mut Conn, username: &UsernameKey) -> Result<PublicProfileRow, Problem> {
     let count = dogs::table.filter(dogs::user_id.eq(users::id)).count().single_value();
     let page = users::table.inner_join(profiles::table).filter(users::username_key.eq(username.as_str())).select((
@@ -136,37 +142,41 @@ pub fn show_user(conn: &mut Conn, username: &UsernameKey) -> Result<PublicProfil
     Ok(PublicProfileRow { username, description, dogs_count: dogs_count.unwrap_or(0), created_at })
 }
 
-/// A page of one user's public dogs, by id, as `asked` filters them.
+/// A page of one user's dogs that `query` filters, by id.
 ///
 /// # Errors
-/// `not-found`, when there is no such user or no profile.
+/// `not-found`, when there is no such user or the user has no profile; the database's errors ([`Conn`]).
 pub fn list_dogs_of_user(
     conn: &mut Conn,
     username: &UsernameKey,
-    asked: &ListQuery<PublicFilter>,
+    query: &ListQuery<PublicFilter>,
 ) -> Result<Page<PublicDogRow>, Problem> {
     let user =
         users::table.inner_join(profiles::table).filter(users::username_key.eq(username.as_str())).select(users::id);
     let user: UserId = conn.find(user)?.ok_or(Kind::NotFound)?;
-    asked.page(conn, || {
-        public_dogs().filter(dogs::user_id.eq(user)).filter(asked.filter.wanted.of(&CommonColumns::DOGS))
+    query.page(conn, || {
+        public_dogs().filter(dogs::user_id.eq(user)).filter(query.filter.wanted.of(&CommonColumns::DOGS))
     })
 }
 
-/// A page of everybody's dogs, by id. Whether a dog is public is its user's matter, so no index has the public ones in
-/// their order; and hidden ones may be any number. So a few thousand ids are walked, each dog's user being looked at,
-/// which fills the page nearly always. Where it does not, the next dogs of each public user are merged, if these users
-/// are few. If they are many, the page is short, and leads on from where the walk ended.
-pub fn list_dogs(conn: &mut Conn, asked: &ListQuery<PublicFilter>) -> Result<Page<PublicDogRow>, Problem> {
-    let (after, wanted) = (asked.after_id(), asked.limit + 1);
-    if asked.filter.wanted.ids().is_some() {
-        let these = public_dogs_by_id().filter(asked.filter.wanted.of(&CommonColumns::DOGS)).filter(dogs::id.gt(after));
+/// A page of the dogs of all users with a profile, by id, as `query` filters them. Whether a dog is public is its
+/// user's matter, so no index has the public ones in their order; and hidden ones may be any number. So a few thousand
+/// ids are walked, each dog's user being looked at, which fills the page nearly always. Where it does not, the next
+/// dogs of each public user are merged, if these users are few. If they are many, the page is short, and leads on from
+/// where the walk ended.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
+pub fn list_dogs(conn: &mut Conn, query: &ListQuery<PublicFilter>) -> Result<Page<PublicDogRow>, Problem> {
+    let (after, wanted) = (query.after_id(), query.limit + 1);
+    if query.filter.wanted.ids().is_some() {
+        let these = public_dogs_by_id().filter(query.filter.wanted.of(&CommonColumns::DOGS)).filter(dogs::id.gt(after));
         let page = these.order(dogs::id).limit(rows(wanted)).select(columns::<PublicDogRow>());
-        return Ok(asked.found(conn.load(page)?));
+        return Ok(query.found(conn.load(page)?));
     }
     let end = after.saturating_add(WALK);
     let walk = public_dogs_by_id().filter(dogs::id.gt(after)).filter(dogs::id.le(end)).order(dogs::id);
-    let walk = walk.filter(asked.filter.wanted.of(&CommonColumns::DOGS));
+    let walk = walk.filter(query.filter.wanted.of(&CommonColumns::DOGS));
     let walk = walk.limit(rows(wanted)).select((columns::<PublicDogRow>(), FirstAfter(end)));
     let walked: Vec<(PublicDogRow, Option<i64>)> = conn.load(walk)?;
     let further = match walked.last() {
@@ -174,9 +184,9 @@ pub fn list_dogs(conn: &mut Conn, asked: &ListQuery<PublicFilter>) -> Result<Pag
         None => conn.one(diesel::select(FirstAfter(end)))?,
     };
     let mut found: Vec<_> = walked.into_iter().map(|(row, _)| row).collect();
-    let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(asked.found(found)) };
+    let Some(further) = further.filter(|_| found.len() < wanted) else { return Ok(query.found(found)) };
     // Of those that were made at some time a user's next may be any number of dogs away.
-    let may_merge = asked.filter.wanted.is_everything();
+    let may_merge = query.filter.wanted.is_everything();
     let ids = if may_merge { merge(conn, further - 1, wanted - found.len())? } else { None };
     let Some(ids) = ids else {
         return Ok(Page { rows: found, next: Some(vec![SortKey::Id(further - 1)]), total: None, was_much_work: true });
@@ -190,7 +200,7 @@ pub fn list_dogs(conn: &mut Conn, asked: &ListQuery<PublicFilter>) -> Result<Pag
     if next.is_some() {
         return Ok(Page { rows: found, next, total: None, was_much_work: true });
     }
-    Ok(Page { was_much_work: true, ..asked.found(found) })
+    Ok(Page { was_much_work: true, ..query.found(found) })
 }
 
 /// The ids of the next public dogs, found by their users; none, if there are too many public users to look at each.
@@ -208,10 +218,10 @@ fn merge(conn: &mut Conn, after: i64, wanted: usize) -> Result<Option<Vec<DogId>
     Ok(Some(ids))
 }
 
-/// The dog with this id, if it is public.
+/// The dog with this id, if its user has a profile.
 ///
 /// # Errors
-/// `not-found`, when there is no such dog, or its user has no profile.
+/// `not-found`, when there is no such dog, or its user has no profile; the database's errors ([`Conn`]).
 pub fn show_dog(conn: &mut Conn, id: DogId) -> Result<PublicDogRow, Problem> {
     let dog = public_dogs().filter(dogs::id.eq(id)).select(columns::<PublicDogRow>());
     let found = conn.find(dog)?;

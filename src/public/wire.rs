@@ -11,8 +11,9 @@ use crate::{
     wire::{FromQuery, Query, Wanted},
 };
 
-/// The filter of a list of public dogs.
+/// The filters that the queries of `GET /dogs` and `GET /users/{username}/dogs` can have.
 pub struct PublicFilter {
+    /// The filters by id and by the time of creation, as [`Wanted::made`] reads them.
     pub wanted: Wanted,
 }
 
@@ -28,7 +29,7 @@ impl List for PublicFilter {
     const COUNTS: bool = false;
 }
 
-/// The public page of a user.
+/// The public page of a user in responses.
 #[derive(Serialize)]
 pub struct PublicProfileOut {
     username: String,
@@ -44,7 +45,7 @@ impl From<PublicProfileRow> for PublicProfileOut {
     }
 }
 
-/// A dog, for the public.
+/// A dog in responses to the public: without its owners.
 #[derive(Serialize)]
 pub struct PublicDogOut {
     id: DogId,

@@ -5,26 +5,27 @@ use actix_web::http::{Method, StatusCode};
 
 use super::{Area, Verb};
 
-/// The caches that may keep a response (`Cache-Control`, RFC 9111).
+/// The policy of a route's responses towards caches (`Cache-Control`, RFC 9111).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheControl {
-    /// No cache at all: tokens and accounts, and every area without another policy.
+    /// No cache may keep a response: tokens and accounts, and every area that sets no other policy.
     #[default]
     NoStore,
-    /// The reader's own cache, which revalidates before each use: a private book.
+    /// Only the reader's own cache may keep a response, and asks again before each use (304): what is one user's.
     Private,
-    /// Every cache, which revalidates before each use. Errors are not kept.
+    /// Every cache may keep a response, and asks again before each use (304). Errors are not kept.
     Revalidated,
-    /// Every cache, for a minute without revalidation: public pages. Errors are not kept.
+    /// Every cache may keep a response, and asks again after a minute: public pages. Errors are not kept.
     Public,
-    /// Every cache, for a year without asking, since what changes has another address: files. Errors none.
+    /// Every cache may keep a response for a year without asking: files whose content never changes under their name.
+    /// Errors are not kept.
     Immutable,
 }
 
 impl CacheControl {
-    /// The header's value for a response with this status. One with a version (`ETag`) that writes are compared with is
-    /// not to be compressed on the way: a proxy that compresses makes the tag a weak one, which no `If-Match` matches
-    /// (RFC 9110 §8.8.3.3, `no-transform` in RFC 9111 §5.2.2.6).
+    /// The value of `Cache-Control` for a response with this status. Where it has a version (`ETag`) that writes are
+    /// compared with, the value forbids proxies to compress it: that would make the tag a weak one, which no `If-Match`
+    /// matches (RFC 9110 §8.8.3.3, `no-transform` in RFC 9111 §5.2.2.6).
     #[must_use]
     pub fn value(self, status: StatusCode, has_version: bool) -> &'static str {
         let is_error = status.is_client_error() || status.is_server_error();
@@ -40,12 +41,13 @@ impl CacheControl {
     }
 }
 
-/// The table's entry for a path. The default is that of a path outside of every area.
+/// The route table's entry for a path, for the log and for caches. The default is that of a path outside of every area.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RouteInfo {
-    /// The path's pattern, or the prefix of its area if that has no such path; never the path as the caller wrote it,
-    /// which may be a secret in the wrong place.
+    /// The path's pattern, such as `/dogowner/dogs/{dog_id}`, or the prefix of its area if that has no such path; never
+    /// the path as the caller wrote it, which may be a secret in the wrong place.
     pub name: &'static str,
+    /// The policy of the path's responses towards caches.
     pub cache_control: CacheControl,
 }
 
@@ -64,11 +66,11 @@ struct KnownPattern {
     methods: Vec<(Method, Option<&'static str>)>,
 }
 
-/// A table, looked up by path.
+/// A route table that is looked up by path, for middleware, which runs before actix has found the route.
 pub struct KnownRoutes(Vec<KnownArea>);
 
 impl KnownRoutes {
-    /// Makes the lookup of a table's areas and patterns. Their names are kept for as long as the process runs.
+    /// Makes the lookup of a table. The names of its areas and patterns are kept for as long as the process runs.
     #[must_use]
     pub fn of(table: Vec<Area>) -> Self {
         let known = |area: Area| {
@@ -86,7 +88,7 @@ impl KnownRoutes {
         Self(table.into_iter().map(known).collect())
     }
 
-    /// The table's entry for a decoded path.
+    /// The table's entry for a percent-decoded path.
     #[must_use]
     pub fn info(&self, path: &str) -> RouteInfo {
         self.find(path).map_or_else(RouteInfo::default, |(area, pattern)| RouteInfo {
@@ -95,8 +97,8 @@ impl KnownRoutes {
         })
     }
 
-    /// The media type of a method's success at a decoded path; `None` where it has no body then, or where there is no
-    /// such method.
+    /// The media type of a successful response to `method` at a percent-decoded path; `None` where that has no body, or
+    /// where there is no such method.
     #[must_use]
     pub fn success_type(&self, method: &Method, path: &str) -> Option<&'static str> {
         let (_, pattern) = self.find(path)?;

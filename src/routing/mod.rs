@@ -29,17 +29,17 @@ use crate::{
     wire::{Names, etag_from_body, prefers, unknown_parameter},
 };
 
-/// The media type of nearly every body.
+/// The media type of nearly every body: JSON.
 pub const APPLICATION_JSON: &str = "application/json";
 /// The media type of the OpenAPI contract as YAML.
 pub const APPLICATION_YAML: &str = "application/yaml";
 /// The media type of pages for people.
 pub const TEXT_HTML: &str = "text/html";
-/// The media type of files, which is that of the file.
+/// The wildcard for a route whose responses have the media type of the file that they send.
 pub const ANY_TYPE: &str = "*/*";
 const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 
-/// Every method and path of a table, as the contract spells them.
+/// Every method and path of a table, as the contract spells them (`/dogowner/dogs/{dog_id}`).
 #[must_use]
 pub fn all_routes(table: Vec<Area>) -> Vec<(Method, String)> {
     let mut routes = Vec::new();
@@ -54,7 +54,8 @@ pub fn all_routes(table: Vec<Area>) -> Vec<(Method, String)> {
     routes
 }
 
-/// Puts a table into an app.
+/// Adds every route of a table to an actix app, each with the middleware that its area and verb ask for (gate, quota,
+/// checks of the query and of `Accept`).
 pub fn mount(table: Vec<Area>, config: &mut ServiceConfig) {
     for Area { prefix, access, resources, .. } in table {
         let resources: Vec<_> = resources.iter().flat_map(|resource| resource.to_actix(prefix, access)).collect();
@@ -75,11 +76,15 @@ pub fn mount(table: Vec<Area>, config: &mut ServiceConfig) {
 }
 
 /// The handler of paths without a route.
+///
+/// # Errors
+/// `not-found`, always.
 pub async fn not_found() -> Result<HttpResponse, Problem> {
     Err(Kind::NotFound.into())
 }
 
-/// Resources below one prefix, with their access and cache policy.
+/// A part of the route table: resources below one path prefix that admit the same callers and have one cache policy.
+/// Made by [`open`], [`gated`] or [`public`].
 pub struct Area {
     prefix: &'static str,
     access: Access,
@@ -98,19 +103,21 @@ enum Access {
     Public,
 }
 
-/// An area for all callers.
+/// An area that all callers may use, without a login: requests count against the quota of their address.
 #[must_use]
 pub fn open(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Open, resources)
 }
 
-/// An area for callers with a session; its verbs say whether they take API keys, too.
+/// An area for logged-in callers, behind the [`gate`]; requests count against the quota of their user. API keys open
+/// only the verbs that say so ([`Verb::taking_keys`]).
 #[must_use]
 pub fn gated(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Gated, resources)
 }
 
-/// An area for all callers, caches among them.
+/// An area that all callers may read, caches among them: responses have an `ETag` made of their bytes. Requests count
+/// against the quota of their address.
 #[must_use]
 pub fn public(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Public, resources)
@@ -122,7 +129,7 @@ impl Area {
         Self { prefix, access, cache_control: CacheControl::NoStore, resources }
     }
 
-    /// Opens the whole area to API keys, as [`Verb::taking_keys`] does one verb.
+    /// Lets API keys open every verb of the area, as [`Verb::taking_keys`] does for one.
     #[must_use]
     pub fn taking_keys(mut self) -> Self {
         for verb in self.resources.iter_mut().flat_map(|resource| &mut resource.verbs) {
@@ -131,7 +138,7 @@ impl Area {
         self
     }
 
-    /// Sets the cache policy of the area's responses.
+    /// Sets the cache policy of the area's responses; without it no cache keeps them.
     #[must_use]
     pub fn kept(mut self, cache_control: CacheControl) -> Self {
         self.cache_control = cache_control;
@@ -139,13 +146,15 @@ impl Area {
     }
 }
 
-/// A resource, under one path or several, with its verbs.
+/// A resource of the route table: one path, or several that mean the same, with a handler for each method. Made by
+/// [`at`].
 pub struct Resource {
     patterns: &'static [&'static str],
     verbs: Vec<Verb>,
 }
 
-/// A resource under one path, or under several that mean the same, of which the first is canonical.
+/// A resource under one path, or under several that mean the same, of which the first is canonical: cursors and
+/// idempotency keys are good for all of them. `patterns` are actix's, after the area's prefix.
 #[must_use]
 pub fn at(patterns: &'static [&'static str], verbs: Vec<Verb>) -> Resource {
     Resource { patterns, verbs }
@@ -184,7 +193,8 @@ impl Resource {
     }
 }
 
-/// A method and its handler.
+/// A method of a resource, its handler, and what the route table says of it: quota, API keys, media type, query. Made
+/// by `get`, `post` and the like from a handler.
 pub struct Verb {
     method: Method,
     handled: Box<dyn Fn() -> Route>,
@@ -199,52 +209,55 @@ pub struct Verb {
 }
 
 impl Verb {
-    /// Leaves the verb uncounted. Where no login is needed all other requests count against the quota of their address;
-    /// behind the gate the gate counts, by user.
+    /// Leaves requests uncounted in an area without a login, where otherwise they take a unit of the quota of their
+    /// address. Behind the gate the gate counts all the same, by user.
     #[must_use]
     pub fn unlimited(mut self) -> Self {
         self.is_unlimited = true;
         self
     }
 
-    /// Makes the verb take `weight` units of the quota, where others take one: it is that much more work. Work that
-    /// depends on the query is weighed where that is read.
+    /// Makes a request take `weight` units of its caller's quota, where others take one, because it is that much more
+    /// work. Work that depends on the query is counted where that is read
+    /// ([`Query::add_weight`](crate::wire::Query::add_weight)).
     #[must_use]
     pub fn weighing(mut self, weight: u32) -> Self {
         self.weight = weight;
         self
     }
 
-    /// Opens the verb to API keys: GET to those of either scope, others to those that write. Elsewhere behind the gate
-    /// only a login will do.
+    /// Lets API keys open the verb: GET those of either scope, other methods those of the scope `write`. Other verbs
+    /// behind the gate refuse them (`insufficient-scope`).
     #[must_use]
     pub fn taking_keys(mut self) -> Self {
         self.takes_keys = true;
         self
     }
 
-    /// Sets the media type of a success.
+    /// Sets the media type of a success, which `Accept` is compared with; JSON without it.
     #[must_use]
     pub fn answering(mut self, media_type: &'static str) -> Self {
         self.answers = Some(media_type);
         self
     }
 
-    /// Makes a success one without a body (202 or 204), as that of DELETE always is.
+    /// Says that a success has no body (202 or 204), so that `Accept` does not matter; that of DELETE never has.
     #[must_use]
     pub fn without_a_body(mut self) -> Self {
         self.answers = None;
         self
     }
 
-    /// Allows a query, for handlers that take a `ListRequest` or a `ValidQuery`; elsewhere every parameter is refused.
+    /// Allows a query, for handlers that take a `ListRequest` or a `ValidQuery`; without it every parameter is refused
+    /// (`validation-failed`).
     #[must_use]
     pub fn with_query(mut self) -> Self {
         self.queried = true;
         self
     }
 
-    /// Has a page for people, too: for who prefers HTML to JSON, as browsers do (RFC 9110 §12.5.1).
+    /// Adds a handler that responds with a page for people: it is called for GET requests that prefer HTML to JSON, as
+    /// browsers do (RFC 9110 §12.5.1).
     #[must_use]
     pub fn with_page<F, Args>(mut self, handler: F) -> Self
     where
@@ -295,7 +308,7 @@ impl Verb {
 
 macro_rules! verbs {
     ($($name:ident $method:ident $answers:expr, $guard:expr;)*) => {$(
-        #[doc = concat!("The verb `", stringify!($method), "` with its handler.")]
+        #[doc = concat!("The method ", stringify!($method), " of a resource, with its actix handler: a line of the route table.")]
         pub fn $name<F, Args>(handler: F) -> Verb
         where
             F: actix_web::Handler<Args>,

@@ -1,4 +1,4 @@
-//! The routes at `/me/sessions`: where the user is logged in.
+//! The handlers of `/me/sessions`: the sessions in which the user is logged in.
 
 use actix_web::{
     HttpResponse,
@@ -17,15 +17,18 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// `GET /me/sessions`: lists the live sessions of the user.
+/// `GET /me/sessions`: lists a page of the user's live sessions, each with its client and times.
+///
+/// # Errors
+/// `validation-failed`, when the query is not acceptable; the database's errors.
 pub async fn list(
     me: LoggedInUser,
     list: ListRequest<SessionFilter>,
     db: Data<Db>,
 ) -> Result<PageResponse<LiveSessionOut>, Problem> {
-    let rows = move |conn: &mut _, asked: &_| {
+    let rows = move |conn: &mut _, query: &_| {
         Sessions::of(me.id)
-            .list(conn, asked)?
+            .list(conn, query)?
             .try_map(|rows| Ok(rows.into_iter().map(|row| (row, me.session)).collect()))
     };
     list.read(&db, rows).await
@@ -34,7 +37,7 @@ pub async fn list(
 /// `DELETE /me/sessions`: ends all sessions of the user but the request's own; 204, even if there is no other.
 ///
 /// # Errors
-/// `revoked-token`, when the session has ended meanwhile.
+/// `revoked-token`, when the session has ended meanwhile; the database's errors.
 pub async fn delete_others(me: LoggedInUser, db: Data<Db>) -> Result<HttpResponse, Problem> {
     db.write(move |conn| {
         require_live(conn, me.id, me.session)?;
@@ -45,11 +48,11 @@ pub async fn delete_others(me: LoggedInUser, db: Data<Db>) -> Result<HttpRespons
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `DELETE /me/sessions/{session_id}`: ends a session of the user.
+/// `DELETE /me/sessions/{session_id}`: ends a session of the user (204).
 ///
 /// # Errors
 /// `not-found`, when the user has no such session that still stands; `revoked-token`, when the request's own has ended
-/// meanwhile.
+/// meanwhile; the database's errors.
 pub async fn delete(me: LoggedInUser, session: Path<SessionId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let session = *session;
     let end = move |conn: &mut _| {

@@ -1,5 +1,6 @@
-//! Sessions: one row for each login, which its user sees and ends. The gate reads it at every request, so that an ended
-//! session is refused at the next one, on every instance. Sessions begin and are renewed in `auth`.
+//! Sessions: one row for each login, which its user sees and ends. The gate (`auth::gate`) looks it up at every
+//! request, so that the tokens of an ended session are refused at once, on every instance. Sessions begin and are
+//! renewed in `auth`.
 
 mod asked;
 pub mod handlers;

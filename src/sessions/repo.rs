@@ -1,5 +1,5 @@
-//! Queries about sessions. [`Sessions::of`] leads to one user's; before anybody is known there are only the gate and
-//! the refresh, which find a session by its id.
+//! Queries about sessions. Those of one user begin at [`Sessions::of`]; the gate and the refresh, which do not know the
+//! user yet, find a session by its id.
 
 use std::time::Duration;
 
@@ -25,12 +25,12 @@ use crate::{
 /// How many sessions a user has at most, and of how many that are over it is remembered where they began.
 const MOST: i64 = 50;
 
-/// The lifetimes of a session, which ends with the first of the two.
+/// The lifetimes of a session, which ends with whichever is over first.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLifetimes {
-    /// The time after the login, or after the last refresh.
+    /// The time after the login or the last refresh: `REFRESH_IDLE_TTL`.
     pub idle: Duration,
-    /// The time after the login, however often the session is refreshed.
+    /// The time after the login, however often the session is refreshed: `REFRESH_TTL`.
     pub absolute: Duration,
 }
 
@@ -41,16 +41,16 @@ impl SessionLifetimes {
     }
 }
 
-/// The client that logs in, as its session remembers it.
+/// The client that logs in, as its session keeps it.
 pub struct ClientInfo {
-    /// The client's `User-Agent`, so that people know their sessions apart; at most 255 characters.
+    /// The client's `User-Agent`, by which people tell their sessions apart; at most 255 characters.
     pub user_agent: Option<String>,
-    /// The keyed hash of the network that the client is in, by which it is known again and not stored.
+    /// The keyed hash of the client's network, by which it is known again and not stored.
     pub source: [u8; 16],
 }
 
-/// The sessions of one user, and the queries about them. The functions without `self` find a session before its user is
-/// known. Each query can also fail as [`Conn`] says.
+/// The sessions (one for each login) of one user, and the queries about them: `Sessions::of(user)`. The functions
+/// without `self` find a session before its user is known.
 pub struct Sessions(pub(super) UserId);
 
 /// A session to be inserted.
@@ -67,47 +67,52 @@ struct NewSession<'a> {
     source: &'a [u8],
 }
 
-/// A session that still stands, as its tokens are made of it.
+/// A session that has neither ended nor expired, with all that its tokens are made of.
 #[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = sessions, check_for_backend(Sqlite))]
 pub struct LiveSession {
+    /// The session's id, which its tokens name.
     pub id: SessionId,
     user_id: UserId,
-    /// The number of the present refresh token; each refresh adds 1.
+    /// The number of the present refresh token among the session's; each refresh adds 1.
     pub refresh_counter: i64,
-    /// The random bytes that the refresh tokens are derived from.
+    /// The random bytes that the session's refresh tokens are signed with, besides the key.
     pub refresh_salt: Vec<u8>,
     /// The time of the last refresh; `None` before the first.
     pub rotated_at: Option<Timestamp>,
     /// The time of the login.
     pub created_at: Timestamp,
-    /// The time when the session ends without another refresh.
+    /// The time when the session expires without another refresh.
     pub expires_at: Timestamp,
 }
 
 impl LiveSession {
     /// The subject of this session's access tokens.
     #[must_use]
-    pub fn bearer(&self) -> TokenSubject {
+    pub fn subject(&self) -> TokenSubject {
         TokenSubject { user: self.user_id, session: self.id, auth_time: self.created_at.seconds() }
     }
 }
 
-/// A stored session, as far as its user may see it.
+/// A stored session, as its user may see it, without what its tokens are made of.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions, check_for_backend(Sqlite))]
 pub struct SessionRow {
+    /// The session's id.
     pub id: SessionId,
+    /// The `User-Agent` of the client that logged in, at most 255 characters.
     pub user_agent: Option<String>,
+    /// The time of the login.
     pub created_at: Timestamp,
     /// The time of the login, or of the last refresh.
     pub last_seen_at: Timestamp,
+    /// The time when the session expires without another refresh.
     pub expires_at: Timestamp,
-    /// The time when the session was ended; `None`, if it still stands or has expired.
+    /// The time when the session was ended, by a logout for one; `None`, if it still stands or has expired.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The keys that sessions are sorted by: the id alone.
+/// The keys that `GET /me/sessions` can be sorted by: the id alone.
 pub const SORTS: &[Sort<SessionRow>] = &[Sort::id(sessions::id, |row| row.id.get())];
 
 /// The condition for a session that still stands.
@@ -137,10 +142,12 @@ impl Sessions {
         Self(user)
     }
 
-    /// Begins a session. A user has at most 50 that stand, so the oldest may go; of those that are over 50 are kept.
+    /// Begins a session, with all lifetimes counted from now. A user has at most 50 that still stand, so the oldest may
+    /// end; of those that have ended or expired 50 are kept.
     ///
     /// # Errors
-    /// `invalid-credentials`, when the user was deleted since the password was checked.
+    /// `invalid-credentials`, when the user was deleted since the password was checked; the database's errors
+    /// ([`Conn`]).
     pub fn create(
         &self,
         conn: &mut Conn,
@@ -182,26 +189,35 @@ impl Sessions {
         Ok(())
     }
 
-    /// A page of the user's sessions, as `asked` filters them, by id; those that ended are among them, unless it wants
+    /// A page of the user's sessions that `query` filters, by id; those that have ended are among them, unless it wants
     /// live ones only.
-    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<SessionFilter>) -> Result<Page<SessionRow>, Problem> {
-        let live_at = asked.filter.live_only.then(Timestamp::now);
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
+    pub fn list(&self, conn: &mut Conn, query: &ListQuery<SessionFilter>) -> Result<Page<SessionRow>, Problem> {
+        let live_at = query.filter.live_only.then(Timestamp::now);
         let mine = || {
             let live = when(live_at, |now| is_live!(now));
-            let wanted = asked.filter.wanted.of(&CommonColumns::SESSIONS);
+            let wanted = query.filter.wanted.of(&CommonColumns::SESSIONS);
             sessions::table.filter(sessions::user_id.eq(self.0)).filter(live).filter(wanted)
         };
-        asked.page(conn, mine)
+        query.page(conn, mine)
     }
 
-    /// Ends a session of the user. Tells whether it still stood.
+    /// Ends a session of the user, so that its tokens are refused. Tells whether it still stood.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn end(&self, conn: &mut Conn, session: SessionId) -> Result<bool, Problem> {
         let now = Timestamp::now();
         let mine = sessions::table.find(session).filter(sessions::user_id.eq(self.0)).filter(is_live!(now));
         Ok(conn.execute(diesel::update(mine).set(ended!(now)))? > 0)
     }
 
-    /// Ends all sessions of the user but `kept`.
+    /// Ends all sessions of the user but `kept`, so that their tokens are refused.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn end_others(&self, conn: &mut Conn, kept: SessionId) -> Result<(), Problem> {
         let now = Timestamp::now();
         let others = sessions::table.filter(sessions::user_id.eq(self.0)).filter(sessions::id.ne(kept));
@@ -209,7 +225,10 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends all sessions of the user.
+    /// Ends all sessions of the user, so that their tokens are refused.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn end_all(&self, conn: &mut Conn) -> Result<(), Problem> {
         let now = Timestamp::now();
         let all = sessions::table.filter(sessions::user_id.eq(self.0)).filter(is_live!(now));
@@ -217,7 +236,11 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends all sessions of the user, and forgets where they began: one of those networks may be a thief's.
+    /// Ends all sessions of the user, and forgets the networks that they began in, which the lock after wrong passwords
+    /// trusts ([`has_begun_at`]): one of them may be a thief's.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn end_and_forget(&self, conn: &mut Conn) -> Result<(), Problem> {
         self.end_all(conn)?;
         let all = sessions::table.filter(sessions::user_id.eq(self.0));
@@ -225,7 +248,11 @@ impl Sessions {
         Ok(())
     }
 
-    /// Deletes sessions of a deleted account, at most `most`. Tells how many; fewer than `most`, when none is left.
+    /// Deletes sessions of a deleted account, at most `most`. Tells how many; call it again until these are fewer than
+    /// `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = sessions::table.filter(sessions::user_id.eq(self.0)).order(sessions::id).limit(rows(most));
         let ids: Vec<SessionId> = conn.load(mine.select(sessions::id))?;
@@ -233,8 +260,11 @@ impl Sessions {
         Ok(conn.execute(diesel::delete(some))?)
     }
 
-    /// Moves a session on to its next refresh token, and returns it as it is then; `None`, if it has ended or does not
-    /// stand any more where it was read: of many who try at once one succeeds.
+    /// Moves a session on to its next refresh token, and returns it as it is then; `None`, if it has ended, or another
+    /// refresh has moved it on since it was read: of many who try at once one succeeds.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn rotate(
         conn: &mut Conn,
         session: &LiveSession,
@@ -255,8 +285,11 @@ impl Sessions {
     }
 }
 
-/// Whether one of a user's sessions began in a network that is stored under one of these names. Without a `user` the
-/// same queries run, so that the time tells nothing.
+/// Whether one of a user's sessions began in a network that is stored under one of the names in `known_as`. Without a
+/// `user` the same query runs, so that the time tells nothing.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn has_begun_at(conn: &mut Conn, user: Option<UserId>, known_as: &[[u8; 16]]) -> Result<bool, Problem> {
     for source in known_as {
         let theirs = sessions::table.filter(sessions::user_id.eq(user.map_or(0, UserId::get)));
@@ -268,7 +301,11 @@ pub fn has_begun_at(conn: &mut Conn, user: Option<UserId>, known_as: &[[u8; 16]]
     Ok(false)
 }
 
-/// The sessions with these ids that still stand, and whose user may use the account, each once and in any order.
+/// The sessions among `ids` that have neither ended nor expired, and whose account is not disabled, each once and in
+/// any order.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn find_live(conn: &mut Conn, ids: &[SessionId]) -> Result<Vec<LiveSession>, Problem> {
     let live = || {
         let enabled = sessions::table.inner_join(users::table).filter(users::disabled_at.is_null());
@@ -286,7 +323,7 @@ pub fn find_live(conn: &mut Conn, ids: &[SessionId]) -> Result<Vec<LiveSession>,
 /// this one.
 ///
 /// # Errors
-/// `revoked-token`, when the session has ended.
+/// `revoked-token`, when the session has ended; the database's errors ([`Conn`]).
 pub fn require_live(conn: &mut Conn, user: UserId, session: SessionId) -> Result<(), Problem> {
     let session = sessions::table.find(session).filter(sessions::user_id.eq(user));
     // Written and not only read, so that on PostgreSQL whoever is about to end it comes wholly before or after this.
@@ -295,20 +332,21 @@ pub fn require_live(conn: &mut Conn, user: UserId, session: SessionId) -> Result
     if conn.execute(touch)? == 0 { Err(Kind::RevokedToken.into()) } else { Ok(()) }
 }
 
-/// The user that a valid token speaks for, if its session still stands. The one query of the gate for a request with an
-/// access token.
+/// The user that a valid access token speaks for, if its session still stands. The one query of the gate
+/// ([`gate`](crate::auth::gate::gate)) for a request with an access token.
 ///
 /// # Errors
-/// `revoked-token`, when the session has ended, or the account is disabled or deleted.
-pub fn find_current_user(conn: &mut Conn, bearer: TokenSubject) -> Result<CurrentUser, Problem> {
+/// `revoked-token`, when the session has ended, or the account is disabled or deleted; the database's errors
+/// ([`Conn`]).
+pub fn find_current_user(conn: &mut Conn, subject: TokenSubject) -> Result<CurrentUser, Problem> {
     let session = sessions::table
         .inner_join(users::table)
-        .filter(sessions::id.eq(bearer.session))
-        .filter(sessions::user_id.eq(bearer.user))
+        .filter(sessions::id.eq(subject.session))
+        .filter(sessions::user_id.eq(subject.user))
         .filter(users::disabled_at.is_null())
         .filter(is_live!(Timestamp::now()))
         .select((users::id, sessions::created_at));
     let found: Option<(UserId, Timestamp)> = conn.find(session)?;
     let (id, logged_in_at) = found.ok_or(Kind::RevokedToken)?;
-    Ok(CurrentUser { id, credential: Credential::Session { id: bearer.session, logged_in_at } })
+    Ok(CurrentUser { id, credential: Credential::Session { id: subject.session, logged_in_at } })
 }

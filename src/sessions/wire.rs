@@ -10,11 +10,12 @@ use crate::{
     wire::{FromQuery, Query, Wanted},
 };
 
-/// The filter of a list of sessions: a query wants the live ones, the export all.
+/// The filters of a list of sessions: the query of `GET /me/sessions` wants live ones, the export all.
 #[derive(Default)]
 pub struct SessionFilter {
-    /// Whether only live sessions are listed.
+    /// Whether only sessions are listed that have neither ended nor expired.
     pub live_only: bool,
+    /// The filters by id and by the time of creation, as [`Wanted::made`] reads them.
     pub wanted: Wanted,
 }
 
@@ -29,7 +30,7 @@ impl List for SessionFilter {
     const SORTS: &'static [Sort<SessionRow>] = SORTS;
 }
 
-/// A session, for its user, without any of its secrets.
+/// A session in the export for its user, without any of its secrets.
 #[derive(Serialize)]
 pub struct SessionOut {
     id: SessionId,
@@ -47,7 +48,7 @@ impl From<SessionRow> for SessionOut {
     }
 }
 
-/// A live session, for its user.
+/// A live session in responses to its user, without any of its secrets.
 #[derive(Serialize)]
 pub struct LiveSessionOut {
     id: SessionId,

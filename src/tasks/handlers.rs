@@ -1,4 +1,4 @@
-//! The routes at `/dogowner/tasks`.
+//! The handlers of `/dogowner/tasks`.
 
 use actix_web::{
     HttpResponse,
@@ -24,16 +24,23 @@ use crate::{
 /// The tasks of a book, which are limited.
 const SHELF: Shelf = Shelf { rows: Rows::Tasks, count: |conn, me, most| Tasks::of(me).count_up_to(conn, most) };
 
-/// `GET /dogowner/tasks`: lists the tasks.
+/// `GET /dogowner/tasks`: lists a page of the user's tasks.
+///
+/// # Errors
+/// `validation-failed`, when the query is not acceptable; `too-many-requests`, when it is more work than the quota has
+/// left; the database's errors.
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<TaskFilter>,
     db: Data<Db>,
 ) -> Result<PageResponse<TaskOut>, Problem> {
-    list.read(&db, move |conn, asked| Tasks::of(me.id).list(conn, asked)).await
+    list.read(&db, move |conn, query| Tasks::of(me.id).list(conn, query)).await
 }
 
-/// `POST /dogowner/tasks`: makes a task.
+/// `POST /dogowner/tasks`: makes a task (201), once even if the request comes again with the same `Idempotency-Key`.
+///
+/// # Errors
+/// The errors of [`Idempotent::create`] and of [`Tasks::create`]; `too-many-tasks`.
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<TaskIn>,
@@ -49,12 +56,18 @@ pub async fn create(
 }
 
 /// `GET /dogowner/tasks/{task_id}`: shows a task.
+///
+/// # Errors
+/// The errors of [`Tasks::show`].
 pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<WithEtag<TaskOut>, Problem> {
     let task = db.read(move |conn| Tasks::of(me.id).show(conn, *id)).await?;
     Ok(WithEtag::of(task.version, task))
 }
 
-/// `PUT /dogowner/tasks/{task_id}`: replaces a task.
+/// `PUT /dogowner/tasks/{task_id}`: replaces all fields of a task.
+///
+/// # Errors
+/// The errors of [`Tasks::update`].
 pub async fn replace(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -67,7 +80,10 @@ pub async fn replace(
     Ok(WithEtag::of(task.version, task))
 }
 
-/// `PATCH /dogowner/tasks/{task_id}`: changes a task.
+/// `PATCH /dogowner/tasks/{task_id}`: changes the fields of a task that the body names.
+///
+/// # Errors
+/// The errors of [`Tasks::update`].
 pub async fn update(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -79,7 +95,10 @@ pub async fn update(
     Ok(WithEtag::of(task.version, task))
 }
 
-/// `DELETE /dogowner/tasks/{task_id}`: deletes a task.
+/// `DELETE /dogowner/tasks/{task_id}`: deletes a task (204).
+///
+/// # Errors
+/// The errors of [`Tasks::delete`].
 pub async fn delete(
     me: CurrentUser,
     id: Path<TaskId>,

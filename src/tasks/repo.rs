@@ -1,4 +1,5 @@
-//! Queries about tasks. [`Tasks::of`] is the only way to any of them, as with owners.
+//! Queries about tasks. They all begin at [`Tasks::of`], so that none can leave one user's rows: a task that is not
+//! there and another user's are the same `not-found`.
 
 use chrono::NaiveDate;
 use diesel::{
@@ -26,20 +27,27 @@ use crate::{
     wire::{Preconditions, no_row},
 };
 
-/// A stored task.
+/// A stored task of one user: a thing to do, for a dog or for none in particular.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = tasks, check_for_backend(Sqlite))]
 pub struct TaskRow {
+    /// The task's id.
     pub id: TaskId,
+    /// The user who keeps the task.
     pub user_id: UserId,
     /// The dog that the task is about; `None`, if it is about none.
     pub dog_id: Option<DogId>,
+    /// The text of the task, 1 to 120 characters.
     pub name: String,
+    /// Whether the task is done.
     pub completed: bool,
     /// The time when the task was completed; `None`, while it is open.
     pub completed_at: Option<Timestamp>,
+    /// The day by which the task is to be done; `None` for no day.
     pub due_on: Option<NaiveDate>,
+    /// The time when the row was made.
     pub created_at: Timestamp,
+    /// The time of the last change.
     pub updated_at: Timestamp,
     /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
@@ -71,7 +79,7 @@ struct TaskChanges<'a> {
     updated_at: Timestamp,
 }
 
-/// The keys that tasks are sorted by.
+/// The keys that tasks can be sorted by: `id`, `name`, `due_on` and `created_at`.
 pub const SORTS: &[Sort<TaskRow>] = &[
     Sort::id(tasks::id, |row| row.id.get()),
     Sort::name(tasks::name_key, |row| &row.name),
@@ -79,7 +87,8 @@ pub const SORTS: &[Sort<TaskRow>] = &[
     Sort::moment(tasks::created_at, |row| row.created_at),
 ];
 
-/// The tasks in one user's book, and the only way to a query about them. Each query can also fail as [`Conn`] says.
+/// The tasks of one user, and the only way to queries about them: `Tasks::of(user)`. A task of another user is never
+/// found.
 pub struct Tasks(UserId);
 
 /// The query for one task of one user; every query about a single row begins here.
@@ -101,37 +110,43 @@ fn some(user: UserId, filter: &TaskFilter) -> _ {
 }
 
 impl Tasks {
-    /// The tasks in this user's book; no query runs yet.
+    /// The tasks of this user; no query runs yet.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self(user)
     }
 
-    /// A page of the user's tasks, as `asked` filters and sorts them.
-    pub fn list(&self, conn: &mut Conn, asked: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
-        asked.page(conn, || some(self.0, &asked.filter))
+    /// A page of the user's tasks that `query` filters and sorts.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
+    pub fn list(&self, conn: &mut Conn, query: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
+        query.page(conn, || some(self.0, &query.filter))
     }
 
     /// The task with this id.
     ///
     /// # Errors
-    /// `not-found`, when the user has no such task.
+    /// `not-found`, when the user has no such task; the database's errors ([`Conn`]).
     pub fn show(&self, conn: &mut Conn, id: TaskId) -> Result<TaskRow, Problem> {
         let found = conn.find(one(self.0, id).select(columns::<TaskRow>()))?;
         Ok(found.ok_or(Kind::NotFound)?)
     }
 
-    /// The number of the user's tasks, counted no further than `most`: the limit of the book, which it is compared with
-    /// before another one is made.
+    /// The number of the user's tasks, counted no further than `most`: with it [`Book`](crate::book::Book) holds users
+    /// to `MOST_TASKS`.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(tasks::user_id, self.0, most)))?)
     }
 
-    /// Makes a task, in one statement.
+    /// Creates a task, in one statement.
     ///
     /// # Errors
     /// `validation-failed` at `/dog_id`, when the user has no such dog; `revoked-token`, when the user was deleted a
-    /// moment ago.
+    /// moment ago; the database's errors ([`Conn`]).
     pub fn create(&self, atomic: Atomic<'_>, new: &TaskIn) -> Result<TaskRow, Problem> {
         let now = Timestamp::now();
         let row = NewTask {
@@ -149,12 +164,12 @@ impl Tasks {
         atomic.statement(insert).on_constraint(|broken| broken_by(broken, new.dog_id.is_some()))
     }
 
-    /// Changes the fields that `patch` names, and the version; nothing, if it names none. Returns the row as it is
-    /// then. The time when a task was completed is kept until it is open again.
+    /// Changes the fields that `patch` names, and raises the version, which the `ETag` shows; nothing, if it names
+    /// none. Returns the row as it is then. The time when a task was completed is kept until it is open again.
     ///
     /// # Errors
-    /// `not-found`; `precondition-failed`, when the row is not as `only_if` demands; `validation-failed` as for
-    /// [`Tasks::create`].
+    /// `not-found`, when the user has no such task; `precondition-failed`, when the row is not as `only_if` demands;
+    /// `validation-failed` as for [`Tasks::create`]; the database's errors ([`Conn`]).
     pub fn update(
         &self,
         conn: &mut Conn,
@@ -192,7 +207,8 @@ impl Tasks {
     /// Deletes the task with this id.
     ///
     /// # Errors
-    /// `not-found`; `precondition-failed`, when the row is not as `only_if` demands.
+    /// `not-found`, when the user has no such task; `precondition-failed`, when the row is not as `only_if` demands;
+    /// the database's errors ([`Conn`]).
     pub fn delete(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
         let version = only_if.version(|| Ok(self.show(conn, id)?.version))?;
         let mine = one(self.0, id).filter(when(version, |version| tasks::version.eq(version)));
@@ -202,7 +218,11 @@ impl Tasks {
         }
     }
 
-    /// Deletes tasks of these dogs, at most `most`. Tells how many; fewer than `most`, when none is left.
+    /// Deletes tasks of these dogs, at most `most`. Tells how many; call it again until these are fewer than `most`,
+    /// and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
         let theirs =
             tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new(tasks::dog_id, dogs.iter().copied()));
@@ -210,7 +230,11 @@ impl Tasks {
         self.delete_those(conn, ids)
     }
 
-    /// Deletes tasks of any dog or none, at most `most`. Tells how many; fewer than `most`, when none is left.
+    /// Deletes tasks of any dog or none, at most `most`. Tells how many; call it again until these are fewer than
+    /// `most`, and none is left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = tasks::table.filter(tasks::user_id.eq(self.0)).order(tasks::id).limit(rows(most));
         let ids = conn.load(mine.select(tasks::id))?;

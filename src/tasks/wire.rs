@@ -1,4 +1,4 @@
-//! The bodies and queries of tasks.
+//! The JSON bodies and the queries of the routes about tasks.
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -23,11 +23,15 @@ fn name(value: &Value) -> Result<String, Invalid> {
     Rule { least: 1, most: 120 }.read(value)
 }
 
-/// A new task, or the replacement of one.
+/// The body of `POST` and `PUT` on tasks: all fields that a client sets.
 pub struct TaskIn {
+    /// The dog that the task is about; `None` if it is about none.
     pub dog_id: Option<DogId>,
+    /// The text of the task, 1 to 120 characters.
     pub name: String,
+    /// Whether the task is done.
     pub completed: bool,
+    /// The day by which the task is to be done; `None` for no day.
     pub due_on: Option<NaiveDate>,
 }
 
@@ -44,12 +48,16 @@ impl FromBody for TaskIn {
     }
 }
 
-/// A change of a task, as a PATCH asks for it: a field that is `None`, or [`Patch::Keep`], stays as it is.
+/// The body of `PATCH` on a task: a field that is `None`, or [`Patch::Keep`], stays as it is.
 #[derive(Default, PartialEq)]
 pub struct TaskPatch {
+    /// The new dog; [`Patch::Clear`] makes the task one about no dog.
     pub dog_id: Patch<DogId>,
+    /// The new text, 1 to 120 characters.
     pub name: Option<String>,
+    /// Whether the task is done from now on.
     pub completed: Option<bool>,
+    /// The new day; [`Patch::Clear`] removes it.
     pub due_on: Patch<NaiveDate>,
 }
 
@@ -78,13 +86,18 @@ impl From<TaskIn> for TaskPatch {
     }
 }
 
-/// The filter of a list of tasks.
+/// The filters that the query of `GET /dogowner/tasks` can have.
 #[derive(Default)]
 pub struct TaskFilter {
+    /// Whether the tasks that are done are wanted, or those that are open; `None` for both.
     pub completed: Option<bool>,
+    /// The dog whose tasks are wanted; `None` for those of any or none.
     pub dog_id: Option<DogId>,
+    /// The day after which the wanted tasks are due, exclusive; `None` for no bound.
     pub due_after: Option<NaiveDate>,
+    /// The day before which the wanted tasks are due, exclusive; `None` for no bound.
     pub due_before: Option<NaiveDate>,
+    /// The filters by id, times and name, as [`Wanted::named`] reads them.
     pub wanted: Wanted,
 }
 
@@ -105,7 +118,7 @@ impl List for TaskFilter {
     const SORTS: &'static [Sort<TaskRow>] = SORTS;
 }
 
-/// A task, for the user whose book it is in.
+/// A task in responses to its user.
 #[derive(Serialize)]
 pub struct TaskOut {
     id: TaskId,

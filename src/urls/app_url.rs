@@ -1,4 +1,4 @@
-//! The page of an application that mails lead to.
+//! The URL of an application's page that mails lead to, `APP_URL`.
 
 use std::str::FromStr;
 
@@ -6,14 +6,15 @@ use actix_web::http::Uri;
 
 use super::origin::has_right_port;
 
-/// An absolute http URL without a fragment. Links add the action and its token as the fragment, which no browser sends
-/// to a server or names to another page (RFC 3986 §3.5).
+/// The page of an application that mails lead to (`APP_URL`): an absolute http URL without a fragment, since
+/// [`AppUrl::link`] puts the action and its token there, which no browser sends to a server or names to another page
+/// (RFC 3986 §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppUrl(String);
 
 impl AppUrl {
-    /// A link that asks the page for `action`, with a token if it takes one. Read the fragment as a query
-    /// (`URLSearchParams`): `#action=verify-email&token=…`.
+    /// The link in a mail that asks the page for `action`, with a token if it takes one, such as
+    /// `…#action=verify-email&token=…`. The page reads the fragment as a query (`URLSearchParams`).
     #[must_use]
     pub fn link(&self, action: &str, token: Option<&str>) -> String {
         let token = token.map(|token| format!("&token={token}")).unwrap_or_default();

@@ -1,11 +1,12 @@
-//! Spellings of a host and a port, and which of them are the same: a browser leaves the default port away, and a proxy
-//! does not always.
+//! Hosts, ports and origins, compared whatever their spelling: a browser leaves the default port away, and a proxy does
+//! not always.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::http::uri;
 
-/// A host and a port (RFC 3986 §3.2), normalized.
+/// A host and a port (RFC 3986 §3.2), normalized, so that two spellings of the same are equal: letter case, and a
+/// default port that is left away.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Authority {
     host: String,
@@ -13,7 +14,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Reads `host` or `host:port`; `usual` is the default port.
+    /// Reads `host` or `host:port`; `usual` is the port where none is named. `None` if the text is neither.
     #[must_use]
     pub fn parse(text: &str, usual: u16) -> Option<Self> {
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
@@ -40,7 +41,8 @@ impl Authority {
     }
 }
 
-/// Whether the port of a URL without a user is valid, if there is one: `Uri` takes any digits.
+/// Whether the port in the authority of a URL, if there is one, is a number up to 65535: the crate `http` takes any
+/// digits. The authority must have no user (`user@`).
 #[must_use]
 pub fn has_right_port(authority: &uri::Authority) -> bool {
     authority.port().is_some() || authority.as_str() == authority.host()
@@ -63,7 +65,7 @@ pub struct WebOrigin {
 }
 
 impl WebOrigin {
-    /// Reads the origin that a browser sends.
+    /// Reads an origin as browsers send it in `Origin`; `None` for any other text, such as `null`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
@@ -77,7 +79,8 @@ impl WebOrigin {
         is_loopback(&self.authority.host)
     }
 
-    /// Whether the origin is this machine by another name than `Host` has: one machine, and two sites.
+    /// Whether the origin and the `host` of a request are both this machine, by different names (`localhost` and
+    /// `127.0.0.1`): one machine, but two sites for a browser.
     #[must_use]
     pub fn is_other_name_of_loopback(&self, host: &str) -> bool {
         let here = Authority::parse(host, usual_port(self.scheme));
@@ -86,8 +89,8 @@ impl WebOrigin {
         })
     }
 
-    /// Whether `Host` names the same host and port. `Host` does not tell the scheme by which a request reached a proxy,
-    /// so the default port is that of the page's scheme.
+    /// Whether the header `Host` names the host and port of this origin. `Host` does not tell the scheme, so the
+    /// default port is that of the origin's.
     #[must_use]
     pub fn is_at(&self, host: &str) -> bool {
         Authority::parse(host, usual_port(self.scheme)).is_some_and(|here| here == self.authority)

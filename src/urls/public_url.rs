@@ -1,4 +1,4 @@
-//! The URL where people reach the server.
+//! The URL where people reach the server, `PUBLIC_URL`.
 
 use std::{fmt, str::FromStr};
 
@@ -6,13 +6,12 @@ use actix_web::http::Uri;
 
 use super::origin::has_right_port;
 
-/// An absolute http URL of a host, without a path: `Location`, `Link` and the problem types begin at its root, and the
-/// cookie is the whole host's.
+/// The URL where people reach the server (`PUBLIC_URL`): an absolute http URL of a host, without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
 impl PublicUrl {
-    /// The host, without a port; of IPv6 in brackets.
+    /// The host, without a port; an IPv6 address in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         let authority = self.0.split_once("://").map_or("", |(_, authority)| authority);
@@ -22,7 +21,7 @@ impl PublicUrl {
         }
     }
 
-    /// The origin: scheme, host and port, as a browser sends them (RFC 6454 §6.2).
+    /// The URL's origin: scheme, host and port, as a browser sends them (RFC 6454 §6.2).
     #[must_use]
     pub fn origin(&self) -> String {
         let (scheme, rest) = self.0.split_once("://").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Queries about users. A user is found by itself ([`Users::of`]); before anybody is known there are only
-//! signing up and, in `accounts`, finding whom a login means.
+//! Queries about users. Those about one user begin at [`Users::of`]; signing up, and in `accounts` logging in, begin
+//! without one.
 
 use diesel::{dsl::auto_type, prelude::*, sqlite::Sqlite};
 
@@ -11,22 +11,27 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// A user, as far as the user may see it.
+/// A stored user, as the user itself may see it: without the password hash.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users, check_for_backend(Sqlite))]
 pub struct UserRow {
+    /// The user's id.
     pub id: UserId,
+    /// The username, as it was typed.
     pub username: String,
+    /// The present e-mail address.
     pub email: String,
     /// The time when the address was verified; `None`, if it was not.
     pub verified_at: Option<Timestamp>,
+    /// The time of the sign-up.
     pub created_at: Timestamp,
+    /// The time of the last change.
     pub updated_at: Timestamp,
     /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
 }
 
-/// A user to be inserted, whose address is not verified yet.
+/// A row to be inserted for a new user, whose address is not verified yet.
 #[derive(Insertable)]
 #[diesel(table_name = users)]
 pub struct NewUser {
@@ -40,7 +45,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// A user who signs up at this moment.
+    /// The row of a user who signs up now.
     #[must_use]
     pub fn new(username: &Username, email: &Email, password_hash: &PasswordHash) -> Self {
         let now = Timestamp::now();
@@ -60,8 +65,8 @@ impl NewUser {
 pub(crate) const USERNAME_TAKEN: &str = "Another account has this username. Choose another one.";
 const EMAIL_TAKEN: &str = "Another account has this e-mail address. Log in with it, or use another one.";
 
-/// The account of one user, and the queries about it; the functions without `self` make or find an account. Each query
-/// can also fail as [`Conn`] says.
+/// The account of one user, and the queries about it: `Users::of(user)`. The functions without `self` make or find an
+/// account. A deleted account is not found, except by those whose names say so.
 pub struct Users(pub(crate) UserId);
 
 /// The query for the row of a user whose account is not deleted; every query about a single user begins here.
@@ -77,10 +82,11 @@ impl Users {
         Self(user)
     }
 
-    /// Makes an account. The caller queues the mail that asks whether the address is the user's.
+    /// Makes an account. Queues no mail: the caller queues the one that asks whether the address is the user's.
     ///
     /// # Errors
-    /// `username-taken`, `email-taken`; if both are, the first, which names both fields.
+    /// `username-taken`, `email-taken`; if both are, the first, which names both fields; the database's errors
+    /// ([`Conn`]).
     pub fn create(conn: &mut Conn, new: &NewUser) -> Result<UserRow, Problem> {
         // A transaction of its own, so that after a broken constraint there is still one to look in.
         let insert =
@@ -100,23 +106,29 @@ impl Users {
         }
     }
 
-    /// The user's own row.
+    /// The user's own row, even of a disabled account.
     ///
     /// # Errors
-    /// `revoked-token`, when the user was deleted a moment ago.
+    /// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
     pub fn show(&self, conn: &mut Conn) -> Result<UserRow, Problem> {
         let found = conn.find(one(self.0).select(columns::<UserRow>()))?;
         Ok(found.ok_or(Kind::RevokedToken)?)
     }
 
     /// The user of a deleted account that has rows left; `None`, if there is no such account.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn find_deleted(conn: &mut Conn) -> Result<Option<UserId>, Problem> {
         let deleted = users::table.filter(users::deleted_at.is_not_null()).order(users::id);
         Ok(conn.find(deleted.select(users::id).limit(1))?)
     }
 
-    /// Locks the account's row until this transaction ends, so that transactions that lock it take turns. In SQLite
-    /// there is one writer at a time anyway.
+    /// Locks the account's row until this transaction ends, so that transactions that lock it come one after the other.
+    /// On SQLite nothing happens: there is one writer at a time anyway.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn lock(&self, conn: &mut Conn) -> Result<(), Problem> {
         if let Conn::Postgres(conn) = conn {
             let _id: Option<UserId> = one(self.0).select(users::id).for_no_key_update().first(conn).optional()?;
@@ -126,6 +138,9 @@ impl Users {
 
     /// Locks the row of a deleted account until this transaction ends, so that no row is added that points at it. On
     /// SQLite nothing happens: there is one writer at a time anyway.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn lock_deleted(&self, conn: &mut Conn) -> Result<(), Problem> {
         let me = users::table.find(self.0).filter(users::deleted_at.is_not_null()).select(users::id);
         if let Conn::Postgres(conn) = conn {
@@ -134,7 +149,10 @@ impl Users {
         Ok(())
     }
 
-    /// Deletes the account's own row, the last of a deleted account.
+    /// Deletes the row of a deleted account, once it has no other rows left.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn remove_deleted(&self, conn: &mut Conn) -> Result<(), Problem> {
         let me = users::table.find(self.0).filter(users::deleted_at.is_not_null());
         let _one = conn.execute(diesel::delete(me))?;

@@ -1,4 +1,4 @@
-//! Usernames and e-mail addresses, and the user as shown to itself.
+//! Usernames and e-mail addresses, how they are read and compared, and the user in responses to itself.
 
 use std::{fmt, str::FromStr};
 
@@ -9,12 +9,12 @@ use unicode_normalization::UnicodeNormalization;
 use super::repo::UserRow;
 use crate::{db::timestamp::Timestamp, ids::UserId, problem::Invalid, wire::text::Rule};
 
-/// The way in which accounts are made.
+/// The rule of who may make an account: `SIGNUP`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignupPolicy {
-    /// All callers may sign up.
+    /// All callers may sign up (`POST /auth/signup`).
     Open,
-    /// Accounts are made on the command line only.
+    /// Accounts are made by `kennel user create` only; a sign-up is refused with `signup-closed`.
     Closed,
 }
 
@@ -73,30 +73,30 @@ fn is_in_username(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
-/// The spelling of a username by which its user is found.
+/// The spelling of a username by which its user is found, in lower case.
 #[derive(Clone, Debug)]
 pub struct UsernameKey(String);
 
 impl UsernameKey {
-    /// The key of a username in any letter case; `None` if the text cannot be one.
+    /// The key of a username in any letter case; `None` if it has a character that no username has.
     #[must_use]
     pub fn of(username: &str) -> Option<Self> {
         username.bytes().all(is_in_username).then(|| Self(key(username)))
     }
 
-    /// The spelling itself.
+    /// The username in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A username: 3 to 30 of `A–Z a–z 0–9 _ -`, kept as it was typed.
+/// A username: 3 to 30 of `A–Z a–z 0–9 _ -`, kept as it was typed; letter case does not tell users apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
 impl Username {
-    /// Reads a username, 3 to 30 of `A–Z a–z 0–9 _ -`.
+    /// Reads a username from a body: 3 to 30 of `A–Z a–z 0–9 _ -`.
     ///
     /// # Errors
     /// The username is too short or too long, has another character, or is reserved, as `admin` is.
@@ -126,12 +126,13 @@ impl fmt::Display for Username {
 /// The most characters of an e-mail address (RFC 5321 §4.5.3.1.3, without the angle brackets).
 const LONGEST_EMAIL: usize = 254;
 
-/// An e-mail address that is plausible, as browsers judge it; only a mail can tell whether it exists.
+/// An e-mail address of at most 254 characters that is plausible, as browsers judge it, with its domain in ASCII; only
+/// a mail can tell whether it exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
 impl Email {
-    /// Reads an e-mail address of 3 to 254 characters, and turns its domain into ASCII (UTS #46).
+    /// Reads an e-mail address of 3 to 254 characters from a body, and turns its domain into ASCII (UTS #46).
     ///
     /// # Errors
     /// The address is too short or too long, or not one that HTML's `<input type=email>` accepts once the domain is in
@@ -146,13 +147,13 @@ impl Email {
         Ok(Self(text))
     }
 
-    /// An address that was read before, as one from the database; nothing is checked.
+    /// The address that a text from the database is; nothing is checked.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The spelling by which the address is found.
+    /// The spelling by which the account with this address is found: in lower case.
     #[must_use]
     pub fn key(&self) -> String {
         key(&self.0)
@@ -192,7 +193,7 @@ fn is_plausible(text: &str) -> bool {
     !local.is_empty() && local.bytes().all(in_local) && domain.split('.').all(is_label)
 }
 
-/// The user, as shown to itself.
+/// The user in responses to itself (`/me`, and with the tokens of a login).
 #[derive(Serialize)]
 pub struct UserOut {
     id: UserId,
@@ -204,7 +205,7 @@ pub struct UserOut {
 }
 
 impl UserOut {
-    /// The fields that cannot be set.
+    /// The fields of this response that a `PATCH /me` may send back, and that are ignored there.
     pub const READ_ONLY: &'static [&'static str] = &["id", "verified_at", "created_at", "updated_at"];
 }
 

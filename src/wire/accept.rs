@@ -10,8 +10,8 @@ use actix_web::{
 
 use crate::headers::split_unquoted;
 
-/// Whether a request's `Accept` admits the media type of its response. An error, which is a problem document, is always
-/// accepted, and so is a response without a media type, or to OPTIONS.
+/// Whether the `Accept` of the request admits the media type of this response to it. An error, which is a problem
+/// document, is always accepted, and so is a response without a media type, or to OPTIONS.
 pub fn is_accepted(response: &ServiceResponse) -> bool {
     if !response.status().is_success() || response.request().method() == Method::OPTIONS {
         return true;
@@ -21,8 +21,8 @@ pub fn is_accepted(response: &ServiceResponse) -> bool {
     accepts(response.request().headers(), made.split(';').next().unwrap_or_default())
 }
 
-/// Whether `Accept` admits a media type, written without parameters (RFC 9110 §12.5.1): the most specific range
-/// decides. A part that cannot be read refuses nothing, since it may have meant this type.
+/// Whether `Accept` admits `media_type`, written without parameters (RFC 9110 §12.5.1): the most specific range
+/// decides. A part of the header that cannot be read refuses nothing, since it may have meant this type.
 pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut values = headers.get_all(header::ACCEPT);
     let Some(value) = values.next() else { return true };
@@ -34,8 +34,8 @@ pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     read.quality_of(media_type).map_or(read.may_mean_any || read.ranges.is_empty(), |quality| quality > 0)
 }
 
-/// Whether `Accept` gives a media type more weight than another one. Who names neither, or both alike (`*/*`), prefers
-/// neither; a part that cannot be read says nothing.
+/// Whether `Accept` gives `media_type` more weight than `other` (RFC 9110 §12.5.1). A header that names neither, or
+/// both alike (`*/*`), prefers neither; a part that cannot be read says nothing.
 pub fn prefers(headers: &HeaderMap, media_type: &str, other: &str) -> bool {
     // Nearly everybody who calls names no type, or this one, and there is nothing to weigh.
     if headers.get(header::ACCEPT).is_none_or(|value| value == "*/*" || value.as_bytes() == other.as_bytes()) {

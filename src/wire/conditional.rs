@@ -1,6 +1,6 @@
-//! Conditional requests (RFC 9110 §13): what a client knows of a row it says with an entity tag, so that it
-//! is spared what it has already, and overwrites nothing that it has not seen. A row's tag is its version; a
-//! public page's is made of its bytes.
+//! Conditional requests (RFC 9110 §13): by the entity tag of what a client has of a row, it is spared what it has
+//! already, and overwrites nothing that it has not seen. A row's tag is its version; a public page's is made of its
+//! bytes.
 
 use std::future::{Ready, ready};
 
@@ -100,8 +100,9 @@ pub(super) fn tag_of(version: i64) -> EntityTag {
     EntityTag::new_strong(version.to_string())
 }
 
-/// The conditions on which a write is to be done: `If-Match` and `If-None-Match` (RFC 9110 §13.1). An extractor, which
-/// refuses a header that cannot be read (`malformed-request`); by default there is no condition.
+/// The conditions on which a write is to be done: `If-Match` and `If-None-Match` (RFC 9110 §13.1), by the row's
+/// version. An extractor, which refuses a header that cannot be read (`malformed-request`); by default there is no
+/// condition.
 #[derive(Debug, Default)]
 pub struct Preconditions {
     if_match: Option<Tags>,
@@ -125,10 +126,10 @@ impl Preconditions {
         })
     }
 
-    /// Checks that a row's version, or its absence (`None`), is what the client expects.
+    /// Checks that the row's version, or its absence (`None`), meets the conditions.
     ///
     /// # Errors
-    /// `precondition-failed`.
+    /// `precondition-failed`, when it does not.
     pub fn check(&self, version: Option<i64>) -> Result<(), Problem> {
         let tag = version.map(tag_of);
         let matches = |tags: &Tags, equal: fn(&EntityTag, &EntityTag) -> bool| {
@@ -146,12 +147,12 @@ impl Preconditions {
         }
     }
 
-    /// Checks the conditions on a row that is about to be written, and returns the version that it must still have
-    /// then, lest another write came between; `None`, if the client sent no conditions. `current` tells the row's
-    /// version, and is called only if there are some.
+    /// Checks the conditions on a row that is about to be written. Returns the version that the write must still find
+    /// (`WHERE version = ?`), lest another write came between; `None`, if the client sent no conditions. `current`
+    /// returns the row's version, and is called only if there are some.
     ///
     /// # Errors
-    /// `precondition-failed`; those of `current`.
+    /// `precondition-failed`, when the version does not meet them; the errors of `current`.
     pub fn version(&self, current: impl FnOnce() -> Result<i64, Problem>) -> Result<Option<i64>, Problem> {
         if self.if_match.is_none() && self.if_none_match.is_none() {
             return Ok(None);
@@ -162,8 +163,8 @@ impl Preconditions {
     }
 }
 
-/// The kind of problem of a write that found no row: `precondition-failed`, if the write demanded a `version` (another
-/// write came first), and otherwise `absent`.
+/// The kind of problem of a write that found no row: `precondition-failed`, if it demanded a `version` (another write
+/// came first), and otherwise `absent`, such as [`Kind::NotFound`].
 #[must_use]
 pub fn no_row(version: Option<i64>, absent: Kind) -> Kind {
     if version.is_some() { Kind::PreconditionFailed } else { absent }
@@ -175,14 +176,14 @@ fn unmet() -> Problem {
 
 /// A single row as a response: 200 with its version as `ETag`, or 304 for a client that has it (`If-None-Match`).
 pub struct WithEtag<T> {
-    /// The row's version.
+    /// The row's version, which becomes the `ETag`.
     pub version: i64,
-    /// The row in the form in which it is sent.
+    /// The row in the form in which it is sent, as JSON.
     pub body: T,
 }
 
 impl<T> WithEtag<T> {
-    /// The row in the form in which it is sent, with its version.
+    /// The response with `row` in the form in which it is sent, and its version.
     pub fn of(version: i64, row: impl Into<T>) -> Self {
         Self { version, body: row.into() }
     }
@@ -200,18 +201,19 @@ impl<T: Serialize> Responder for WithEtag<T> {
     }
 }
 
-/// Whether a safe request says by `If-None-Match` that its client has the representation with this tag, so that 304
-/// will do. A header that cannot be read says nothing: to send what is known costs little.
+/// Whether a GET or HEAD says by `If-None-Match` that its client has the representation with this tag, so that 304 will
+/// do. A header that cannot be read says nothing: to send the body again costs little.
 #[must_use]
 pub fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
     let tags = Tags::of(request.headers(), &header::IF_NONE_MATCH).ok().flatten();
     request.method().is_safe() && tags.is_some_and(|tags| tags.match_with(|given| given.weak_eq(tag)))
 }
 
-/// Middleware: gives a public response an `ETag` made of its bytes, and answers 304 to a client that has it.
+/// Middleware for public responses: gives a success an `ETag` made of its bytes, and responds with 304 to a client that
+/// has it (`If-None-Match`).
 ///
 /// # Errors
-/// The handler's errors.
+/// The errors of the handler behind it.
 pub async fn etag_from_body(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -247,7 +249,7 @@ pub async fn etag_from_body(
     Ok(ServiceResponse::new(request, response))
 }
 
-/// The entity tag of all that a representation is made of: the first half of the SHA-256 over the parts, in hexadecimal
+/// The entity tag of a representation that is made of these parts: the first half of their SHA-256, in hexadecimal
 /// digits.
 #[must_use]
 pub fn tag_of_bytes(parts: &[&[u8]]) -> EntityTag {

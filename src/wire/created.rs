@@ -1,4 +1,4 @@
-//! The response to a create.
+//! The response to a request that creates a row.
 
 use actix_web::{
     HttpResponse,
@@ -9,27 +9,28 @@ use serde::Serialize;
 use super::conditional::tag_of;
 use crate::problem::Problem;
 
-/// The response to a create, 201: the `Location` of the new row, its `ETag`, and its body as it is sent.
+/// The response to a request that created a row: 201 with the row as JSON, its path as `Location`, and its `ETag`. Kept
+/// as bytes, so that it can be stored and sent again.
 #[derive(Debug)]
 pub struct Created {
-    /// The path of the row.
+    /// The path of the new row, for `Location`.
     pub location: String,
-    /// The value of `ETag`, with its quotes.
+    /// The value of `ETag`, with its quotes; `None` for a row without a version.
     pub etag: Option<String>,
-    /// The row as JSON.
+    /// The row as JSON, in bytes.
     pub body: Vec<u8>,
 }
 
 impl Created {
-    /// Makes the response of a new row, whose path is `location`, without an `ETag`.
+    /// The response for a new row whose path is `location`, with `body` as JSON, and without an `ETag`.
     ///
     /// # Errors
-    /// `internal-error`, when the body cannot be serialized; those of the rooms always can.
+    /// `internal-error`, when the body cannot be serialized; those of this service always can.
     pub fn new<T: Serialize>(location: String, body: &T) -> Result<Self, Problem> {
         Ok(Self { location, etag: None, body: serde_json::to_vec(body).map_err(Problem::internal)? })
     }
 
-    /// Adds the `ETag` of the row's version, for a later change.
+    /// Adds the `ETag` of the row's version, by which a client can make its next change conditional.
     #[must_use]
     pub fn version(self, version: i64) -> Self {
         Self { etag: Some(tag_of(version).to_string()), ..self }

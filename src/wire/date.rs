@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::problem::Invalid;
 
-/// Reads a date of the years 1 to 9999, written `YYYY-MM-DD` (RFC 3339's full-date).
+/// Reads a date from a body: a text `YYYY-MM-DD` (RFC 3339's full-date) of the years 1 to 9999.
 ///
 /// # Errors
 /// The value is not written so, or there is no such day.
@@ -27,7 +27,7 @@ pub(super) fn parse(text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, number(&[m1, m2])?, number(&[d1, d2])?)
 }
 
-/// Writes a date as `YYYY-MM-DD`, or null, for `#[serde(serialize_with)]`.
+/// Writes a date as `YYYY-MM-DD`, or `None` as null, for `#[serde(serialize_with)]`.
 pub fn day<S: Serializer>(day: &Option<NaiveDate>, serializer: S) -> Result<S::Ok, S::Error> {
     match day {
         Some(day) => serializer.collect_str(&day.format("%Y-%m-%d")),

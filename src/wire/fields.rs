@@ -9,7 +9,7 @@ use crate::{
     problem::{FieldError, Invalid},
 };
 
-/// Reads `true` or `false`.
+/// Reads `true` or `false` from a body.
 ///
 /// # Errors
 /// The value is neither.
@@ -17,19 +17,22 @@ pub fn boolean(value: &Value) -> Result<bool, Invalid> {
     value.as_bool().ok_or(Invalid::new("type", "This is true or false, not in quotes."))
 }
 
-/// A type that is read from a body.
+/// A type that is read from a JSON body: it takes its fields one by one from [`Fields`]. The extractor
+/// [`Valid`](crate::body::Valid) reads it.
 pub trait FromBody: Sized {
-    /// The fields that are sent but cannot be set: accepted, so that a body can be sent back as it came, and ignored.
+    /// The fields that responses have and that a client cannot set: accepted, so that a body can be sent back as it
+    /// came, and ignored.
     const READ_ONLY: &'static [&'static str] = &[];
-    /// The fields that name other rows of the user's.
+    /// The fields that hold ids of the user's other rows, so that absent ones are told together with other errors.
     const REFERENCES: &'static [Reference] = &[];
 
-    /// Takes the fields; `None` if one of them was not acceptable (`fields` has kept why).
+    /// Takes all fields of the type, even after one was not acceptable; `None` if one was not, and then `fields` has
+    /// kept why.
     fn from_body(fields: &mut Fields) -> Option<Self>;
 }
 
-/// The fields of a JSON object, taken one by one, and the errors found so far. Each method but `read` takes one field
-/// by its name: it returns `None`, and keeps the error, if the value is not acceptable.
+/// The fields of a JSON object, taken one by one, and the errors found so far. Each method but [`Fields::read`] takes
+/// one field by its name: it returns `None`, and keeps the error, if the value is not acceptable.
 pub struct Fields {
     object: Map<String, Value>,
     errors: Vec<FieldError>,
@@ -38,7 +41,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Reads a whole body. A field that was not taken is an error, too, unless it is read-only.
+    /// Reads a whole body as a `T`. A field that `T` has not taken is an error, too, unless it is read-only.
     ///
     /// # Errors
     /// Every field that is not acceptable, with its place; the whole body, if it is no object.
@@ -60,7 +63,8 @@ impl Fields {
         }
     }
 
-    /// Takes a field that must be there. Null is a value like any other, which `read` judges.
+    /// Takes a field that must be there, read by `read`; null is a value like any other. `None`, with the error kept,
+    /// if it is absent or not acceptable.
     pub fn required<T>(&mut self, name: &'static str, read: impl FnOnce(&Value) -> Result<T, Invalid>) -> Option<T> {
         match self.remove(name) {
             Some(value) => self.check(name, read(&value)),
@@ -68,7 +72,8 @@ impl Fields {
         }
     }
 
-    /// Takes a field that may be absent or null: `Some(None)` for either.
+    /// Takes a field that may be absent or null, `Some(None)` for either, read by `read`. `None`, with the error kept,
+    /// if it is not acceptable.
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -80,8 +85,8 @@ impl Fields {
         }
     }
 
-    /// Takes a field that may be absent, and then has the value `usual`. Null is a value like any other, which `read`
-    /// judges.
+    /// Takes a field that may be absent, and then has the value `usual`, read by `read`; null is a value like any
+    /// other. `None`, with the error kept, if it is not acceptable.
     pub fn usual<T>(
         &mut self,
         name: &'static str,
@@ -94,7 +99,8 @@ impl Fields {
         }
     }
 
-    /// Takes a field of a PATCH that cannot be cleared: `Some(None)` if it is absent; null is an error.
+    /// Takes a field of a PATCH that cannot be cleared, read by `read`: `Some(None)` if it is absent. `None`, with the
+    /// error kept, if it is null or not acceptable.
     pub fn change<T>(
         &mut self,
         name: &'static str,
@@ -107,7 +113,8 @@ impl Fields {
         }
     }
 
-    /// Takes a field of a PATCH that null clears (RFC 7396).
+    /// Takes a field of a PATCH that null clears (RFC 7396), read by `read`. `None`, with the error kept, if it is not
+    /// acceptable.
     pub fn patch<T>(
         &mut self,
         name: &'static str,
@@ -120,8 +127,9 @@ impl Fields {
         }
     }
 
-    /// Takes a set of at most `most` ids, each named once: absent keeps it, null empties it. Whether there are such
-    /// rows is another matter.
+    /// Takes a field that is a list of at most `most` ids, each named once: absent is [`Patch::Keep`], null
+    /// [`Patch::Clear`]. `None`, with the error kept, if it is not acceptable. Whether there are such rows is not
+    /// looked up.
     pub fn ids<T: PartialEq>(&mut self, name: &'static str, most: usize) -> Option<Patch<Vec<Id<T>>>> {
         let values = match self.remove(name) {
             None => return Some(Patch::Keep),

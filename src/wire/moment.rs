@@ -5,8 +5,8 @@ use chrono::{DateTime, Datelike, SubsecRound};
 use super::query::Refusal;
 use crate::db::timestamp::Timestamp;
 
-/// Reads a moment, cut off after the milliseconds, which is all that responses show. A `+` that was not percent-encoded
-/// arrives as a blank, where no other sign can be meant.
+/// Reads a moment from a query parameter: RFC 3339 with any offset, cut off after the milliseconds, which is all that
+/// responses show. A `+` that was not percent-encoded arrives as a blank, and is read as one.
 ///
 /// # Errors
 /// The text is not written so, or there is no such moment.

@@ -3,7 +3,8 @@
 /// The most names of any body or query; of more only the first would be listed.
 const MOST: usize = 16;
 
-/// The names that a body or a query can have, in the order in which they were read; of more than 16 the first.
+/// The names of the fields or parameters that a body or a query can have, noted as they are taken, so that the error of
+/// an unknown one lists them; of more than 16 the first.
 #[derive(Default)]
 pub struct Names {
     names: [&'static str; MOST],
@@ -11,7 +12,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Notes a name that is read.
+    /// Notes that a field or parameter of this name can be there.
     pub fn note(&mut self, name: &'static str) {
         if let Some(free) = self.names.get_mut(self.count) {
             *free = name;
@@ -19,7 +20,7 @@ impl Names {
         }
     }
 
-    /// The names as a sentence for people: `There are name and owner_id.`
+    /// The names as a sentence for people, such as `There are name and owner_id.`
     #[must_use]
     pub fn told(&self) -> String {
         match self.names.get(..self.count) {

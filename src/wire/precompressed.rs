@@ -1,4 +1,4 @@
-//! Bytes that do not change while the process lives, compressed ahead of time.
+//! Documents that do not change while the process lives, compressed ahead of time.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -11,7 +11,8 @@ use super::{conditional::is_known, encoding::accepts_gzip, tag_of_bytes};
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
 
-/// A document in two forms, plain and compressed by gzip, each with an entity tag of its own (RFC 9110 §8.8.3.3).
+/// A document that does not change while the process lives, plain and compressed by gzip, each form with an entity tag
+/// of its own (RFC 9110 §8.8.3.3).
 pub struct Precompressed {
     media_type: HeaderValue,
     plain: Representation,
@@ -31,7 +32,7 @@ impl Representation {
 }
 
 impl Precompressed {
-    /// A document of this media type; `packed` is `plain` compressed by gzip.
+    /// A document of this media type: `plain` are its bytes, `packed` the same compressed by gzip.
     #[must_use]
     pub fn new(media_type: HeaderValue, plain: Bytes, packed: Bytes) -> Self {
         Self { media_type, plain: Representation::of(plain), packed: Representation::of(packed) }
@@ -43,7 +44,7 @@ impl Precompressed {
         &self.plain.tag
     }
 
-    /// The response with the document: compressed for a caller that takes it so (`Accept-Encoding`), 304 for one that
+    /// The response with the document: compressed for a client that accepts it (`Accept-Encoding`), 304 for one that
     /// has it (`If-None-Match`). The bytes are not copied.
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {

@@ -17,23 +17,24 @@ use crate::{
     problem::{FieldError, Invalid, Problem},
 };
 
-/// The reason why a parameter is not acceptable: a code for programs and a detail for people.
+/// The reason why a query parameter is not acceptable: a code for programs, such as `too_small`, and a detail for
+/// people.
 pub type Refusal = (&'static str, Cow<'static, str>);
 
 /// The rule of a search text: 0 to 255 characters.
 const SEARCHED: Rule = Rule { least: 0, most: 255 };
 
-/// The most ids in one query.
+/// The most ids in the parameter `id`.
 pub const MOST_IDS: usize = 100;
 
-/// The weight, in units of a quota, that a parameter adds to its request if it makes the database look through many
-/// rows, where a page by itself takes an index to them.
+/// The units of its caller's quota that a request takes more for each parameter that makes the database look through
+/// many rows, where a page by itself is found in an index.
 pub const MANY_ROWS: u32 = 4;
 
 /// The parameters that are lists of values with commas between them.
 const LISTS: [&str; 3] = ["id", "sort", "expand"];
 
-/// The parameters of a query, with each list joined: `sort=a&sort=b`, as some clients write a list, is `sort=a,b`.
+/// The parameters of a query, with each list joined: `sort=a&sort=b`, as some clients write a list, becomes `sort=a,b`.
 pub fn listed<'a>(given: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
     let mut parameters: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
     for (name, value) in given {
@@ -55,16 +56,17 @@ pub struct Query<'a> {
     /// The number of filters taken so far: ids, days and words from a short list.
     pub filters: usize,
     weight: u32,
-    /// Whether the query names rows by their ids.
+    /// Whether the query has the parameter `id`, and so names rows.
     pub names_rows: bool,
-    /// Whether the rows are filtered by a parameter that no index serves.
+    /// Whether a parameter was taken that no index serves, so that the database looks through the rows.
     pub is_looked_through: bool,
     /// The parameters that have been read.
     known: Names,
 }
 
 impl<'a> Query<'a> {
-    /// The query of a request, with nothing taken yet. A parameter that is not UTF-8 is an error.
+    /// The query of a request, with nothing taken yet. A parameter that is not UTF-8 is kept as an error for
+    /// [`Query::end`].
     #[must_use]
     pub fn of(request: &'a HttpRequest) -> Self {
         let text = request.query_string();
@@ -97,12 +99,14 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Adds to the weight of the request, in units of its caller's quota.
+    /// Adds to the units that the request takes of its caller's quota, because of the work that a parameter makes;
+    /// [`Query::end`] takes them.
     pub fn add_weight(&mut self, units: u32) {
         self.weight += units;
     }
 
-    /// Takes a parameter, whose text `read` judges. Given twice it is an error, unless it is a list.
+    /// Takes the parameter `name`, whose text `read` reads. Given twice it is an error, unless it is a list. `None` if
+    /// it is absent, or not acceptable: then the error is kept for [`Query::end`].
     pub fn take<T>(&mut self, name: &'static str, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
         self.known.note(name);
         let position = self.parameters.iter().position(|(given, _)| given == name)?;
@@ -115,29 +119,32 @@ impl<'a> Query<'a> {
         read(&text).map_err(|(code, detail)| self.errors.push(FieldError::query(name, code, detail))).ok()
     }
 
-    /// Adds parameters that came in another way, as in a cursor.
+    /// Adds parameters that came in another way than the query, as in a cursor, to be taken like the others.
     pub fn give(&mut self, more: &[(String, String)]) {
         self.parameters.extend(more.iter().map(|(name, value)| (name.clone().into(), value.clone().into())));
     }
 
-    /// Keeps an error of a parameter that was taken already.
+    /// Keeps an error of a parameter that was taken already, for [`Query::end`].
     pub fn refuse(&mut self, name: &str, (code, detail): Refusal) {
         self.errors.push(FieldError::query(name, code, detail));
     }
 
-    /// Takes a parameter that is `true` or `false`; it counts as a filter.
+    /// Takes a parameter that is `true` or `false`; it counts as a filter. `None` if it is absent, or not acceptable:
+    /// then the error is kept for [`Query::end`].
     pub fn flag(&mut self, name: &'static str) -> Option<bool> {
         self.one_of(name, &[("true", true), ("false", false)])
     }
 
-    /// Takes a parameter that is one of `words`, and returns what the word means; it counts as a filter.
+    /// Takes a parameter that is one of `words`, and returns what the word means; it counts as a filter. `None` if it
+    /// is absent, or not acceptable: then the error is kept for [`Query::end`].
     pub fn one_of<T: Copy>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<T> {
         let word = self.take(name, |text| find(text, words));
         self.filters += usize::from(word.is_some());
         word
     }
 
-    /// Takes a list of `words`, each at most once, and returns what they mean.
+    /// Takes a parameter that is a list of `words`, each at most once, and returns what they mean. `None` if it is
+    /// absent, or not acceptable: then the error is kept for [`Query::end`].
     pub fn some_of<T: Copy + PartialEq>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<Vec<T>> {
         self.take(name, |text| {
             let mut found = Vec::new();
@@ -152,14 +159,16 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// Takes the id of a row, which need not exist; it counts as a filter.
+    /// Takes a parameter that is the id of a row, which need not exist; it counts as a filter. `None` if it is absent,
+    /// or not acceptable: then the error is kept for [`Query::end`].
     pub fn id<T>(&mut self, name: &'static str) -> Option<Id<T>> {
         let id = self.take(name, |text| Id::parse(text).ok_or(("type", "An id is a whole number from 1.".into())));
         self.filters += usize::from(id.is_some());
         id
     }
 
-    /// Takes a day, written `YYYY-MM-DD`, of the years 1 to 9999; it counts as a filter.
+    /// Takes a parameter that is a day, `YYYY-MM-DD`, of the years 1 to 9999; it counts as a filter. `None` if it is
+    /// absent, or not acceptable: then the error is kept for [`Query::end`].
     pub fn day(&mut self, name: &'static str) -> Option<NaiveDate> {
         let day = self.take(name, |text| {
             date::parse(text).ok_or(("format", "A date is YYYY-MM-DD, and a day that exists.".into()))
@@ -169,7 +178,8 @@ impl<'a> Query<'a> {
     }
 
     /// Takes the parameter `id`: at most 100 ids of rows, which need not exist. Returns them sorted and without
-    /// repetitions; they count as a filter.
+    /// repetitions; they count as a filter. `None` if it is absent, or not acceptable: then the error is kept for
+    /// [`Query::end`].
     pub fn ids(&mut self) -> Option<Vec<i64>> {
         let ids = self.take("id", |text| {
             let ids = text.split(',').map(|id| Id::<()>::parse(id).map(Id::get)).collect::<Option<Vec<_>>>();
@@ -187,16 +197,18 @@ impl<'a> Query<'a> {
         ids
     }
 
-    /// Takes a moment (RFC 3339), cut off after the milliseconds. No index has the rows of a time in another order, so
-    /// the list is looked through.
+    /// Takes a parameter that is a moment (RFC 3339), cut off after the milliseconds. No index serves it, so the rows
+    /// are looked through ([`Query::is_looked_through`]). `None` if it is absent, or not acceptable: then the error is
+    /// kept for [`Query::end`].
     pub fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
         let moment = self.take(name, moment::read);
         self.is_looked_through |= moment.is_some();
         moment
     }
 
-    /// Takes the parameter `q`, a text of 0 to 255 characters that a name has to contain; no query runs yet. It adds
-    /// [`MANY_ROWS`] units to what the request takes from the caller's quota.
+    /// Takes the parameter `q`, a text of 0 to 255 characters that a name has to contain. It adds [`MANY_ROWS`] units
+    /// to what the request takes of the caller's quota. `None` if it is absent, or not acceptable: then the error is
+    /// kept for [`Query::end`].
     pub fn search(&mut self) -> Option<Search> {
         let search = self.take("q", |text| {
             SEARCHED.check(text).map_err(Invalid::into_parts)?;
@@ -206,7 +218,8 @@ impl<'a> Query<'a> {
         search
     }
 
-    /// Ends the reading, and takes the weight of the query from the caller's quota.
+    /// Ends the reading: takes the units that the query weighs ([`Query::add_weight`]) of the caller's quota, and fails
+    /// if a parameter was not acceptable or is left over.
     ///
     /// # Errors
     /// `validation-failed`, with every parameter that is not acceptable or unknown; `too-many-requests`, when the quota
@@ -230,32 +243,33 @@ fn find<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Result<T, Refusal> 
     })
 }
 
-/// A part of a name, in any letter case and without accents.
+/// A text that a name has to contain, in any letter case and without accents: the value of the parameter `q`.
 #[derive(Clone, Debug)]
 pub struct Search(String);
 
 impl Search {
-    /// The condition that a column of search keys contains the part.
+    /// The condition that a column of search keys ([`search_key`](crate::db::search_key())) contains the text.
     #[must_use]
     pub fn in_column(&self, column: ColumnName) -> Contains {
         Contains { column, part: self.0.clone() }
     }
 }
 
-/// The error of a parameter that a route does not have, with the `known` ones.
+/// The error of a parameter that a route does not have; `known` are those that it has.
 #[must_use]
 pub fn unknown_parameter(name: &str, known: &Names) -> FieldError {
     FieldError::query(name, "unknown_parameter", format!("There is no such parameter here. {}", known.told()))
 }
 
-/// A type that is read from a query, for [`ValidQuery`] and for the filters of a list.
+/// A type that is read from a query: for [`ValidQuery`], and for the filters of a list.
 pub trait FromQuery: Sized {
-    /// Takes the parameters; `query` keeps the errors.
+    /// Takes the parameters of the type; `query` keeps the errors, so that it always returns a value.
     fn from_query(query: &mut Query<'_>) -> Self;
 }
 
-/// The whole query of a request, read and found acceptable: an extractor, which refuses every other
-/// (`validation-failed`).
+/// The extractor of a whole query as a `T` that was found acceptable. Refuses the request with `validation-failed`,
+/// which lists every parameter that is unknown or not acceptable, or with `too-many-requests`, when the query is more
+/// work than the quota has left.
 pub struct ValidQuery<T>(pub T);
 
 impl<T: FromQuery> FromRequest for ValidQuery<T> {

@@ -11,17 +11,17 @@ use crate::problem::Invalid;
 /// The rule of an owner's or a dog's name.
 const NAME: Rule = Rule { least: 1, most: 255 };
 
-/// The limits of a text's length, in characters (code points) after trimming white space.
+/// The limits of the length of a text in a body, in characters (code points) after trimming white space.
 #[derive(Clone, Copy)]
 pub struct Rule {
-    /// The fewest characters.
+    /// The fewest characters that the text may have.
     pub least: usize,
-    /// The most characters.
+    /// The most characters that the text may have.
     pub most: usize,
 }
 
 impl Rule {
-    /// Reads text that keeps to the rule, and trims it.
+    /// Reads a text from a body, trims it, and checks that it keeps to the rule.
     ///
     /// # Errors
     /// The value is not text, too short or too long, has a control character (Unicode's Cc, NUL among them), or no
@@ -35,7 +35,7 @@ impl Rule {
         Ok(trimmed.to_owned())
     }
 
-    /// Checks that `text` keeps to the rule as it is.
+    /// Checks that `text` as it is, without trimming, keeps to the rule.
     ///
     /// # Errors
     /// The text is too short or too long, or has a control character.
@@ -44,7 +44,7 @@ impl Rule {
         self.check_length(text)
     }
 
-    /// Checks that `text` is neither too short nor too long.
+    /// Checks that `text`, without trimming, is neither too short nor too long; it may have any character.
     ///
     /// # Errors
     /// The text is too short or too long.
@@ -88,7 +88,7 @@ fn is_seen(c: char) -> bool {
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c))
 }
 
-/// Reads the name of an owner or a dog: 1 to 255 characters, trimmed.
+/// Reads the name of an owner or a dog from a body: 1 to 255 characters, trimmed.
 ///
 /// # Errors
 /// The errors of [`Rule::read`].
@@ -96,7 +96,7 @@ pub fn name(value: &Value) -> Result<String, Invalid> {
     NAME.read(value)
 }
 
-/// Reads text as it is, of any length.
+/// Reads a text from a body as it is, of any length, without trimming.
 ///
 /// # Errors
 /// The value is not text.

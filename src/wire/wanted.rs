@@ -13,9 +13,9 @@ use crate::db::{
 /// The precision in which moments are shown.
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// The filters that lists have in common: by id, by time and by a part of the name; by default all rows are wanted.
-/// Moments count as they are shown, in milliseconds, so that a moment that was read means the same when it is sent
-/// back.
+/// The filters that lists have in common: by ids, by the times of creation and change, and by a part of the name. By
+/// default all rows are wanted. Moments count in milliseconds, as they are shown, so that a moment that was read means
+/// the same when it is sent back.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     ids: Option<Vec<i64>>,
@@ -27,7 +27,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// Takes from a query the filters of a list whose rows show when they were made: `id`, `created_after` and
-    /// `created_before`.
+    /// `created_before`. The query keeps errors for [`Query::end`].
     pub fn made(query: &mut Query<'_>) -> Self {
         Self {
             ids: query.ids(),
@@ -37,32 +37,32 @@ impl Wanted {
         }
     }
 
-    /// Takes from a query the filters of a list whose rows show when they were changed, too: `updated_since`, and those
-    /// of [`Wanted::made`].
+    /// Takes from a query the filters of [`Wanted::made`] and `updated_since`, for a list whose rows show when they
+    /// were changed, too. The query keeps errors for [`Query::end`].
     pub fn changed(query: &mut Query<'_>) -> Self {
         Self { updated_since: query.moment("updated_since"), ..Self::made(query) }
     }
 
-    /// Takes from a query the filters of a list whose rows have a name: `q`, a part of it, and those of
-    /// [`Wanted::changed`].
+    /// Takes from a query the filters of [`Wanted::changed`] and `q`, a part of the name, for a list whose rows have a
+    /// name. The query keeps errors for [`Query::end`].
     pub fn named(query: &mut Query<'_>) -> Self {
         Self { search: query.search(), ..Self::changed(query) }
     }
 
-    /// Whether all rows are wanted: the query has none of these filters.
+    /// Whether the query has none of these filters, so that all rows are wanted.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         let moments = [self.created_after, self.created_before, self.updated_since];
         self.ids.is_none() && self.search.is_none() && moments.iter().all(Option::is_none)
     }
 
-    /// The ids that are wanted, if the query has `id`.
+    /// The ids that are wanted; `None` if the query has no `id`.
     #[must_use]
     pub fn ids(&self) -> Option<&[i64]> {
         self.ids.as_deref()
     }
 
-    /// The condition for the wanted rows of the table that has these columns.
+    /// The SQL condition of these filters, for a table that has these columns.
     #[must_use]
     pub fn of(&self, table: &CommonColumns) -> Narrowed {
         let from = |column: ColumnName, moment| (column, " >= ", moment);

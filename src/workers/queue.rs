@@ -1,4 +1,4 @@
-//! A fair queue, in which no flow of jobs stands in another's way: each has a lane of its own, the lanes take turns,
+//! A queue in which callers take turns: each flow (the jobs of one caller) has a lane of its own, the lanes take turns,
 //! and none may hold more jobs than there is still room for (the idea of dynamic thresholds: Choudhury and Hahne,
 //! 1998).
 
@@ -14,14 +14,15 @@ const SPARE_LANES: usize = 64;
 /// The time after which a flow with too many jobs may try again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The caller on whose behalf a job runs.
+/// The caller on whose behalf work is done, by which jobs queue for the database's threads: no caller's jobs hold up
+/// those of others ([`FairQueue`]). Kept for each task ([`Flow::scope`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flow {
-    /// A signed-in user.
+    /// A signed-in user, by id.
     User(i64),
-    /// An address whose user is not known.
+    /// A network whose user is not known ([`Source`](crate::limits::Source)), by its 16 bytes.
     Address([u8; 16]),
-    /// The service itself: mail, sweeping, tests. Only the queue's end bounds it.
+    /// The service itself: mail, sweeping, tests. Its jobs have no limit but the queue's capacity.
     Service,
 }
 
@@ -30,19 +31,22 @@ tokio::task_local! {
 }
 
 impl Flow {
-    /// The flow of the current task; outside of every [`Flow::scope`] that of the service.
+    /// The flow of the current task: the one of the innermost [`Flow::scope`], or [`Flow::Service`] outside of any.
     #[must_use]
     pub fn current() -> Self {
         CURRENT.try_with(|flow| *flow).unwrap_or(Self::Service)
     }
 
-    /// Runs `work` so that its jobs belong to this flow; those of tasks that it spawns do not.
+    /// Runs `work` on behalf of this caller, so that the jobs that it queues belong to this flow; those of tasks that
+    /// it spawns do not.
     pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self, work)
     }
 }
 
-/// The waiting items, by flow. Those of one flow come out in the order in which they went in.
+/// A queue in which callers take turns: each flow has its own waiting items, first in first out, and [`FairQueue::pop`]
+/// takes one of each flow in turn. A flow may hold no more items than there is still room for (dynamic thresholds:
+/// Choudhury and Hahne, 1998).
 pub struct FairQueue<T> {
     /// The only waiting item: nearly always there is no other, and no lane is needed.
     alone: Option<(Flow, T)>,
@@ -55,7 +59,7 @@ pub struct FairQueue<T> {
 }
 
 impl<T> FairQueue<T> {
-    /// An empty queue for at most `capacity` items.
+    /// An empty queue for at most `capacity` items of all flows together.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let (lanes, turns, spare) = (HashMap::new(), VecDeque::new(), Vec::new());
@@ -68,16 +72,17 @@ impl<T> FairQueue<T> {
         self.len == 0
     }
 
-    /// The number of items that wait.
+    /// The number of items that wait, of all flows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Puts a job at the end of its flow's lane.
+    /// Puts an item behind those of its flow.
     ///
     /// # Errors
-    /// `overloaded`, when the queue is full; `too-many-requests`, when the flow has as many jobs as there is room for.
+    /// `overloaded`, when the queue is full; `too-many-requests`, with `Retry-After`, when the flow has as many items
+    /// waiting as there is still room for.
     pub fn push(&mut self, flow: Flow, item: T) -> Result<(), Problem> {
         let free = self.capacity.saturating_sub(self.len);
         if free == 0 {
@@ -101,7 +106,7 @@ impl<T> FairQueue<T> {
         Ok(())
     }
 
-    /// Takes the first job of the flow whose turn it is.
+    /// Takes the first item of the flow whose turn it is; `None` if no item waits.
     pub fn pop(&mut self) -> Option<T> {
         let item = match self.alone.take() {
             Some((_, item)) => Some(item),

@@ -1,5 +1,5 @@
-//! `POST /auth/login`, step by step: which user is meant, whether a lock is in the way, whether the password is right,
-//! and the session that it earns.
+//! `POST /auth/login`, step by step: which user is meant, whether a lock after wrong passwords is in the way, whether
+//! the password is right, and the session that begins then.
 
 use std::sync::Arc;
 
@@ -39,7 +39,12 @@ use crate::{
 /// The most characters of a `User-Agent` that are kept.
 const LONGEST_USER_AGENT: usize = 255;
 
-/// `POST /auth/login`: begins a session.
+/// `POST /auth/login`: checks a username or an e-mail address and a password, begins a session, and responds with its
+/// tokens, the refresh token in a cookie if the body asks for that. A wrong password makes the next try wait.
+///
+/// # Errors
+/// `invalid-credentials`, whether the account or the password is wrong; `too-many-attempts`, while the next try has to
+/// wait; `too-many-requests`; `cross-site` and `foreign-origin` for a cookie; the database's errors.
 pub async fn login(
     request: HttpRequest,
     body: Valid<LoginIn>,

@@ -1,4 +1,4 @@
-//! `POST /auth/logout`: how a login is ended.
+//! `POST /auth/logout`: how a session is ended by its tokens.
 
 use std::sync::Arc;
 
@@ -27,8 +27,13 @@ use crate::{
 /// The event of a session that ends because its user wants it.
 const LOGOUT: &str = "logout";
 
-/// `POST /auth/logout`: ends every session that the request names. A client without one is logged out already, so no
-/// token is too old or too wrong.
+/// `POST /auth/logout`: ends every session that the request names by a refresh token (in the body or a cookie) or by
+/// its access token, even an expired one, and removes the cookie. No token is too old or too wrong: a client without a
+/// session is logged out already (200).
+///
+/// # Errors
+/// `insufficient-scope` for an API key, which is no login; `malformed-request`, when there are two access tokens;
+/// `cross-site` and `foreign-origin`, when a page that may not sends the cookie; the database's errors.
 pub async fn logout(
     request: HttpRequest,
     body: Optional<RefreshIn>,
@@ -71,6 +76,6 @@ async fn end_refreshed(tokens: Arc<[Presented]>, issuer: Data<Issuer>, source: S
         return Ok(());
     }
     let flow = flow_of(&tokens, &issuer);
-    let find = move |conn: &mut _| Ok(genuine(conn, &tokens, &issuer)?.iter().map(|(_, it)| it.bearer()).collect());
+    let find = move |conn: &mut _| Ok(genuine(conn, &tokens, &issuer)?.iter().map(|(_, it)| it.subject()).collect());
     flow.scope(async { end(db.read(find).await?, LOGOUT, source, db).await }).await
 }

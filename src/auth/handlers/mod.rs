@@ -1,4 +1,4 @@
-//! The routes below `/auth`, and the password of `/me`.
+//! The handlers of the routes below `/auth`, and of `PUT /me/password`.
 
 pub mod login;
 pub mod logout;

@@ -1,4 +1,4 @@
-//! `PUT /me/password`.
+//! `PUT /me/password`: how a user changes the password.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 
@@ -24,8 +24,12 @@ use crate::{
     users::{Email, Users},
 };
 
-/// `PUT /me/password`: changes the password and ends all other sessions of the user, and the API keys
-/// unless the body keeps them.
+/// `PUT /me/password`: changes the password, ends all other sessions of the user, and the API keys unless the body
+/// keeps them, and tells the user by mail.
+///
+/// # Errors
+/// `validation-failed`, when the present password is wrong or the new one too easy to guess; `too-many-attempts`;
+/// `too-many-requests`; `revoked-token`, when the session has ended meanwhile; the database's errors.
 pub async fn replace_password(
     request: HttpRequest,
     me: LoggedInUser,
@@ -33,7 +37,7 @@ pub async fn replace_password(
     hasher: Data<Hasher>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<MailSignal>,
+    mail_signal: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     let PasswordIn { current, new, keep_keys } = body.0;
     let read = move |conn: &mut _| Ok((Users::of(me.id).show(conn)?, Users::of(me.id).password_hash(conn)?));
@@ -43,7 +47,7 @@ pub async fn replace_password(
     let new = hasher.judge(new, vec![user.username, user.email.clone()], "new_password").await?;
     let change = Change { checked, new: hasher.hash(new).await?, email: Email::stored(user.email), keep_keys };
     db.write(move |conn| change_password(conn, me, &keys, &change)).await?;
-    post.wake();
+    mail_signal.wake();
     tracing::info!(target: "kennel::security", user_id = me.id.get(), keep_keys, %source, "password_changed");
     Ok(HttpResponse::NoContent().finish())
 }

@@ -24,32 +24,40 @@ use crate::{
     users::{Email, Users},
 };
 
-/// `POST /auth/password/forgot`: does the same for every address, and takes as long.
+/// `POST /auth/password/forgot`: queues a mail with a token for [`reset_password`] to an address. The response is the
+/// same for every address, and takes as long, so that it does not tell which ones have an account.
+///
+/// # Errors
+/// `too-many-requests`; the database's errors.
 pub async fn forgot_password(
     request: HttpRequest,
     body: Valid<ForgotIn>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<MailSignal>,
+    mail_signal: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     let limits = Limits::of(&request)?;
     let source = limits.proxies.source(&request);
     limits.forgot.count(&request, source)?;
     db.write(move |conn| Mails::queue_reset(conn, &keys.sources, &body.0.email)).await?;
-    post.wake();
+    mail_signal.wake();
     tracing::info!(target: "kennel::security", %source, "password_reset_requested");
     Ok(HttpResponse::Accepted().finish())
 }
 
-/// `POST /auth/password/reset`: sets a new password and ends all sessions of the user, and the API keys
-/// unless the body keeps them.
+/// `POST /auth/password/reset`: sets a new password by the token of a mail, ends all sessions of the user, and the API
+/// keys unless the body keeps them.
+///
+/// # Errors
+/// `invalid-or-used-token`; `validation-failed`, when the new password is too easy to guess; `too-many-requests`; the
+/// database's errors.
 pub async fn reset_password(
     request: HttpRequest,
     body: Valid<ResetIn>,
     keys: Data<Keys>,
     hasher: Data<Hasher>,
     db: Data<Db>,
-    post: Data<MailSignal>,
+    mail_signal: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     let ResetIn { token, password, keep_keys } = body.0;
     let (account, _) = account_of(&token, &[Purpose::Reset], &keys, &db).await?;
@@ -59,7 +67,7 @@ pub async fn reset_password(
     let context = vec![account.username.clone(), account.email.clone()];
     let new = hasher.hash(hasher.judge(password, context, "password").await?).await?;
     db.write(move |conn| reset(conn, &account, &new, keep_keys, &keys)).await?;
-    post.wake();
+    mail_signal.wake();
     tracing::info!(target: "kennel::security", user_id, keep_keys, %source, "password_reset");
     Ok(HttpResponse::NoContent().finish())
 }
@@ -87,12 +95,16 @@ fn reset(
     Mails::of(user).queue(conn, &keys.sources, MailKind::PasswordChanged, &Email::stored(account.email.clone()))
 }
 
-/// `POST /auth/email/verify`: verifies the account's address, or lets a new one take effect.
+/// `POST /auth/email/verify`: by the token of a mail, marks the account's address as verified, or lets a new one that
+/// was asked for take effect.
+///
+/// # Errors
+/// `invalid-or-used-token`; `email-taken`, when another account has the new address by now; the database's errors.
 pub async fn verify_email(
     body: Valid<VerifyIn>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<MailSignal>,
+    mail_signal: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     let (account, purpose) = account_of(&body.0.token, &[Purpose::Verify, Purpose::Confirm], &keys, &db).await?;
     let user_id = account.id.get();
@@ -101,7 +113,7 @@ pub async fn verify_email(
         tracing::info!(target: "kennel::security", user_id, "email_verified");
     } else {
         db.write(move |conn| confirm(conn, &account, &keys)).await?;
-        post.wake();
+        mail_signal.wake();
         tracing::info!(target: "kennel::security", user_id, "email_changed");
     }
     Ok(HttpResponse::NoContent().finish())
@@ -121,8 +133,11 @@ fn confirm(conn: &mut Conn, account: &AccountRow, keys: &Keys) -> Result<(), Pro
     Mails::of(user).queue(conn, &keys.sources, MailKind::EmailChanged, &Email::stored(account.email.clone()))
 }
 
-/// `POST /auth/email/cancel`: calls off a change of the address, by a token sent to the present one, and ends the
-/// session that asked for the change.
+/// `POST /auth/email/cancel`: calls off a change of the address, by the token of the mail to the present one, and ends
+/// the session that asked for the change.
+///
+/// # Errors
+/// `invalid-or-used-token`; the database's errors.
 pub async fn cancel_email(body: Valid<VerifyIn>, keys: Data<Keys>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (account, _) = account_of(&body.0.token, &[Purpose::Cancel], &keys, &db).await?;
     let (user, pending) = (account.id, account.pending.clone().ok_or_else(used)?);

@@ -1,4 +1,4 @@
-//! `POST /auth/refresh`: how a login is kept.
+//! `POST /auth/refresh`: how a session's tokens are exchanged for new ones.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -28,7 +28,13 @@ use crate::{
 /// The event of a session that ends because a copy of its token came.
 const REUSE: &str = "refresh_reuse";
 
-/// `POST /auth/refresh`: exchanges a refresh token for new tokens.
+/// `POST /auth/refresh`: exchanges a session's refresh token (in the body or a cookie) for new tokens. A token that was
+/// exchanged before ends its session, as there must be a copy of it (RFC 9700 §4.14), unless that was less than
+/// [`GRACE`](crate::auth::tokens::refresh::GRACE) ago.
+///
+/// # Errors
+/// `invalid-refresh-token`, when the token is not valid any more; `too-many-requests`; `cross-site` and
+/// `foreign-origin` for a cookie; the database's errors.
 pub async fn refresh(
     request: HttpRequest,
     body: Optional<RefreshIn>,
@@ -105,7 +111,7 @@ async fn renew(
         let (tokens, issuer) = (Arc::clone(&tokens), Data::clone(issuer));
         let (standing, session, user) = match db.read(move |conn| find(conn, &tokens, &issuer)).await? {
             RefreshOutcome::Good(standing, session, user) => (standing, session, user),
-            RefreshOutcome::Reused(bearers) => return end(bearers, REUSE, source, db).await.map(|()| None),
+            RefreshOutcome::Reused(subjects) => return end(subjects, REUSE, source, db).await.map(|()| None),
             RefreshOutcome::Nothing => return Ok(None),
         };
         if standing == Standing::JustRotated {
@@ -126,14 +132,14 @@ fn find(conn: &mut Conn, tokens: &[Presented], issuer: &Issuer) -> Result<Refres
     let mut standings = genuine.iter().map(|(token, session)| (token.standing(session, now), session));
     let is_good = |standing: &Standing| matches!(standing, Standing::Current | Standing::JustRotated);
     if let Some((standing, session)) = standings.find(|(standing, _)| is_good(standing)) {
-        return match Users::of(session.bearer().user).show(conn) {
+        return match Users::of(session.subject().user).show(conn) {
             // The user was deleted between the two queries.
             Err(problem) if problem.kind() == Kind::RevokedToken => Ok(RefreshOutcome::Nothing),
             user => user.map(|user| RefreshOutcome::Good(standing, session.clone(), user)),
         };
     }
     let reused = genuine.iter().filter(|(token, session)| token.standing(session, now) == Standing::Reused);
-    let reused: Vec<_> = reused.map(|(_, session)| session.bearer()).collect();
+    let reused: Vec<_> = reused.map(|(_, session)| session.subject()).collect();
     Ok(if reused.is_empty() { RefreshOutcome::Nothing } else { RefreshOutcome::Reused(reused) })
 }
 
@@ -159,17 +165,17 @@ pub(super) fn parsed(tokens: &[String]) -> Arc<[Presented]> {
 
 /// Ends sessions, in one transaction, and logs each that had not ended before.
 pub(super) async fn end(
-    bearers: Vec<TokenSubject>,
+    subjects: Vec<TokenSubject>,
     event: &'static str,
     source: Source,
     db: &Db,
 ) -> Result<(), Problem> {
-    if bearers.is_empty() {
+    if subjects.is_empty() {
         return Ok(());
     }
     let end = move |conn: &mut _| {
         let mut ended = Vec::new();
-        for TokenSubject { user, session, .. } in &bearers {
+        for TokenSubject { user, session, .. } in &subjects {
             if Sessions::of(*user).end(conn, *session)? {
                 ended.push((user.get(), session.get()));
             }

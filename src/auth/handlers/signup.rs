@@ -1,4 +1,4 @@
-//! `POST /auth/signup`.
+//! `POST /auth/signup`: how an account is made.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 
@@ -14,7 +14,12 @@ use crate::{
     wire::Created,
 };
 
-/// `POST /auth/signup`: makes an account.
+/// `POST /auth/signup`: makes an account, and queues a mail that asks whether the address is the user's. Responds with
+/// the new user; it has no session yet.
+///
+/// # Errors
+/// `signup-closed`; `username-taken` and `email-taken`; `validation-failed`, when the password is too easy to guess;
+/// `too-many-requests`; the database's errors.
 pub async fn signup(
     request: HttpRequest,
     body: Valid<SignupIn>,
@@ -22,7 +27,7 @@ pub async fn signup(
     hasher: Data<Hasher>,
     keys: Data<Keys>,
     db: Data<Db>,
-    post: Data<MailSignal>,
+    mail_signal: Data<MailSignal>,
 ) -> Result<HttpResponse, Problem> {
     if *policy.get_ref() == SignupPolicy::Closed {
         return Err(Kind::SignupClosed.into());
@@ -30,7 +35,7 @@ pub async fn signup(
     let source = Limits::of(&request)?.proxies.source(&request);
     let new = new_user(&request, source, body.0, &hasher).await?;
     let user = db.write(move |conn| create(conn, &new, &keys.sources)).await?;
-    post.wake();
+    mail_signal.wake();
     tracing::info!(target: "kennel::security", user_id = user.id.get(), %source, "signup");
     Ok(Created::new("/me".to_owned(), &UserOut::from(user))?.into())
 }

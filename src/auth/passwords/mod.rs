@@ -1,4 +1,4 @@
-//! Passwords: the rules for a new one, how its hash is computed, on which threads, and in whose turn.
+//! Passwords: the rules for a new one, how its hash is computed, and on which threads.
 
 pub mod hasher;
 pub mod password;

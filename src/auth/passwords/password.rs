@@ -1,5 +1,5 @@
-//! Passwords and their hashes (argon2id): a type for each stage, so that no password is stored unhashed and no
-//! verdict ignored. The threads that hash are in `hasher`.
+//! Passwords and their hashes (argon2id): a type for each stage, so that the compiler sees to it that no password is
+//! stored unhashed and the outcome of a comparison is not ignored. The threads that hash are in `hasher`.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ const LONGEST: usize = 256;
 const SALT: usize = 16;
 const HASH: usize = 32;
 
-/// A password as typed, in Unicode's NFC. Never shown, never trimmed, never cut.
+/// A password as typed, in Unicode's NFC. Neither trimmed nor cut; `Debug` does not show it.
 #[derive(Clone)]
 pub struct Password(String);
 
@@ -33,8 +33,8 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
-    /// Reads a new password: 8 to 256 characters, any but NUL. [`AcceptedPassword::judge`] checks the configured
-    /// least length and how hard it is to guess.
+    /// Reads the password of a new account or a change from a body: 8 to 256 characters, any but NUL.
+    /// [`AcceptedPassword::judge`] checks the configured least length and how hard it is to guess.
     ///
     /// # Errors
     /// The value is no text, has another length, or has a NUL.
@@ -42,10 +42,11 @@ impl Password {
         Self::of_at_least(SHORTEST, value)
     }
 
-    /// Reads a password that is presented: 1 to 256 characters.
+    /// Reads the password of a login from a body, which may be older than today's rules: 1 to 256 characters, any but
+    /// NUL.
     ///
     /// # Errors
-    /// The errors of [`Password::new`].
+    /// The value is no text, has another length, or has a NUL.
     pub fn presented(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(1, value)
     }
@@ -60,14 +61,15 @@ impl Password {
     }
 }
 
-/// A new password that is hard to guess.
+/// A new password that [`AcceptedPassword::judge`] found hard to guess; only such a one can be hashed ([`hash`]).
 pub struct AcceptedPassword(Password);
 
 impl AcceptedPassword {
-    /// Judges a password: whether it is long enough, and hard to guess even knowing `context`.
+    /// Accepts a new password of at least `least` characters that is hard to guess even for an attacker who knows the
+    /// texts in `context`, such as the username and the e-mail address.
     ///
     /// # Errors
-    /// The password is too short or too easy to guess, with the reason.
+    /// The password is too short or too easy to guess; the detail says why.
     pub fn judge(password: &Password, least: usize, context: &[String]) -> Result<Self, Invalid> {
         text::Rule { least, most: LONGEST }.check_length(&password.0)?;
         strength::check(&password.0, context)?;
@@ -75,19 +77,20 @@ impl AcceptedPassword {
     }
 }
 
-/// The outcome of a password's comparison with a hash.
+/// The outcome of comparing a password with a hash ([`verify`]).
 #[must_use]
 pub enum Verdict {
-    /// The password belongs to the hash.
+    /// The password is the one that was hashed.
     Right {
-        /// A new hash of the password under today's parameters, where the stored one has others.
+        /// A new hash of the password to store, where the stored one was made with other parameters than today's.
         rehashed: Option<PasswordHash>,
     },
-    /// The password belongs to another hash, or there was no such user.
+    /// The password is not the one that was hashed, or there was no such user.
     Wrong,
 }
 
-/// The memory that a hash is computed in: 7 MiB, allocated with the first and kept for the next.
+/// The memory that argon2id computes a hash in: 7 MiB, allocated for the first hash and kept for the next. Each hashing
+/// thread has one.
 #[derive(Default)]
 pub struct Memory(Vec<Block>);
 
@@ -112,12 +115,20 @@ fn params() -> Params {
     PARAMS.unwrap_or_default()
 }
 
-/// Hashes a new password.
+/// Hashes a new password (argon2id, with a random salt), which takes tens of milliseconds: call it on a hashing thread
+/// only.
+///
+/// # Errors
+/// `internal-error`, when argon2 fails or the system gives no random numbers.
 pub fn hash(password: &AcceptedPassword, memory: &mut Memory) -> Result<PasswordHash, Problem> {
     hash_any(&password.0, memory)
 }
 
-/// Hashes a password of no user, to compare with where there is no user.
+/// Hashes a made-up password of no user: the hash is compared with the password of a login whose account does not
+/// exist, so that the response takes as long.
+///
+/// # Errors
+/// The errors of [`hash`].
 pub fn hash_decoy(memory: &mut Memory) -> Result<PasswordHash, Problem> {
     hash_any(&Password("a password that nobody has".to_owned()), memory)
 }
@@ -136,7 +147,8 @@ fn hash_any(password: &Password, memory: &mut Memory) -> Result<PasswordHash, Pr
     Ok(PasswordHash::stored(phc.to_string()))
 }
 
-/// Checks a password against a hash.
+/// Compares a presented password with a stored hash, which takes tens of milliseconds: call it on a hashing thread
+/// only.
 ///
 /// # Errors
 /// `internal-error`, when `stored` is no argon2 hash.

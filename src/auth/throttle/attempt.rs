@@ -1,5 +1,5 @@
-//! A try to give the right password: counted before it is made, and made only if no lock is in the way.
-//! The counters are in `lock` and `repo`, the hashing in `passwords`.
+//! A try to give the right password: counted before it is made, and made only if no lock after wrong passwords is in
+//! the way. The counters are in `lock` and `repo`, the hashing in `passwords`.
 
 use super::{
     lock::{FailureKey, Lock},
@@ -17,22 +17,28 @@ use crate::{
     problem::Problem,
 };
 
-/// A try to give the right password: of which user, from where, and the counters that it goes into.
+/// A try to give the right password, in a login or to change the password: whose, from where, and which counters of
+/// failures ([`Failures`]) it is counted in. [`Attempt::check`] makes it.
 #[derive(Clone, Copy)]
 pub struct Attempt {
+    /// The user whose password is tried; `None`, if there is no such account.
     pub user: Option<UserId>,
+    /// The network that the request comes from, for the log.
     pub source: Source,
+    /// The counter that locks further tries.
     pub failures: FailureKey,
-    /// The counter of all of the user's sessions, where the try is counted, too.
+    /// A second counter, of all of the user's sessions together, that the try is counted in too.
     pub wider: Option<FailureKey>,
 }
 
 impl Attempt {
-    /// Checks `password` against `stored`, or against nothing in the same time. The caller clears the counter of a
-    /// right password, in the transaction that it leads to.
+    /// Counts the try, and checks `password` against the hash `stored`, or with `None` against a decoy in the same
+    /// time. After [`Verdict::Right`] the caller clears the counters by [`Attempt::succeed`], in the transaction that
+    /// the password allows.
     ///
     /// # Errors
-    /// `too-many-attempts`; `too-many-requests`; `overloaded`.
+    /// `too-many-attempts`, while earlier failures lock the counter; `too-many-requests` and `overloaded`, when too
+    /// much hashing waits; the database's errors.
     pub async fn check(
         self,
         db: &Db,
@@ -70,16 +76,17 @@ impl Attempt {
         Ok(())
     }
 
-    /// Clears the counter of failures, and takes the try out of the wider one.
+    /// Clears the counter of failures after the right password, and takes this try out of the wider one.
     ///
     /// # Errors
-    /// The database's errors.
+    /// The database's errors ([`Conn`]).
     pub fn succeed(self, conn: &mut Conn) -> Result<(), Problem> {
         Failures::of(self.failures).clear(conn)?;
         self.wider.map_or(Ok(()), |wider| Failures::of(wider).take_back(conn))
     }
 
-    /// The problem of a caller that has to wait.
+    /// The problem `too-many-attempts` of a caller that has to wait for `lock`, with `Retry-After`; logs it as a
+    /// security event.
     pub fn refused(self, lock: Lock) -> Problem {
         let (user_id, source) = (self.user.map(UserId::get), self.source);
         tracing::info!(target: "kennel::security", user_id, %source, "locked");

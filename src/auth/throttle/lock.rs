@@ -20,7 +20,8 @@ const MOST_IN_ALL_SESSIONS: i64 = 5 * MOST_A_DAY;
 /// The failures of a day without a pause for a known user: people mistype, and their programs try again at once.
 const FREE: i64 = 10;
 
-/// The key of a counter of failures.
+/// The key of a counter of wrong passwords: an HMAC that names what is counted (a name, a name from a known network, a
+/// session, a user) without storing it. The counter itself is [`Failures`](crate::auth::throttle::repo::Failures).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailureKey {
     bytes: [u8; 16],
@@ -39,30 +40,32 @@ enum Patience {
 }
 
 impl FailureKey {
-    /// The failures of a name, whether or not it has an account, so that the lock does not tell. A username and an
-    /// e-mail address are counted each by itself, so that the lock does not tell that they belong together.
+    /// The key for logins with a name, whether or not it has an account, so that the lock does not tell. The username
+    /// and the e-mail address of one account have a counter each, so that the lock does not tell that they belong
+    /// together.
     #[must_use]
     pub fn of_login(signer: &Signer, login: &LoginKey) -> Self {
         let bytes = half(signer.sign(&[b"login", login.as_str().as_bytes()]));
         Self { bytes, patience: Patience::Stranger }
     }
 
-    /// The failures of one session to change the password: a stolen session locks no other.
+    /// The key for one session's tries to change the password: a stolen session locks no other.
     #[must_use]
     pub fn of_change(signer: &Signer, session: SessionId) -> Self {
         let bytes = half(signer.sign(&[b"change", &session.get().to_be_bytes()]));
         Self { bytes, patience: Patience::Known }
     }
 
-    /// The failures of all of a user's sessions to change the password: several stolen ones have no more tries for
-    /// that.
+    /// The key for the tries of all of a user's sessions to change the password: a thief of several has no more tries
+    /// for that.
     #[must_use]
     pub fn of_all_changes(signer: &Signer, user: UserId) -> Self {
         let bytes = half(signer.sign(&[b"changes", &user.get().to_be_bytes()]));
         Self { bytes, patience: Patience::InAll }
     }
 
-    /// The failures of a name from a network that its user has logged in from.
+    /// The key for logins with a name from a network that its user has logged in from before, so that strangers
+    /// elsewhere do not lock the user out.
     #[must_use]
     pub fn of_known_source(signer: &Signer, login: &LoginKey, source: Source) -> Self {
         let bytes = half(signer.sign(&[b"known source", login.as_str().as_bytes(), source.as_bytes()]));
@@ -75,7 +78,8 @@ impl FailureKey {
         &self.bytes
     }
 
-    /// The pause after so many failures of a day; after the last of all, the lock holds until the day's end.
+    /// The time that a next try has to wait after so many failures on one day (UTC): 0 to 10 seconds, the more the
+    /// longer. After [`FailureKey::most_a_day`] of them there is none until the next day.
     #[must_use]
     pub fn pause_after(&self, failures: i64) -> Duration {
         Duration::from_secs(match (self.patience, failures) {
@@ -87,14 +91,15 @@ impl FailureKey {
         })
     }
 
-    /// The most failures of a day.
+    /// The number of failures on one day (UTC) after which no further try is made until the next.
     #[must_use]
     pub fn most_a_day(&self) -> i64 {
         if self.patience == Patience::InAll { MOST_IN_ALL_SESSIONS } else { MOST_A_DAY }
     }
 }
 
-/// The stored names of a user's sessions from a network: one under each key of the service, the one to store first.
+/// The names under which a network may be stored with a user's sessions: one HMAC under each key of the service, the
+/// newest first, which is the one to store. Compared with [`has_begun_at`](crate::sessions::has_begun_at).
 pub fn known_as(signer: &Signer, user: Option<UserId>, source: Source) -> Vec<[u8; 16]> {
     let user = user.map_or(0, UserId::get);
     signer.known_as(&[b"session", &user.to_be_bytes(), source.as_bytes()]).into_iter().map(half).collect()
@@ -105,7 +110,7 @@ fn half(signature: [u8; 32]) -> [u8; 16] {
     signature.first_chunk().copied().unwrap_or_default()
 }
 
-/// The time that the next try has to wait.
+/// The time that the next try to give a password has to wait, after wrong ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lock(pub Duration);
 

@@ -1,4 +1,4 @@
-//! Queries about failed logins. [`Failures::of`] is the only way to any of them; the sweep is nobody's.
+//! Queries about failed logins. Those about one counter begin at [`Failures::of`]; [`sweep`] deletes old ones.
 
 use std::time::Duration;
 
@@ -16,17 +16,18 @@ use crate::{
 
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How a try to log in starts.
+/// The answer of [`Failures::begin`] to whether a try to give a password may be made.
 #[must_use]
 pub enum TryStart {
-    /// The try is counted, and may be made.
+    /// The try may be made, and is counted as a failure until the opposite is known.
     Counted,
-    /// The try has to wait.
+    /// The try must not be made, and is not counted: it has to wait.
     Locked(Lock),
 }
 
-/// The counter of wrong passwords under one key, in the database; it begins anew every day (UTC). Each query can also
-/// fail as [`Conn`] says.
+/// The counter of wrong passwords under one key, in the database, so that all instances count together; it begins anew
+/// every day (UTC). A try is counted by [`Failures::begin`] before the password is checked, and then ends in
+/// [`Failures::fail`], [`Failures::clear`] or [`Failures::take_back`].
 pub struct Failures(FailureKey);
 
 impl Failures {
@@ -36,7 +37,10 @@ impl Failures {
         Self(key)
     }
 
-    /// The lock that the next try has to wait for; `None`, if it need not wait. Nothing is counted.
+    /// The time that a try has to wait for at the moment `now`; `None`, if it need not wait. Nothing is counted.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn lock(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<Lock>, Problem> {
         let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::day.ge(now.day()));
         let row: Option<(i64, Timestamp)> =
@@ -47,11 +51,11 @@ impl Failures {
         }))
     }
 
-    /// Counts a try before it is made, in this counter and in a `wider` one, if there is one: in both or in neither.
-    /// Gives the lock that the try has to wait for.
+    /// Counts a try before it is made, as [`Failures::begin`] does, in this counter and in a `wider` one, if there is
+    /// one: in both or in neither. Returns the lock of whichever is locked.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's errors ([`Conn`]).
     pub fn begin_with(&self, conn: &mut Conn, wider: Option<&Self>) -> Result<TryStart, Problem> {
         let Some(wider) = wider else { return self.begin(conn) };
         if let TryStart::Locked(lock) = wider.begin(conn)? {
@@ -64,11 +68,11 @@ impl Failures {
         Ok(start)
     }
 
-    /// Counts a try before it is made, so that of any number at once no more are made than may be: it has failed
-    /// until the opposite is known. Gives the lock, if the try has to wait, and counts it not.
+    /// Counts a try as a failure before it is made, so that of any number at once no more are made than may be. A try
+    /// that has to wait is not counted, and gets the lock.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's errors ([`Conn`]).
     pub fn begin(&self, conn: &mut Conn) -> Result<TryStart, Problem> {
         let now = Timestamp::now();
         let mine = || login_failures::table.find(self.0.as_bytes());
@@ -97,6 +101,9 @@ impl Failures {
     }
 
     /// Locks the counter for a while after a counted try with a wrong password: the longer, the more have failed today.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn fail(&self, conn: &mut Conn) -> Result<(), Problem> {
         let now = Timestamp::now();
         let mine = login_failures::table.find(self.0.as_bytes());
@@ -106,26 +113,32 @@ impl Failures {
         Ok(())
     }
 
-    /// Takes a counted try out of the counter again: the password was not checked after all.
+    /// Takes a counted try out of the counter again, when the password was not checked after all.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn take_back(&self, conn: &mut Conn) -> Result<(), Problem> {
         let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::count.gt(0));
         let _one = conn.execute(diesel::update(mine).set(login_failures::count.eq(login_failures::count - 1)))?;
         Ok(())
     }
 
-    /// Clears the counter after the right password: no try has failed.
+    /// Clears the counter, and with it the lock, after the right password.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn clear(&self, conn: &mut Conn) -> Result<(), Problem> {
         let _one = conn.execute(diesel::delete(login_failures::table.find(self.0.as_bytes())))?;
         Ok(())
     }
 }
 
-/// Clears the counters of wrong passwords of a user, and with them the locks. For a user who is new, or who has proved
-/// by other means than a password who it is, as by a mail. The counters are those of logins with `username` and with
-/// `email` and, if there is a `user`, that of the user's changes of the password. `signer` makes their keys.
+/// Clears the counters of wrong passwords of a user, and with them the locks: for a new user, or for one who has proved
+/// by a mail who it is. The counters are those of logins with `username` and with `email` and, if there is a `user`,
+/// that of the user's changes of the password. `signer` makes their keys.
 ///
 /// # Errors
-/// The errors of [`Conn`].
+/// The database's errors ([`Conn`]).
 pub fn forgive(
     conn: &mut Conn,
     signer: &Signer,
@@ -144,7 +157,7 @@ pub fn forgive(
 /// clock of another instance may be behind. Returns whether to call it again, as there may be more.
 ///
 /// # Errors
-/// The errors of [`Conn`].
+/// The database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let yesterday = Timestamp::now().minus(A_DAY).day();
     let old = login_failures::table.filter(login_failures::day.lt(yesterday));

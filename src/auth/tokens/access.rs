@@ -39,7 +39,8 @@ struct Claims {
     auth_time: i64,
 }
 
-/// Makes and checks access tokens.
+/// The issuer and verifier of access tokens: JWT (RFC 7519, with RFC 9068's `typ: at+jwt`) signed with HS256. Whether a
+/// token's session still stands it does not know: the gate ([`gate`](crate::auth::gate::gate)) asks the database.
 pub struct AccessTokens {
     issuer: String,
     header: Header,
@@ -49,7 +50,7 @@ pub struct AccessTokens {
     validation: Validation,
     /// The validation of tokens that may have expired.
     lenient: Validation,
-    /// The lifetime of a token.
+    /// The lifetime of a new token, `ACCESS_TOKEN_TTL`.
     pub life: Duration,
 }
 
@@ -77,7 +78,8 @@ fn header(key: &AccessKey) -> Header {
 }
 
 impl AccessTokens {
-    /// Makes the issuer and verifier of access tokens that are valid for `life`.
+    /// The issuer and verifier of access tokens that are valid for `life`. The newest of the `keys` signs; all of them
+    /// verify.
     ///
     /// # Errors
     /// There is no key, or the header cannot be encoded.
@@ -96,42 +98,44 @@ impl AccessTokens {
         })
     }
 
-    /// Makes a new token for a subject.
+    /// Makes a new access token for a session's user, valid from now on.
     ///
     /// # Errors
-    /// `internal-error` when the system gives no random numbers.
-    pub fn issue(&self, bearer: TokenSubject) -> Result<String, Problem> {
+    /// `internal-error`, when the system gives no random numbers.
+    pub fn issue(&self, subject: TokenSubject) -> Result<String, Problem> {
         let now = Timestamp::now();
         let mut id = [0; 16];
         rand::fill(&mut id).map_err(Problem::internal)?;
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: SERVICE.to_owned(),
-            sub: bearer.user.to_string(),
-            sid: bearer.session.get(),
+            sub: subject.user.to_string(),
+            sid: subject.session.get(),
             jti: URL_SAFE_NO_PAD.encode(id),
             iat: now.seconds(),
             nbf: now.seconds(),
             exp: now.plus(self.life).seconds(),
-            auth_time: bearer.auth_time,
+            auth_time: subject.auth_time,
         };
         jsonwebtoken::encode(&self.header, &claims, &self.encoding).map_err(Problem::internal)
     }
 
-    /// The subject of `token`, and the last second in which it is valid, since 1970.
+    /// Checks a token's signature, issuer and lifetime. Returns its subject, and the last second in which it is valid,
+    /// since 1970.
     ///
     /// # Errors
-    /// `expired-token`, or `invalid-token` for everything else that is wrong with it.
+    /// `expired-token`; `invalid-token` for everything else that is wrong with it.
     pub fn verify(&self, token: &str) -> Result<(TokenSubject, i64), Problem> {
         self.check(token, &self.validation)
     }
 
-    /// The subject of `token`, even of an expired one.
+    /// Checks a token as [`AccessTokens::verify`] does, but for its lifetime: an expired token still says which session
+    /// a logout is to end.
     ///
     /// # Errors
     /// `invalid-token`.
     pub fn verify_even_if_expired(&self, token: &str) -> Result<TokenSubject, Problem> {
-        self.check(token, &self.lenient).map(|(bearer, _)| bearer)
+        self.check(token, &self.lenient).map(|(subject, _)| subject)
     }
 
     fn check(&self, token: &str, validation: &Validation) -> Result<(TokenSubject, i64), Problem> {

@@ -1,4 +1,4 @@
-//! Cookie mode: for pages in a browser the refresh token lies in a cookie that no script can read (RFC 6265). Only
+//! The cookie that holds the refresh token of a page in a browser, so that no script can read it (RFC 6265). Only
 //! refreshing and logging out look at it, and only where the page that sends it may (`cors`). Its name begins with
 //! `__Host-`, so that browsers take it from this host alone, and no neighbour on the same domain can plant one.
 
@@ -15,25 +15,29 @@ const ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/";
 const OLD_NAME: &str = "kennel_refresh";
 const OLD_ATTRIBUTES: &str = "HttpOnly; Secure; SameSite=Strict; Path=/auth";
 
-/// The way in which a client gets and keeps its refresh token.
+/// The way in which a client gets its refresh token, and sends it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// The token is in the response's body.
+    /// The token is in the JSON body, and the client keeps it.
     Body,
+    /// The token is in the cookie `__Host-kennel_refresh`, which a browser keeps and no script can read.
     Cookie,
 }
 
-/// The refresh tokens in a request's cookies.
+/// The refresh tokens in the cookies of a request: of the present cookie `__Host-kennel_refresh`, and of its earlier
+/// name `kennel_refresh`.
 #[derive(Debug, Default)]
 pub struct Cookies {
-    /// The refresh tokens in the order of the headers, but those of the old name last.
+    /// The tokens, not checked yet, in the order of the headers, but those of the earlier name last. Neighbouring hosts
+    /// may have planted some.
     pub tokens: Vec<String>,
-    /// Whether one of the cookies has the old name.
+    /// Whether a cookie has the earlier name, so that the response removes it.
     pub has_old: bool,
 }
 
 impl Cookies {
-    /// The refresh tokens in a request's cookies, among those that neighbouring hosts and proxies have put there.
+    /// Reads the refresh tokens from the `Cookie` headers of a request. Whether the page that sends it may use them is
+    /// not checked: see [`admitted`].
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let named = |wanted: &'static str| {
@@ -47,16 +51,17 @@ impl Cookies {
     }
 }
 
-/// The refresh tokens in a request's cookies, if its page may use them.
+/// Reads the refresh tokens from the cookies of a request, if the page that sends it may use them
+/// ([`Cors::check_cookie`]).
 ///
 /// # Errors
-/// `cross-site`, `foreign-origin`.
+/// `cross-site`, `foreign-origin`: the page may not.
 pub fn admitted(request: &HttpRequest, cors: &Cors) -> Result<Cookies, Problem> {
     cors.check_cookie(request.headers())?;
     Ok(Cookies::of(request.headers()))
 }
 
-/// The `Set-Cookie` of a token that is good for `seconds`.
+/// The value of a `Set-Cookie` that stores a refresh token for `seconds` (`HttpOnly; Secure; SameSite=Strict`).
 ///
 /// # Errors
 /// The token cannot stand in a header; genuine ones can.
@@ -64,18 +69,18 @@ pub fn set(token: &str, seconds: u64) -> Result<HeaderValue, InvalidHeaderValue>
     HeaderValue::try_from(format!("{NAME}={token}; {ATTRIBUTES}; Max-Age={seconds}"))
 }
 
-/// The `Set-Cookie` that removes the cookie.
+/// The value of a `Set-Cookie` that removes the cookie with the refresh token.
 ///
 /// # Errors
-/// The errors of [`set`].
+/// Never in practice: an empty value can stand in a header.
 pub fn cleared() -> Result<HeaderValue, InvalidHeaderValue> {
     set("", 0)
 }
 
-/// The `Set-Cookie` that removes the cookie of the old name.
+/// The value of a `Set-Cookie` that removes the cookie of the earlier name, `kennel_refresh`.
 ///
 /// # Errors
-/// The errors of [`set`].
+/// Never in practice: an empty value can stand in a header.
 pub fn old_cleared() -> Result<HeaderValue, InvalidHeaderValue> {
     HeaderValue::try_from(format!("{OLD_NAME}=; {OLD_ATTRIBUTES}; Max-Age=0"))
 }

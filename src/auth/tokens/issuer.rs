@@ -16,15 +16,19 @@ use crate::{
     users::UserOut,
 };
 
-/// The maker of access and refresh tokens.
+/// The maker of the tokens that a login or a refresh hands out: an access token and a refresh token.
 pub struct Issuer {
+    /// The issuer of access tokens.
     pub access: AccessTokens,
+    /// The keys, of which [`Keys::refreshes`] signs refresh tokens.
     pub keys: Data<Keys>,
+    /// The lifetimes of sessions, and so of refresh tokens.
     pub lives: SessionLifetimes,
 }
 
 impl Issuer {
-    /// The response that hands out a session's present tokens.
+    /// The response (200) that hands out a new access token and the present refresh token of a session: in the body, or
+    /// the refresh token in a cookie, as `delivery` says.
     ///
     /// # Errors
     /// `internal-error`, when the system gives no random numbers.
@@ -37,7 +41,7 @@ impl Issuer {
                 answer.insert_header((SET_COOKIE, cookie::set(&refresh_token, seconds).map_err(Problem::internal)?));
         }
         Ok(answer.json(TokensOut {
-            access_token: self.access.issue(session.bearer())?,
+            access_token: self.access.issue(session.subject())?,
             token_type: "Bearer",
             expires_in: self.access.life.as_secs(),
             refresh_token: (delivery == Delivery::Body).then_some(refresh_token),

@@ -1,8 +1,8 @@
-//! Refresh tokens: `<session>.<counter>.<signature>`. The HMAC is of the session, the counter and the session's salt,
-//! so that the database holds nothing that could be presented, and the successor of a token can be made again for a tab
-//! that came second (RFC 9700 §4.14: rotated at every use, and an old one ends the session). The signature's 32 bytes
-//! are the user, the beginning of that HMAC, and the beginning of an HMAC over all before it, the seal, which needs no
-//! salt: so a token is counted for its user before the database is queried.
+//! Refresh tokens: `<session>.<counter>.<signature>`. The signature holds an HMAC of the session, the counter and the
+//! session's salt: so the database holds nothing that could be presented, and a token's successor can be made again for
+//! a tab that came second (RFC 9700 §4.14: a token is replaced at every use, and an old one ends the session). Its 32
+//! bytes are the user, the beginning of that HMAC, and the beginning of another one over all before it, the *seal*,
+//! which needs no salt: so a token is counted for its user before the database is queried.
 
 use std::time::Duration;
 
@@ -21,32 +21,35 @@ const HALF: usize = (SIGNATURE - USER) / 2;
 /// The first part of a seal's message, which tells its HMAC from that of a session.
 const SEAL: &[u8] = b"seal";
 
-/// The time after a rotation in which the token before still gets the same successor: for tabs that race, and for a
-/// response that got lost.
+/// The time after a refresh, 10 seconds, in which the token that was used still gets the same successor instead of
+/// ending its session: for tabs that race, and for a response that got lost.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// A refresh token as presented. Only the session's salt can tell whether it is genuine.
+/// A refresh token as a client presents it, parsed but not yet known to be genuine: that takes its session from the
+/// database ([`Presented::is_genuine`]).
 pub struct Presented {
+    /// The session that the token names.
     pub session: SessionId,
     counter: i64,
     signature: [u8; SIGNATURE],
 }
 
-/// The standing of a genuine token among those of its session.
+/// The place of a genuine refresh token among those that its session has had, one after the other: each refresh
+/// replaces the present token by the next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// The session's present token.
+    /// The session's present token: it may be exchanged.
     Current,
-    /// The token before the present one, which was made less than [`GRACE`] ago.
+    /// The token before the present one, which replaced it less than [`GRACE`] ago: it gets the present one again.
     JustRotated,
-    /// A token that was used before: there is a copy of it.
+    /// A token that was exchanged longer ago: there is a copy of it, and the session has to end.
     Reused,
-    /// A token that this database has never given out: it was put back to an earlier state.
+    /// A token newer than the present one: the database was put back to an earlier state since.
     Unborn,
 }
 
 impl Presented {
-    /// Reads a token; `None` if the text cannot be one.
+    /// Reads a refresh token, `<session>.<counter>.<signature>`; `None` if the text cannot be one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
@@ -56,9 +59,9 @@ impl Presented {
         parts.next().is_none().then_some(Self { session: SessionId::parse(session)?, counter, signature })
     }
 
-    /// Reads the user from the token, without a query, if the token ends in this service's HMAC over what comes before
-    /// it (the seal). `None`, if it does not: the token is a stranger's, or older than seals are. `Some` tells for whom
-    /// this service made the token, not that its session still stands.
+    /// The user whom this service made the token for, read without a query, so that a refresh is counted for its user
+    /// first. The second half of the signature is an HMAC over all that comes before it (the *seal*); `None`, if that
+    /// is wrong: the token is a stranger's, or older than seals are. Does not tell whether the session still stands.
     #[must_use]
     pub fn sealed_for(&self, signer: &Signer) -> Option<UserId> {
         let (sealed, seal) = self.signature.split_at(USER + HALF);
@@ -68,7 +71,7 @@ impl Presented {
         user.filter(|_| is_sealed)
     }
 
-    /// Whether this service has made the token, for `session`.
+    /// Whether this service made the token for `session`: its signature is the HMAC with the session's salt.
     #[must_use]
     pub fn is_genuine(&self, signer: &Signer, session: &LiveSession) -> bool {
         let (session_id, counter) = (self.session.get().to_be_bytes(), self.counter.to_be_bytes());
@@ -79,7 +82,8 @@ impl Presented {
         self.signature.get(USER..USER + HALF).is_some_and(|half| signer.verify_beginning(&parts, half))
     }
 
-    /// The standing of a genuine token now.
+    /// The place of the token among those of `session` at the moment `now`, if it is genuine
+    /// ([`Presented::is_genuine`]).
     #[must_use]
     pub fn standing(&self, session: &LiveSession, now: Timestamp) -> Standing {
         let is_fresh = session.rotated_at.is_some_and(|rotated_at| now <= rotated_at.plus(GRACE));
@@ -100,10 +104,10 @@ fn seal(signer: &Signer, session: i64, counter: i64, user: i64, half: [u8; HALF]
     signature
 }
 
-/// The present token of a session.
+/// The present refresh token of a session, computed and never stored: the same text until the next refresh.
 #[must_use]
 pub fn token_of(signer: &Signer, session: &LiveSession) -> String {
-    let (id, counter, user) = (session.id.get(), session.refresh_counter, session.bearer().user.get());
+    let (id, counter, user) = (session.id.get(), session.refresh_counter, session.subject().user.get());
     let signed = signer.sign(&[&id.to_be_bytes(), &counter.to_be_bytes(), &session.refresh_salt]);
     let half = signed.first_chunk().copied().unwrap_or_default();
     format!("{id}.{counter}.{}", URL_SAFE_NO_PAD.encode(seal(signer, id, counter, user, half)))

@@ -1,5 +1,5 @@
-//! Access tokens that were verified before. A client sends the same one for minutes, and its signature need not be
-//! computed for each request. The session is another matter: the gate looks it up every time.
+//! A cache of access tokens that were verified before: a client sends the same one for minutes, and its signature need
+//! not be computed for each request. Whether its session still stands the gate asks every time all the same.
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -13,13 +13,14 @@ use crate::{
 /// The most tokens that are remembered, less than 1 KiB each.
 const MOST: usize = 1_024;
 
-/// The verified tokens of one thread that serves requests, by their whole text. Only verified ones get in, so that
-/// strangers cannot fill it, and the hash is keyed, so that none is found by trying.
+/// The access tokens that one serving thread has verified before, by their whole text, since a client sends the same
+/// one for minutes and its signature need not be computed each time. Only verified ones get in, so strangers cannot
+/// fill it. Whether the session still stands is asked each time all the same.
 #[derive(Default)]
 pub struct VerifiedTokenCache(RefCell<HashMap<Box<str>, VerifiedToken>>);
 
 struct VerifiedToken {
-    bearer: TokenSubject,
+    subject: TokenSubject,
     /// Whether the session was found to have ended; an ended one never begins again.
     has_ended: bool,
     /// The last second in which the token is valid, since 1970.
@@ -27,26 +28,28 @@ struct VerifiedToken {
 }
 
 impl VerifiedTokenCache {
-    /// The subject of `token`.
+    /// The subject of `token`: from the cache, or verified by `tokens` and remembered until it expires.
     ///
     /// # Errors
-    /// The errors of [`AccessTokens::verify`]; `revoked-token`, when the session is known to have ended.
+    /// The errors of [`AccessTokens::verify`]; `revoked-token`, when [`VerifiedTokenCache::end`] was told that the
+    /// session has ended.
     pub fn verify(&self, tokens: &AccessTokens, token: &str) -> Result<TokenSubject, Problem> {
         if let Some(known) = self.0.borrow().get(token)
             && Timestamp::now().seconds() <= known.until
         {
-            return if known.has_ended { Err(Kind::RevokedToken.into()) } else { Ok(known.bearer) };
+            return if known.has_ended { Err(Kind::RevokedToken.into()) } else { Ok(known.subject) };
         }
-        let (bearer, until) = tokens.verify(token)?;
+        let (subject, until) = tokens.verify(token)?;
         let mut known = self.0.borrow_mut();
         if known.len() >= MOST {
             known.clear();
         }
-        let _before = known.insert(token.into(), VerifiedToken { bearer, has_ended: false, until });
-        Ok(bearer)
+        let _before = known.insert(token.into(), VerifiedToken { subject, has_ended: false, until });
+        Ok(subject)
     }
 
-    /// Remembers that the session of `token` has ended, so that the next request with it needs no query.
+    /// Remembers that the session of `token` has ended, so that the next request with it on this thread is refused
+    /// without a query.
     pub fn end(&self, token: &str) {
         if let Some(known) = self.0.borrow_mut().get_mut(token) {
             known.has_ended = true;

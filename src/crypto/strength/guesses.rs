@@ -1,6 +1,7 @@
-//! The guesses that a text withstands from a guesser who tries words, names, dates, walks over the keyboard and the
-//! usual decoration. zxcvbn knows these one by one; how they are put together is counted here, since zxcvbn takes any
-//! three pieces for hard (it adds 10,000 guesses for each further piece), and a word between signs for random letters.
+//! An estimate of the guesses that a text withstands from a guesser who tries words, names, dates, walks over the
+//! keyboard and the usual decoration. zxcvbn knows these one by one; how they are put together is counted here, since
+//! zxcvbn takes any three pieces for hard (it adds 10,000 guesses for each further piece), and a word between signs for
+//! random letters.
 
 use std::collections::HashSet;
 
@@ -52,7 +53,8 @@ const A_HOST_NUMBER: u128 = 10_000;
 /// The length of the longest text that may be a walk over the keyboard with Shift held now and then.
 const LONGEST_WALK: usize = 20;
 
-/// The guesses for the way of putting `text` together that takes the fewest.
+/// An estimate of how many guesses an attacker needs for `text`, who tries words, names and dates joined in the usual
+/// ways; `expected` are words that the attacker tries first. The cheapest way to put the text together counts.
 pub fn least(text: &str, expected: &[&str]) -> u128 {
     let plain = structured(text, expected);
     let undisguised = disguises(text).into_iter().map(|text| structured(&text, expected).saturating_mul(DISGUISE));
@@ -64,7 +66,8 @@ pub fn least(text: &str, expected: &[&str]) -> u128 {
     undisguised.fold(plain.min(walk).min(address), u128::min)
 }
 
-/// The product of the guesses that zxcvbn found, with unknown parts counted by their alphabet.
+/// The guesses of a zxcvbn estimate, as the product over its parts; parts without a pattern count by their alphabet.
+/// Unlike zxcvbn's own number it adds nothing for each further part.
 pub fn product(estimate: &Entropy) -> u128 {
     let parts = estimate.sequence().iter().map(|part| match part.pattern {
         MatchPattern::BruteForce => at_random(&part.token),
@@ -73,8 +76,8 @@ pub fn product(estimate: &Entropy) -> u128 {
     parts.fold(1, u128::saturating_mul)
 }
 
-/// The runs of letters, of digits and of other characters; a capital begins a new run of letters, and so does a letter
-/// that is not ASCII.
+/// Splits a text into runs of letters, of digits and of other characters; a capital after a small letter begins a new
+/// run, and so does a letter that is not ASCII.
 pub fn pieces(text: &str) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     let mut before: Option<char> = None;
@@ -90,7 +93,8 @@ pub fn pieces(text: &str) -> Vec<String> {
     pieces
 }
 
-/// The guesses for one piece.
+/// An estimate of how many guesses an attacker needs for one of the [`pieces`] of a text; `expected` are words that the
+/// attacker tries first.
 pub fn of_piece(piece: &str, expected: &[&str]) -> u128 {
     let random = at_random(piece);
     let length = piece.chars().count();

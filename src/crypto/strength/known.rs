@@ -1,4 +1,5 @@
-//! Known passwords, which are tried first: leaked ones, sayings, and words of offices.
+//! Passwords and parts of passwords that guessers try first: leaked ones, sayings, everyday and office words, names and
+//! well-known numbers.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -14,15 +15,17 @@ const SHORTEST: usize = 8;
 /// The length of the longest part that is looked up, in characters: leaked passwords are rarely longer.
 const LONGEST: usize = 24;
 
-/// Words that no dictionary ranks high and that half of all office passwords begin with.
+/// Words that no dictionary ranks high and that half of all office passwords begin with. Passwords are judged as if an
+/// attacker tried them first.
 pub const OFFICE_WORDS: [&str; 16] = [
     "company", "corp", "acme", "inc", "ltd", "llc", "gmbh", "office", "team", "staff", "prod", "backup", "initech",
     "globex", "contoso", "fabrikam",
 ];
 
-/// The beginnings of an address, which may stand one behind the other.
+/// The beginnings of a web or mail address, which cost an attacker next to nothing; several may stand one behind the
+/// other.
 pub const BEGINNINGS_OF_ADDRESSES: [&str; 7] = ["mailto:", "https://", "http://", "ftp://", "ssh://", "git@", "www."];
-/// The domains in which most names are.
+/// The top-level domains in which most names are, which cost an attacker next to nothing at the end of a text.
 pub const TOP_LEVEL_DOMAINS: [&str; 48] = [
     "com", "net", "org", "edu", "gov", "info", "biz", "io", "dev", "app", "ai", "co", "me", "tv", "us", "uk", "ie",
     "ca", "au", "nz", "in", "de", "at", "ch", "fr", "be", "nl", "lu", "es", "pt", "br", "mx", "ar", "it", "pl", "cz",
@@ -256,7 +259,7 @@ pub fn has_leaked(password: &str) -> bool {
     forms.iter().any(is_common_password)
 }
 
-/// Whether there is little in a password but a well-known saying or equation.
+/// Whether a password is a well-known saying, line, title or equation, with few characters more.
 pub fn is_saying(password: &str) -> bool {
     let is_little_more = |text: &str, known: &str| {
         text.contains(known) && text.chars().count() < known.chars().count().saturating_add(SHORTEST)
@@ -269,12 +272,13 @@ pub fn is_saying(password: &str) -> bool {
         || FORMULAS.iter().any(|formula| is_little_more(&equation, formula))
 }
 
-/// Whether a word (in small letters) is usual in passwords.
+/// Whether a word, in small letters, is usual in passwords, in whatever language.
 pub fn is_everyday_word(word: &str) -> bool {
     EVERYDAY.contains(word)
 }
 
-/// A text without the number that belongs to a name in it, if there is one.
+/// The text without the number that belongs to a well-known name in it, so that only the name is judged; `None` if
+/// there is none.
 pub fn without_number(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
     let (with, without) = NAMES_WITH_NUMBERS.iter().find(|(with, _)| lower.contains(with))?;
@@ -282,7 +286,8 @@ pub fn without_number(text: &str) -> Option<String> {
     Some(format!("{}{without}{}", text.get(..before)?, text.get(before + with.len()..)?))
 }
 
-/// The digits before and behind the longest part of `digits` that belongs to a constant.
+/// The digits before and behind the longest part of `digits` that belongs to a well-known constant, such as π; `None`
+/// if there is none.
 pub fn constant_in(digits: &str) -> Option<(&str, &str)> {
     let longest = |begin: usize| (begin + OF_A_CONSTANT..=digits.len()).rev().map(move |end| (begin, end));
     let parts = (0..digits.len()).filter_map(|begin| {
@@ -294,7 +299,8 @@ pub fn constant_in(digits: &str) -> Option<(&str, &str)> {
     Some((digits.get(..begin)?, digits.get(end..)?))
 }
 
-/// A text in small letters, if it begins with a Chinese name whose parts have capitals.
+/// The text in small letters, if it begins with a Chinese name in Latin letters whose parts have capitals, which would
+/// otherwise be judged as separate words.
 pub fn name_in_capitals(text: &str) -> Option<String> {
     let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
     let name = text.get(..end)?;
@@ -302,7 +308,8 @@ pub fn name_in_capitals(text: &str) -> Option<String> {
     (has_capitals && syllables_of_name(&name.to_lowercase()).is_some()).then(|| text.to_lowercase())
 }
 
-/// The number of syllables of a Chinese name that is spelled in Latin letters: the family's and one or two more.
+/// The number of syllables, 2 or 3, if a text in small letters is a Chinese name in Latin letters: a family name and
+/// one or two syllables more. `None` if it is none.
 pub fn syllables_of_name(lower: &str) -> Option<u32> {
     let given = |rest: &str| SYLLABLES_OF_NAMES.contains(&rest);
     let is_two =

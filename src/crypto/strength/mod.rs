@@ -25,9 +25,12 @@ const USUAL: &str = "Words, names, dates and keys that lie together are tried fi
 /// Words that a guesser who knows this service tries first.
 const OUR_WORDS: [&str; 4] = ["kennel", "dogowner", "dogs", "dog"];
 
-/// Refuses a password that is commonly used, expected or compromised, as NIST SP 800-63B asks: the crate `passwords`
-/// has a list of leaked ones, zxcvbn has words, and `guesses` counts the ways to put them together.
-/// `context`, the username and the e-mail address, is expected, and so are its parts.
+/// Checks that a new password is hard to guess, as NIST SP 800-63B asks: not on lists of leaked ones, not put together
+/// of words, names and dates in the usual ways, and not of the texts in `context` (the username and the e-mail address)
+/// or their parts. Only the first 32 characters are judged.
+///
+/// # Errors
+/// `too_guessable`, with the reason for people.
 pub fn check(password: &str, context: &[String]) -> Result<(), Invalid> {
     let plain = plain::plain(password);
     if [password, &plain].into_iter().any(known::has_leaked) {

@@ -1,5 +1,5 @@
-//! A password as a guesser writes it: without accents, widths and look-alikes of other alphabets. A guesser tries those
-//! for every word, so they are worth next to nothing.
+//! The plain form of a password, as a guesser writes it: without accents, full-width letters and look-alikes from other
+//! alphabets. A guesser tries those for every word, so they are worth next to nothing.
 
 use icu_properties::{
     CodePointMapData, CodePointSetData,
@@ -44,7 +44,8 @@ const LOOK_ALIKES: [&str; 26] = [
     "zʐᴢ",
 ];
 
-/// The text that is judged in a password's place.
+/// The password as it is judged: without accents, and with plain letters in the place of full-width ones and of
+/// look-alikes from other alphabets, which a guesser tries for every word.
 pub fn plain(text: &str) -> String {
     if text.is_ascii() {
         return gathered(text);

@@ -1,5 +1,5 @@
-//! The limit of mails of a kind in an hour, for one address and by one user. Mails are counted when they are queued,
-//! and in no row of an account: deleting it, and signing up again, resets no count.
+//! The limit of mails: five of a kind in an hour, for one address and by one user. They are counted when they are
+//! queued, and not in the account's row: to delete an account and sign up again resets no count.
 
 mod repo;
 

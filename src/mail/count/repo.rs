@@ -1,4 +1,4 @@
-//! Queries about counts of mails.
+//! Queries about the counts of mails in an hour.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{
 /// The time in which there may be five mails of a kind.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// The answer to whether there may be one mail more of a kind: an hour has five, by one user or for one address.
+/// The answer of [`count`] to whether one more mail of a kind may be sent.
 #[must_use]
 pub enum MailQuota {
-    /// There may, and it is counted.
+    /// The mail may be sent, and is counted.
     Left,
-    /// There may not for this long.
+    /// The mail must not be sent, and is not counted: the last hour has five. The next may be after this time.
     UsedUp(Duration),
 }
 
@@ -29,15 +29,19 @@ pub enum MailQuota {
 struct Subject([u8; 16]);
 
 /// Counts a mail of a kind by `user`, if one is known, and for `address`, unless the last hour has five of either.
+/// `signer` makes the keys of the counts, which name neither.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn count(
     conn: &mut Conn,
     signer: &Signer,
     user: Option<UserId>,
-    letter: MailKind,
+    kind: MailKind,
     address: &Email,
 ) -> Result<MailQuota, Problem> {
-    let by_user = user.map(|user| Subject::of(signer, letter, b"by", &user.get().to_be_bytes()));
-    let to_address = Subject::of(signer, letter, b"to", address.key().as_bytes());
+    let by_user = user.map(|user| Subject::of(signer, kind, b"by", &user.get().to_be_bytes()));
+    let to_address = Subject::of(signer, kind, b"to", address.key().as_bytes());
     for subject in by_user.into_iter().chain([to_address]) {
         if let MailQuota::UsedUp(wait) = subject.count(conn)? {
             return Ok(MailQuota::UsedUp(wait));
@@ -47,8 +51,8 @@ pub fn count(
 }
 
 impl Subject {
-    fn of(signer: &Signer, letter: MailKind, role: &[u8], whose: &[u8]) -> Self {
-        let signature = signer.sign(&[b"mails", letter.as_str().as_bytes(), role, whose]);
+    fn of(signer: &Signer, kind: MailKind, role: &[u8], whose: &[u8]) -> Self {
+        let signature = signer.sign(&[b"mails", kind.as_str().as_bytes(), role, whose]);
         // Half of HMAC-SHA256 is enough to tell addresses apart.
         Self(signature.first_chunk().copied().unwrap_or_default())
     }
@@ -77,7 +81,11 @@ impl Subject {
     }
 }
 
-/// Deletes about 500 counts whose last mail was more than an hour ago. Tells whether there may be more.
+/// Deletes about 500 counts whose last mail was more than an hour ago. Returns whether to call it again, as there may
+/// be more.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = || mail_counts::table.filter(mail_counts::latest_at.le(Timestamp::now().minus(HOUR)));
     let oldest = old().order(mail_counts::latest_at).limit(SWEPT_AT_ONCE).select(mail_counts::latest_at);

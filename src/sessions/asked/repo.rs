@@ -1,4 +1,4 @@
-//! Queries about what sessions asked for.
+//! Queries about the new e-mail addresses that sessions asked for, until they are confirmed.
 
 use diesel::prelude::*;
 
@@ -13,10 +13,10 @@ use crate::{
     users::Email,
 };
 
-/// An address that waits to be confirmed.
+/// A new e-mail address that a session asked for and that waits to be confirmed; it ends with the session.
 #[derive(Clone, Debug)]
 pub struct PendingEmail {
-    /// The id of the session that asked for it.
+    /// The session that asked for the address.
     pub session: SessionId,
     /// The new address, with its domain in ASCII.
     pub address: String,
@@ -44,9 +44,12 @@ macro_rules! is_asking {
 }
 
 impl Sessions {
-    /// Stores in a session that it asks for a new address. An address that any of the user's sessions asked for before
-    /// is called off, but the same address once more from the same session is the same request. Tells whether the
-    /// session still stands.
+    /// Stores a new e-mail address with the session that asks for it, until it is confirmed. An address that any of the
+    /// user's sessions asked for before is called off, but the same address once more from the same session is the same
+    /// request. Tells whether the session still stands.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn ask_for_email(&self, conn: &mut Conn, session: SessionId, email: &Email) -> Result<bool, Problem> {
         let (now, address) = (Timestamp::now(), email.to_string());
         let is_another = sessions::id.ne(session).or(sessions::new_email.ne(&address));
@@ -62,29 +65,42 @@ impl Sessions {
         Ok(conn.find::<SessionId, _>(again)?.is_some())
     }
 
-    /// Calls off a new address that was asked for, whichever of the user's sessions did.
+    /// Removes a new e-mail address that waits to be confirmed, whichever of the user's sessions asked for it.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn call_off_email(&self, conn: &mut Conn) -> Result<(), Problem> {
         let mine = sessions::table.filter(sessions::user_id.eq(self.0));
         let _rows = conn.execute(diesel::update(mine.filter(sessions::new_email.is_not_null())).set(nothing!()))?;
         Ok(())
     }
 
-    /// Takes a new address out of the session that asked for it, to give it to the account. Tells whether it was still
-    /// there: of many who try at once one succeeds, and none once the session has ended.
+    /// Removes a new e-mail address from the session that asked for it, to give it to the account. Tells whether it was
+    /// still there: of many who try at once one succeeds, and none once the session has ended.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn take_email(&self, conn: &mut Conn, pending: &PendingEmail) -> Result<bool, Problem> {
         let asking = sessions::table.filter(is_asking!(self, pending));
         Ok(conn.execute(diesel::update(asking).set(nothing!()))? > 0)
     }
 
-    /// Ends the session that asked for a new address, and with it the request. Tells whether it was still there.
+    /// Ends the session that asked for a new e-mail address, and with it the request. Tells whether the request was
+    /// still there.
+    ///
+    /// # Errors
+    /// The database's errors ([`Conn`]).
     pub fn end_asking(&self, conn: &mut Conn, pending: &PendingEmail) -> Result<bool, Problem> {
         let asking = sessions::table.filter(is_asking!(self, pending));
         Ok(conn.execute(diesel::update(asking).set(ended!(Timestamp::now())))? > 0)
     }
 }
 
-/// Clears up to 500 addresses that sessions asked for which have expired since: they cannot be confirmed, and need not
-/// be kept. Tells whether there may be more.
+/// Removes up to 500 new e-mail addresses from sessions that have expired since they asked for them: they cannot be
+/// confirmed any more. Returns whether to call it again, as there may be more.
+///
+/// # Errors
+/// The database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let expired = sessions::new_email.is_not_null().and(sessions::expires_at.le(Timestamp::now()));
     let oldest = sessions::table.filter(expired).order((sessions::expires_at, sessions::id));
