@@ -99,7 +99,7 @@ pub struct AppState {
     pub mail_signal: Data<MailSignal>,
     /// The flag that the server is about to stop.
     pub draining: Data<Draining>,
-    /// The API keys seen in use, until the sweeper stores the day.
+    /// The API keys seen in use, until the [`sweeper`](crate::sweeper) stores the day.
     pub key_uses: Data<KeyUses>,
     /// The last answer to whether the server is well.
     pub pulse: Data<Pulse>,

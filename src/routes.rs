@@ -116,7 +116,8 @@ fn table() -> Vec<Area> {
 /// For middleware, which runs before actix has found the route. Made at the first use, kept until the process ends.
 pub static KNOWN: LazyLock<KnownRoutes> = LazyLock::new(|| KnownRoutes::of(table()));
 
-/// Adds every route of the table to an actix app, each behind the gate, quota and media type check that its line says.
+/// Adds every route of the table to an actix app, each behind the gate ([`gate`](crate::auth::gate::gate)), quota and
+/// media type check that its line says.
 pub fn mount(config: &mut ServiceConfig) {
     routing::mount(table(), config);
 }

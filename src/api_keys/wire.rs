@@ -86,7 +86,7 @@ impl List for ApiKeyFilter {
     const SORTS: &'static [Sort<ApiKeyRow>] = SORTS;
 }
 
-/// An API key in responses to its user, without its text.
+/// An API key in responses to its user, with all that is stored of it but the hash ([`ApiKeyRow`]).
 #[derive(Serialize)]
 pub struct ApiKeyOut {
     id: ApiKeyId,

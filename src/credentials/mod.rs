@@ -62,7 +62,8 @@ pub fn require_live(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
 }
 
 /// Checks again, after the body of a request has come, that its session or API key still stands: a client must not keep
-/// an ended one open by holding a body back. Nothing is checked on a route without a gate.
+/// an ended one open by holding a body back. Nothing is checked on a route that is not behind the gate
+/// ([`gate`](crate::auth::gate::gate)).
 ///
 /// # Errors
 /// The errors of [`require_valid`].

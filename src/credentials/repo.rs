@@ -49,7 +49,7 @@ fn refuse_expired(expires_at: Option<Timestamp>) -> Result<(), Problem> {
 /// ([`gate`](crate::auth::gate::gate)) for a request with a key.
 ///
 /// # Errors
-/// `revoked-api-key`, when there is no such key or its account is disabled; `expired-api-key`; the database's
+/// `revoked-api-key`, when there is no such key or its account is disabled; `expired-api-key`; the database's errors
 /// ([`Conn`]).
 pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<CurrentUser, Problem> {
     let key = api_keys::table

@@ -26,8 +26,8 @@ impl KeyUses {
         let _before = lock(&self.0).insert(key, Timestamp::now().day());
     }
 
-    /// Stores the remembered days in the database, which the sweeper asks for once an hour. Days that could not be
-    /// stored stay for the next time.
+    /// Stores the remembered days in the database; the [`sweeper`](crate::sweeper) calls it once an hour. Days that
+    /// could not be stored stay for the next time.
     ///
     /// # Errors
     /// The errors of [`Db::write`].

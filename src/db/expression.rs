@@ -54,7 +54,7 @@ pub(crate) use expression;
 /// so that the query needs no `into_boxed`.
 pub struct When<Condition>(Option<Condition>);
 
-/// The condition that `make` makes of `value`; without a value every row meets it.
+/// The condition that `make` makes of `value`, for a query's `filter`; without a value every row meets it.
 pub fn when<T, Condition>(value: Option<T>, make: impl FnOnce(T) -> Condition) -> When<Condition> {
     When(value.map(make))
 }

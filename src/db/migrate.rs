@@ -13,7 +13,8 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    Conn, MultiBackend, OpenError, Transactions,
+    Conn, OpenError, Transactions,
+    connection::MultiBackend,
     schema::{dogs, owners, tasks},
     search_key,
 };

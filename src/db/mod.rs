@@ -40,7 +40,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 pub use self::{
     atomic::Atomic,
-    connection::{Conn, MultiBackend, columns},
+    connection::{Conn, columns},
     constraint::{Broken, OnConstraint},
     identity::DatabaseId,
     search_key::{folded, search_key},
@@ -56,7 +56,8 @@ use crate::problem::Problem;
 /// transactions, so that other writes get in between ([`Db::write_in_pieces`]).
 pub const PIECE: usize = 250;
 
-/// The most expired rows that a sweep deletes in one transaction, so that other writes do not wait long.
+/// The most expired rows of a table that the [`sweeper`](crate::sweeper) deletes in one transaction, so that other
+/// writes do not wait long.
 pub const SWEPT_AT_ONCE: i64 = 500;
 
 /// The number `count` as the `i64` that SQL's `LIMIT` takes.

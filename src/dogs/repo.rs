@@ -221,7 +221,7 @@ impl Dogs {
     /// Creates a dog, in one statement if it has no co-owners, and otherwise in a transaction.
     ///
     /// # Errors
-    /// `validation-failed` at `/owner_id` or in `/co_owner_ids`, when the user has no such owner; the database's
+    /// `validation-failed` at `/owner_id` or in `/co_owner_ids`, when the user has no such owner; the database's errors
     /// ([`Conn`]).
     pub fn create(&self, atomic: Atomic<'_>, new: &DogIn) -> Result<DogRow, Problem> {
         if new.co_owner_ids.is_empty() {

@@ -191,7 +191,8 @@ impl List for RoleFilter {
     }
 }
 
-/// A dog in responses to its user, with those of its owners that were asked for.
+/// A dog in responses to its user: its id and user, the fields of [`DogIn`], the times of creation and change, and
+/// those of its owners that the query's `expand` asked for.
 #[derive(Serialize)]
 pub struct DogOut {
     id: DogId,

@@ -72,7 +72,8 @@ impl From<NameKey> for String {
 }
 
 /// A key that a list of `Row`s can be sorted by: its name in the parameter `sort`, its SQL, and a function that reads
-/// its value from a row. Each needs an index over the user, the key, its tie breaker, and the id.
+/// its value from a row. Each needs an index over the user, the key, its tie breaker ([`Sort::tie_breaker`]), and the
+/// id.
 pub struct Sort<Row> {
     /// The key as a query names it.
     pub(super) name: &'static str,
@@ -223,7 +224,8 @@ impl<Row> Order<Row> {
     }
 
     /// Reads the parameter `sort`, such as `-created_at,name`: the most important key first, `-` for descending. The
-    /// tie breaker and the id are added where they are left out, in the direction of the key before them.
+    /// tie breaker ([`Sort::tie_breaker`]) and the id are added where they are left out, in the direction of the key
+    /// before them.
     ///
     /// # Errors
     /// `unknown_value`, for a key that is not one of `sorts`; `repeated`, for one that is named twice.

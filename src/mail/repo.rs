@@ -125,7 +125,7 @@ impl Mails {
     ///
     /// # Errors
     /// `too-many-requests`, if the last hour has five of its kind by this user or for this address; the database's
-    /// ([`Conn`]).
+    /// errors ([`Conn`]).
     pub fn require(&self, conn: &mut Conn, signer: &Signer, kind: MailKind, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, Some(self.0), kind, address)? {
             MailQuota::Left => insert(conn, Some(self.0), kind, address),

@@ -67,7 +67,7 @@ fn tell(change: EmailChange, me: LoggedInUser, mail_signal: &MailSignal) {
 }
 
 /// `DELETE /me`: deletes the account with all that it has (204). The account is gone at once and its rows in several
-/// transactions; the sweeper deletes any that are left.
+/// transactions; the [`sweeper`](crate::sweeper) deletes any that are left.
 ///
 /// # Errors
 /// `fresh-login-required`, unless the password was given in the last 5 minutes; the errors of [`Users::delete`].

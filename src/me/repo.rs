@@ -30,7 +30,7 @@ pub enum EmailChange {
 
 /// The session in which a user asks for a change of the account, and the key for the counts of its mails.
 pub struct Asking<'a> {
-    /// The user and session.
+    /// The user who asks for the change, and the session in which.
     pub me: LoggedInUser,
     /// The signer that makes the keys under which mails are counted
     /// ([`Keys::sources`](crate::crypto::keys::Keys::sources)).

@@ -86,7 +86,7 @@ impl FromQuery for Deletion {
     }
 }
 
-/// An owner in responses to its user.
+/// An owner in responses to its user: id, user, name, and the times of creation and change.
 #[derive(Serialize)]
 pub struct OwnerOut {
     id: OwnerId,

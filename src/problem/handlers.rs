@@ -9,7 +9,7 @@ use super::{FieldError, Kind, Problem};
 /// The id of the samples' request.
 const REQUEST_ID: &str = "5f0c1e7a9b3d4c62";
 
-/// A kind of problem in the response to `GET /problems`.
+/// A kind of problem in the response to `GET /problems`: its `type`, title, status, meaning and remedy.
 #[derive(Serialize)]
 pub struct KindOut {
     r#type: String,
@@ -19,7 +19,7 @@ pub struct KindOut {
     remedy: &'static str,
 }
 
-/// The response to `GET /problems/{problem}`: a kind of problem with a sample of it.
+/// The response to `GET /problems/{problem}`: a kind of problem ([`KindOut`]) with the body of a sample.
 #[derive(Serialize)]
 pub struct KindShown {
     #[serde(flatten)]

@@ -25,7 +25,7 @@ impl FromBody for ProfileIn {
     }
 }
 
-/// A profile in responses to its user.
+/// A profile in responses to its user: the description, and the times of creation and change.
 #[derive(Serialize)]
 pub struct ProfileOut {
     description: String,

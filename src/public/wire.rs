@@ -29,7 +29,8 @@ impl List for PublicFilter {
     const COUNTS: bool = false;
 }
 
-/// The public page of a user in responses.
+/// The public page of a user in responses: the username, the profile's description, the number of dogs, and the time
+/// when the profile was made.
 #[derive(Serialize)]
 pub struct PublicProfileOut {
     username: String,
@@ -45,7 +46,8 @@ impl From<PublicProfileRow> for PublicProfileOut {
     }
 }
 
-/// A dog in responses to the public: without its owners.
+/// A dog in responses to the public: id, name, age in years, the username of its user (`adopted_by`), and the time of
+/// creation. Its owners are private.
 #[derive(Serialize)]
 pub struct PublicDogOut {
     id: DogId,

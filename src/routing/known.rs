@@ -88,7 +88,7 @@ impl KnownRoutes {
         Self(table.into_iter().map(known).collect())
     }
 
-    /// The table's entry for a percent-decoded path.
+    /// The table's entry for `path`, which is percent-decoded; the default outside of every area.
     #[must_use]
     pub fn info(&self, path: &str) -> RouteInfo {
         self.find(path).map_or_else(RouteInfo::default, |(area, pattern)| RouteInfo {

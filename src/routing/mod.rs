@@ -210,7 +210,7 @@ pub struct Verb {
 
 impl Verb {
     /// Leaves requests uncounted in an area without a login, where otherwise they take a unit of the quota of their
-    /// address. Behind the gate the gate counts all the same, by user.
+    /// address. Behind the [`gate`] that counts all the same, by user.
     #[must_use]
     pub fn unlimited(mut self) -> Self {
         self.is_unlimited = true;
@@ -227,7 +227,7 @@ impl Verb {
     }
 
     /// Lets API keys open the verb: GET those of either scope, other methods those of the scope `write`. Other verbs
-    /// behind the gate refuse them (`insufficient-scope`).
+    /// behind the [`gate`] refuse them (`insufficient-scope`).
     #[must_use]
     pub fn taking_keys(mut self) -> Self {
         self.takes_keys = true;

@@ -30,7 +30,7 @@ impl List for SessionFilter {
     const SORTS: &'static [Sort<SessionRow>] = SORTS;
 }
 
-/// A session in the export for its user, without any of its secrets.
+/// A session in the export for its user: the client and the times, and none of its secrets ([`SessionRow`]).
 #[derive(Serialize)]
 pub struct SessionOut {
     id: SessionId,
@@ -48,7 +48,7 @@ impl From<SessionRow> for SessionOut {
     }
 }
 
-/// A live session in responses to its user, without any of its secrets.
+/// A live session in responses to its user: the client, the times, and whether it is the request's own (`current`).
 #[derive(Serialize)]
 pub struct LiveSessionOut {
     id: SessionId,

@@ -118,7 +118,8 @@ impl List for TaskFilter {
     const SORTS: &'static [Sort<TaskRow>] = SORTS;
 }
 
-/// A task in responses to its user.
+/// A task in responses to its user: its id and user, the fields of [`TaskIn`], and the times of completion, creation
+/// and change.
 #[derive(Serialize)]
 pub struct TaskOut {
     id: TaskId,

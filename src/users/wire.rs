@@ -166,8 +166,8 @@ impl fmt::Display for Email {
     }
 }
 
-/// An address with its domain as SMTP writes it, and as browsers send it: `müller.example` is `xn--mller-kva.example`
-/// (UTS #46). A text without a valid domain stays as it is.
+/// An e-mail address with its domain in ASCII, as SMTP writes it and browsers send it: `müller.example` becomes
+/// `xn--mller-kva.example` (UTS #46). A text without a valid domain stays as it is.
 #[must_use]
 pub fn with_ascii_domain(text: String) -> String {
     if text.is_ascii() {
@@ -193,7 +193,8 @@ fn is_plausible(text: &str) -> bool {
     !local.is_empty() && local.bytes().all(in_local) && domain.split('.').all(is_label)
 }
 
-/// The user in responses to itself (`/me`, and with the tokens of a login).
+/// The user in responses to itself (`/me`, and with the tokens of a login): id, username, address, and the times of its
+/// verification, of the sign-up and of the last change.
 #[derive(Serialize)]
 pub struct UserOut {
     id: UserId,

@@ -27,8 +27,8 @@ const SEARCHED: Rule = Rule { least: 0, most: 255 };
 /// The most ids in the parameter `id`.
 pub const MOST_IDS: usize = 100;
 
-/// The units of its caller's quota that a request takes more for each parameter that makes the database look through
-/// many rows, where a page by itself is found in an index.
+/// The further units of its caller's quota ([`Limits`]) that a request takes for each parameter that makes the database
+/// look through many rows; a page by itself is found in an index.
 pub const MANY_ROWS: u32 = 4;
 
 /// The parameters that are lists of values with commas between them.

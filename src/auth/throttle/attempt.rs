@@ -32,9 +32,9 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Counts the try, and checks `password` against the hash `stored`, or with `None` against a decoy in the same
-    /// time. After [`Verdict::Right`] the caller clears the counters by [`Attempt::succeed`], in the transaction that
-    /// the password allows.
+    /// Counts the try, and checks `password` against the hash `stored`, or with `None` against a made-up one in the
+    /// same time. After [`Verdict::Right`] the caller clears the counters by [`Attempt::succeed`], in the transaction
+    /// that the password allows.
     ///
     /// # Errors
     /// `too-many-attempts`, while earlier failures lock the counter; `too-many-requests` and `overloaded`, when too
