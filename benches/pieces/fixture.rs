@@ -117,7 +117,7 @@ fn sign_up(conn: &mut Conn, name: &str) -> (UserId, TokenSubject) {
     let user = Users::create(conn, &new).expect("a user").id;
     let place = ClientInfo { user_agent: None, source: [0; 16] };
     let session = Sessions::of(user).create(conn, LIVES, &place).expect("a session");
-    (user, session.bearer())
+    (user, session.subject())
 }
 
 fn fill(conn: &mut Conn, user: UserId) -> OwnerId {

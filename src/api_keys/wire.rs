@@ -86,7 +86,8 @@ impl List for ApiKeyFilter {
     const SORTS: &'static [Sort<ApiKeyRow>] = SORTS;
 }
 
-/// An API key in responses to its user, with all that is stored of it but the hash ([`ApiKeyRow`]).
+/// An API key in responses to its user: id, name, scope, the last characters of its text (`hint`), the times of
+/// creation and expiry, and the day of its last use.
 #[derive(Serialize)]
 pub struct ApiKeyOut {
     id: ApiKeyId,

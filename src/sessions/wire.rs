@@ -30,7 +30,8 @@ impl List for SessionFilter {
     const SORTS: &'static [Sort<SessionRow>] = SORTS;
 }
 
-/// A session in the export for its user: the client and the times, and none of its secrets ([`SessionRow`]).
+/// A session in the export for its user: the client, and the times of login, last refresh, expiry and end; none of its
+/// secrets.
 #[derive(Serialize)]
 pub struct SessionOut {
     id: SessionId,
