@@ -37,7 +37,7 @@ pub async fn list(
 /// already).
 ///
 /// # Errors
-/// The errors of [`CoOwners::create`].
+/// `not-found`, `already-primary-owner`, `too-many-co-owners`; the database's ([`CoOwners::create`]).
 pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).create(conn, dog, owner)).await?;
@@ -47,7 +47,7 @@ pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) 
 /// `DELETE /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: takes a co-owner off a dog (204, even if it is none).
 ///
 /// # Errors
-/// The errors of [`CoOwners::delete`].
+/// `not-found`; the database's ([`CoOwners::delete`]).
 pub async fn delete(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).delete(conn, dog, owner)).await?;

@@ -41,7 +41,7 @@ pub async fn list(
 /// `GET /dogowner/owners/{owner_id}/dogs`: lists a page of the dogs that an owner has, as primary owner or co-owner.
 ///
 /// # Errors
-/// The errors of [`list`].
+/// `not-found`, when the user has no such owner; those of [`list`].
 pub async fn list_of_owner(
     me: CurrentUser,
     owner: Path<OwnerId>,
@@ -58,7 +58,8 @@ pub async fn list_of_owner(
 /// `POST /dogowner/dogs`: makes a dog (201), once even if the request comes again with the same `Idempotency-Key`.
 ///
 /// # Errors
-/// The errors of [`Idempotent::create`] and of [`Dogs::create`]; `too-many-dogs`.
+/// `validation-failed`; `too-many-dogs`; those of a request with an `Idempotency-Key` ([`Idempotent::create`]); the
+/// database's ([`Dogs::create`]).
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<DogIn>,
@@ -95,7 +96,8 @@ pub async fn show(
 /// `PUT /dogowner/dogs/{dog_id}`: replaces all fields of a dog.
 ///
 /// # Errors
-/// The errors of [`Dogs::update`].
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
+/// database's ([`Dogs::update`]).
 pub async fn replace(
     me: CurrentUser,
     id: Path<DogId>,
@@ -111,7 +113,8 @@ pub async fn replace(
 /// `PATCH /dogowner/dogs/{dog_id}`: changes the fields of a dog that the body names.
 ///
 /// # Errors
-/// The errors of [`Dogs::update`].
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
+/// database's ([`Dogs::update`]).
 pub async fn update(
     me: CurrentUser,
     id: Path<DogId>,
@@ -126,7 +129,8 @@ pub async fn update(
 /// `DELETE /dogowner/dogs/{dog_id}`: deletes a dog and its tasks (204), in several transactions if there are many.
 ///
 /// # Errors
-/// The errors of [`Dogs::delete`].
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; the database's
+/// ([`Dogs::delete`]).
 pub async fn delete(
     me: CurrentUser,
     id: Path<DogId>,

@@ -30,11 +30,11 @@ pub enum Purpose {
     Reset,
     /// To verify the address of a new account, for a day.
     Verify,
-    /// To confirm a new address that a session asked for, for a day. The token ends with the session, and with the
-    /// password.
+    /// To confirm a new address that a session asked for, for a day. It is mailed to the new address. When the session
+    /// ends, or the password changes, nothing is asked for any more and the token is void.
     Confirm,
-    /// To cancel a new address that a session asked for, for a week. The token ends with the session, and with the
-    /// password.
+    /// To withdraw a new address that a session asked for and that is not confirmed yet, for a week. It is mailed to the
+    /// present address, and void when the token of [`Purpose::Confirm`] is; a confirmed address is not taken back.
     Cancel,
 }
 

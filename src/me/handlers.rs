@@ -32,7 +32,8 @@ pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Pr
 /// whether other accounts exist counts against a quota first.
 ///
 /// # Errors
-/// The errors of [`Users::update`]; `too-many-requests`.
+/// `fresh-login-required`, `username-taken`, `email-taken`, `precondition-failed`, `validation-failed`,
+/// `too-many-requests`; the database's ([`Users::update`]).
 pub async fn update(
     request: HttpRequest,
     me: LoggedInUser,

@@ -41,7 +41,8 @@ pub async fn list(
 /// `POST /dogowner/owners`: makes an owner (201), once even if the request comes again with the same `Idempotency-Key`.
 ///
 /// # Errors
-/// The errors of [`Idempotent::create`] and of [`Owners::create`]; `too-many-owners`.
+/// `validation-failed`; `too-many-owners`; those of a request with an `Idempotency-Key` ([`Idempotent::create`]); the
+/// database's ([`Owners::create`]).
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<OwnerIn>,
@@ -59,7 +60,7 @@ pub async fn create(
 /// `GET /dogowner/owners/{owner_id}`: shows an owner.
 ///
 /// # Errors
-/// The errors of [`Owners::show`].
+/// `not-found`; the database's ([`Owners::show`]).
 pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<WithEtag<OwnerOut>, Problem> {
     let owner = db.read(move |conn| Owners::of(me.id).show(conn, *id)).await?;
     Ok(WithEtag::of(owner.version, owner))
@@ -68,7 +69,8 @@ pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<Wi
 /// `PUT /dogowner/owners/{owner_id}`: replaces all fields of an owner.
 ///
 /// # Errors
-/// The errors of [`Owners::update`].
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
+/// database's ([`Owners::update`]).
 pub async fn replace(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -84,7 +86,8 @@ pub async fn replace(
 /// `PATCH /dogowner/owners/{owner_id}`: changes the fields of an owner that the body names.
 ///
 /// # Errors
-/// The errors of [`Owners::update`].
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
+/// database's ([`Owners::update`]).
 pub async fn update(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -100,7 +103,8 @@ pub async fn update(
 /// too (204), in several transactions if there are many.
 ///
 /// # Errors
-/// The errors of [`Owners::delete`].
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `owner-has-dogs`; the
+/// database's ([`Owners::delete`]).
 pub async fn delete(
     me: CurrentUser,
     id: Path<OwnerId>,

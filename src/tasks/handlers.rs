@@ -40,7 +40,8 @@ pub async fn list(
 /// `POST /dogowner/tasks`: makes a task (201), once even if the request comes again with the same `Idempotency-Key`.
 ///
 /// # Errors
-/// The errors of [`Idempotent::create`] and of [`Tasks::create`]; `too-many-tasks`.
+/// `validation-failed`; `too-many-tasks`; those of a request with an `Idempotency-Key` ([`Idempotent::create`]); the
+/// database's ([`Tasks::create`]).
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<TaskIn>,
@@ -58,7 +59,7 @@ pub async fn create(
 /// `GET /dogowner/tasks/{task_id}`: shows a task.
 ///
 /// # Errors
-/// The errors of [`Tasks::show`].
+/// `not-found`; the database's ([`Tasks::show`]).
 pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<WithEtag<TaskOut>, Problem> {
     let task = db.read(move |conn| Tasks::of(me.id).show(conn, *id)).await?;
     Ok(WithEtag::of(task.version, task))
@@ -67,7 +68,8 @@ pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<Wit
 /// `PUT /dogowner/tasks/{task_id}`: replaces all fields of a task.
 ///
 /// # Errors
-/// The errors of [`Tasks::update`].
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
+/// database's ([`Tasks::update`]).
 pub async fn replace(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -83,7 +85,8 @@ pub async fn replace(
 /// `PATCH /dogowner/tasks/{task_id}`: changes the fields of a task that the body names.
 ///
 /// # Errors
-/// The errors of [`Tasks::update`].
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
+/// database's ([`Tasks::update`]).
 pub async fn update(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -98,7 +101,8 @@ pub async fn update(
 /// `DELETE /dogowner/tasks/{task_id}`: deletes a task (204).
 ///
 /// # Errors
-/// The errors of [`Tasks::delete`].
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; the database's
+/// ([`Tasks::delete`]).
 pub async fn delete(
     me: CurrentUser,
     id: Path<TaskId>,

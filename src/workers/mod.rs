@@ -78,7 +78,7 @@ pub enum JobClass {
     Blocking,
 }
 
-/// The outcome of a job on the worker's thread.
+/// The outcome of a job on the worker's thread. Its result is kept in the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
@@ -606,7 +606,8 @@ where
     }
 }
 
-/// Runs each job of a batch by itself, and sends its result as soon as it is done.
+/// Runs each job of a batch by itself, and sends its result as soon as it is done: the way of workers whose jobs share
+/// nothing. A state in which a job panicked is not used again.
 pub fn one_by_one<S>(state: &mut S, group: Batch<S>) -> BatchEnd<S> {
     for mut job in group {
         if job.is_abandoned() {
