@@ -1,0 +1,83 @@
+//! A round, and what is set for it: a fresh database, and how long it is to be.
+
+use diesel::sql_types::Text;
+use diesel::{Connection as _, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+
+use super::client::Result;
+use super::database::{Cluster, Database, Engine};
+use super::server::Plan;
+
+/// Something that is done to a server, and checked.
+#[derive(Clone)]
+pub struct Round {
+    title: &'static str,
+    engine: Engine,
+    fight: fn(&Scene) -> Result<String>,
+}
+
+impl Round {
+    /// A round on this database. The function tells its figures in a line, or what is wrong.
+    pub fn on(engine: Engine, title: &'static str, fight: fn(&Scene) -> Result<String>) -> Self {
+        Self { title, engine, fight }
+    }
+
+    /// The same on each database.
+    pub fn on_both(title: &'static str, fight: fn(&Scene) -> Result<String>) -> Vec<Self> {
+        vec![Self::on(Engine::Sqlite, title, fight), Self::on(Engine::Postgres, title, fight)]
+    }
+
+    pub fn name(&self) -> String {
+        format!("{} [{}]", self.title, self.engine.to_string().to_lowercase())
+    }
+
+    pub fn fight(&self, scene: &Scene) -> Result<String> {
+        (self.fight)(scene)
+    }
+}
+
+/// What a round has to itself.
+pub struct Scene {
+    pub engine: Engine,
+    pub is_long: bool,
+    /// The PostgreSQL of the round, if it is one on PostgreSQL.
+    pub cluster: Option<Cluster>,
+    pub database: Database,
+}
+
+impl Scene {
+    pub fn set(round: &Round, is_long: bool) -> Result<Self> {
+        let cluster = (round.engine == Engine::Postgres).then(Cluster::start).transpose()?;
+        let database = Database::fresh(cluster.as_ref())?;
+        Ok(Self { engine: round.engine, is_long, cluster, database })
+    }
+
+    /// One of the two, by how long the round is to be.
+    pub fn long_or<T>(&self, long: T, short: T) -> T {
+        if self.is_long { long } else { short }
+    }
+
+    /// A server on the database, not started yet.
+    pub fn plan(&self) -> Result<Plan> {
+        Plan::on(&self.database.url, self.database.home())
+    }
+
+    /// It is an error if the database itself finds something wrong with what it stores.
+    pub fn check_integrity(&self) -> Result<()> {
+        let Some(path) = self.database.url.strip_prefix("sqlite://") else { return Ok(()) };
+        let mut connection = SqliteConnection::establish(path)?;
+        for (pragma, column) in [("integrity_check", "integrity_check"), ("foreign_key_check", "\"table\"")] {
+            let found: Vec<Found> =
+                sql_query(format!("SELECT {column} AS said FROM pragma_{pragma}")).load(&mut connection)?;
+            if let Some(wrong) = found.iter().find(|found| found.said != "ok") {
+                return Err(format!("{pragma}: {}", wrong.said).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Text)]
+    said: String,
+}
