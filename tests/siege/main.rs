@@ -22,12 +22,21 @@
 
 mod availability;
 mod caller;
+mod disk;
 mod history;
 mod load;
 mod scene;
 mod server;
 
+mod backups;
+mod crowds;
+mod faults;
 mod kills;
+mod locks;
+mod power;
+mod soak;
+mod starting;
+mod stopping;
 
 mod patroni;
 mod postgres;
@@ -53,7 +62,22 @@ use scene::{Round, Scene};
 
 /// Every round, in the order in which they are fought.
 fn rounds() -> Vec<Round> {
-    [kills::rounds(), postgres::rounds(), standby::rounds(), proxies::rounds(), patroni::rounds()].concat()
+    [
+        kills::rounds(),
+        power::rounds(),
+        faults::rounds(),
+        locks::rounds(),
+        stopping::rounds(),
+        starting::rounds(),
+        backups::rounds(),
+        crowds::rounds(),
+        soak::rounds(),
+        postgres::rounds(),
+        standby::rounds(),
+        proxies::rounds(),
+        patroni::rounds(),
+    ]
+    .concat()
 }
 
 fn main() -> ExitCode {
