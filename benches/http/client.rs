@@ -109,7 +109,16 @@ impl Connection {
     }
 
     pub fn send(&mut self, request: &[u8]) -> Result<Answer> {
-        self.stream.write_all(request)?;
+        self.write(request)?;
+        self.read()
+    }
+
+    /// Sends a request, whose answer is to be read.
+    pub fn write(&mut self, request: &[u8]) -> Result<()> {
+        Ok(self.stream.write_all(request)?)
+    }
+
+    pub fn read(&mut self) -> Result<Answer> {
         self.buffer.clear();
         let mut piece = [0; 16 * 1024];
         loop {

@@ -74,18 +74,28 @@ impl Asks {
     pub fn percentile(&self, share: f64) -> Duration {
         let mut took: Vec<_> = self.0.iter().filter(|it| it.reply.is_good()).map(|it| it.took).collect();
         took.sort_unstable();
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a place in a list"
-        )]
-        let place = (took.len() as f64 * share) as usize;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list")]
+        let place = (count(took.len()) * share) as usize;
         took.get(place).or(took.last()).copied().unwrap_or_default()
+    }
+
+    /// The time that the slowest answer took that was none that people want.
+    pub fn slowest_failure(&self) -> Duration {
+        self.0.iter().filter(|it| !it.reply.is_good()).map(|it| it.took).max().unwrap_or_default()
+    }
+
+    /// Good answers in a second of the time that the requests were made in.
+    pub fn per_second(&self, time: Duration) -> f64 {
+        count(self.0.len() - self.failures()) / time.as_secs_f64()
     }
 
     /// The requests that were made in this time.
     pub fn between(&self, from: Instant, to: Instant) -> Self {
         Self(self.0.iter().filter(|asked| asked.at >= from && asked.at < to).copied().collect())
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody sends that many requests")]
+pub fn count(number: usize) -> f64 {
+    number as f64
 }

@@ -56,6 +56,15 @@ impl History {
         self.0.iter().filter(|operation| operation.outcome == outcome).count()
     }
 
+    /// What is known of a copy that was begun after so many operations: the later ones may be in it or not.
+    pub fn of_copy_after(&self, operations: usize) -> Self {
+        let mut copy = Self(self.0.clone());
+        copy.0.iter_mut().skip(operations).filter(|it| it.outcome == Outcome::Done).for_each(|operation| {
+            operation.outcome = Outcome::Unknown;
+        });
+        copy
+    }
+
     /// Holds the names of all rows that there are against it. What is wrong names the row and its operations; what is
     /// right is told in figures.
     pub fn check(&self, found: &[String]) -> Result<String> {

@@ -40,8 +40,10 @@ pub fn accounts(address: SocketAddr, count: usize) -> Result<Vec<Account>> {
 pub struct Load {
     /// Instances of the service; who finds one gone goes to the next.
     pub addresses: Vec<SocketAddr>,
-    /// A writer for each.
+    /// Whose rows are written and read.
     pub accounts: Vec<Account>,
+    /// A writer for each account, or none.
+    pub is_writing: bool,
     pub readers: usize,
     /// How long everybody rests between two requests.
     pub rest: Duration,
@@ -69,6 +71,7 @@ impl Seen {
 #[derive(Default)]
 pub struct Underway {
     acknowledged: AtomicUsize,
+    refused: AtomicUsize,
     is_over: AtomicBool,
     seen: Mutex<Seen>,
 }
@@ -76,15 +79,29 @@ pub struct Underway {
 impl Underway {
     /// Blocks until so many more writes are acknowledged. It is an error if that takes a minute.
     pub fn until_written(&self, count: usize) -> Result<()> {
-        let (began, before) = (Instant::now(), self.acknowledged.load(Ordering::Relaxed));
-        while began.elapsed() < Duration::from_secs(60) {
-            if self.acknowledged.load(Ordering::Relaxed) >= before + count {
-                return Ok(());
+        self.until_more(&self.acknowledged, count, "nobody can write")
+    }
+
+    /// The same of writes that come to nothing good.
+    pub fn until_refused(&self, count: usize) -> Result<()> {
+        self.until_more(&self.refused, count, "every write is done")
+    }
+
+    /// How many operations there were so far.
+    pub fn operations(&self) -> usize {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).history.0.len()
+    }
+
+    fn until_more(&self, of: &AtomicUsize, count: usize, otherwise: &str) -> Result<()> {
+        let (began, before) = (Instant::now(), of.load(Ordering::Relaxed));
+        while of.load(Ordering::Relaxed) < before + count {
+            if began.elapsed() > Duration::from_secs(60) {
+                let kinds = self.seen.lock().unwrap_or_else(PoisonError::into_inner).writes.kinds();
+                return Err(format!("{otherwise}: {kinds}").into());
             }
             thread::sleep(Duration::from_millis(1));
         }
-        Err(format!("nobody can write: {}", self.seen.lock().unwrap_or_else(PoisonError::into_inner).writes.kinds())
-            .into())
+        Ok(())
     }
 
     fn is_over(&self) -> bool {
@@ -102,6 +119,7 @@ impl Load {
         Self {
             addresses: addresses.to_owned(),
             accounts: accounts.to_owned(),
+            is_writing: true,
             readers: 2,
             rest: Duration::from_millis(2),
             label: String::new(),
@@ -113,11 +131,16 @@ impl Load {
         Self { label: label.to_owned(), ..self.clone() }
     }
 
+    /// The same without the writers.
+    pub fn only_reading(self) -> Self {
+        Self { is_writing: false, ..self }
+    }
+
     /// Loads the service while damage is done, until that returns.
     pub fn during<T>(&self, damage: impl FnOnce(&Underway) -> Result<T>) -> Result<(Seen, T)> {
         let underway = Underway::default();
         let done = thread::scope(|scope| {
-            for number in 0..self.accounts.len() {
+            for number in 0..if self.is_writing { self.accounts.len() } else { 0 } {
                 let underway = &underway;
                 scope.spawn(move || self.write(number, underway));
             }
@@ -228,9 +251,8 @@ impl Writer<'_> {
         let (reply, answer) = self.caller.ask(request);
         let took = at.elapsed();
         let outcome = outcome(reply, answer.as_ref());
-        if outcome == Outcome::Done {
-            self.underway.acknowledged.fetch_add(1, Ordering::Relaxed);
-        }
+        let count = if outcome == Outcome::Done { &self.underway.acknowledged } else { &self.underway.refused };
+        count.fetch_add(1, Ordering::Relaxed);
         let operation = Operation { row: row.to_owned(), act, reply, outcome };
         self.underway.note(|seen| {
             seen.history.0.push(operation);

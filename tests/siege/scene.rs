@@ -1,7 +1,8 @@
 //! A round, and what is set for it: a fresh database, and how long it is to be.
 
-use diesel::sql_types::Text;
-use diesel::{Connection as _, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::{BigInt, Text};
+use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 
 use super::client::Result;
 use super::database::{Cluster, Database, Engine};
@@ -56,15 +57,54 @@ impl Scene {
         if self.is_long { long } else { short }
     }
 
+    /// One of the two, by the database.
+    pub fn on<T>(&self, sqlite: T, postgres: T) -> T {
+        if self.engine == Engine::Sqlite { sqlite } else { postgres }
+    }
+
+    /// A figure that only a release build on a quiet machine can be held to: a long round of one.
+    pub fn strictly(&self, is_so: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
+        if is_so || !self.is_long || cfg!(debug_assertions) { Ok(()) } else { Err(otherwise().into()) }
+    }
+
     /// A server on the database, not started yet.
     pub fn plan(&self) -> Result<Plan> {
         Plan::on(&self.database.url, self.database.home())
     }
 
+    /// Runs a statement past the server; how many rows it touched.
+    pub fn execute(&self, statement: &str) -> Result<usize> {
+        let url = &self.database.url;
+        Ok(match self.engine {
+            Engine::Sqlite => sql_query(statement).execute(&mut self.connect()?)?,
+            Engine::Postgres => sql_query(statement).execute(&mut PgConnection::establish(url)?)?,
+        })
+    }
+
+    /// How many rows a table has.
+    pub fn count(&self, table: &str) -> Result<i64> {
+        let query = format!("SELECT count(*) AS count FROM {table}");
+        let url = &self.database.url;
+        let counted: Counted = match self.engine {
+            Engine::Sqlite => sql_query(query).get_result(&mut self.connect()?)?,
+            Engine::Postgres => sql_query(query).get_result(&mut PgConnection::establish(url)?)?,
+        };
+        Ok(counted.count)
+    }
+
+    /// Another process's connection to the SQLite file.
+    pub fn connect(&self) -> Result<SqliteConnection> {
+        let mut connection = SqliteConnection::establish(self.database.url.trim_start_matches("sqlite://"))?;
+        connection.batch_execute("PRAGMA busy_timeout = 10000")?;
+        Ok(connection)
+    }
+
     /// It is an error if the database itself finds something wrong with what it stores.
     pub fn check_integrity(&self) -> Result<()> {
-        let Some(path) = self.database.url.strip_prefix("sqlite://") else { return Ok(()) };
-        let mut connection = SqliteConnection::establish(path)?;
+        if self.engine == Engine::Postgres {
+            return Ok(());
+        }
+        let mut connection = self.connect()?;
         for (pragma, column) in [("integrity_check", "integrity_check"), ("foreign_key_check", "\"table\"")] {
             let found: Vec<Found> =
                 sql_query(format!("SELECT {column} AS said FROM pragma_{pragma}")).load(&mut connection)?;
@@ -74,6 +114,12 @@ impl Scene {
         }
         Ok(())
     }
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
 }
 
 #[derive(QueryableByName)]

@@ -1,5 +1,112 @@
-use super::scene::Round;
+//! The server is told to stop, or told something else, at a bad moment.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::caller::{Caller, Reply};
+use super::client::{Connection, Result, request};
+use super::database::Engine;
+use super::load::{Load, accounts};
+use super::scene::{Round, Scene};
 
 pub fn rounds() -> Vec<Round> {
-    Vec::new()
+    let both = Round::on_both("R08 50 requests in flight and SIGTERM", in_flight);
+    let each = [
+        Round::on(Engine::Sqlite, "F1 nobody reads the log", stalled_log),
+        Round::on(Engine::Sqlite, "F11 SIGHUP under load", hangup),
+    ];
+    [both, each.to_vec()].concat()
+}
+
+const IN_FLIGHT: usize = 50;
+
+fn in_flight(scene: &Scene) -> Result<String> {
+    let plan = scene.plan()?;
+    let mut server = plan.start()?;
+    let account = accounts(plan.address, 1)?.remove(0);
+    let (rounds, mut made, mut slowest) = (scene.long_or(200, 20), Vec::new(), Duration::ZERO);
+    let login = json!({"username": account.name, "password": "three wet dogs on one sofa"});
+    for round in 0..rounds {
+        let mut flight = Vec::new();
+        for number in 0..IN_FLIGHT {
+            // A connection that the server knows already.
+            let mut connection = Connection::open(plan.address)?;
+            connection.ask(&request("GET", "/health/live", None, None), 200)?;
+            let name = format!("{round}-{number}");
+            flight.push((connection, name));
+        }
+        for (number, (connection, name)) in flight.iter_mut().enumerate() {
+            // A login takes long enough to be in flight for certain.
+            connection.write(&match number % 5 {
+                0 => request("POST", "/auth/login", None, Some(&login)),
+                _ => request("POST", "/dogowner/owners", Some(&account.token), Some(&json!({ "name": name }))),
+            })?;
+        }
+        server.signal("TERM")?;
+        for (number, (mut connection, name)) in flight.into_iter().enumerate() {
+            let answer = connection.read().map_err(|error| format!("round {round}, request {number}: {error}"))?;
+            match answer.status {
+                200 => {}
+                201 => made.push(name),
+                status => return Err(format!("round {round}, request {number}: {status}").into()),
+            }
+        }
+        let (status, took) = server.end_within(Duration::from_secs(30))?;
+        if !status.success() {
+            return Err(format!("round {round}: {status}: {}", server.log()).into());
+        }
+        slowest = slowest.max(took);
+        server = plan.start()?;
+    }
+    let load = Load::on(&[plan.address], &[account]);
+    let mut found = load.read_back()?;
+    found.sort();
+    made.sort();
+    if found != made {
+        return Err(format!("{} rows are there, {} were acknowledged", found.len(), made.len()).into());
+    }
+    Ok(format!("{rounds} stops, {} requests, every one complete, gone {slowest:.1?} later", rounds * IN_FLIGHT))
+}
+
+fn stalled_log(scene: &Scene) -> Result<String> {
+    let plan = scene.plan()?.set("SHUTDOWN_TIMEOUT", "5s");
+    let (reader, writer) = std::io::pipe()?;
+    let mut command = plan.command()?;
+    command.stderr(writer.try_clone()?).stdout(writer);
+    let mut server = plan.spawn_as(command)?;
+    // The command holds the other end of the pipe no more.
+    server.wait_until_ready()?;
+    let mut caller = Caller::new(&[plan.address], Duration::from_secs(5));
+    for number in 0..3000 {
+        match caller.ask(&request("GET", "/problems", None, None)).0 {
+            Reply::Status(200) => {}
+            reply => return Err(format!("request {number}: {reply}").into()),
+        }
+    }
+    if server.probe("/health/live") != Reply::Status(200) {
+        return Err("it is not alive".into());
+    }
+    server.signal("TERM")?;
+    let (_, took) = server.end_within(Duration::from_secs(10))?;
+    drop(reader);
+    Ok(format!("3000 requests answered, gone {took:.1?} after SIGTERM"))
+}
+
+fn hangup(scene: &Scene) -> Result<String> {
+    let plan = scene.plan()?;
+    let server = plan.start()?;
+    let load = Load::on(&[plan.address], &accounts(plan.address, 8)?);
+    let (seen, ()) = load.during(|underway| {
+        for _ in 0..10 {
+            underway.until_written(20)?;
+            server.signal("HUP")?;
+        }
+        underway.until_written(20)
+    })?;
+    seen.writes.only(&[])?;
+    seen.reads.only(&[])?;
+    let promised = seen.history.check(&load.read_back()?)?;
+    server.stop()?;
+    Ok(format!("10 times, no request failed, {promised}"))
 }
