@@ -137,7 +137,7 @@ fn wait_until_ready(log: ChildStderr) -> Result<()> {
 }
 
 /// The directory of `initdb` and `postgres`: what `pg_config` says, or the newest that Debian installed.
-fn programs() -> Option<PathBuf> {
+pub fn programs() -> Option<PathBuf> {
     let told = Command::new("pg_config").arg("--bindir").output().ok();
     let told = told.and_then(|output| String::from_utf8(output.stdout).ok()).map(|path| PathBuf::from(path.trim()));
     let packaged = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
