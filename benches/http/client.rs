@@ -1,7 +1,7 @@
 //! Just enough HTTP/1.1 for a server that we know: requests made once, answers read by `Content-Length`.
 
 use std::error::Error;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -126,9 +126,12 @@ impl Connection {
                 let text = String::from_utf8_lossy(&self.buffer[..head.size]).into_owned();
                 return Ok(Answer { status: head.status, head: text, body: self.buffer[head.size..].to_vec() });
             }
-            match self.stream.read(&mut piece)? {
-                0 => return Err("the server hung up".into()),
-                size => self.buffer.extend_from_slice(&piece[..size]),
+            match self.stream.read(&mut piece) {
+                Ok(0) => return Err("the server hung up".into()),
+                Ok(size) => self.buffer.extend_from_slice(&piece[..size]),
+                // A child of ours has ended, and Linux does not go on by itself where there is a time-out.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }

@@ -77,7 +77,7 @@ impl Cluster {
     pub fn start() -> Result<Self> {
         let programs = programs().ok_or("PostgreSQL's initdb and postgres are not installed")?;
         let home = tempfile::Builder::new().prefix("kennel-bench-postgres-").tempdir()?;
-        let account = account_for(&home)?;
+        let account = account_for(home.path())?;
         if let Some((user, group)) = account {
             chown(home.path(), Some(user), Some(group))?;
         }
@@ -152,8 +152,8 @@ pub fn is_postgres_installed() -> bool {
 }
 
 /// PostgreSQL refuses to run as root; root runs it as `postgres`, or else as `nobody`.
-fn account_for(home: &TempDir) -> Result<Option<(u32, u32)>> {
-    if fs::metadata(home.path())?.uid() != 0 {
+pub fn account_for(home: &Path) -> Result<Option<(u32, u32)>> {
+    if fs::metadata(home)?.uid() != 0 {
         return Ok(None);
     }
     let mut accounts = String::new();
@@ -166,7 +166,7 @@ fn account_for(home: &TempDir) -> Result<Option<(u32, u32)>> {
     Ok(Some(ids("postgres").or_else(|| ids("nobody")).ok_or("there is no account to run PostgreSQL as")?))
 }
 
-fn as_account(command: &mut Command, account: Option<(u32, u32)>) -> &mut Command {
+pub fn as_account(command: &mut Command, account: Option<(u32, u32)>) -> &mut Command {
     match account {
         Some((user, group)) => command.uid(user).gid(group),
         None => command,

@@ -37,15 +37,20 @@ fn fields_of(stat: &str) -> Vec<&str> {
 
 /// The time that the children of a process have computed; those that ended in between are missed.
 pub fn cpu_of_children(parent: u32) -> Result<Duration> {
-    let mut sum = Duration::ZERO;
+    Ok(children(parent)?.into_iter().map(|pid| cpu(pid).unwrap_or_default()).sum())
+}
+
+/// The children of a process.
+pub fn children(parent: u32) -> Result<Vec<u32>> {
+    let mut children = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
         if fields_of(&stat).get(1).and_then(|field| field.parse::<u32>().ok()) == Some(parent) {
-            sum += cpu(pid).unwrap_or_default();
+            children.push(pid);
         }
     }
-    Ok(sum)
+    Ok(children)
 }
 
 /// Waits until no thread of a process has anything to do.

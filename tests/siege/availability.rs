@@ -79,6 +79,11 @@ impl Asks {
         took.get(place).or(took.last()).copied().unwrap_or_default()
     }
 
+    /// The longest time that an answer took, a good one or not.
+    pub fn slowest(&self) -> Duration {
+        self.0.iter().map(|asked| asked.took).max().unwrap_or_default()
+    }
+
     /// The time that the slowest answer took that was none that people want.
     pub fn slowest_failure(&self) -> Duration {
         self.0.iter().filter(|it| !it.reply.is_good()).map(|it| it.took).max().unwrap_or_default()

@@ -18,6 +18,9 @@ use super::routes;
 /// Who waits longer for an answer has given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Sooner than anybody who has begun with a job gives it up.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
 /// A user of the service.
 #[derive(Clone)]
 pub struct Account {
@@ -250,7 +253,7 @@ impl Writer<'_> {
         let at = Instant::now();
         let (reply, answer) = self.caller.ask(request);
         let took = at.elapsed();
-        let outcome = outcome(reply, answer.as_ref());
+        let outcome = outcome(reply, answer.as_ref(), took);
         let count = if outcome == Outcome::Done { &self.underway.acknowledged } else { &self.underway.refused };
         count.fetch_add(1, Ordering::Relaxed);
         let operation = Operation { row: row.to_owned(), act, reply, outcome };
@@ -262,13 +265,16 @@ impl Writer<'_> {
     }
 }
 
-/// What is known of a write by its answer. A server that is overloaded has not begun it; of another 503 nobody knows.
-fn outcome(reply: Reply, answer: Option<&Answer>) -> Outcome {
+/// What is known of a write by its answer. A server that is overloaded and says so at once has not begun it; of another
+/// 503 nobody knows.
+fn outcome(reply: Reply, answer: Option<&Answer>, took: Duration) -> Outcome {
     let is_overload = |answer: &Answer| String::from_utf8_lossy(&answer.body).contains("/problems/overloaded");
     match reply {
         Reply::Status(200..=299) => Outcome::Done,
+        // A proxy may have asked twice, and the first deletion was done.
+        Reply::Status(404) => Outcome::Unknown,
         Reply::Refused | Reply::Status(400..=499) => Outcome::NotDone,
-        Reply::Status(_) if answer.is_some_and(is_overload) => Outcome::NotDone,
+        Reply::Status(_) if took < AT_ONCE && answer.is_some_and(is_overload) => Outcome::NotDone,
         Reply::Status(_) | Reply::HungUp | Reply::TimedOut => Outcome::Unknown,
     }
 }

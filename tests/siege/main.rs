@@ -24,7 +24,9 @@ mod availability;
 mod caller;
 mod disk;
 mod history;
+mod kept;
 mod load;
+mod node;
 mod scene;
 mod server;
 

@@ -1,5 +1,221 @@
-use super::scene::Round;
+//! A Patroni cluster of three PostgreSQL servers, with etcd: its leader is killed, frozen, and asked to hand over.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use serde_json::Value;
+
+use super::client::Result;
+use super::kept::{Home, Kept, freeze, program, thaw, until};
+use super::load::{Load, Seen, accounts};
+use super::node::{bin, connect, told, url};
+use super::postgres::{go_on, only_unavailable};
+use super::scene::{Round, Scene};
+use super::server::{free_address, signal};
 
 pub fn rounds() -> Vec<Round> {
-    Vec::new()
+    vec![Round::on_nodes("R15 Patroni: leader killed, frozen, switched", failovers)]
+}
+
+/// A configuration as `docs/operating.md` has it, but for the addresses.
+const CONFIG: &str = include_str!("patroni/node.yml");
+
+/// One of the three: Patroni, and the PostgreSQL that it runs.
+struct Member {
+    name: String,
+    postgres: SocketAddr,
+    home: Home,
+    patroni: Option<Kept>,
+}
+
+impl Member {
+    fn new(name: &str, etcd: SocketAddr) -> Result<Self> {
+        let (home, postgres, api) = (Home::new()?, free_address()?, free_address()?);
+        let bin = bin("")?.display().to_string();
+        let text = CONFIG
+            .replace("name: db1", &format!("name: {name}"))
+            .replace("127.0.0.1:8008", &api.to_string())
+            .replace("127.0.0.1:2379", &etcd.to_string())
+            .replace("127.0.0.1:5432", &postgres.to_string())
+            .replace("/usr/lib/postgresql/15/bin", &bin);
+        home.write("patroni.yml", &text)?;
+        Ok(Self { name: name.to_owned(), postgres, home, patroni: None })
+    }
+
+    fn start(&mut self) -> Result<()> {
+        self.patroni = Some(self.home.keep(&program("patroni")?, &["patroni.yml"], "TERM")?);
+        Ok(())
+    }
+
+    /// Patroni and the PostgreSQL server, which is no child of it.
+    fn pids(&self) -> Result<[u32; 2]> {
+        let told = fs::read_to_string(self.home.path().join("data/postmaster.pid"))?;
+        let postgres = told.lines().next().unwrap_or_default().trim().parse()?;
+        Ok([self.patroni.as_ref().ok_or("it runs")?.pid, postgres])
+    }
+
+    /// Ends both at once.
+    fn kill(&mut self) -> Result<()> {
+        let [_, postgres] = self.pids()?;
+        self.patroni.take().ok_or("it runs")?.end("KILL")?;
+        freeze(&[postgres])?.into_iter().rev().try_for_each(|pid| signal(pid, "KILL"))
+    }
+}
+
+struct Patroni {
+    members: Vec<Member>,
+    _etcd: Kept,
+    _home: Home,
+}
+
+impl Patroni {
+    /// Three members of which one leads and one is the synchronous standby, and an empty database for the service.
+    fn start() -> Result<Self> {
+        let (home, client, peer) = (Home::new()?, free_address()?, free_address()?);
+        let (client_url, peer_url) = (format!("http://{client}"), format!("http://{peer}"));
+        let arguments = [
+            ["--data-dir", "etcd"],
+            ["--listen-client-urls", &client_url],
+            ["--advertise-client-urls", &client_url],
+            ["--listen-peer-urls", &peer_url],
+            ["--initial-advertise-peer-urls", &peer_url],
+            ["--initial-cluster", &format!("default={peer_url}")],
+        ];
+        let etcd = home.keep(&program("etcd")?, &arguments.concat(), "TERM")?;
+        let mut members =
+            ["db1", "db2", "db3"].map(|name| Member::new(name, client)).into_iter().collect::<Result<Vec<_>>>()?;
+        for member in &mut members {
+            member.start()?;
+        }
+        let patroni = Self { members, _etcd: etcd, _home: home };
+        patroni.until_whole()?;
+        let mut leader = connect(patroni.leader()?.postgres, "postgres")?;
+        leader.batch_execute("CREATE ROLE app LOGIN")?;
+        leader.batch_execute("CREATE DATABASE kennel OWNER app")?;
+        Ok(patroni)
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.members.iter().map(|member| member.postgres).collect()
+    }
+
+    fn control(&self, words: &[&str]) -> Result<String> {
+        self.members[0].home.run(&program("patronictl")?, &[&["-c", "patroni.yml"], words].concat())
+    }
+
+    /// The name, the role and the state of each member.
+    fn list(&self) -> Result<Vec<[String; 3]>> {
+        let list: Value = serde_json::from_str(&self.control(&["list", "-f", "json"])?)?;
+        let members = list.as_array().ok_or("a list is a list")?;
+        let text = |member: &Value, field: &str| member[field].as_str().unwrap_or_default().to_owned();
+        Ok(members.iter().map(|member| ["Member", "Role", "State"].map(|field| text(member, field))).collect())
+    }
+
+    /// Waits until all three run, and one is the synchronous standby of another.
+    fn until_whole(&self) -> Result<()> {
+        until("the cluster is whole", || {
+            let list = self.list().unwrap_or_default();
+            let running =
+                list.iter().filter(|[_, _, state]| ["running", "streaming"].contains(&state.as_str())).count();
+            let has = |role: &str| list.iter().any(|[_, is, _]| is == role);
+            Ok(running == 3 && has("Leader") && has("Sync Standby"))
+        })
+        .map_err(|why| {
+            let logs: Vec<_> = self.members.iter().map(|member| member.home.log()).collect();
+            format!("{why}: {:?}\n{}", self.list(), logs.join("\n\n")).into()
+        })
+    }
+
+    fn leader(&self) -> Result<&Member> {
+        let list = self.list()?;
+        let name = list.iter().find(|[_, role, _]| role == "Leader").ok_or("nobody leads")?;
+        Ok(self.members.iter().find(|member| member.name == name[0]).ok_or("it is one of ours")?)
+    }
+}
+
+/// A fault that takes the leader away.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Killed,
+    Frozen,
+    Switched,
+}
+
+fn failovers(scene: &Scene) -> Result<String> {
+    let mut patroni = Patroni::start()?;
+    let plan = scene.plan_on(&url(&patroni.addresses()))?;
+    let server = plan.start()?;
+    let accounts = accounts(plan.address, 8)?;
+    let load = Load { rest: Duration::from_millis(20), ..Load::on(&[plan.address], &accounts) };
+    let faults = [Fault::Killed, Fault::Frozen, Fault::Switched];
+    let (mut all, mut figures) = (Seen::default(), Vec::new());
+    for (number, fault) in faults.into_iter().cycle().take(scene.long_or(10, faults.len())).enumerate() {
+        let (seen, (gone, leads)) = load.labelled(&format!("{number}-")).during(|underway| {
+            underway.until_written(200)?;
+            let gone = Instant::now();
+            let leads = patroni.suffer(fault, |others| {
+                let leads = until_writable(others)?;
+                go_on(underway)?;
+                Ok(leads)
+            })?;
+            patroni.until_whole()?;
+            go_on(underway)?;
+            Ok((gone, leads))
+        })?;
+        let normal = only_unavailable(&seen, leads).map_err(|why| format!("leader {fault:?}: {why}"))?;
+        figures.push(format!("{fault:?}: another leads after {:.1?}, normal {normal:.2?} after that", leads - gone));
+        all.add(seen);
+    }
+    let promised = all.history.check(&load.read_back()?)?;
+    server.stop()?;
+    Ok(format!("{promised}; {}; writes: {}", figures.join("; "), all.writes.kinds()))
+}
+
+impl Patroni {
+    /// Takes the leader away, goes on with what is to be seen of the `others`, and brings it back.
+    fn suffer<T>(&mut self, fault: Fault, meanwhile: impl FnOnce(&[SocketAddr]) -> Result<T>) -> Result<T> {
+        let name = self.leader()?.name.clone();
+        let place = self.members.iter().position(|member| member.name == name).ok_or("it is one of ours")?;
+        let others: Vec<_> = self.members.iter().filter(|it| it.name != name).map(|it| it.postgres).collect();
+        match fault {
+            Fault::Killed => {
+                self.members[place].kill()?;
+                let seen = meanwhile(&others);
+                self.members[place].start()?;
+                seen
+            }
+            Fault::Frozen => {
+                let frozen = freeze(&self.members[place].pids()?)?;
+                let seen = meanwhile(&others);
+                thaw(&frozen);
+                seen
+            }
+            Fault::Switched => thread::scope(|scope| {
+                let switch = scope.spawn(|| self.control(&["switchover", "--force"]));
+                let seen = meanwhile(&others);
+                switch.join().map_err(|_| "patronictl is not waited for")??;
+                seen
+            }),
+        }
+    }
+}
+
+/// When one of these servers has first taken a write.
+fn until_writable(servers: &[SocketAddr]) -> Result<Instant> {
+    // A transaction with a number is one that is replicated, and a standby has none.
+    let write = |server: &SocketAddr| told(&mut connect(*server, "postgres")?, "SELECT txid_current()::text AS value");
+    until("another leads", || Ok(servers.iter().any(|server| write(server).is_ok())))?;
+    Ok(Instant::now())
+}
+
+impl Drop for Member {
+    /// Patroni would hand over first.
+    fn drop(&mut self) {
+        for pid in self.pids().into_iter().flatten() {
+            let _it_may_have_ended = signal(pid, "KILL");
+        }
+    }
 }

@@ -13,13 +13,20 @@ use super::server::Plan;
 pub struct Round {
     title: &'static str,
     engine: Engine,
+    /// Whether a PostgreSQL is started for the round.
+    wants_cluster: bool,
     fight: fn(&Scene) -> Result<String>,
 }
 
 impl Round {
     /// A round on this database. The function tells its figures in a line, or what is wrong.
     pub fn on(engine: Engine, title: &'static str, fight: fn(&Scene) -> Result<String>) -> Self {
-        Self { title, engine, fight }
+        Self { title, engine, wants_cluster: engine == Engine::Postgres, fight }
+    }
+
+    /// A round that starts PostgreSQL servers of its own.
+    pub fn on_nodes(title: &'static str, fight: fn(&Scene) -> Result<String>) -> Self {
+        Self { title, engine: Engine::Postgres, wants_cluster: false, fight }
     }
 
     /// The same on each database.
@@ -40,14 +47,14 @@ impl Round {
 pub struct Scene {
     pub engine: Engine,
     pub is_long: bool,
-    /// The PostgreSQL of the round, if it is one on PostgreSQL.
+    /// The PostgreSQL of the round, if one is started for it.
     pub cluster: Option<Cluster>,
     pub database: Database,
 }
 
 impl Scene {
     pub fn set(round: &Round, is_long: bool) -> Result<Self> {
-        let cluster = (round.engine == Engine::Postgres).then(Cluster::start).transpose()?;
+        let cluster = round.wants_cluster.then(Cluster::start).transpose()?;
         let database = Database::fresh(cluster.as_ref())?;
         Ok(Self { engine: round.engine, is_long, cluster, database })
     }
@@ -70,6 +77,11 @@ impl Scene {
     /// A server on the database, not started yet.
     pub fn plan(&self) -> Result<Plan> {
         Plan::on(&self.database.url, self.database.home())
+    }
+
+    /// A server on the database with this URL.
+    pub fn plan_on(&self, url: &str) -> Result<Plan> {
+        Plan::on(url, self.database.home())
     }
 
     /// Runs a statement past the server; how many rows it touched.
