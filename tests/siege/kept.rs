@@ -165,3 +165,10 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let mut files = folders.map(|folder| folder.join(name));
     files.find(|file| file.is_file()).ok_or_else(|| format!("{name} is not installed").into())
 }
+
+/// The one block of this language in `docs/operating.md`, so that people are told what was tried.
+pub fn documented(language: &str) -> Result<&'static str> {
+    let text = include_str!("../../docs/operating.md");
+    let block = text.split_once(&format!("\n```{language}\n")).and_then(|(_, rest)| rest.split_once("\n```\n"));
+    block.map(|(block, _)| block).ok_or_else(|| format!("docs/operating.md has no {language}").into())
+}

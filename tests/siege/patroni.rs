@@ -9,7 +9,7 @@ use diesel::connection::SimpleConnection;
 use serde_json::Value;
 
 use super::client::Result;
-use super::kept::{Home, Kept, freeze, program, thaw, until};
+use super::kept::{Home, Kept, documented, freeze, program, thaw, until};
 use super::load::{Load, Seen, accounts};
 use super::node::{bin, connect, told, url};
 use super::postgres::{go_on, only_unavailable};
@@ -20,10 +20,14 @@ pub fn rounds() -> Vec<Round> {
     vec![Round::on_nodes("R15 Patroni: leader killed, frozen, switched", failovers)]
 }
 
-/// A configuration as `docs/operating.md` has it, but for the addresses.
-const CONFIG: &str = include_str!("patroni/node.yml");
+/// What only a throw-away server needs.
+const OF_OUR_OWN: &str = r#"
+  parameters:
+    unix_socket_directories: ""
+    shared_buffers: 64MB
+"#;
 
-/// One of the three: Patroni, and the PostgreSQL that it runs.
+/// One of the three, with the configuration that is documented: Patroni, and the PostgreSQL that it runs.
 struct Member {
     name: String,
     postgres: SocketAddr,
@@ -35,13 +39,15 @@ impl Member {
     fn new(name: &str, etcd: SocketAddr) -> Result<Self> {
         let (home, postgres, api) = (Home::new()?, free_address()?, free_address()?);
         let bin = bin("")?.display().to_string();
-        let text = CONFIG
+        let text = documented("yaml")?
             .replace("name: db1", &format!("name: {name}"))
-            .replace("127.0.0.1:8008", &api.to_string())
-            .replace("127.0.0.1:2379", &etcd.to_string())
-            .replace("127.0.0.1:5432", &postgres.to_string())
+            .replace("10.0.0.21:8008", &api.to_string())
+            .replace("10.0.0.31:2379", &etcd.to_string())
+            .replace("10.0.0.21:5432", &postgres.to_string())
+            .replace("10.0.0.0/24 scram-sha-256", "127.0.0.0/8 trust")
+            .replace("/var/lib/postgresql/patroni", "data")
             .replace("/usr/lib/postgresql/15/bin", &bin);
-        home.write("patroni.yml", &text)?;
+        home.write("patroni.yml", &(text + OF_OUR_OWN))?;
         Ok(Self { name: name.to_owned(), postgres, home, patroni: None })
     }
 
@@ -161,6 +167,7 @@ fn failovers(scene: &Scene) -> Result<String> {
                 go_on(underway)?;
                 Ok(leads)
             })?;
+            // The one that comes back has to see that it leads no more.
             patroni.until_whole()?;
             go_on(underway)?;
             Ok((gone, leads))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::caller::{Caller, Reply};
 use super::client::{Result, request};
-use super::kept::{Home, Kept, program, until};
+use super::kept::{Home, Kept, documented, program, until};
 use super::load::{Load, accounts};
 use super::node::Node;
 use super::postgres::{all_well, go_on};
@@ -21,10 +21,6 @@ pub fn rounds() -> Vec<Round> {
     ]
 }
 
-/// A configuration as `docs/operating.md` has it, but for the addresses.
-const NGINX: &str = include_str!("proxies/nginx.conf");
-const HAPROXY: &str = include_str!("proxies/haproxy.cfg");
-
 /// A proxy that listens on an address of its own; what it needs is in its folder.
 struct Proxy {
     address: SocketAddr,
@@ -33,19 +29,19 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a program with a configuration in which `LISTEN`, `A`, `B` and `C` stand for the addresses.
-    fn start(config: &str, instances: &[Plan], name: &str, arguments: &[&str], signal: &'static str) -> Result<Self> {
+    /// Starts a program with the configuration that is documented, but for the addresses.
+    fn start(config: &str, instances: &[Plan], name: &str, arguments: &[&str]) -> Result<Self> {
         let (home, address) = (Home::new()?, free_address()?);
-        let mut text = config.replace("127.0.0.1:8080", &address.to_string());
+        let mut text = config.replace("listen 80;", &format!("listen {address};"));
+        text = text.replace("bind :80", &format!("bind {address}"));
         for (number, instance) in instances.iter().enumerate() {
-            text = text.replace(&format!("127.0.0.1:{}", 8001 + number), &instance.address.to_string());
+            text = text.replace(&format!("10.0.0.{}:8000", 11 + number), &instance.address.to_string());
         }
-        home.write("config", &text)?;
-        let process = home.keep(&program(name)?, arguments, signal)?;
+        home.write("config", &format!("{text}\n"))?;
+        let process = home.keep(&program(name)?, arguments, "TERM")?;
         until("the proxy leads to an instance", || {
-            let (reply, _) =
-                Caller::new(&[address], Duration::from_secs(5)).ask(&request("GET", "/health/live", None, None));
-            Ok(reply == Reply::Status(200))
+            let asked = request("GET", "/health/live", None, None);
+            Ok(Caller::new(&[address], Duration::from_secs(5)).ask(&asked).0 == Reply::Status(200))
         })
         .map_err(|why| format!("{why}: {}", home.log()))?;
         Ok(Self { address, _process: process, _home: home })
@@ -53,12 +49,15 @@ impl Proxy {
 }
 
 fn nginx(instances: &[Plan]) -> Result<Proxy> {
+    let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {name};"));
+    let own = format!("worker_processes 1; events {{}} http {{ access_log off; {}", folders.concat());
+    let config = format!("{own}\n{}\n}}", documented("nginx")?);
     let alone = "daemon off; pid nginx.pid; error_log stderr;";
-    Proxy::start(NGINX, instances, "nginx", &["-p", ".", "-e", "stderr", "-c", "config", "-g", alone], "TERM")
+    Proxy::start(&config, instances, "nginx", &["-p", ".", "-e", "stderr", "-c", "config", "-g", alone])
 }
 
 fn haproxy(instances: &[Plan]) -> Result<Proxy> {
-    Proxy::start(HAPROXY, instances, "haproxy", &["-db", "-f", "config"], "TERM")
+    Proxy::start(documented("haproxy")?, instances, "haproxy", &["-db", "-f", "config"])
 }
 
 /// Three instances on one PostgreSQL, which leave the proxy the time to see that they go.
