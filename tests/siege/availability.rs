@@ -89,11 +89,6 @@ impl Asks {
         self.0.iter().filter(|it| !it.reply.is_good()).map(|it| it.took).max().unwrap_or_default()
     }
 
-    /// Good answers in a second of the time that the requests were made in.
-    pub fn per_second(&self, time: Duration) -> f64 {
-        count(self.0.len() - self.failures()) / time.as_secs_f64()
-    }
-
     /// The requests that were made in this time.
     pub fn between(&self, from: Instant, to: Instant) -> Self {
         Self(self.0.iter().filter(|asked| asked.at >= from && asked.at < to).copied().collect())

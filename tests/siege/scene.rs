@@ -1,5 +1,7 @@
 //! A round, and what is set for it: a fresh database, and how long it is to be.
 
+use std::sync::OnceLock;
+
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
@@ -43,19 +45,26 @@ impl Round {
     }
 }
 
+/// The PostgreSQL of all rounds that start none of their own. It ends with the siege.
+fn cluster() -> Result<&'static Cluster> {
+    static CLUSTER: OnceLock<std::result::Result<Cluster, String>> = OnceLock::new();
+    let started = CLUSTER.get_or_init(|| Cluster::start().map_err(|error| error.to_string()));
+    started.as_ref().map_err(|error| error.clone().into())
+}
+
 /// What a round has to itself.
 pub struct Scene {
     pub engine: Engine,
     pub is_long: bool,
-    /// The PostgreSQL of the round, if one is started for it.
-    pub cluster: Option<Cluster>,
+    /// The PostgreSQL that the database is in, if it is in one.
+    pub cluster: Option<&'static Cluster>,
     pub database: Database,
 }
 
 impl Scene {
     pub fn set(round: &Round, is_long: bool) -> Result<Self> {
-        let cluster = round.wants_cluster.then(Cluster::start).transpose()?;
-        let database = Database::fresh(cluster.as_ref())?;
+        let cluster = round.wants_cluster.then(cluster).transpose()?;
+        let database = Database::fresh(cluster)?;
         Ok(Self { engine: round.engine, is_long, cluster, database })
     }
 

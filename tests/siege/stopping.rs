@@ -1,5 +1,6 @@
 //! The server is told to stop, or told something else, at a bad moment.
 
+use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
@@ -7,13 +8,16 @@ use serde_json::json;
 use super::caller::{Caller, Reply};
 use super::client::{Connection, Result, request};
 use super::database::Engine;
+use super::kept::{freeze, thaw};
 use super::load::{Load, accounts};
 use super::scene::{Round, Scene};
+use super::server::Server;
 
 pub fn rounds() -> Vec<Round> {
     let both = Round::on_both("R08 50 requests in flight and SIGTERM", in_flight);
     let each = [
         Round::on(Engine::Sqlite, "F1 nobody reads the log", stalled_log),
+        Round::on(Engine::Postgres, "F3 SIGTERM while the database hangs", hanging_database),
         Round::on(Engine::Sqlite, "F11 SIGHUP under load", hangup),
     ];
     [both, each.to_vec()].concat()
@@ -91,6 +95,38 @@ fn stalled_log(scene: &Scene) -> Result<String> {
     let (_, took) = server.end_within(Duration::from_secs(10))?;
     drop(reader);
     Ok(format!("3000 requests answered, gone {took:.1?} after SIGTERM"))
+}
+
+fn hanging_database(scene: &Scene) -> Result<String> {
+    let plan = scene.plan()?.set("SHUTDOWN_TIMEOUT", "5s");
+    let cluster = scene.cluster.ok_or("a round on PostgreSQL")?;
+    let mut figures = Vec::new();
+    for signals in [&["TERM"][..], &["TERM", "TERM"]] {
+        let mut server = plan.start()?;
+        let limit = if signals.len() > 1 { Duration::from_secs(3) } else { Duration::from_secs(9) };
+        let frozen = freeze(&[cluster.pid])?;
+        let took = stop_in_vain(&mut server, signals, limit);
+        thaw(&frozen);
+        figures.push(format!("gone {:.1?} after {}", took?, signals.join(" and ")));
+    }
+    Ok(figures.join(", "))
+}
+
+/// Sends signals to a server that waits for its database on behalf of many; the time until it is gone.
+fn stop_in_vain(server: &mut Server, signals: &[&str], limit: Duration) -> Result<Duration> {
+    let login = json!({"username": "nobody", "password": "three wet dogs on one sofa"});
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        let mut connection = Connection::open(server.address)?;
+        connection.write(&request("POST", "/auth/login", None, Some(&login)))?;
+        waiting.push(connection);
+    }
+    thread::sleep(Duration::from_millis(300));
+    for signal in signals {
+        server.signal(signal)?;
+        thread::sleep(Duration::from_millis(100));
+    }
+    Ok(server.end_within(limit)?.1)
 }
 
 fn hangup(scene: &Scene) -> Result<String> {
