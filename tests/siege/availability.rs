@@ -63,13 +63,6 @@ impl Asks {
         if took <= limit { Ok(took) } else { Err(format!("normal after {took:?}: {}", self.kinds()).into()) }
     }
 
-    /// The longest time between two good answers.
-    pub fn longest_silence(&self) -> Duration {
-        let mut good: Vec<_> = self.0.iter().filter(|asked| asked.reply.is_good()).map(Asked::ended).collect();
-        good.sort_unstable();
-        good.windows(2).map(|two| two[1] - two[0]).max().unwrap_or_default()
-    }
-
     /// The time that this share of the good answers took at most.
     pub fn percentile(&self, share: f64) -> Duration {
         let mut took: Vec<_> = self.0.iter().filter(|it| it.reply.is_good()).map(|it| it.took).collect();

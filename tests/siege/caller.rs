@@ -5,9 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use super::client::{Answer, Connection, Result};
+use super::client::{Answer, Connection};
 
 /// What a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,18 +79,6 @@ impl Caller {
                 let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
                 let is_late = matches!(kind, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut));
                 (if is_late { Reply::TimedOut } else { Reply::HungUp }, None)
-            }
-        }
-    }
-
-    /// The JSON of an answer that must be good.
-    pub fn must(&mut self, request: &[u8]) -> Result<Value> {
-        match self.ask(request) {
-            (reply, Some(answer)) if reply.is_good() => Ok(serde_json::from_slice(&answer.body).unwrap_or_default()),
-            (reply, answer) => {
-                let line = String::from_utf8_lossy(request).lines().next().unwrap_or_default().to_owned();
-                let body = answer.map(|answer| String::from_utf8_lossy(&answer.body).into_owned()).unwrap_or_default();
-                Err(format!("{line}: {reply} {body}").into())
             }
         }
     }

@@ -91,18 +91,18 @@ fn rush(scene: &Scene) -> Result<String> {
 fn at_once(address: SocketAddr, requests: &[Vec<u8>]) -> Asks {
     let barrier = Barrier::new(requests.len());
     let asked = thread::scope(|scope| {
-        let ask = |request| {
+        let ask = |rush| {
             let barrier = &barrier;
             move || {
                 let mut caller = Caller::new(&[address], Duration::from_secs(30));
-                caller.ask(&super::client::request("GET", "/health/live", None, None));
+                caller.ask(&request("GET", "/health/live", None, None));
                 barrier.wait();
                 let at = Instant::now();
-                let (reply, _) = caller.ask(request);
+                let (reply, _) = caller.ask(rush);
                 Asked { at, took: at.elapsed(), reply }
             }
         };
-        let asking: Vec<_> = requests.iter().map(|request| scope.spawn(ask(request))).collect();
+        let asking: Vec<_> = requests.iter().map(|rush| scope.spawn(ask(rush))).collect();
         asking.into_iter().filter_map(|asking| asking.join().ok()).collect()
     });
     Asks(asked)
@@ -142,10 +142,9 @@ fn overload(scene: &Scene) -> Result<String> {
     let (others, rushing) = accounts.split_at(8);
     let time = Duration::from_secs(scene.long_or(20, 4));
     let mut figures = Vec::new();
-    let kinds: [(_, fn(usize, &Account) -> Vec<u8>); 2] = [("logins", login), ("creates", create)];
-    for (what, one) in kinds {
-        let people = if what == "logins" { rushing } else { others };
-        let requests: Vec<_> = (0..CROWD).map(|number| one(number, &people[number % people.len()])).collect();
+    let logins: Vec<_> = (0..CROWD).map(|number| login(number, &rushing[number % rushing.len()])).collect();
+    let creates: Vec<_> = (0..CROWD).map(|number| create(number, &others[number % others.len()])).collect();
+    for (what, requests) in [("logins", logins), ("creates", creates)] {
         let (calm, per_second) = for_a_while(plan.address, &requests[..16], Duration::ZERO, time);
         calm.only(&[])?;
         let every = Duration::from_secs_f64(count(CROWD) / (3.0 * per_second));

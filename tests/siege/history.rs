@@ -11,10 +11,10 @@ use super::client::Result;
 
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// A creation, under an `Idempotency-Key` or not.
-    Create {
-        with_key: bool,
-    },
+    /// A creation.
+    Create,
+    /// The same under an `Idempotency-Key`.
+    CreateOnce,
     /// The row gets this name.
     Rename(String),
     Delete,
@@ -106,7 +106,7 @@ fn states(operations: &[&Operation]) -> BTreeSet<State> {
     let mut states = BTreeSet::from([None]);
     for operation in operations {
         let after = match &operation.act {
-            Act::Create { .. } => Some(operation.row.clone()),
+            Act::Create | Act::CreateOnce => Some(operation.row.clone()),
             Act::Rename(name) => Some(name.clone()),
             Act::Delete => None,
         };

@@ -217,7 +217,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// The life of a row, up to the first operation of which nobody knows what became.
     fn live_and_die(&mut self, row: &str, number: usize) -> Option<()> {
-        let (path, mut etag) = self.create(row, number % 2 == 0)?;
+        let (path, mut etag) = self.create(row, number.is_multiple_of(2))?;
         for version in 2..4 {
             let name = format!("{row}/{version}");
             let body = json!({ "name": name });
@@ -225,7 +225,7 @@ impl Writer<'_> {
             let answer = self.ask(row, Act::Rename(name), &request)?;
             answer.header("ETag")?.clone_into(&mut etag);
         }
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             self.ask(row, Act::Delete, &request("DELETE", &path, Some(self.token), None))?;
         }
         Some(())
@@ -234,11 +234,11 @@ impl Writer<'_> {
     /// The path and the ETag of a new row. Under a key it is asked for again until it is known to be there.
     fn create(&mut self, row: &str, with_key: bool) -> Option<(String, String)> {
         let body = json!({ "name": row });
-        let headers = [("Idempotency-Key", row)];
-        let headers = if with_key { &headers[..] } else { &[] };
+        let key = [("Idempotency-Key", row)];
+        let (act, headers) = if with_key { (Act::CreateOnce, &key[..]) } else { (Act::Create, &[][..]) };
         let request = request_with("POST", "/dogowner/owners", Some(self.token), headers, Some(&body));
         loop {
-            let answer = self.ask(row, Act::Create { with_key }, &request);
+            let answer = self.ask(row, act.clone(), &request);
             if let Some(answer) = answer {
                 return Some((answer.header("Location")?.to_owned(), answer.header("ETag")?.to_owned()));
             }

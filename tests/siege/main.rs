@@ -48,6 +48,7 @@ mod standby;
 // What measures and besieges alike.
 #[path = "../../benches/http/client.rs"]
 mod client;
+#[allow(dead_code, reason = "the benches use the rest")]
 #[path = "../../benches/http/database.rs"]
 mod database;
 #[allow(dead_code, reason = "the benches use the rest")]

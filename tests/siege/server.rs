@@ -37,9 +37,8 @@ pub struct Plan {
     pub address: SocketAddr,
     home: PathBuf,
     settings: BTreeMap<String, String>,
-    /// A command that runs the program, with its first arguments.
+    /// A command that runs the program.
     under: Vec<String>,
-    arguments: Vec<String>,
 }
 
 impl Plan {
@@ -50,13 +49,7 @@ impl Plan {
         let secret = url.starts_with("postgres").then_some(&SECRET);
         let settings =
             SETTINGS.iter().chain(&own).chain(secret).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Ok(Self {
-            address,
-            home: home.to_owned(),
-            settings: settings.collect(),
-            under: Vec::new(),
-            arguments: vec!["serve".to_owned()],
-        })
+        Ok(Self { address, home: home.to_owned(), settings: settings.collect(), under: Vec::new() })
     }
 
     /// The same as another instance: on an address of its own.
@@ -77,12 +70,6 @@ impl Plan {
         self
     }
 
-    /// Something else than to serve: `["migrate", "run"]`.
-    pub fn doing(mut self, words: &[&str]) -> Self {
-        self.arguments = words.iter().map(|word| (*word).to_owned()).collect();
-        self
-    }
-
     /// The file of the log, in which those of earlier starts stay.
     fn log(&self) -> PathBuf {
         self.home.join(format!("log-{}", self.address.ip()))
@@ -92,7 +79,7 @@ impl Plan {
     pub fn command(&self) -> Result<Command> {
         let log = File::options().create(true).append(true).open(self.log())?;
         let program = env!("CARGO_BIN_EXE_kennel").to_owned();
-        let words: Vec<_> = self.under.iter().chain([&program]).chain(&self.arguments).collect();
+        let words: Vec<_> = self.under.iter().chain([&program]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).current_dir(&self.home).env_clear().envs(&self.settings);
         command.envs(std::env::var_os("PATH").map(|value| ("PATH", value)));
