@@ -37,5 +37,5 @@ fn kill(scene: &Scene) -> Result<String> {
     seen.reads.only(&DEATH)?;
     let promised = seen.history.check(&load.read_back()?)?;
     scene.check_integrity()?;
-    Ok(format!("{kills} kills, {promised}; well {slowest:?} after a start"))
+    Ok(format!("{kills} kills, {promised}; well {slowest:.1?} after a start"))
 }

@@ -1,5 +1,7 @@
 //! The power goes while people write: what was not synced is lost, all of it or here and there a sector.
 
+use std::fs;
+
 use super::client::Result;
 use super::database::Engine;
 use super::disk::Disk;
@@ -12,6 +14,7 @@ pub fn rounds() -> Vec<Round> {
     vec![
         Round::on(Engine::Sqlite, "R02 power cut under 8 writers", cut),
         Round::on(Engine::Sqlite, "R02 power cut on a disk that lies, which is found out", cut_on_a_disk_that_lies),
+        Round::on(Engine::Sqlite, "F13 power cut after a key was made", cut_after_a_key_was_made),
     ]
 }
 
@@ -36,6 +39,22 @@ fn cut_on_a_disk_that_lies(scene: &Scene) -> Result<String> {
         Ok(figures) => Err(format!("{lost} writes lost, and nobody noticed: {figures}").into()),
         Err(noticed) => Ok(format!("noticed: {}", noticed.to_string().lines().next().unwrap_or_default())),
     }
+}
+
+/// Whoever has a token keeps it: the key that it is signed with has a name that survives.
+fn cut_after_a_key_was_made(scene: &Scene) -> Result<String> {
+    let disk = Disk::under(scene.database.home())?;
+    let plan = disk.carry(&scene.plan()?);
+    // A log that is there already lets SQLite have no reason to sync the folder, which would hide that nobody else does.
+    plan.start()?.kill()?;
+    fs::remove_file(scene.database.home().join("kennel.db.key"))?;
+    let mut server = plan.start()?;
+    let load = Load::on(&[plan.address], &accounts(plan.address, 1)?);
+    server.kill()?;
+    let lost = disk.lose_power(|| false)?;
+    let _server = plan.start()?;
+    load.read_back()?;
+    Ok(format!("{lost} unsynced writes lost, and no login"))
 }
 
 /// Cuts the power under a load, again and again: how many unsynced writes were lost, and what the check of the history
