@@ -63,7 +63,7 @@ pub struct Shelf {
 pub type Count = fn(&mut Conn, UserId, i64) -> Result<i64, Problem>;
 
 /// A limit on a user's rows of one kind, 1 to 1,000,000,000, or none. Parsed from `MOST_OWNERS`, `MOST_DOGS` or
-/// `MOST_TASKS`: a plain decimal number, or `off`.
+/// `MOST_TASKS`: a plain decimal number, or `off` for none. Any other text is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MostRows(Option<i64>);
 
@@ -114,10 +114,16 @@ pub enum Reservation {
     /// There is no limit on rows of this kind.
     Anywhere,
     /// The last count found room enough for this row; other creates of the user go on beside it.
-    Counted { _held: OwnedRwLockReadGuard<()> },
+    Counted {
+        /// The lock that creates share, and that the next count waits for.
+        _held: OwnedRwLockReadGuard<()>,
+    },
     /// So few rows are left that each create counts: the user's other creates of this kind wait until this one is
     /// dropped.
-    Alone { _held: OwnedRwLockWriteGuard<()> },
+    Alone {
+        /// The lock that the user's other creates of this kind wait for.
+        _held: OwnedRwLockWriteGuard<()>,
+    },
 }
 
 /// The last count of one user's rows of one kind.
@@ -175,7 +181,8 @@ impl Book {
     /// enough.
     ///
     /// # Errors
-    /// The errors of [`Db::read`]; `overloaded`, after 5 seconds of waiting for the same user's other creates.
+    /// `overloaded`, `too-many-requests` or `unavailable`, as [`Db::read`]; `overloaded`, too, after 5 seconds of
+    /// waiting for the same user's other creates.
     pub async fn reserve(&self, db: &Db, user: UserId, shelf: &Shelf) -> Result<Result<Reservation, Full>, Problem> {
         let Shelf { rows, count: count_rows } = *shelf;
         let Some(most) = self.most(rows) else { return Ok(Ok(Reservation::Anywhere)) };

@@ -59,7 +59,9 @@ const MOST_TOLD: usize = 100;
 const LONGEST_TOLD: usize = 300;
 
 /// An origin whose pages may call, as `CORS_ORIGINS` lists it: scheme, host and port, in lower case and without a
-/// default port, exactly as a browser sends it in `Origin` (RFC 6454 §6.2). Parsing refuses every other spelling.
+/// default port, exactly as a browser sends it in `Origin` (RFC 6454 §6.2), such as `https://app.example.com`. Parsing
+/// refuses every other spelling, `null`, wildcards, and the schemes `ftp`, `file`, `ws` and `wss`, whose pages never
+/// call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
@@ -128,7 +130,7 @@ pub struct Cors {
 
 impl Cors {
     /// The rules of a server with these settings. Pages of `public_url`, where people reach the server, count as its
-    /// own.
+    /// own, as do those of the `Host` that a request names.
     #[must_use]
     pub fn new(settings: CorsSettings, public_url: Option<&PublicUrl>) -> Self {
         let CorsSettings { origins, headers, from_this_machine } = settings;
@@ -156,7 +158,9 @@ impl Cors {
     }
 
     /// Logs, once for each origin, that a page of an origin which is not allowed has called: the page's developer sees
-    /// only an error in the browser, which does not say that `CORS_ORIGINS` is to be set.
+    /// only an error in the browser, which does not say that `CORS_ORIGINS` is to be set. `request` is the headers of a
+    /// request for which [`Cors::allowed`] returned `None`. Nothing is logged of the server's own pages, of origins
+    /// longer than 300 bytes, and after the first 100.
     pub fn tell_of_stranger(&self, request: &HeaderMap) {
         let Some(origin) = single(request, &header::ORIGIN).filter(|origin| origin.len() <= LONGEST_TOLD) else {
             return;

@@ -86,7 +86,7 @@ pub enum Credential {
     },
 }
 
-/// As the log names it.
+/// The text that names the credential in the log: `session 7` or `API key 7`.
 impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

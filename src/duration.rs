@@ -1,7 +1,7 @@
 //! Durations as people write them in configuration: `2s`, `15m`, `12h`, `30d`.
 
 /// The number of seconds in a duration as people write it: a whole number and one of `s`, `m`, `h` and `d`, such as
-/// `2s`, `15m`, `12h` or `30d`; `None` for any other text.
+/// `2s`, `15m`, `12h` or `30d`; `None` for any other text, and for more seconds than a `u64` holds.
 #[must_use]
 pub fn seconds(text: &str) -> Option<u64> {
     let unit = text.chars().last()?;

@@ -89,7 +89,10 @@ struct ExportPosition {
 
 /// The longest time that `GET /me/export` may take in all, with the time that the client takes to read it:
 /// `EXPORT_TIMEOUT`.
-pub struct ExportTimeout(pub Duration);
+pub struct ExportTimeout(
+    /// The time, counted from the beginning of the request's handler.
+    pub Duration,
+);
 
 /// An export under way.
 #[derive(Clone)]
@@ -104,7 +107,8 @@ struct Export {
 /// the time ([`ExportTimeout`]).
 ///
 /// # Errors
-/// The errors of [`Db::snapshot`](crate::db::Db::snapshot); `revoked-token`, when the user was deleted a moment ago.
+/// `revoked-token`, when the user was deleted a moment ago; `overloaded`, `too-many-requests` or `unavailable`, as
+/// [`Db::snapshot`](crate::db::Db::snapshot).
 pub async fn show_export(
     me: CurrentUser,
     method: Method,

@@ -89,7 +89,8 @@ impl<T> Id<T> {
     /// Reads an id from a JSON body. Whether there is such a row is not looked up.
     ///
     /// # Errors
-    /// The value is not a whole number from 1.
+    /// An [`Invalid`] with the code `too_small` for a number below 1, `out_of_range` for one from 2^63, and `type` for
+    /// any other value.
     pub fn from_json(value: &Value) -> Result<Self, Invalid> {
         // JSON does not tell 1 from 1.0.
         let whole = value.as_f64().filter(|number| number.fract() == 0.0);

@@ -98,7 +98,8 @@ pub enum LoginKey {
 }
 
 impl LoginKey {
-    /// The key of a name as it was typed. The account need not exist.
+    /// The key of a name as it was typed: with an `@` it is an e-mail address, without one a username. The account need
+    /// not exist.
     #[must_use]
     pub fn of(login: &str) -> Self {
         if login.contains('@') { Self::Email(with_ascii_domain(key(login))) } else { Self::Username(key(login)) }
@@ -168,7 +169,7 @@ impl Users {
         Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
     }
 
-    /// The account whose present address is this one, in whichever letter case; `None`, if there is none, or it is
+    /// The account whose present address is `email`, in whichever letter case; `None`, if there is none, or it is
     /// disabled.
     ///
     /// # Errors
@@ -189,8 +190,8 @@ impl Users {
         }?)
     }
 
-    /// Marks the account's address as verified, if it is still `email` and the account may be used. Tells whether it
-    /// was not verified before.
+    /// Marks the account's address as verified, if it is still `email` and the account may be used. Returns `false`,
+    /// and changes nothing, if the address was verified before, is another one by now, or the account is disabled.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).
@@ -206,7 +207,8 @@ impl Users {
     }
 
     /// Makes the new address in `pending` the account's, and verified, if the account still has the address in
-    /// `account` and may be used; tells whether so. Otherwise nothing changes.
+    /// `account` and may be used; otherwise returns `false`, and changes nothing. Whether the session in `pending`
+    /// still stands is not checked: the caller does, in the same transaction.
     ///
     /// # Errors
     /// `email-taken`, when another account has the address by now; the database's errors ([`Conn`]).
@@ -252,9 +254,9 @@ impl Users {
         Ok(true)
     }
 
-    /// Disables the account, or enables it again, and tells whether that changed anything. A disabled account cannot
-    /// log in, and its tokens and API keys are refused. Does not end its sessions or API keys: the caller does, in the
-    /// same transaction.
+    /// Disables the account (`is_disabled`), or with `false` enables it again, and tells whether that changed anything.
+    /// A disabled account cannot log in, and its tokens and API keys are refused. Does not end its sessions or API
+    /// keys: the caller does, in the same transaction.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).

@@ -38,8 +38,8 @@ pub async fn list(
 /// become a key that outlives it, so the password must have been given in the last 5 minutes.
 ///
 /// # Errors
-/// `fresh-login-required`; `too-many-api-keys`; `revoked-token`, when the session has ended meanwhile; the database's
-/// errors.
+/// `fresh-login-required`, when the password was given longer ago; `too-many-api-keys`, when the user has 20, expired
+/// ones among them; `revoked-token`, when the session has ended meanwhile; the database's errors.
 pub async fn create(me: LoggedInUser, body: Valid<ApiKeyIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     let key = ApiKeyText::random()?;

@@ -65,7 +65,7 @@ impl ApiKeys {
         Self(user)
     }
 
-    /// A page of the user's API keys that `query` filters, by id; expired ones are among them.
+    /// A page of the user's API keys that `query` filters, in the order of their ids; expired ones are among them.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).

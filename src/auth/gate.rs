@@ -135,7 +135,8 @@ pub async fn permit(
 /// it is valid is not checked.
 ///
 /// # Errors
-/// `missing-token` without such a header; `malformed-request`, when there are two.
+/// `missing-token` without such a header, or with another scheme than `Bearer`; `malformed-request`, when there are
+/// two; `invalid-token`, when the token is not UTF-8.
 pub fn presented_token(request: &HttpRequest) -> Result<&str, Problem> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let missing = || Problem::new(Kind::MissingToken);

@@ -20,9 +20,9 @@ struct Named {
     reference: &'static Reference,
 }
 
-/// Reads the fields of a JSON body as a `T`. If one is not acceptable, ids of rows that the user does not have
-/// ([`FromBody::REFERENCES`]) are looked up and listed as well, so that the response names all errors at once;
-/// otherwise only the write finds them.
+/// Reads the fields of a JSON body as a `T`, on behalf of the user of `request`. If one is not acceptable, ids of rows
+/// that the user does not have ([`FromBody::REFERENCES`]) are looked up and listed as well, so that the response names
+/// all errors at once; otherwise only the write finds them.
 ///
 /// # Errors
 /// `validation-failed`, with every field that is not acceptable; the database's errors.

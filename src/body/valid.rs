@@ -45,8 +45,12 @@ pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 pub const PATCH_TYPES: HeaderValue = HeaderValue::from_static("application/merge-patch+json, application/json");
 
 /// The extractor of a JSON body as a `T` that was found acceptable: a handler that takes it never sees another. Refuses
-/// the request as [`read_json`] does, or with `validation-failed`, which lists every field that is not acceptable.
-pub struct Valid<T>(pub T);
+/// the request with the problems of [`read_json`] (`unsupported-media-type`, `malformed-json` and others), or with
+/// `validation-failed`, which lists every field that is not acceptable.
+pub struct Valid<T>(
+    /// The body as it was read.
+    pub T,
+);
 
 impl<T: FromBody> FromRequest for Valid<T> {
     type Error = Problem;
@@ -59,8 +63,12 @@ impl<T: FromBody> FromRequest for Valid<T> {
     }
 }
 
-/// The extractor of a JSON body that may be absent (`None` for an empty one); otherwise the same as [`Valid`].
-pub struct Optional<T>(pub Option<T>);
+/// The extractor of a JSON body that may be absent (`None` for an empty one, which needs no `Content-Type`); otherwise
+/// the same as [`Valid`].
+pub struct Optional<T>(
+    /// The body as it was read; `None`, if it was empty.
+    pub Option<T>,
+);
 
 impl<T: FromBody> FromRequest for Optional<T> {
     type Error = Problem;
@@ -84,8 +92,9 @@ impl<T: FromBody> FromRequest for Optional<T> {
 /// Reads the body of a request as JSON, of at most [`BODY_LIMIT`] bytes.
 ///
 /// # Errors
-/// `unsupported-media-type`, when it is not sent as JSON; `content-too-large`; `request-timeout`, when it takes too
-/// long; `malformed-json`; `malformed-request`, when it breaks off.
+/// `unsupported-media-type`, when it is not sent as JSON; `content-too-large`; `request-timeout`, when it takes longer
+/// than 10 seconds; `malformed-json`; `malformed-request`, when it breaks off; `revoked-token`, `revoked-api-key` or
+/// `expired-api-key`, when it took longer than 100 ms and the credential has ended meanwhile.
 pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Value, Problem>> + use<> {
     let admitted = check_content_type(request);
     let mut payload = payload.take();

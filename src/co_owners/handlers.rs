@@ -19,7 +19,8 @@ use crate::{
 /// `GET /dogowner/dogs/{dog_id}/co-owners`: lists a page of a dog's co-owners, the owners beside its primary one.
 ///
 /// # Errors
-/// `validation-failed`, when the query is not acceptable; the database's errors.
+/// `not-found`, when the user has no such dog; `validation-failed`, when the query is not acceptable; the database's
+/// errors.
 pub async fn list(
     me: CurrentUser,
     dog: Path<DogId>,
@@ -37,7 +38,8 @@ pub async fn list(
 /// already).
 ///
 /// # Errors
-/// `not-found`, `already-primary-owner`, `too-many-co-owners`; the database's ([`CoOwners::create`]).
+/// `not-found`, when the user has no such dog or owner; `already-primary-owner`, when the dog is this owner's;
+/// `too-many-co-owners`, when it has 20; the database's errors.
 pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).create(conn, dog, owner)).await?;
@@ -47,7 +49,7 @@ pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) 
 /// `DELETE /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: takes a co-owner off a dog (204, even if it is none).
 ///
 /// # Errors
-/// `not-found`; the database's ([`CoOwners::delete`]).
+/// `not-found`, when the user has no such dog or owner; the database's errors.
 pub async fn delete(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).delete(conn, dog, owner)).await?;

@@ -44,8 +44,12 @@ impl<DB: Backend> QueryFragment<DB> for CoOwnerIds {
     }
 }
 
-/// Ids in ascending order, as [`CoOwnerIds`] returns them in one column: a text such as `7,12`, or null for none.
-pub struct IdList<T>(pub Vec<Id<T>>);
+/// Ids in ascending order, as [`CoOwnerIds`] returns them in one column: a text such as `7,12`, or null for none. Any
+/// other text is an error of the query.
+pub struct IdList<T>(
+    /// The ids, in ascending order; empty for none.
+    pub Vec<Id<T>>,
+);
 
 impl<T: Ord, DB: Backend> Queryable<Nullable<Text>, DB> for IdList<T>
 where
@@ -82,7 +86,8 @@ impl CoOwners {
         Self(user)
     }
 
-    /// A page of the co-owners of one dog that `query` filters, by id. A dog that is not the user's has none.
+    /// A page of the co-owners of one dog that `query` filters, in the order of their ids. A dog that is not the user's
+    /// has none.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).
@@ -171,8 +176,9 @@ impl CoOwners {
         })
     }
 
-    /// Makes these owners the co-owners of a dog that has none yet, and whose primary owner is `primary`. Returns their
-    /// ids in ascending order.
+    /// Makes the owners `co_owners`, at most [`MOST_CO_OWNERS`] and each named once (the caller checks both), the
+    /// co-owners of a dog that has none yet, and whose primary owner is `primary`. Returns their ids in ascending
+    /// order.
     ///
     /// # Errors
     /// `validation-failed`, naming each in `/co_owner_ids` that the user does not have, or that owns the dog already;
@@ -203,8 +209,9 @@ impl CoOwners {
         Ok(IdList(ids))
     }
 
-    /// Takes one owner off about `most` of the dogs that it co-owns, and raises their versions. Tells off how many;
-    /// call it again until these are fewer than `most`, and none is left.
+    /// Takes one owner off some of the dogs that it co-owns, and raises their versions, by writing about `most` rows:
+    /// two for each dog. Tells how many rows were written; call it again until these are fewer than `most`, and none is
+    /// left.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).
@@ -221,8 +228,8 @@ impl CoOwners {
         Ok(touched + left)
     }
 
-    /// Takes about `most` co-owners off these dogs, which are about to be deleted. Tells how many; call it again until
-    /// these are fewer than `most`, and none is left.
+    /// Takes about `most` co-owners off these dogs, which are about to be deleted (a few more, as a dog loses all at
+    /// once). Tells how many; call it again until these are fewer than `most`, and none is left.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).
@@ -233,8 +240,8 @@ impl CoOwners {
         self.delete_of(conn, some)
     }
 
-    /// Takes about `most` co-owners off any dogs of the user, whose account is being deleted. Tells how many; call it
-    /// again until these are fewer than `most`, and none is left.
+    /// Takes about `most` co-owners off any dogs of the user, whose account is being deleted (a few more, as a dog
+    /// loses all at once). Tells how many; call it again until these are fewer than `most`, and none is left.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).

@@ -8,7 +8,7 @@ use crate::{
 
 /// The filters that the query of `GET /dogowner/dogs/{dog_id}/co-owners` can have.
 pub struct CoOwnerFilter {
-    /// The filters by id, times and name, as [`Wanted::named`] reads them.
+    /// The filters by id and times, as [`Wanted::changed`] reads them.
     pub wanted: Wanted,
 }
 

@@ -24,7 +24,7 @@ impl Timer {
         Self { sleep: Box::pin(sleep_until(deadline)), set_to: deadline }
     }
 
-    /// Moves the deadline to `deadline`, and is ready once that has passed.
+    /// Moves the deadline to `deadline`, earlier or later, and is ready once that has passed.
     pub fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         if deadline < self.set_to {
             self.set(deadline);

@@ -42,9 +42,10 @@ impl Framing {
     }
 }
 
-/// Appends the head of a response to `head`, the bytes to be sent: status line, headers and the empty line. Lengths and
-/// `Connection` come from `framing` and `closes` (no other response follows on this connection); what the handler set
-/// of these is left out.
+/// Appends the head of a response to `head`, the bytes to be sent: status line, headers and the empty line.
+/// `Content-Length` and `Transfer-Encoding` come from `framing`, and `Connection` from `closes` (whether no other
+/// response follows on this connection); what the handler set of these three is left out. `version` is the client's: to
+/// HTTP/1.0 the status line says so, and that a connection stays open.
 pub fn write_head(head: &mut Vec<u8>, response: &ResponseHead, version: Version, framing: Framing, closes: bool) {
     let is_old = version == Version::HTTP_10;
     head.extend_from_slice(if is_old { b"HTTP/1.0 " } else { b"HTTP/1.1 " });

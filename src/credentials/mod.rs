@@ -53,7 +53,8 @@ pub fn require_valid(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
 /// wholly before or after this one.
 ///
 /// # Errors
-/// The errors of [`require_valid`].
+/// `revoked-token`, when the session has ended; `revoked-api-key`, when the key was deleted; `expired-api-key`; the
+/// database's errors ([`Conn`]).
 pub fn require_live(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
     match me.credential {
         Credential::Session { id, .. } => sessions::require_live(conn, me.id, id),
@@ -66,7 +67,8 @@ pub fn require_live(conn: &mut Conn, me: CurrentUser) -> Result<(), Problem> {
 /// ([`gate`](crate::auth::gate::gate)).
 ///
 /// # Errors
-/// The errors of [`require_valid`].
+/// `revoked-token`, when the session has ended; `revoked-api-key`, when the key was deleted; `expired-api-key`; the
+/// database's errors ([`Conn`]).
 pub async fn reauthenticate(request: &HttpRequest) -> Result<(), Problem> {
     let me = request.extensions().get::<CurrentUser>().copied();
     let (Some(me), Some(db)) = (me, request.app_data::<Data<Db>>()) else { return Ok(()) };

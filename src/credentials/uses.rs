@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The API keys that this process has seen in use since they were last stored, each with its last day (UTC), so that no
-/// request writes. Only keys that are good get in, so that nobody without an account can fill it.
+/// request writes. Only keys that are good get in, so that a stranger without an account cannot fill it.
 #[derive(Default)]
 pub struct KeyUses(Mutex<HashMap<ApiKeyId, NaiveDate>>);
 
@@ -30,7 +30,7 @@ impl KeyUses {
     /// could not be stored stay for the next time.
     ///
     /// # Errors
-    /// The errors of [`Db::write`].
+    /// `overloaded`, `too-many-requests` or `unavailable`, as [`Db::write`].
     pub async fn write_down(&self, db: &Db) -> Result<(), Problem> {
         let seen = std::mem::take(&mut *lock(&self.0));
         let mut days: BTreeMap<NaiveDate, Vec<ApiKeyId>> = BTreeMap::new();

@@ -13,7 +13,8 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// A signer with the `newest` key, 32 bytes at best, which also verifies what the `older` ones signed.
+    /// A signer with the key `newest`, of any length but 32 bytes at best (RFC 2104 §3), which also verifies what the
+    /// keys in `older` signed.
     #[must_use]
     pub fn new(newest: &[u8], older: &[[u8; 32]]) -> Self {
         let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
@@ -27,15 +28,16 @@ impl Signer {
         signature(&self.newest, parts)
     }
 
-    /// Whether `signature` is that of `parts` by any of the keys, compared in constant time.
+    /// Whether `signature` is that of `parts` by any of the keys, compared in constant time; `false` if it has another
+    /// length than [`SIGNATURE`].
     #[must_use]
     pub fn verify(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
         let message = message(parts);
         self.keys().any(|key| hmac::verify(key, &message, signature).is_ok())
     }
 
-    /// Whether the signature of `parts` by any of the keys begins with `beginning`, compared in constant time; the
-    /// fewer bytes, the weaker the proof.
+    /// Whether the signature of `parts` by any of the keys begins with `beginning`, compared in constant time: 1 to 32
+    /// bytes, and `false` for any other number; the fewer bytes, the weaker the proof.
     #[must_use]
     pub fn verify_beginning(&self, parts: &[&[u8]], beginning: &[u8]) -> bool {
         let message = message(parts);

@@ -50,7 +50,7 @@ impl<'a> Atomic<'a> {
     /// Runs several statements as one transaction, or as a part of the one that is open already.
     ///
     /// # Errors
-    /// The errors of `job`, of which nothing is left then; the database's errors ([`Conn`]).
+    /// The errors of `job`, whose changes are undone then; the database's errors ([`Conn`]).
     pub fn transaction<T>(self, job: impl FnOnce(&mut Conn) -> Result<T, Problem>) -> Result<T, Problem> {
         self.0.transaction(job)
     }

@@ -58,7 +58,8 @@ pub trait OnConstraint<T> {
     /// an explanation, becomes the problem of the database's error.
     ///
     /// # Errors
-    /// The problem of `explain`, or that of the database's error.
+    /// The problem of `explain`; otherwise `unavailable`, `overloaded` or `internal-error`, as the database's error is
+    /// ([`Conn`](crate::db::Conn)).
     fn on_constraint(self, explain: impl FnOnce(&Broken) -> Option<Problem>) -> Result<T, Problem>;
 }
 

@@ -81,7 +81,7 @@ pub struct AnyOf {
 }
 
 impl AnyOf {
-    /// The condition that `column` holds one of `ids`, of which there may be any number.
+    /// The condition that `column` holds one of `ids`, of which there may be any number; with none no row meets it.
     #[must_use]
     pub fn new<C>(column: C, ids: impl IntoIterator<Item = impl Into<i64>>) -> Self
     where
@@ -121,7 +121,8 @@ impl QueryFragment<Pg> for AnyOf {
     }
 }
 
-/// The condition that a column's text contains another one. Unlike with `LIKE` no character in it is a wildcard.
+/// The condition that a column's text contains another one, letter by letter: case and accents count. Unlike with
+/// `LIKE` no character in it is a wildcard.
 pub struct Contains {
     /// The column whose text is looked through.
     pub column: ColumnName,

@@ -29,17 +29,19 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A migration of the schema, and whether the database has it, as `kennel migrate` lists them.
 pub struct MigrationStatus {
-    /// The name of the migration's folder: its version and what it is about.
+    /// The name of the migration's folder: its version and what it is about; for one that this program does not know,
+    /// `VERSION (of a newer version)`.
     pub name: String,
     /// Whether the migration has run on the database.
     pub applied: bool,
 }
 
 /// Brings the schema up to date, under a lock, so that any number of instances may start at once. Returns the names of
-/// the migrations that ran.
+/// the migrations that ran ([`MigrationStatus::name`]), the oldest first; none, if the schema was up to date.
 ///
 /// # Errors
-/// A migration failed (and left nothing behind), or the schema is newer than this program.
+/// [`OpenError`], when a migration failed (none has left anything behind then), or the schema is newer than this
+/// program.
 pub fn run(conn: &mut Conn) -> Result<Vec<String>, OpenError> {
     locked(conn, |conn| {
         refuse_newer(conn)?;
@@ -77,10 +79,12 @@ fn fill_name_keys(conn: &mut Conn) -> QueryResult<()> {
     Ok(())
 }
 
-/// Undoes the newest migration of the database, under a lock. Returns its version, or `None` if no migration has run.
+/// Undoes the newest migration of the database, under a lock. Returns its version, the first part of
+/// [`MigrationStatus::name`], or `None` if no migration has run.
 ///
 /// # Errors
-/// The errors of [`run`].
+/// [`OpenError`], when the migration cannot be undone (the schema is left as it was), or the schema is newer than this
+/// program.
 pub fn revert(conn: &mut Conn) -> Result<Option<String>, OpenError> {
     locked(conn, |conn| {
         refuse_newer(conn)?;
@@ -91,10 +95,11 @@ pub fn revert(conn: &mut Conn) -> Result<Option<String>, OpenError> {
     })
 }
 
-/// All migrations, oldest first: those of this program, and newer ones that the database has.
+/// All migrations of this program, oldest first, and behind them the newest that the database has and this program does
+/// not know, if there is one.
 ///
 /// # Errors
-/// The database does not respond.
+/// [`OpenError`], when the database does not respond.
 pub fn show(conn: &mut Conn) -> Result<Vec<MigrationStatus>, OpenError> {
     locked(conn, |conn| {
         let applied: HashSet<_> = conn.applied_migrations()?.into_iter().collect();

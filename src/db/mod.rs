@@ -60,7 +60,7 @@ pub const PIECE: usize = 250;
 /// writes do not wait long.
 pub const SWEPT_AT_ONCE: i64 = 500;
 
-/// The number `count` as the `i64` that SQL's `LIMIT` takes.
+/// The number `count` as the `i64` that SQL's `LIMIT` takes; the largest one, if it is larger.
 #[must_use]
 pub fn rows(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -97,11 +97,13 @@ enum Engine {
 
 impl Db {
     /// Opens the database and brings its schema up to date; makes a SQLite file if there is none. Blocks, up to 30
-    /// seconds for a PostgreSQL server that is not up yet. PostgreSQL is used with this number of `connections`; SQLite
-    /// with one for each core, 2 to 8, and one that writes.
+    /// seconds for a PostgreSQL server that is not up yet. PostgreSQL is used with this number of `connections`. SQLite
+    /// ignores the number: it has one connection that writes, and as many that read as the machine has cores, but at
+    /// least 2 and at most 8.
     ///
     /// # Errors
-    /// The database cannot be reached or opened, its settings did not take, or its schema is newer than this program.
+    /// [`OpenError`], when the database cannot be reached or opened, its settings did not take, or its schema is newer
+    /// than this program.
     pub fn open(url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
         Self::over(connect(url)?, url, connections)
     }
@@ -110,7 +112,7 @@ impl Db {
     /// is made.
     ///
     /// # Errors
-    /// The errors of [`Db::open`]; there is no database.
+    /// [`OpenError`] as for [`Db::open`], and when there is no database that Kennel has made.
     pub fn open_existing(url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
         Self::over(connect_existing(url)?, url, connections)
     }
@@ -155,7 +157,7 @@ impl Db {
     /// SQLite on the calling thread, on a connection of its own: to send it to another thread would take longer.
     ///
     /// # Errors
-    /// The errors of [`Db::read`].
+    /// The errors of `job`; `overloaded`, `too-many-requests` or `unavailable`, as [`Db::read`].
     pub async fn read_inline<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -173,7 +175,7 @@ impl Db {
     /// first. A job may be run again, as with [`Db::read`].
     ///
     /// # Errors
-    /// The errors of [`Db::read`].
+    /// The errors of `job`; `overloaded`, `too-many-requests` or `unavailable`, as [`Db::read`].
     pub async fn snapshot<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -187,8 +189,8 @@ impl Db {
     /// nothing but the database.
     ///
     /// # Errors
-    /// The errors of [`Db::read`], on SQLite after 6 seconds instead of 5; after `unavailable` or `overloaded` the
-    /// write may or may not have happened.
+    /// The errors of `job`; `overloaded`, `too-many-requests` or `unavailable`, as [`Db::read`], but on SQLite after 6
+    /// seconds instead of 5. After `unavailable` or `overloaded` the write may or may not have happened.
     pub async fn write<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -204,7 +206,7 @@ impl Db {
     /// transaction: an [`Atomic`] runs one statement or one transaction, and nothing beside it.
     ///
     /// # Errors
-    /// The errors of [`Db::write`].
+    /// The errors of `job`; `overloaded`, `too-many-requests` or `unavailable`, as [`Db::write`].
     pub async fn write_statement<T, F>(&self, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -218,11 +220,12 @@ impl Db {
     }
 
     /// Runs `piece` again and again, each time in a transaction of its own so that other writes get in between, as long
-    /// as it returns true: there may be more to do. With `is_more` false it does not run at all. A piece touches about
-    /// [`PIECE`] rows.
+    /// as it returns `true`, which says that there may be more to do. With `is_more` false (nothing to do) it does not
+    /// run at all. A piece touches about [`PIECE`] rows.
     ///
     /// # Errors
-    /// The errors of [`Db::write`], for one of the pieces; those before it are durable.
+    /// The errors of `piece`; `overloaded`, `too-many-requests` or `unavailable`, as [`Db::write`]. The pieces before
+    /// the one that failed are durable.
     pub async fn write_in_pieces<F>(&self, mut is_more: bool, piece: F) -> Result<(), Problem>
     where
         F: Fn(&mut Conn) -> Result<bool, Problem> + Clone + Send + 'static,
@@ -265,7 +268,7 @@ impl Db {
 /// there is a [`Db`]. Blocks, as [`Db::open`] does.
 ///
 /// # Errors
-/// The database cannot be reached or opened, or its settings did not take.
+/// [`OpenError`], when the database cannot be reached or opened, or its settings did not take.
 pub fn connect(url: &DatabaseUrl) -> Result<Conn, OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => SqliteFile::at(path).create(),
@@ -277,7 +280,8 @@ pub fn connect(url: &DatabaseUrl) -> Result<Conn, OpenError> {
 /// none, none is made.
 ///
 /// # Errors
-/// The errors of [`connect`]; there is no database, and then nothing was made or changed.
+/// [`OpenError`] as for [`connect`], and when there is no database that Kennel has made; nothing was made or changed
+/// then.
 pub fn connect_existing(url: &DatabaseUrl) -> Result<Conn, OpenError> {
     let found = match url {
         DatabaseUrl::Sqlite(path) => SqliteFile::at(path).has_schema()?.then(|| connect(url)).transpose()?,

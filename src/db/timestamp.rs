@@ -51,7 +51,7 @@ pub struct Timestamp(i64);
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 impl Timestamp {
-    /// The time now, by the clock of this machine.
+    /// The time now, by the clock of this machine; 1970, if that shows an earlier one.
     #[must_use]
     pub fn now() -> Self {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -64,13 +64,13 @@ impl Timestamp {
         Self(moment.timestamp_micros())
     }
 
-    /// The moment `duration` later.
+    /// The moment `duration` later, or the last one that there is.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// The moment `duration` earlier.
+    /// The moment `duration` earlier, or the first one that there is.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
@@ -120,13 +120,15 @@ pub mod micros {
         serializer.serialize_i64(timestamp.0)
     }
 
-    /// Reads a timestamp from a number of microseconds since 1970, for `#[serde(with)]`.
+    /// Reads a timestamp from a whole number of microseconds since 1970, for `#[serde(with)]`; any other value is an
+    /// error.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         i64::deserialize(deserializer).map(Timestamp)
     }
 }
 
-/// Serializes as RFC 3339, in UTC, with milliseconds: `2026-11-20T02:03:49.000Z`.
+/// The moment as RFC 3339, in UTC, with milliseconds: `2026-11-20T02:03:49.000Z`. An error outside of the years 0 to
+/// 9999.
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text =

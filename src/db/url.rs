@@ -9,7 +9,7 @@ use crate::urls::origin::is_loopback;
 /// The database that `DATABASE_URL` names, parsed. `Display` and `Debug` show it without its password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
-    /// A SQLite file, by its path.
+    /// A SQLite file, by its path; a relative one begins at the working directory.
     Sqlite(PathBuf),
     /// A PostgreSQL database, by its whole URL, which may hold a password.
     Postgres(String),

@@ -41,7 +41,8 @@ pub async fn list(
 /// `GET /dogowner/owners/{owner_id}/dogs`: lists a page of the dogs that an owner has, as primary owner or co-owner.
 ///
 /// # Errors
-/// `not-found`, when the user has no such owner; those of [`list`].
+/// `not-found`, when the user has no such owner; `validation-failed` and `too-many-requests`, as [`list`]; the
+/// database's errors.
 pub async fn list_of_owner(
     me: CurrentUser,
     owner: Path<OwnerId>,
@@ -58,8 +59,8 @@ pub async fn list_of_owner(
 /// `POST /dogowner/dogs`: makes a dog (201), once even if the request comes again with the same `Idempotency-Key`.
 ///
 /// # Errors
-/// `validation-failed`; `too-many-dogs`; those of a request with an `Idempotency-Key` ([`Idempotent::create`]); the
-/// database's ([`Dogs::create`]).
+/// `validation-failed`; `too-many-dogs`; with an `Idempotency-Key` also `idempotency-key-reused` and
+/// `too-many-idempotency-keys` ([`Idempotent::create`]); the database's errors.
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<DogIn>,
@@ -97,7 +98,7 @@ pub async fn show(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's ([`Dogs::update`]).
+/// database's errors.
 pub async fn replace(
     me: CurrentUser,
     id: Path<DogId>,
@@ -114,7 +115,7 @@ pub async fn replace(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's ([`Dogs::update`]).
+/// database's errors.
 pub async fn update(
     me: CurrentUser,
     id: Path<DogId>,
@@ -129,8 +130,7 @@ pub async fn update(
 /// `DELETE /dogowner/dogs/{dog_id}`: deletes a dog and its tasks (204), in several transactions if there are many.
 ///
 /// # Errors
-/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; the database's
-/// ([`Dogs::delete`]).
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; the database's errors.
 pub async fn delete(
     me: CurrentUser,
     id: Path<DogId>,

@@ -137,8 +137,8 @@ impl Dogs {
         found.try_map(|rows| expand(conn, self.0, rows, query.filter.expand))
     }
 
-    /// A page of the dogs that an owner has, as primary owner, as co-owner or in both roles, as `query` says, by id. An
-    /// owner that is not the user's has none.
+    /// A page of the dogs that an owner has, as primary owner, as co-owner or in both roles, as `query` says, in the
+    /// order of the dogs' ids. An owner that is not the user's has none.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).
@@ -358,8 +358,8 @@ impl Dogs {
         Ok(false)
     }
 
-    /// Deletes dogs of one primary owner, with their tasks and co-owners: about `most` rows. Tells how many; call it
-    /// again until these are fewer than `most`, and none is left.
+    /// Deletes dogs of one primary owner, with their tasks and co-owners: about `most` rows of all three kinds. Tells
+    /// how many rows; call it again until these are fewer than `most`, and none is left.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).
@@ -368,8 +368,8 @@ impl Dogs {
         self.delete_those(conn, ids, most)
     }
 
-    /// Deletes dogs of any owner, with their tasks and co-owners: about `most` rows. Tells how many; call it again
-    /// until these are fewer than `most`, and none is left.
+    /// Deletes dogs of any owner, with their tasks and co-owners: about `most` rows of all three kinds. Tells how many
+    /// rows; call it again until these are fewer than `most`, and none is left.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).

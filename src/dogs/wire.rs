@@ -164,7 +164,7 @@ pub enum Role {
 pub struct RoleFilter {
     /// The role in which the owner has a dog; `None` for both.
     pub role: Option<Role>,
-    /// The filters by id, times and name, as [`Wanted::named`] reads them.
+    /// The filters by id and times, as [`Wanted::changed`] reads them.
     pub wanted: Wanted,
     /// The owners that are shown with each dog.
     pub expand: Expand,

@@ -49,8 +49,8 @@ pub struct RequestKey {
 }
 
 /// The extractor for a create: the body as [`Valid`](crate::body::Valid) reads it, with the `Idempotency-Key` of the
-/// request, if it has one. [`Idempotent::create`] then makes the row once, even if the request comes again within 24
-/// hours.
+/// request, if it has one: 1 to 255 visible ASCII characters, and `malformed-request` otherwise, or if there are two.
+/// [`Idempotent::create`] then makes the row once, even if the request comes again within 24 hours.
 pub struct Idempotent<T> {
     new: T,
     key: Option<RequestKey>,
@@ -98,13 +98,14 @@ fn fingerprint(path: &str, body: &mut Value) -> Vec<u8> {
 const SHELF: Shelf = Shelf { rows: Rows::Keys, count: |conn, me, most| Answers::of(me).count_up_to(conn, most) };
 
 impl<T: Send + 'static> Idempotent<T> {
-    /// Makes the row with `make`, after reserving room for it in the limits of `user` ([`Book::reserve`]). With an
-    /// `Idempotency-Key` the response is stored in the same transaction; if it was stored before, it is returned and
-    /// nothing is made.
+    /// Makes the row with `make`, after reserving room for it in the limits of `user` on rows of the kind `shelf`
+    /// ([`Book::reserve`]). With an `Idempotency-Key` the response is stored in the same transaction; if it was stored
+    /// before, it is returned, with `Idempotency-Replayed: true`, and nothing is made.
     ///
     /// # Errors
     /// The errors of `make`, which are not stored; `idempotency-key-reused`, when the key came with another path or
-    /// body; the problem of [`Full`], such as `too-many-dogs`; the errors of [`Db::write`].
+    /// body; the problem of [`Full`], such as `too-many-dogs` or `too-many-idempotency-keys`; `overloaded`,
+    /// `too-many-requests` or `unavailable`, as [`Db::write`].
     pub async fn create<F>(
         self,
         db: &Db,

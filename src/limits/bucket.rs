@@ -67,7 +67,8 @@ pub struct Counted {
 }
 
 impl<K: Caller> Bucket<K> {
-    /// A quota of `rate` for each caller, whole at the start. The headers `RateLimit` and the log call it `name`.
+    /// A quota of `rate` for each caller, whole at the start. The headers `RateLimit` and the log call it `name`, which
+    /// has to be different from that of every other quota.
     #[must_use]
     pub fn new(name: &'static str, rate: Rate) -> Self {
         let Rate::Limit { burst, period } = rate else { return Self(None) };

@@ -29,8 +29,8 @@ use crate::{
 const REUSE: &str = "refresh_reuse";
 
 /// `POST /auth/refresh`: exchanges a session's refresh token (in the body or a cookie) for new tokens. A token that was
-/// exchanged before ends its session, as there must be a copy of it (RFC 9700 §4.14), unless that was less than
-/// [`GRACE`](crate::auth::tokens::refresh::GRACE) ago.
+/// exchanged before ends its session, as there must be a copy of it (RFC 9700 §4.14), unless that was less than 10
+/// seconds ago ([`GRACE`](crate::auth::tokens::refresh::GRACE)): then it gets the same refresh token as the first time.
 ///
 /// # Errors
 /// `invalid-refresh-token`, when the token is not valid any more; `too-many-requests`; `cross-site` and

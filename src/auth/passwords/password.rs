@@ -37,7 +37,8 @@ impl Password {
     /// [`AcceptedPassword::judge`] checks the configured least length and how hard it is to guess.
     ///
     /// # Errors
-    /// The value is no text, has another length, or has a NUL.
+    /// The code of the [`Invalid`] is `type` for a value that is no text, `control_character` for a NUL, and otherwise
+    /// one of the length ([`Rule::check_length`](text::Rule::check_length)).
     pub fn new(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(SHORTEST, value)
     }
@@ -46,7 +47,8 @@ impl Password {
     /// NUL.
     ///
     /// # Errors
-    /// The value is no text, has another length, or has a NUL.
+    /// The code of the [`Invalid`] is `type` for a value that is no text, `control_character` for a NUL, and otherwise
+    /// one of the length ([`Rule::check_length`](text::Rule::check_length)).
     pub fn presented(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(1, value)
     }
@@ -65,7 +67,7 @@ impl Password {
 pub struct AcceptedPassword(Password);
 
 impl AcceptedPassword {
-    /// Accepts a new password of at least `least` characters that is hard to guess even for an attacker who knows the
+    /// Accepts a new password of `least` to 256 characters that is hard to guess even for an attacker who knows the
     /// texts in `context`, such as the username and the e-mail address.
     ///
     /// # Errors
@@ -128,7 +130,7 @@ pub fn hash(password: &AcceptedPassword, memory: &mut Memory) -> Result<Password
 /// exist, so that the response takes as long.
 ///
 /// # Errors
-/// The errors of [`hash`].
+/// `internal-error`, when argon2 fails or the system gives no random numbers.
 pub fn hash_decoy(memory: &mut Memory) -> Result<PasswordHash, Problem> {
     hash_any(&Password("a password that nobody has".to_owned()), memory)
 }

@@ -25,9 +25,9 @@ pub struct Attempt {
     pub user: Option<UserId>,
     /// The network that the request comes from, for the log.
     pub source: Source,
-    /// The counter that locks further tries.
+    /// The key of the counter that locks further tries.
     pub failures: FailureKey,
-    /// A second counter, of all of the user's sessions together, that the try is counted in too.
+    /// The key of a second counter, of all of the user's sessions together, in which the try is counted too.
     pub wider: Option<FailureKey>,
 }
 

@@ -112,7 +112,10 @@ fn half(signature: [u8; 32]) -> [u8; 16] {
 
 /// The time that the next try to give a password has to wait, after wrong ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lock(pub Duration);
+pub struct Lock(
+    /// The time from now on that is to be waited.
+    pub Duration,
+);
 
 impl From<Lock> for Problem {
     fn from(Lock(wait): Lock) -> Self {

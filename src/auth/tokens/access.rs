@@ -78,11 +78,11 @@ fn header(key: &AccessKey) -> Header {
 }
 
 impl AccessTokens {
-    /// The issuer and verifier of access tokens that are valid for `life`. The newest of the `keys` signs; all of them
-    /// verify.
+    /// The issuer and verifier of access tokens that are valid for `life`, an hour at most: a token that lives longer
+    /// is refused by [`AccessTokens::verify`]. The newest of the access keys in `keys` signs; all of them verify.
     ///
     /// # Errors
-    /// There is no key, or the header cannot be encoded.
+    /// `InvalidKeyFormat`, when there is no access key; the error of encoding the header.
     pub fn new(keys: &Keys, life: Duration) -> Result<Self, jsonwebtoken::errors::Error> {
         let newest = keys.access.first().ok_or(ErrorKind::InvalidKeyFormat)?;
         let mut lenient = validation(&keys.issuer);
@@ -98,7 +98,7 @@ impl AccessTokens {
         })
     }
 
-    /// Makes a new access token for a session's user, valid from now on.
+    /// Makes a new access token for a session's user, valid from now on for [`AccessTokens::life`].
     ///
     /// # Errors
     /// `internal-error`, when the system gives no random numbers.
@@ -121,10 +121,11 @@ impl AccessTokens {
     }
 
     /// Checks a token's signature, issuer and lifetime. Returns its subject, and the last second in which it is valid,
-    /// since 1970.
+    /// since 1970: 5 seconds after its claim `exp`, as clocks may differ.
     ///
     /// # Errors
-    /// `expired-token`; `invalid-token` for everything else that is wrong with it.
+    /// `expired-token`; `invalid-token` for everything else that is wrong with it, such as more than 4,096 bytes or a
+    /// lifetime of more than an hour.
     pub fn verify(&self, token: &str) -> Result<(TokenSubject, i64), Problem> {
         self.check(token, &self.validation)
     }
@@ -133,7 +134,7 @@ impl AccessTokens {
     /// a logout is to end.
     ///
     /// # Errors
-    /// `invalid-token`.
+    /// `invalid-token`, as [`AccessTokens::verify`].
     pub fn verify_even_if_expired(&self, token: &str) -> Result<TokenSubject, Problem> {
         self.check(token, &self.lenient).map(|(subject, _)| subject)
     }

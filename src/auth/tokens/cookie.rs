@@ -55,16 +55,17 @@ impl Cookies {
 /// ([`Cors::check_cookie`]).
 ///
 /// # Errors
-/// `cross-site`, `foreign-origin`: the page may not.
+/// `cross-site`, when another site's page sends them; `foreign-origin`, when the page's origin may not call.
 pub fn admitted(request: &HttpRequest, cors: &Cors) -> Result<Cookies, Problem> {
     cors.check_cookie(request.headers())?;
     Ok(Cookies::of(request.headers()))
 }
 
-/// The value of a `Set-Cookie` that stores a refresh token for `seconds` (`HttpOnly; Secure; SameSite=Strict`).
+/// The value of a `Set-Cookie` that stores a refresh token in the cookie `__Host-kennel_refresh` for `seconds` from now
+/// (`HttpOnly; Secure; SameSite=Strict`).
 ///
 /// # Errors
-/// The token cannot stand in a header; genuine ones can.
+/// `InvalidHeaderValue`, when the token cannot stand in a header; genuine ones can.
 pub fn set(token: &str, seconds: u64) -> Result<HeaderValue, InvalidHeaderValue> {
     HeaderValue::try_from(format!("{NAME}={token}; {ATTRIBUTES}; Max-Age={seconds}"))
 }

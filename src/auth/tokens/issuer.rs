@@ -1,4 +1,5 @@
-//! The tokens of a login, and of each refresh after it: an access token, and the refresh token that gets the next.
+//! The tokens of a login, and of each refresh after it: an access token, and the refresh token that is exchanged for
+//! the next pair.
 
 use actix_web::{HttpResponse, http::header::SET_COOKIE, web::Data};
 
@@ -28,7 +29,7 @@ pub struct Issuer {
 
 impl Issuer {
     /// The response (200) that hands out a new access token and the present refresh token of a session: in the body, or
-    /// the refresh token in a cookie, as `delivery` says.
+    /// the refresh token in a cookie, as `delivery` says. The body shows `user`, the session's user, beside them.
     ///
     /// # Errors
     /// `internal-error`, when the system gives no random numbers.

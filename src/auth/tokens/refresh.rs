@@ -49,7 +49,8 @@ pub enum Standing {
 }
 
 impl Presented {
-    /// Reads a refresh token, `<session>.<counter>.<signature>`; `None` if the text cannot be one.
+    /// Reads a refresh token, `<session>.<counter>.<signature>`: two decimal numbers, and 32 bytes in base64url without
+    /// padding; `None` if the text cannot be one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
@@ -59,9 +60,11 @@ impl Presented {
         parts.next().is_none().then_some(Self { session: SessionId::parse(session)?, counter, signature })
     }
 
-    /// The user whom this service made the token for, read without a query, so that a refresh is counted for its user
-    /// first. The second half of the signature is an HMAC over all that comes before it (the *seal*); `None`, if that
-    /// is wrong: the token is a stranger's, or older than seals are. Does not tell whether the session still stands.
+    /// The user whom this service made the token for by `signer`
+    /// ([`Keys::refreshes`](crate::crypto::keys::Keys::refreshes)), read without a query, so that a refresh is counted
+    /// for its user first. The second half of the signature is an HMAC over all that comes before it (the *seal*);
+    /// `None`, if that is wrong: the token is a stranger's, or older than seals are. Does not tell whether the session
+    /// still stands.
     #[must_use]
     pub fn sealed_for(&self, signer: &Signer) -> Option<UserId> {
         let (sealed, seal) = self.signature.split_at(USER + HALF);
@@ -71,7 +74,8 @@ impl Presented {
         user.filter(|_| is_sealed)
     }
 
-    /// Whether this service made the token for `session`: its signature is the HMAC with the session's salt.
+    /// Whether this service made the token for `session`: its signature is the HMAC with the session's salt, by
+    /// `signer` ([`Keys::refreshes`](crate::crypto::keys::Keys::refreshes)).
     #[must_use]
     pub fn is_genuine(&self, signer: &Signer, session: &LiveSession) -> bool {
         let (session_id, counter) = (self.session.get().to_be_bytes(), self.counter.to_be_bytes());
@@ -82,8 +86,8 @@ impl Presented {
         self.signature.get(USER..USER + HALF).is_some_and(|half| signer.verify_beginning(&parts, half))
     }
 
-    /// The place of the token among those of `session` at the moment `now`, if it is genuine
-    /// ([`Presented::is_genuine`]).
+    /// The place of the token among those of `session` at the moment `now`. Ask [`Presented::is_genuine`] first: the
+    /// signature is not checked here.
     #[must_use]
     pub fn standing(&self, session: &LiveSession, now: Timestamp) -> Standing {
         let is_fresh = session.rotated_at.is_some_and(|rotated_at| now <= rotated_at.plus(GRACE));
@@ -104,7 +108,8 @@ fn seal(signer: &Signer, session: i64, counter: i64, user: i64, half: [u8; HALF]
     signature
 }
 
-/// The present refresh token of a session, computed and never stored: the same text until the next refresh.
+/// The present refresh token of a session, computed by `signer`
+/// ([`Keys::refreshes`](crate::crypto::keys::Keys::refreshes)) and never stored: the same text until the next refresh.
 #[must_use]
 pub fn token_of(signer: &Signer, session: &LiveSession) -> String {
     let (id, counter, user) = (session.id.get(), session.refresh_counter, session.subject().user.get());

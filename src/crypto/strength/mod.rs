@@ -30,7 +30,7 @@ const OUR_WORDS: [&str; 4] = ["kennel", "dogowner", "dogs", "dog"];
 /// or their parts. Only the first 32 characters are judged.
 ///
 /// # Errors
-/// `too_guessable`, with the reason for people.
+/// An [`Invalid`] with the code `too_guessable` and, in its detail, the reason for people.
 pub fn check(password: &str, context: &[String]) -> Result<(), Invalid> {
     let plain = plain::plain(password);
     if [password, &plain].into_iter().any(known::has_leaked) {
