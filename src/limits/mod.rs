@@ -54,27 +54,29 @@ pub struct Rates {
 pub struct Limits {
     /// The proxies whose headers about the source of a request are believed.
     pub proxies: Proxies,
-    /// The quota of a signed-in user's requests, by the user's id.
+    /// The quota of a signed-in user's requests (`USER_RATE`), by the user's id.
     pub user: Bucket<i64>,
-    /// The quota of a user's refreshes of tokens, by the user's id; ten times as many as requests.
+    /// The quota of a user's refreshes of tokens, by the user's id: ten times `USER_RATE`.
     pub refresh: Bucket<i64>,
-    /// The quota of an address's requests without a login.
+    /// The quota of an address's requests without a login (`IP_RATE`).
     pub ip: Bucket<Source>,
-    /// The quota of an address's logins.
+    /// The quota of an address's logins (`LOGIN_RATE`).
     pub login: Bucket<Source>,
-    /// The quota of an address's requests for a mail about a forgotten password.
+    /// The quota of an address's requests for a mail about a forgotten password (`LOGIN_RATE`, counted apart from
+    /// logins).
     pub forgot: Bucket<Source>,
-    /// The quota of an address's new accounts.
+    /// The quota of an address's new accounts (`SIGNUP_RATE`).
     pub signup: Bucket<Source>,
     /// The quota of the usernames and e-mail addresses that a signed-in user tries to take, and so learns whether they
-    /// are taken; by the user's id.
+    /// are taken (`SIGNUP_RATE`, counted apart from new accounts); by the user's id.
     pub names: Bucket<i64>,
-    /// The quota of the passwords for new accounts that are judged for an address, accepted or not.
+    /// The quota of the passwords for new accounts that are judged for an address, accepted or not: ten times
+    /// `SIGNUP_RATE`.
     pub password: Bucket<Source>,
 }
 
 impl Limits {
-    /// The quotas of a server with these rates, each whole, behind `proxies`.
+    /// The quotas of a server with these rates, none of which is used up yet, behind `proxies`.
     #[must_use]
     pub fn new(rates: Rates, proxies: Proxies) -> Self {
         let Rates { user, ip, login, signup } = rates;
@@ -108,8 +110,8 @@ impl Limits {
         self.ip.count(request, self.proxies.source(request))
     }
 
-    /// Takes `units` more for a request that is more work than most, of the quota of its user or else of its address
-    /// ([`Flow::current`]); work of the service itself is not counted.
+    /// Takes `units`, beside those that the request has taken already, for one that is more work than most, of the
+    /// quota of its user or else of its address ([`Flow::current`]); work of the service itself is not counted.
     ///
     /// # Errors
     /// `too-many-requests`, with `Retry-After`, when so many are not left; then none of `units` is taken.
@@ -121,7 +123,7 @@ impl Limits {
         }
     }
 
-    /// Forgets, every second and for ever, callers that have their whole quota again, so that memory stays bounded and
+    /// Never returns: forgets every second callers that have their whole quota again, so that memory stays bounded and
     /// no quota comes back early. Run it in a task of its own.
     pub async fn sweep(&self) {
         let mut interval = tokio::time::interval(SWEEP_INTERVAL);

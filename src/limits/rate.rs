@@ -16,11 +16,16 @@ pub enum Rate {
     Off,
     /// At most `burst` units at once. A quota that is used up has a unit again after `period / burst`, and all of them
     /// after `period`.
-    Limit { burst: NonZeroU32, period: Duration },
+    Limit {
+        /// The units of a quota that is not used at all, 1 to 1,000,000 as configured.
+        burst: NonZeroU32,
+        /// The time in which all units come back, a second to a day as configured.
+        period: Duration,
+    },
 }
 
 impl Rate {
-    /// The rate with `factor` times as many units in the same time; `off` stays so.
+    /// The rate with `factor` times as many units in the same time (0 changes nothing); `off` stays so.
     #[must_use]
     pub fn times(self, factor: u32) -> Self {
         match self {
@@ -33,7 +38,8 @@ impl Rate {
     }
 }
 
-/// Reads a rate such as `10/1m`: 1 to 1,000,000 units and a period from a second to a day; or `off` (or `0`).
+/// Reads a rate such as `10/1m`: 1 to 1,000,000 units and a period from `1s` to `1d`
+/// ([`seconds`](crate::duration::seconds)); or `off` (or `0`). Any other text is an error.
 impl FromStr for Rate {
     type Err = ();
 

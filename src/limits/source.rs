@@ -57,7 +57,7 @@ impl fmt::Display for Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustedProxy(IpNet);
 
-/// Reads a network such as `10.0.0.0/8`, or an address.
+/// Reads a network such as `10.0.0.0/8`, or an address, of IPv4 or IPv6. Any other text is an error.
 impl FromStr for TrustedProxy {
     type Err = ();
 
@@ -78,8 +78,8 @@ impl Proxies {
         Self(trusted)
     }
 
-    /// The source of a request: its TCP peer or, if that is a trusted proxy, the client that the proxies name
-    /// (`X-Forwarded-For`).
+    /// The source of a request: its TCP peer or, if that is a trusted proxy, the client that the proxies name: the last
+    /// address in `X-Forwarded-For` that is not a trusted proxy's.
     #[must_use]
     pub fn source(&self, request: &HttpRequest) -> Source {
         let Some(peer) = request.peer_addr() else { return Source::default() };
@@ -93,7 +93,8 @@ impl Proxies {
         (!self.trust(peer)).then(|| Source::of(peer))
     }
 
-    /// Whether a trusted proxy says that the client reached it by https (`X-Forwarded-Proto`).
+    /// Whether a trusted proxy says that the client reached it by https (`X-Forwarded-Proto`, of several values the
+    /// last).
     #[must_use]
     pub fn say_https(&self, request: &HttpRequest) -> bool {
         if self.0.is_empty() || !request.peer_addr().is_some_and(|peer| self.trust(peer.ip())) {

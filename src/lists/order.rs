@@ -138,7 +138,8 @@ impl<Row> Sort<Row> {
     }
 
     /// Adds a second key, by its name, that sorts the rows which have this one in common, unless the request names
-    /// another: many dogs have no known birthday. The index must have it, too. Last of all is the id.
+    /// another: many dogs have no known birthday. The index must have it, too; a name that is none of the list's keys
+    /// is passed over. Last of all is the id.
     #[must_use]
     pub const fn tie_breaker(mut self, name: &'static str) -> Self {
         self.tie_breaker = Some(name);
@@ -228,7 +229,8 @@ impl<Row> Order<Row> {
     /// before them.
     ///
     /// # Errors
-    /// `unknown_value`, for a key that is not one of `sorts`; `repeated`, for one that is named twice.
+    /// The code of the [`Refusal`]: `unknown_value` for a key that is not one of `sorts`; `repeated` for one that is
+    /// named twice.
     pub fn parse(sorts: &'static [Sort<Row>], text: &str) -> Result<Self, Refusal> {
         let mut terms: Vec<SortTerm<Row>> = Vec::new();
         for word in text.split(',') {

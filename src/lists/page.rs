@@ -38,7 +38,7 @@ impl<Row> Page<Row> {
     /// Turns the rows of the page into others, all at once: as many, and in the same order.
     ///
     /// # Errors
-    /// The errors of `make`.
+    /// The errors of `make`, and no others.
     pub fn try_map<Other>(
         self,
         make: impl FnOnce(Vec<Row>) -> Result<Vec<Other>, Problem>,

@@ -24,7 +24,8 @@ use crate::{
 };
 
 const DEFAULT_LIMIT: usize = 50;
-/// The most rows of a page of any list, and so the greatest `limit`.
+/// The most rows of a page of any list: 200. A greater `limit` is not refused, but taken for this one; a list of large
+/// rows may have fewer ([`List::most`]).
 pub const MOST: usize = 200;
 /// The bytes of a parameter, as a link spells it, above which it is carried in the cursor, in a third of the room.
 const LONG: usize = 256;
@@ -37,12 +38,14 @@ const LONGEST_LINK: usize = 2_900;
 pub trait List: FromQuery + Send + Sync + 'static {
     /// The row as it comes from the database, by which the list is sorted.
     type Row: 'static;
-    /// The keys that the list can be sorted by. The first is the id, by which it is sorted by default.
+    /// The keys that the list can be sorted by. The first is the id, by which it is sorted by default; where it is the
+    /// only one, the parameter `sort` is refused as an unknown one.
     const SORTS: &'static [Sort<Self::Row>];
-    /// Whether `count=true` is allowed. Not where the number of rows has no limit, as to count them would take long.
+    /// Whether the parameter `count` is known; otherwise it is refused with `validation-failed`, as an unknown one. Not
+    /// where the number of rows has no limit, as to count them would take long.
     const COUNTS: bool = true;
 
-    /// The most rows of a page: 200, or fewer where a row is large.
+    /// The most rows of a page: 200, or fewer where a row is large. A greater `limit` is taken for this one.
     fn most(&self) -> usize {
         MOST
     }
@@ -65,15 +68,15 @@ pub struct ListQuery<L: List> {
     pub compares_rows: bool,
     /// The sort keys of the last row before the page, one for each key of the order; `None` for the first page.
     pub after: Option<Vec<SortKey>>,
-    /// The most rows of the page (the parameter `limit`), 1 to 200.
+    /// The most rows of the page, 1 to 200: the parameter `limit`, cut to [`List::most`].
     pub limit: usize,
     /// Whether the rows on all pages are counted (`count=true`).
     pub count: bool,
 }
 
 impl<L: List> ListQuery<L> {
-    /// The query for the next 200 of all rows, by id, after the row with these sort keys, or from the first: with it
-    /// the export reads a list to its end.
+    /// The query for the next 200 of all rows, in the order of their ids, after the row with the sort keys `after`
+    /// ([`Page::next`]), or with `None` from the first: with it the export reads a list to its end.
     #[must_use]
     pub fn all_after(after: Option<Vec<SortKey>>) -> Self
     where
@@ -104,8 +107,8 @@ impl CanonicalPath {
 }
 
 /// The extractor of a request for a list, the only reader of its query: `sort`, `limit` (50 without one, or 100 with
-/// `id`), `cursor` and `count`, and the filters of `L`. Refuses unknown parameters and wrong values with
-/// `validation-failed`, which lists them all. [`ListRequest::read`] finds the page.
+/// `id`; more than a page may have is cut to that), `cursor` and `count`, and the filters of `L`. Refuses unknown
+/// parameters and wrong values with `validation-failed`, which lists them all. [`ListRequest::read`] finds the page.
 pub struct ListRequest<L: List> {
     query: Arc<ListQuery<L>>,
     request: HttpRequest,
@@ -160,12 +163,12 @@ impl<L: List> ListRequest<L> {
         Ok(Self { query: Arc::new(query), request: request.clone(), carried, names_rows })
     }
 
-    /// Finds the page with `job`, in a snapshot if that takes several queries, and turns each row into its form in the
-    /// response.
+    /// Finds the page with `job`, which gets the query that the request has ([`ListQuery`]), in a snapshot if that
+    /// takes several queries, and turns each row `R` into its form `T` in the response.
     ///
     /// # Errors
-    /// The errors of `job` and of [`Db::read`]; `validation-failed` at `id`, when the ids make the link to the next
-    /// page too long.
+    /// The errors of `job`; `overloaded`, `too-many-requests` or `unavailable`, as [`Db::read`]; `validation-failed` at
+    /// `id`, when the ids make the link to the next page too long.
     pub async fn read<R, T, F>(self, db: &Db, job: F) -> Result<PageResponse<T>, Problem>
     where
         R: Send + 'static,

@@ -19,7 +19,7 @@ const USUAL_ROW: usize = 256;
 pub struct PageResponse<T> {
     /// The rows in the form in which they are sent.
     pub rows: Vec<T>,
-    /// The value of `Link`; `None` on the last page.
+    /// The value of `Link`, `<PATH?QUERY>; rel="next"`; `None` on the last page.
     pub next: Option<HeaderValue>,
     /// The number of rows on all pages, the value of `X-Total-Count`; `None`, if the query does not ask for it.
     pub total: Option<i64>,

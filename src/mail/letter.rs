@@ -57,9 +57,9 @@ impl MailKind {
         Self::ALL.into_iter().find(|known| known.as_str() == kind)
     }
 
-    /// Writes a mail of this kind about `account` to `address`, the one at the time of queueing; tokens in it are made
-    /// now, with `keys`, and links lead to `to`. `None` if its reason is gone, as when the address was verified
-    /// meanwhile.
+    /// Writes a mail of this kind about `account` to `address`, the one that was queued with it (a mail about a
+    /// forgotten password goes to the account's own spelling of it); tokens in it are made now, with `keys`, and links
+    /// lead to `to`. `None` if its reason is gone, as when the address was verified meanwhile.
     #[must_use]
     pub fn write(self, address: &str, account: &AccountRow, keys: &Keys, to: &Destination) -> Option<MailMessage> {
         let AccountRow { username, email, pending, .. } = account;
@@ -92,7 +92,7 @@ impl MailKind {
 /// The places that the links and instructions in mails lead their readers to.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    /// The URL where people reach the server, such as `https://kennel.example.com`.
+    /// The URL where people reach the server, without a slash at its end, such as `https://kennel.example.com`.
     pub server: String,
     /// The page of an application that does what a mail asks for; without one a mail has a command line to send the
     /// token with.

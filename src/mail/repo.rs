@@ -99,7 +99,7 @@ impl Mails {
     }
 
     /// Queues a mail, unless the last hour has five of its kind by this user or for this address; then nothing happens.
-    /// `signer` makes the keys of these counts.
+    /// `signer` ([`Keys::sources`](crate::crypto::keys::Keys::sources)) makes the keys of these counts.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).
@@ -121,7 +121,8 @@ impl Mails {
         Ok(conn.execute(diesel::delete(mails::table.filter(AnyOf::new(mails::id, ids))))?)
     }
 
-    /// Queues a mail as [`Mails::queue`] does, where the reason must not take effect without the mail.
+    /// Queues a mail as [`Mails::queue`] does, but fails where that does nothing: for a reason that must not take
+    /// effect without the mail.
     ///
     /// # Errors
     /// `too-many-requests`, if the last hour has five of its kind by this user or for this address; the database's
@@ -134,7 +135,8 @@ impl Mails {
     }
 
     /// Queues the mail about a forgotten password, unless the last hour has five for the address; then nothing happens.
-    /// Whether there is an account with this address, only the worker finds out, so that no caller can tell.
+    /// `signer` is that of [`Mails::queue`]. Whether there is an account with this address, only the worker finds out,
+    /// so that no caller can tell.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).
@@ -146,7 +148,7 @@ impl Mails {
     }
 
     /// Deletes the queued mails about a forgotten password to this address, when its account is deleted: they name an
-    /// address and no user, so they do not go with the account.
+    /// address and no user, so they do not go with the account. At most 250 are deleted: an hour has a few.
     ///
     /// # Errors
     /// The database's errors ([`Conn`]).

@@ -39,8 +39,8 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Makes a new token for the account as it is now; `None` where it would have nothing to do, as when the address is
-    /// verified already.
+    /// Makes a new token, `<user>.<expiry>.<signature>`, for the account as it is now; `None` where it would have
+    /// nothing to do, as when the address is verified already.
     #[must_use]
     pub fn token(self, keys: &Keys, account: &AccountRow) -> Option<String> {
         let expires_at = Timestamp::now().plus(self.life()).seconds();
@@ -97,7 +97,8 @@ pub struct MailToken {
 }
 
 impl MailToken {
-    /// Reads a token, `<user>.<expiry>.<signature>`; `None` if the text cannot be one, or it has expired.
+    /// Reads a token, `<user>.<expiry>.<signature>`: the user's id, the first second (since 1970) in which it is void,
+    /// and 32 bytes in base64url without padding; `None` if the text cannot be one, or it has expired.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');

@@ -101,7 +101,7 @@ impl Transport {
     /// the host of `public_url`, unless the URL has a name for that as its path.
     ///
     /// # Errors
-    /// The system has no more threads to give, or lettre does not understand the URL.
+    /// `io::Error`, when the system has no more threads to give, or lettre does not understand the URL.
     pub fn open(url: &MailUrl, public_url: Option<&PublicUrl>) -> io::Result<Self> {
         Ok(match url {
             MailUrl::File(folder) => Self::Outbox(Outbox::open(folder, PATIENCE)?),
@@ -112,7 +112,8 @@ impl Transport {
     /// Sends the written mail `content` of the queue's `mail`, from the sender `from`.
     ///
     /// # Errors
-    /// The mail was not sent; or perhaps it was, without the server's confirmation.
+    /// [`SendError`], when the mail was not sent, or perhaps was, without the server's confirmation; after 20 seconds
+    /// the server is given up.
     pub async fn send(&self, from: &Mailbox, mail: &MailRow, content: MailMessage) -> Result<(), SendError> {
         let message = message(from, mail, content)?;
         match self {

@@ -5,12 +5,16 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use super::transport;
 use crate::urls::origin::is_loopback;
 
-/// The way in which mail is sent, as `MAIL_URL` says it. `Debug` shows no password.
+/// The way in which mail is sent, as `MAIL_URL` says it. Parsing refuses every other scheme, a user without a password,
+/// a password that would be sent unencrypted to another machine, and any parameter but `tls`. `Debug` shows no
+/// password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum MailUrl {
-    /// A folder that gets a file for each mail (`file:DIR`).
+    /// A folder that gets a file for each mail (`file:DIR`), made with the first one; a relative path begins at the
+    /// working directory.
     File(PathBuf),
-    /// An SMTP server (`smtp://` or `smtps://`); the URL may hold a password.
+    /// An SMTP server: `smtps://USER:PASSWORD@HOST:PORT`, or `smtp://…` with `?tls=required` (STARTTLS). The URL may
+    /// hold a password.
     Smtp(String),
 }
 

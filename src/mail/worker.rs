@@ -31,7 +31,7 @@ const POLL: Duration = Duration::from_secs(15);
 /// The least pause between two looks at the queue, as when another instance is at a mail that is due.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The signal that wakes the mail worker ([`Worker`]) or ends it, shared by it and the handlers.
+/// The signal that wakes the mail worker ([`Worker`]) or ends it, shared by the worker and the handlers.
 #[derive(Default)]
 pub struct MailSignal {
     bell: Notify,
@@ -39,7 +39,8 @@ pub struct MailSignal {
 }
 
 impl MailSignal {
-    /// Tells the worker that there is a new mail in the queue. Call it once the mail's transaction is committed.
+    /// Tells the worker that there is a new mail in the queue. Call it once the mail's transaction is committed;
+    /// without the call the worker finds the mail within 15 seconds.
     pub fn wake(&self) {
         self.bell.notify_one();
     }
@@ -51,8 +52,8 @@ impl MailSignal {
     }
 }
 
-/// The worker that sends the mails of the queue, up to 8 at a time, one for each process. A mail that cannot be sent
-/// stays in the queue, for three days.
+/// The worker that sends the mails of the queue, up to 8 mails at the same time. Each process has one worker, and all
+/// of them share the queue. A mail that cannot be sent stays in the queue and is tried again, for three days.
 pub struct Worker {
     /// The database with the queue and the accounts.
     pub db: Data<Db>,

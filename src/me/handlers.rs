@@ -32,8 +32,10 @@ pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Pr
 /// whether other accounts exist counts against a quota first.
 ///
 /// # Errors
-/// `fresh-login-required`, `username-taken`, `email-taken`, `precondition-failed`, `validation-failed`,
-/// `too-many-requests`; the database's ([`Users::update`]).
+/// `fresh-login-required`, for another address, unless the password was given in the last 5 minutes; `username-taken`;
+/// `email-taken`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`;
+/// `too-many-requests`, by the quota or after five mails in an hour; `revoked-token`, when the session has ended
+/// meanwhile; the database's errors.
 pub async fn update(
     request: HttpRequest,
     me: LoggedInUser,
@@ -71,7 +73,8 @@ fn tell(change: EmailChange, me: LoggedInUser, mail_signal: &MailSignal) {
 /// transactions; the [`sweeper`](crate::sweeper) deletes any that are left.
 ///
 /// # Errors
-/// `fresh-login-required`, unless the password was given in the last 5 minutes; the errors of [`Users::delete`].
+/// `fresh-login-required`, unless the password was given in the last 5 minutes; `precondition-failed`, when `If-Match`
+/// was sent and names another version; `revoked-token`, when the session has ended meanwhile; the database's errors.
 pub async fn delete(me: LoggedInUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     db.write(move |conn| Users::of(me.id).delete(conn, me, &only_if)).await?;

@@ -41,6 +41,7 @@ impl Users {
     /// Changes the fields that `patch` names; nothing, if it names none. Another e-mail address is only asked for, by
     /// mail: it takes effect when it is confirmed. The present address calls off one that was asked for before, and is
     /// asked about again if it is not verified yet. Returns the row as it is then, and what became of the address.
+    /// `asking` is the session that asks, which must still stand, and the signer for the counts of mails.
     ///
     /// # Errors
     /// `fresh-login-required`, for another address; `username-taken`; `email-taken`; `precondition-failed`, when the
@@ -132,7 +133,8 @@ impl Users {
     }
 
     /// Makes the account a deleted one: it cannot be used or seen any more, and its username and address are free
-    /// again. Its other rows are left, to be deleted in further transactions.
+    /// again. Its other rows are left, to be deleted in further transactions. `me` is the session that asks, which must
+    /// still stand.
     ///
     /// # Errors
     /// `precondition-failed`, when the row is not as `only_if` demands; `revoked-token`, when the session has just

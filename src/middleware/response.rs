@@ -80,8 +80,10 @@ struct RequestContext {
 }
 
 /// Middleware around the whole app: completes every response with a request id, the security headers, `Cache-Control`,
-/// the CORS and rate limit headers, and for an error a problem document; checks `Accept`; logs the request. A panic
-/// becomes `internal-error`.
+/// the CORS and rate limit headers, and for an error a problem document; logs the request. Refuses a request whose path
+/// and query have more than 8,192 bytes (`uri-too-long`), or whose headers have more than 16,384
+/// (`header-fields-too-large`), and one whose `Accept` does not allow the response (`not-acceptable`). A panic becomes
+/// `internal-error`.
 ///
 /// # Errors
 /// The response to a panic travels as an error, since the request is lost with it; it is complete all the same.
@@ -225,8 +227,9 @@ fn complete_response(response: HttpResponse, context: &RequestContext, me: Optio
     response
 }
 
-/// The response to bytes from `source` that cannot be read as a request, with all the headers that [`complete`] adds:
-/// no app has seen it.
+/// The response, with the body of `problem`, to bytes that cannot be read as a request, so that they never reach the
+/// app and [`complete`]: with a new request id, the security headers and `Cache-Control: no-store`, as every response.
+/// `source` is the address of the TCP peer, for the line in the log that is written here.
 #[must_use]
 pub fn refuse(problem: &Problem, source: IpAddr) -> HttpResponse {
     let id = request_id(&HeaderMap::new());

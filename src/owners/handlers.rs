@@ -41,8 +41,9 @@ pub async fn list(
 /// `POST /dogowner/owners`: makes an owner (201), once even if the request comes again with the same `Idempotency-Key`.
 ///
 /// # Errors
-/// `validation-failed`; `too-many-owners`; those of a request with an `Idempotency-Key` ([`Idempotent::create`]); the
-/// database's ([`Owners::create`]).
+/// `validation-failed`; `too-many-owners`; with an `Idempotency-Key` also `idempotency-key-reused` and
+/// `too-many-idempotency-keys` ([`Idempotent::create`]); `revoked-token`, when the user was deleted a moment ago; the
+/// database's errors.
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<OwnerIn>,
@@ -60,7 +61,7 @@ pub async fn create(
 /// `GET /dogowner/owners/{owner_id}`: shows an owner.
 ///
 /// # Errors
-/// `not-found`; the database's ([`Owners::show`]).
+/// `not-found`, when the user has no such owner; the database's errors.
 pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<WithEtag<OwnerOut>, Problem> {
     let owner = db.read(move |conn| Owners::of(me.id).show(conn, *id)).await?;
     Ok(WithEtag::of(owner.version, owner))
@@ -70,7 +71,7 @@ pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<Wi
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's ([`Owners::update`]).
+/// database's errors.
 pub async fn replace(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -87,7 +88,7 @@ pub async fn replace(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's ([`Owners::update`]).
+/// database's errors.
 pub async fn update(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -103,8 +104,8 @@ pub async fn update(
 /// too (204), in several transactions if there are many.
 ///
 /// # Errors
-/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `owner-has-dogs`; the
-/// database's ([`Owners::delete`]).
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `owner-has-dogs`, without
+/// `force=true`; the database's errors.
 pub async fn delete(
     me: CurrentUser,
     id: Path<OwnerId>,

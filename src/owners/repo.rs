@@ -192,7 +192,8 @@ impl Owners {
     ///
     /// # Errors
     /// `not-found`, when the user has no such owner; `precondition-failed`, when it is not as `only_if` demands;
-    /// `owner-has-dogs`, saying how many; the database's errors ([`Conn`]). Nothing is deleted then.
+    /// `owner-has-dogs`, saying how many, without `with_dogs`; the database's errors ([`Conn`]). Nothing is deleted
+    /// then.
     pub fn delete(
         &self,
         conn: &mut Conn,
