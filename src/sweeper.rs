@@ -27,8 +27,8 @@ const SWEEPS: &[(&str, Sweep)] = &[
     ("addresses that were asked for", sessions::sweep),
 ];
 
-/// Runs the sweeper, in a task of its own for as long as the server does: deletes rows whose time is over and stores
-/// which API keys were used, at the start and then once an hour. Failures are logged, and tried again the next time.
+/// Runs the sweeper, in a task of its own; never returns: deletes rows whose time is over and stores which API keys
+/// were used, at the start and then once an hour. Failures are logged, and tried again the next time.
 pub async fn run(db: &Db, uses: &KeyUses) {
     let mut interval = tokio::time::interval(INTERVAL);
     loop {

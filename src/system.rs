@@ -38,8 +38,9 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// Sets the URL where the server is reached, which the contract names as its first server. Call it before the
-    /// contract is first sent; a second call changes nothing.
+    /// Sets the URL where the server is reached, without a slash at its end, which the contract names as its first
+    /// server; without a call that is `http://127.0.0.1:8000`. Call it before the contract is first sent; a second call
+    /// changes nothing.
     pub fn is_at(&self, server: &str) {
         if self.server.set(server.to_owned()).is_err() {
             tracing::debug!("the contract says already where its server is");
@@ -174,6 +175,9 @@ pub async fn show_liveness() -> Json<HealthOut> {
 }
 
 /// `GET /health/ready`: the database responds, and the server is not stopping.
+///
+/// # Errors
+/// `unavailable`, when one of the two is not so.
 pub async fn show_readiness(
     draining: Data<Draining>,
     pulse: Data<Pulse>,
@@ -183,10 +187,10 @@ pub async fn show_readiness(
     Ok(Json(HealthOut { status: "ready" }))
 }
 
-/// Whether requests can be served now: the database answers, and nobody has told the server to stop.
+/// Whether requests can be served now: the database answers, and the server was not told to stop ([`Draining::begin`]).
 ///
 /// # Errors
-/// `unavailable`.
+/// `unavailable`, when the database does not answer or the server is stopping.
 pub async fn check_readiness(draining: &Draining, pulse: &Pulse, db: &Db) -> Result<(), Problem> {
     let unavailable = || Problem::new(Kind::Unavailable);
     if draining.0.load(Ordering::Relaxed) {

@@ -126,7 +126,7 @@ impl Users {
     /// disabled.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn find_for_login(conn: &mut Conn, login: &LoginKey) -> Result<Option<Credentials>, Problem> {
         let columns = (users::id, users::password_hash);
         let enabled = users::table.filter(users::disabled_at.is_null());
@@ -151,7 +151,7 @@ impl Users {
     /// otherwise nothing changes. A change of the password at the same time comes wholly before or after this one.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn replace_hash(&self, conn: &mut Conn, checked: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
         let me = users::table
             .find(self.0)
@@ -163,7 +163,7 @@ impl Users {
     /// The user's account; `None`, if it is disabled or deleted.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn account(&self, conn: &mut Conn) -> Result<Option<AccountRow>, Problem> {
         let found = accounts!().filter(users::id.eq(self.0));
         Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
@@ -173,7 +173,7 @@ impl Users {
     /// disabled.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn account_at(conn: &mut Conn, email: &Email) -> Result<Option<AccountRow>, Problem> {
         let found = accounts!().filter(users::email_key.eq(email.key()));
         Ok(conn.find::<StoredAccount, _>(found)?.map(AccountRow::from))
@@ -182,7 +182,7 @@ impl Users {
     /// The id of the user with this username or e-mail address, even of a disabled account; `None`, if there is none.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn find(conn: &mut Conn, name: &LoginKey) -> Result<Option<UserId>, Problem> {
         Ok(match name {
             LoginKey::Username(key) => conn.find(users::table.filter(users::username_key.eq(key)).select(users::id)),
@@ -194,7 +194,7 @@ impl Users {
     /// and changes nothing, if the address was verified before, is another one by now, or the account is disabled.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn verify(&self, conn: &mut Conn, email: &str) -> Result<bool, Problem> {
         let now = Timestamp::now();
         let unverified = users::table
@@ -241,7 +241,7 @@ impl Users {
     /// the same transaction.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn set_password(&self, conn: &mut Conn, old: &PasswordHash, new: &PasswordHash) -> Result<bool, Problem> {
         let me = users::table
             .find(self.0)
@@ -259,7 +259,7 @@ impl Users {
     /// keys: the caller does, in the same transaction.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn set_disabled(&self, conn: &mut Conn, is_disabled: bool) -> Result<bool, Problem> {
         let me = || one(self.0);
         let changed = if is_disabled {
@@ -275,7 +275,7 @@ impl Users {
     /// Whether the database has any account that is not deleted.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn are_there(conn: &mut Conn) -> Result<bool, Problem> {
         let first = users::table.filter(users::deleted_at.is_null()).select(users::id).limit(1);
         Ok(conn.find::<UserId, _>(first)?.is_some())
@@ -285,7 +285,7 @@ impl Users {
     /// keys.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn list(conn: &mut Conn) -> Result<Vec<ListedRow>, Problem> {
         type Row = (UserId, String, String, Timestamp, Option<Timestamp>, Option<Timestamp>);
         let counted = sessions::table

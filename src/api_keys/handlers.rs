@@ -25,7 +25,7 @@ use crate::{
 /// (`insufficient-scope`).
 ///
 /// # Errors
-/// `validation-failed`, when the query is not acceptable; the database's errors.
+/// `validation-failed`, when the query is not acceptable; the database's errors ([`Db::read`]).
 pub async fn list(
     me: LoggedInUser,
     list: ListRequest<ApiKeyFilter>,
@@ -39,7 +39,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `fresh-login-required`, when the password was given longer ago; `too-many-api-keys`, when the user has 20, expired
-/// ones among them; `revoked-token`, when the session has ended meanwhile; the database's errors.
+/// ones among them; `revoked-token`, when the session has ended meanwhile; the database's errors ([`Db::write`]).
 pub async fn create(me: LoggedInUser, body: Valid<ApiKeyIn>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     let key = ApiKeyText::random()?;
@@ -58,7 +58,7 @@ pub async fn create(me: LoggedInUser, body: Valid<ApiKeyIn>, db: Data<Db>) -> Re
 ///
 /// # Errors
 /// `not-found`, when the user has no such key; `revoked-token`, when the session has ended meanwhile; the database's
-/// errors.
+/// errors ([`Db::write`]).
 pub async fn delete(me: LoggedInUser, id: Path<ApiKeyId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let id = *id;
     let delete = move |conn: &mut _| {

@@ -68,7 +68,7 @@ impl ApiKeys {
     /// A page of the user's API keys that `query` filters, in the order of their ids; expired ones are among them.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn list(&self, conn: &mut Conn, query: &ListQuery<ApiKeyFilter>) -> Result<Page<ApiKeyRow>, Problem> {
         let mine = || {
             let wanted = query.filter.wanted.of(&CommonColumns::API_KEYS);
@@ -104,7 +104,7 @@ impl ApiKeys {
     /// Deletes the user's API key with this id. Tells whether there was one.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete(&self, conn: &mut Conn, key: ApiKeyId) -> Result<bool, Problem> {
         Ok(conn.execute(diesel::delete(api_keys::table.find(key).filter(api_keys::user_id.eq(self.0))))? > 0)
     }
@@ -112,7 +112,7 @@ impl ApiKeys {
     /// Deletes all of the user's API keys; the next request with one is refused.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn end_all(&self, conn: &mut Conn) -> Result<(), Problem> {
         let _rows = conn.execute(diesel::delete(api_keys::table.filter(api_keys::user_id.eq(self.0))))?;
         Ok(())

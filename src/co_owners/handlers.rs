@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Errors
 /// `not-found`, when the user has no such dog; `validation-failed`, when the query is not acceptable; the database's
-/// errors.
+/// errors ([`Db::read`]).
 pub async fn list(
     me: CurrentUser,
     dog: Path<DogId>,
@@ -39,7 +39,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `not-found`, when the user has no such dog or owner; `already-primary-owner`, when the dog is this owner's;
-/// `too-many-co-owners`, when it has 20; the database's errors.
+/// `too-many-co-owners`, when it has 20; the database's errors ([`Db::write`]).
 pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).create(conn, dog, owner)).await?;
@@ -49,7 +49,7 @@ pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) 
 /// `DELETE /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: takes a co-owner off a dog (204, even if it is none).
 ///
 /// # Errors
-/// `not-found`, when the user has no such dog or owner; the database's errors.
+/// `not-found`, when the user has no such dog or owner; the database's errors ([`Db::write`]).
 pub async fn delete(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
     db.write(move |conn| CoOwners::of(me.id).delete(conn, dog, owner)).await?;

@@ -90,7 +90,7 @@ impl CoOwners {
     /// has none.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn list(
         &self,
         conn: &mut Conn,
@@ -167,7 +167,7 @@ impl CoOwners {
     /// [`CoOwners::delete`] it leaves the dog's version as it is: the caller raises it.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn remove(&self, conn: &mut Conn, dog: DogId, owner: Option<OwnerId>) -> Result<usize, Problem> {
         let all = of_dog(self.0, dog);
         Ok(match owner {
@@ -214,7 +214,7 @@ impl CoOwners {
     /// left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn leave_some(&self, conn: &mut Conn, owner: OwnerId, most: usize) -> Result<usize, Problem> {
         let shared = || {
             let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
@@ -232,7 +232,7 @@ impl CoOwners {
     /// once). Tells how many; call it again until these are fewer than `most`, and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
         let theirs = mine.filter(AnyOf::new(dog_co_owners::dog_id, dogs.iter().copied()));
@@ -244,7 +244,7 @@ impl CoOwners {
     /// loses all at once). Tells how many; call it again until these are fewer than `most`, and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
         let some = mine.order(dog_co_owners::dog_id).limit(rows(most)).select(dog_co_owners::dog_id);

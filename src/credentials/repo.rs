@@ -68,7 +68,7 @@ pub fn find_by_key(conn: &mut Conn, hash: &KeyHash) -> Result<CurrentUser, Probl
 /// deleted meanwhile are skipped.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn note_use(conn: &mut Conn, keys: &[ApiKeyId], day: NaiveDate) -> Result<(), Problem> {
     let is_earlier = api_keys::last_used_on.is_null().or(api_keys::last_used_on.lt(day));
     let seen = api_keys::table.filter(AnyOf::new(api_keys::id, keys.iter().copied())).filter(is_earlier);

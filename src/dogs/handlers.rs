@@ -29,7 +29,7 @@ const SHELF: Shelf = Shelf { rows: Rows::Dogs, count: |conn, me, most| Dogs::of(
 ///
 /// # Errors
 /// `validation-failed`, when the query is not acceptable; `too-many-requests`, when it is more work than the quota has
-/// left; the database's errors.
+/// left; the database's errors ([`Db::read`]).
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<DogFilter>,
@@ -42,7 +42,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `not-found`, when the user has no such owner; `validation-failed` and `too-many-requests`, as [`list`]; the
-/// database's errors.
+/// database's errors ([`Db::read`]).
 pub async fn list_of_owner(
     me: CurrentUser,
     owner: Path<OwnerId>,
@@ -60,7 +60,7 @@ pub async fn list_of_owner(
 ///
 /// # Errors
 /// `validation-failed`; `too-many-dogs`; with an `Idempotency-Key` also `idempotency-key-reused` and
-/// `too-many-idempotency-keys` ([`Idempotent::create`]); the database's errors.
+/// `too-many-idempotency-keys` ([`Idempotent::create`]); the database's errors ([`Db::write`]).
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<DogIn>,
@@ -78,7 +78,7 @@ pub async fn create(
 /// `GET /dogowner/dogs/{dog_id}`: shows a dog. With its owners (`expand`) it has no `ETag`: they change without it.
 ///
 /// # Errors
-/// `not-found`, when the user has no such dog; the database's errors.
+/// `not-found`, when the user has no such dog; the database's errors ([`Db::read`]).
 pub async fn show(
     me: CurrentUser,
     id: Path<DogId>,
@@ -98,7 +98,7 @@ pub async fn show(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors.
+/// database's errors ([`Db::write`]).
 pub async fn replace(
     me: CurrentUser,
     id: Path<DogId>,
@@ -115,7 +115,7 @@ pub async fn replace(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors.
+/// database's errors ([`Db::write`]).
 pub async fn update(
     me: CurrentUser,
     id: Path<DogId>,
@@ -130,7 +130,8 @@ pub async fn update(
 /// `DELETE /dogowner/dogs/{dog_id}`: deletes a dog and its tasks (204), in several transactions if there are many.
 ///
 /// # Errors
-/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; the database's errors.
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; the database's errors
+/// ([`Db::write`]).
 pub async fn delete(
     me: CurrentUser,
     id: Path<DogId>,

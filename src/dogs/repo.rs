@@ -131,7 +131,7 @@ impl Dogs {
     /// queries, so run it in [`Db::snapshot`](crate::db::Db::snapshot).
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn list(&self, conn: &mut Conn, query: &ListQuery<DogFilter>) -> Result<Page<ExpandedDog>, Problem> {
         let found = query.page(conn, || some(self.0, &query.filter))?;
         found.try_map(|rows| expand(conn, self.0, rows, query.filter.expand))
@@ -141,7 +141,7 @@ impl Dogs {
     /// order of the dogs' ids. An owner that is not the user's has none.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn list_of_owner(
         &self,
         conn: &mut Conn,
@@ -194,7 +194,7 @@ impl Dogs {
     /// The ids among `ids` that the user has dogs with, in any order.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         Ok(conn.load(dogs::table.filter(dogs::user_id.eq(self.0)).filter(AnyOf::new(dogs::id, ids)).select(dogs::id))?)
     }
@@ -203,7 +203,7 @@ impl Dogs {
     /// to `MOST_DOGS`.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(dogs::user_id, self.0, most)))?)
     }
@@ -316,7 +316,7 @@ impl Dogs {
     /// table.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn touch(&self, conn: &mut Conn, id: DogId) -> Result<(), Problem> {
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
         let _one = conn.execute(diesel::update(one(self.0, id)).set(changes))?;
@@ -327,7 +327,7 @@ impl Dogs {
     /// were.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn touch_those(&self, conn: &mut Conn, ids: &[DogId]) -> Result<usize, Problem> {
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
         Ok(conn.execute(diesel::update(those(self.0, ids)).set(changes))?)
@@ -349,7 +349,7 @@ impl Dogs {
     /// with the last of them. Tells whether there is more.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_rest(&self, conn: &mut Conn, id: DogId) -> Result<bool, Problem> {
         if Tasks::of(self.0).delete_some_of(conn, &[id], PIECE)? >= PIECE {
             return Ok(true);
@@ -362,7 +362,7 @@ impl Dogs {
     /// how many rows; call it again until these are fewer than `most`, and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some_of(&self, conn: &mut Conn, owner: OwnerId, most: usize) -> Result<usize, Problem> {
         let ids = conn.load(of_owner(self.0, owner).order(dogs::id).limit(rows(most)).select(dogs::id))?;
         self.delete_those(conn, ids, most)
@@ -372,7 +372,7 @@ impl Dogs {
     /// rows; call it again until these are fewer than `most`, and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let some = dogs::table.filter(dogs::user_id.eq(self.0)).order(dogs::id).limit(rows(most));
         let ids = conn.load(some.select(dogs::id))?;
@@ -392,7 +392,7 @@ impl Dogs {
     /// The number of dogs that have this primary owner, for the error `owner-has-dogs`.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn count_of(&self, conn: &mut Conn, owner: OwnerId) -> Result<i64, Problem> {
         Ok(conn.one(of_owner(self.0, owner).count())?)
     }

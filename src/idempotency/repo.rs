@@ -101,7 +101,7 @@ impl Answers {
     /// [`Book`](crate::book::Book) holds users to a limit.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(idempotency_keys::user_id, self.0, most)))?)
     }
@@ -110,7 +110,7 @@ impl Answers {
     /// fewer than `most`, and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = idempotency_keys::table.filter(idempotency_keys::user_id.eq(self.0));
         let some = mine.order(idempotency_keys::key).limit(rows(most)).select(idempotency_keys::key);
@@ -131,7 +131,7 @@ impl AnswerRow {
 /// be more.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = Timestamp::now().minus(KEPT);
     let oldest = idempotency_keys::table

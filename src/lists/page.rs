@@ -29,8 +29,8 @@ pub struct Page<Row> {
     pub next: Option<Vec<SortKey>>,
     /// The number of rows on all pages; `None`, if the query does not ask for it.
     pub total: Option<i64>,
-    /// Whether far more rows were looked at than a page has; the request then takes more units of its caller's quota
-    /// afterwards.
+    /// Whether far more rows were looked at than a page has; the request then takes
+    /// [`MANY_ROWS`](crate::wire::MANY_ROWS) more units of its caller's quota afterwards.
     pub was_much_work: bool,
 }
 
@@ -61,7 +61,7 @@ impl<L: List> ListQuery<L> {
     /// runs on both databases; so does its count.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn page<'a, Query>(&'a self, conn: &mut Conn, query: impl Fn() -> Query) -> Result<Page<L::Row>, Problem>
     where
         L::Row: Selectable<Sqlite>,

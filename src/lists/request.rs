@@ -95,11 +95,14 @@ impl<L: List> ListQuery<L> {
 /// The first path of a resource that has several, which its cursors and idempotency keys are bound to. The route table
 /// puts it into the app data of the resource.
 #[derive(Clone)]
-pub struct CanonicalPath(pub String);
+pub struct CanonicalPath(
+    /// The path with the area's prefix, such as `/dogowner/dogs`.
+    pub String,
+);
 
 impl CanonicalPath {
-    /// The canonical path of a request's resource with its parameters filled in, or the path itself where there is only
-    /// one.
+    /// The canonical path of a request's resource, such as `/dogowner/dogs` for a request to `/dogowner/dog`, or the
+    /// request's own path where the resource has only one.
     #[must_use]
     pub fn of(request: &HttpRequest) -> &str {
         request.app_data::<Self>().map_or_else(|| request.match_info().as_str(), |path| &path.0)

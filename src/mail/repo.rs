@@ -93,7 +93,7 @@ impl Mails {
     /// any number in an hour.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn queue_uncounted(&self, conn: &mut Conn, kind: MailKind, address: &Email) -> Result<(), Problem> {
         insert(conn, Some(self.0), kind, address)
     }
@@ -102,7 +102,7 @@ impl Mails {
     /// `signer` ([`Keys::sources`](crate::crypto::keys::Keys::sources)) makes the keys of these counts.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn queue(&self, conn: &mut Conn, signer: &Signer, kind: MailKind, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, Some(self.0), kind, address)? {
             MailQuota::Left => insert(conn, Some(self.0), kind, address),
@@ -114,7 +114,7 @@ impl Mails {
     /// `most`, and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = mails::table.filter(mails::user_id.eq(self.0)).limit(rows(most));
         let ids: Vec<i64> = conn.load(mine.select(mails::id))?;
@@ -139,7 +139,7 @@ impl Mails {
     /// so that no caller can tell.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn queue_reset(conn: &mut Conn, signer: &Signer, address: &Email) -> Result<(), Problem> {
         match count(conn, signer, None, MailKind::Reset, address)? {
             MailQuota::Left => insert(conn, None, MailKind::Reset, address),
@@ -151,7 +151,7 @@ impl Mails {
     /// address and no user, so they do not go with the account. At most 250 are deleted: an hour has a few.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn forget_resets(conn: &mut Conn, address: &Email) -> Result<(), Problem> {
         // An hour has a few; of very many, as after a flood of requests long ago, the sweep takes the rest.
         let resets = mails::table.filter(mails::address_key.eq(address.key())).filter(mails::user_id.is_null());
@@ -179,7 +179,7 @@ fn insert(conn: &mut Conn, user: Option<UserId>, kind: MailKind, address: &Email
 /// settled. Mails that were not tried yet come first, so that none is kept waiting by others that fail.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn claim(conn: &mut Conn) -> Result<Claim, Problem> {
     let now = Timestamp::now();
     let waiting = || mails::table.filter(mails::sent_at.is_null());
@@ -207,7 +207,7 @@ pub fn claim(conn: &mut Conn) -> Result<Claim, Problem> {
 /// Marks a claimed mail as sent; its row is deleted a day later.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn settle(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let sent = diesel::update(mails::table.find(mail.id)).set(mails::sent_at.eq(Timestamp::now()));
     let _one = conn.execute(sent)?;
@@ -218,7 +218,7 @@ pub fn settle(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
 /// each further one, up to 4 hours. Nothing changes, if the 60 seconds of the claim are over and another worker has it.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn postpone(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let mine = mails::table.find(mail.id).filter(mails::next_attempt_at.eq(mail.next_attempt_at));
     let next = Timestamp::now().plus(pause_after(mail.attempts));
@@ -229,7 +229,7 @@ pub fn postpone(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
 /// Deletes a claimed mail that is not to be sent any more: its reason is gone, or it is given up.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn discard(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     let _one = conn.execute(diesel::delete(mails::table.find(mail.id)))?;
     Ok(())
@@ -239,7 +239,7 @@ pub fn discard(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
 /// as there may be more.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = mails::table
         .filter(mails::created_at.le(Timestamp::now().minus(DAY)))

@@ -34,7 +34,7 @@ const ROOMS: &[Clear] = &[
 /// call it again, in another transaction, as there is more.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn delete_rest(conn: &mut Conn, user: UserId) -> Result<bool, Problem> {
     Users::of(user).lock_deleted(conn)?;
     let mut left = PIECE;
@@ -52,7 +52,7 @@ pub fn delete_rest(conn: &mut Conn, user: UserId) -> Result<bool, Problem> {
 /// whether to call it again, as there may be more.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let Some(user) = Users::find_deleted(conn)? else { return Ok(false) };
     let _of_this_one = delete_rest(conn, user)?;

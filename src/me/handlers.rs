@@ -22,7 +22,7 @@ use crate::{
 /// `GET /me`: shows the user's own account.
 ///
 /// # Errors
-/// `revoked-token`, when the user was deleted a moment ago; the database's errors.
+/// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Db::read`]).
 pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Problem> {
     let user = db.read(move |conn| Users::of(me.id).show(conn)).await?;
     Ok(WithEtag::of(user.version, user))
@@ -35,7 +35,7 @@ pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<UserOut>, Pr
 /// `fresh-login-required`, for another address, unless the password was given in the last 5 minutes; `username-taken`;
 /// `email-taken`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`;
 /// `too-many-requests`, by the quota or after five mails in an hour; `revoked-token`, when the session has ended
-/// meanwhile; the database's errors.
+/// meanwhile; the database's errors ([`Db::write`]).
 pub async fn update(
     request: HttpRequest,
     me: LoggedInUser,
@@ -74,7 +74,8 @@ fn tell(change: EmailChange, me: LoggedInUser, mail_signal: &MailSignal) {
 ///
 /// # Errors
 /// `fresh-login-required`, unless the password was given in the last 5 minutes; `precondition-failed`, when `If-Match`
-/// was sent and names another version; `revoked-token`, when the session has ended meanwhile; the database's errors.
+/// was sent and names another version; `revoked-token`, when the session has ended meanwhile; the database's errors
+/// ([`Db::write`]).
 pub async fn delete(me: LoggedInUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     db.write(move |conn| Users::of(me.id).delete(conn, me, &only_if)).await?;

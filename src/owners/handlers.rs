@@ -29,7 +29,7 @@ const SHELF: Shelf = Shelf { rows: Rows::Owners, count: |conn, me, most| Owners:
 ///
 /// # Errors
 /// `validation-failed`, when the query is not acceptable; `too-many-requests`, when it is more work than the quota has
-/// left; the database's errors.
+/// left; the database's errors ([`Db::read`]).
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<OwnerFilter>,
@@ -43,7 +43,7 @@ pub async fn list(
 /// # Errors
 /// `validation-failed`; `too-many-owners`; with an `Idempotency-Key` also `idempotency-key-reused` and
 /// `too-many-idempotency-keys` ([`Idempotent::create`]); `revoked-token`, when the user was deleted a moment ago; the
-/// database's errors.
+/// database's errors ([`Db::write`]).
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<OwnerIn>,
@@ -61,7 +61,7 @@ pub async fn create(
 /// `GET /dogowner/owners/{owner_id}`: shows an owner.
 ///
 /// # Errors
-/// `not-found`, when the user has no such owner; the database's errors.
+/// `not-found`, when the user has no such owner; the database's errors ([`Db::read`]).
 pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<WithEtag<OwnerOut>, Problem> {
     let owner = db.read(move |conn| Owners::of(me.id).show(conn, *id)).await?;
     Ok(WithEtag::of(owner.version, owner))
@@ -71,7 +71,7 @@ pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<Wi
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors.
+/// database's errors ([`Db::write`]).
 pub async fn replace(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -88,7 +88,7 @@ pub async fn replace(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors.
+/// database's errors ([`Db::write`]).
 pub async fn update(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -105,7 +105,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `owner-has-dogs`, without
-/// `force=true`; the database's errors.
+/// `force=true`; the database's errors ([`Db::write`]).
 pub async fn delete(
     me: CurrentUser,
     id: Path<OwnerId>,

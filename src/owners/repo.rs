@@ -96,7 +96,7 @@ impl Owners {
     /// A page of the user's owners that `query` filters and sorts.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn list(&self, conn: &mut Conn, query: &ListQuery<OwnerFilter>) -> Result<Page<OwnerRow>, Problem> {
         query.page(conn, || some(self.0, &query.filter))
     }
@@ -113,7 +113,7 @@ impl Owners {
     /// The owners with these ids, as far as the user has them, in any order.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn those(&self, conn: &mut Conn, ids: &BTreeSet<OwnerId>) -> Result<Vec<OwnerRow>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids.iter().copied()));
         Ok(conn.load(mine.select(columns::<OwnerRow>()))?)
@@ -122,7 +122,7 @@ impl Owners {
     /// The ids among `ids` that the user has owners with, in any order.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn existing_ids(&self, conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<i64>, Problem> {
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids));
         Ok(conn.load(mine.select(owners::id))?)
@@ -132,7 +132,7 @@ impl Owners {
     /// to `MOST_OWNERS`.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(owners::user_id, self.0, most)))?)
     }
@@ -246,7 +246,7 @@ impl Owners {
     /// until these are fewer than `most`, and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let some = owners::table.filter(owners::user_id.eq(self.0)).order(owners::id).limit(rows(most));
         let ids: Vec<OwnerId> = conn.load(some.select(owners::id))?;

@@ -22,7 +22,7 @@ pub use self::kinds::Kind;
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum ErrorLocation {
-    /// In the body, by a JSON pointer (RFC 6901); empty for the whole body.
+    /// In the body, by a JSON pointer such as `/co_owner_ids/0` (RFC 6901); empty for the whole body.
     Pointer(String),
     /// In the query, by the name of a parameter.
     Parameter(String),
@@ -60,8 +60,9 @@ impl Invalid {
         self.code
     }
 
-    /// The problem `validation-failed` with this error at the field `field` of the body, for an error that is found
-    /// after the body was read.
+    /// The problem `validation-failed` with this error at a field of the body, for an error that is found after the
+    /// body was read. `field` is the field's name, such as `email`, and no JSON pointer; no field inside of another can
+    /// be named so.
     #[must_use]
     pub fn at(self, field: &str) -> Problem {
         Problem::validation(vec![self.of(field)])
@@ -73,7 +74,8 @@ impl Invalid {
         (self.code, self.detail)
     }
 
-    /// The error of the field `field` of the body, to be collected with others.
+    /// The error of a field of the body, to be collected with others. `field` is the field's name, such as `email`,
+    /// from which the JSON pointer `/email` is made.
     #[must_use]
     pub fn of(self, field: &str) -> FieldError {
         // RFC 6901 §3.
@@ -158,7 +160,8 @@ impl Problem {
         Self::new(Kind::TooManyRequests).retry_after(wait)
     }
 
-    /// Adds the header `Retry-After`: the wait in whole seconds, rounded up, at least one.
+    /// Sets the one header of [`Problem::with_header`] to `Retry-After`: the wait in whole seconds, rounded up, at
+    /// least one.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -178,7 +181,8 @@ impl Problem {
         problem
     }
 
-    /// The problem `validation-failed` with one error in the body, at `pointer`, a JSON pointer.
+    /// The problem `validation-failed` with one error in the body, at `pointer`, a JSON pointer such as `/owner_id`
+    /// (RFC 6901).
     #[must_use]
     pub fn field(pointer: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::validation(vec![FieldError::body(pointer, code, detail)])
@@ -191,7 +195,7 @@ impl Problem {
     }
 
     /// Adds an error at a place in the body to a problem of any kind, such as `username-taken`; `pointer` is a JSON
-    /// pointer.
+    /// pointer such as `/username` (RFC 6901).
     #[must_use]
     pub fn at(mut self, pointer: &str, code: &'static str, detail: &'static str) -> Self {
         self.0.errors.push(FieldError::body(pointer, code, detail));
@@ -220,7 +224,8 @@ impl Problem {
         self
     }
 
-    /// A copy of the problem for another caller who waits for the same work; its cause becomes text.
+    /// The problem for another caller who waits for the same work: of the same kind, with the cause as text, but with
+    /// the standard detail and headers of the kind and without errors at places.
     #[must_use]
     pub fn repeated(&self) -> Self {
         Self::new(self.kind()).caused_by(self.cause_in_words())
@@ -250,7 +255,8 @@ impl Problem {
         self.0.cause.as_deref()
     }
 
-    /// The JSON body of the response (RFC 9457) to a request for `path`, or to one that cannot be read, which has none.
+    /// The JSON body of the response (RFC 9457) to a request for `path`, which becomes its `instance` except in a
+    /// `not-found`; `None` for a request that cannot be read. `request_id` is that of the header `X-Request-Id`.
     #[must_use]
     pub fn body(&self, path: Option<&str>, request_id: &str) -> String {
         // Strings and numbers always serialize.

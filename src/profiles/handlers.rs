@@ -17,7 +17,7 @@ use crate::{
 /// `GET /me/profile`: shows the user's profile.
 ///
 /// # Errors
-/// `not-found`; the database's ([`Profiles::show`]).
+/// `not-found`, when the user has none; the database's errors ([`Db::read`]).
 pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<ProfileOut>, Problem> {
     let profile = db.read(move |conn| Profiles::of(me.id).show(conn)).await?;
     Ok(WithEtag::of(profile.version, profile))
@@ -27,8 +27,8 @@ pub async fn show(me: CurrentUser, db: Data<Db>) -> Result<WithEtag<ProfileOut>,
 /// are public from then on.
 ///
 /// # Errors
-/// `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; `revoked-token`;
-/// the database's ([`Profiles::replace`]).
+/// `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; `revoked-token`,
+/// when the user was deleted a moment ago; the database's errors ([`Db::write`]).
 pub async fn replace(
     me: CurrentUser,
     only_if: Preconditions,
@@ -47,8 +47,8 @@ pub async fn replace(
 /// `DELETE /me/profile`: deletes the user's profile (204). The user and the dogs are not public any more.
 ///
 /// # Errors
-/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `revoked-token`; the
-/// database's ([`Profiles::delete`]).
+/// `not-found`, when the user has none; `precondition-failed`, when `If-Match` was sent and names another version;
+/// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Db::write`]).
 pub async fn delete(me: CurrentUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
     db.write(move |conn| Profiles::of(me.id).delete(conn, &only_if)).await?;
     Ok(HttpResponse::NoContent().finish())

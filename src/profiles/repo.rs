@@ -55,7 +55,7 @@ impl Profiles {
     /// The user's profile; `None` if there is none.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn find(&self, conn: &mut Conn) -> Result<Option<ProfileRow>, Problem> {
         Ok(conn.find(profiles::table.find(self.0).select(columns::<ProfileRow>()))?)
     }
@@ -107,8 +107,8 @@ impl Profiles {
     /// Deletes the user's profile, and makes the user private again, with all dogs.
     ///
     /// # Errors
-    /// `not-found`, when there is none; `precondition-failed`; `revoked-token`, when the user was deleted a moment ago;
-    /// the database's errors ([`Conn`]).
+    /// `not-found`, when there is none; `precondition-failed`, when the profile is not as `only_if` demands;
+    /// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
     pub fn delete(&self, conn: &mut Conn, only_if: &Preconditions) -> Result<(), Problem> {
         let row = self.publish(conn, false)?.ok_or(Kind::NotFound)?;
         only_if.check(Some(row.version))?;
@@ -118,7 +118,7 @@ impl Profiles {
     /// Deletes the profile's row, if there is one. The user stays public: the caller changes that, in the user's row.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn remove(&self, conn: &mut Conn) -> Result<(), Problem> {
         let _one = conn.execute(diesel::delete(profiles::table.find(self.0)))?;
         Ok(())

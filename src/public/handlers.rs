@@ -17,7 +17,7 @@ use crate::{
 /// `GET /users/{username}`: shows the public page of a user who has a profile.
 ///
 /// # Errors
-/// `not-found`, when there is no such user or the user has no profile; the database's errors.
+/// `not-found`, when there is no such user or the user has no profile; the database's errors ([`Db::read`]).
 pub async fn show_user(username: Path<String>, db: Data<Db>) -> Result<Json<PublicProfileOut>, Problem> {
     let username = key(&username)?;
     let page = db.read(move |conn| repo::show_user(conn, &username)).await?;
@@ -28,7 +28,7 @@ pub async fn show_user(username: Path<String>, db: Data<Db>) -> Result<Json<Publ
 ///
 /// # Errors
 /// `not-found`, when there is no such user or the user has no profile; `validation-failed`, when the query is not
-/// acceptable; the database's errors.
+/// acceptable; the database's errors ([`Db::read`]).
 pub async fn list_dogs_of_user(
     username: Path<String>,
     list: ListRequest<PublicFilter>,
@@ -41,7 +41,7 @@ pub async fn list_dogs_of_user(
 /// `GET /dogs`: lists a page of the dogs of all users who have a profile.
 ///
 /// # Errors
-/// `validation-failed`, when the query is not acceptable; the database's errors.
+/// `validation-failed`, when the query is not acceptable; the database's errors ([`Db::read`]).
 pub async fn list_dogs(list: ListRequest<PublicFilter>, db: Data<Db>) -> Result<PageResponse<PublicDogOut>, Problem> {
     list.read(&db, repo::list_dogs).await
 }
@@ -49,7 +49,7 @@ pub async fn list_dogs(list: ListRequest<PublicFilter>, db: Data<Db>) -> Result<
 /// `GET /dogs/{dog_id}`: shows a dog whose user has a profile.
 ///
 /// # Errors
-/// `not-found`, when there is no such dog, or its user has no profile; the database's errors.
+/// `not-found`, when there is no such dog, or its user has no profile; the database's errors ([`Db::read`]).
 pub async fn show_dog(id: Path<DogId>, db: Data<Db>) -> Result<Json<PublicDogOut>, Problem> {
     let dog = db.read(move |conn| repo::show_dog(conn, *id)).await?;
     Ok(Json(dog.into()))

@@ -142,7 +142,7 @@ pub fn show_user(conn: &mut Conn, username: &UsernameKey) -> Result<PublicProfil
     Ok(PublicProfileRow { username, description, dogs_count: dogs_count.unwrap_or(0), created_at })
 }
 
-/// A page of one user's dogs that `query` filters, by id.
+/// A page of one user's dogs that `query` filters, in the order of their ids.
 ///
 /// # Errors
 /// `not-found`, when there is no such user or the user has no profile; the database's errors ([`Conn`]).
@@ -166,7 +166,7 @@ pub fn list_dogs_of_user(
 /// where the walk ended.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn list_dogs(conn: &mut Conn, query: &ListQuery<PublicFilter>) -> Result<Page<PublicDogRow>, Problem> {
     let (after, wanted) = (query.after_id(), query.limit + 1);
     if query.filter.wanted.ids().is_some() {

@@ -23,9 +23,11 @@ pub enum CacheControl {
 }
 
 impl CacheControl {
-    /// The value of `Cache-Control` for a response with this status. Where it has a version (`ETag`) that writes are
-    /// compared with, the value forbids proxies to compress it: that would make the tag a weak one, which no `If-Match`
-    /// matches (RFC 9110 §8.8.3.3, `no-transform` in RFC 9111 §5.2.2.6).
+    /// The value of `Cache-Control` for a response with this status: an error (4xx or 5xx) is not kept (`no-store`),
+    /// whatever the policy, except that [`CacheControl::Private`] stays as it is. `has_version` says whether the
+    /// response has an `ETag`; with the policies of rows that are written, `Private` and `NoStore`, the value then
+    /// forbids proxies to compress the response: that would make the tag a weak one, which no `If-Match` matches (RFC
+    /// 9110 §8.8.3.3, `no-transform` in RFC 9111 §5.2.2.6).
     #[must_use]
     pub fn value(self, status: StatusCode, has_version: bool) -> &'static str {
         let is_error = status.is_client_error() || status.is_server_error();
@@ -88,7 +90,7 @@ impl KnownRoutes {
         Self(table.into_iter().map(known).collect())
     }
 
-    /// The table's entry for `path`, which is percent-decoded; the default outside of every area.
+    /// The table's entry for `path`, which is percent-decoded and begins with `/`; the default outside of every area.
     #[must_use]
     pub fn info(&self, path: &str) -> RouteInfo {
         self.find(path).map_or_else(RouteInfo::default, |(area, pattern)| RouteInfo {

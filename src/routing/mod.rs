@@ -103,21 +103,22 @@ enum Access {
     Public,
 }
 
-/// An area that all callers may use, without a login: requests count against the quota of their address.
+/// An area that all callers may use, without a login: requests count against the quota of their address. `prefix` is
+/// the beginning of its paths, such as `/auth`, or empty for paths without a common one.
 #[must_use]
 pub fn open(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Open, resources)
 }
 
-/// An area for logged-in callers, behind the [`gate`]; requests count against the quota of their user. API keys open
-/// only the verbs that say so ([`Verb::taking_keys`]).
+/// An area for logged-in callers, behind the [`gate`], whose paths begin with `prefix`, such as `/me`; requests count
+/// against the quota of their user. API keys open only the verbs that say so ([`Verb::taking_keys`]).
 #[must_use]
 pub fn gated(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Gated, resources)
 }
 
-/// An area that all callers may read, caches among them: responses have an `ETag` made of their bytes. Requests count
-/// against the quota of their address.
+/// An area that all callers may read, caches among them, and whose paths begin with `prefix`, such as `/dogs`:
+/// responses have an `ETag` made of their bytes. Requests count against the quota of their address.
 #[must_use]
 pub fn public(prefix: &'static str, resources: Vec<Resource>) -> Area {
     Area::new(prefix, Access::Public, resources)
@@ -154,7 +155,8 @@ pub struct Resource {
 }
 
 /// A resource under one path, or under several that mean the same, of which the first is canonical: cursors and
-/// idempotency keys are good for all of them. `patterns` are actix's, after the area's prefix.
+/// idempotency keys are good for all of them. `patterns` are actix's, after the area's prefix: `/{dog_id}`, or empty
+/// for the prefix itself.
 #[must_use]
 pub fn at(patterns: &'static [&'static str], verbs: Vec<Verb>) -> Resource {
     Resource { patterns, verbs }
@@ -217,8 +219,8 @@ impl Verb {
         self
     }
 
-    /// Makes a request take `weight` units of its caller's quota, where others take one, because it is that much more
-    /// work. Work that depends on the query is counted where that is read
+    /// Makes a request take `weight` units of its caller's quota in all, where others take one (and so do 0 and 1),
+    /// because it is that much more work. Work that depends on the query is counted where that is read
     /// ([`Query::add_weight`](crate::wire::Query::add_weight)).
     #[must_use]
     pub fn weighing(mut self, weight: u32) -> Self {
@@ -309,6 +311,9 @@ impl Verb {
 macro_rules! verbs {
     ($($name:ident $method:ident $answers:expr, $guard:expr;)*) => {$(
         #[doc = concat!("The method ", stringify!($method), " of a resource, with its actix handler: a line of the route table.")]
+        ///
+        /// Until a method of [`Verb`] says otherwise, a request takes one unit of its caller's quota, API keys and every
+        /// query are refused, and a success is JSON (of `delete`: without a body).
         pub fn $name<F, Args>(handler: F) -> Verb
         where
             F: actix_web::Handler<Args>,

@@ -20,7 +20,7 @@ use crate::{
 /// `GET /me/sessions`: lists a page of the user's live sessions, each with its client and times.
 ///
 /// # Errors
-/// `validation-failed`, when the query is not acceptable; the database's errors.
+/// `validation-failed`, when the query is not acceptable; the database's errors ([`Db::read`]).
 pub async fn list(
     me: LoggedInUser,
     list: ListRequest<SessionFilter>,
@@ -37,7 +37,7 @@ pub async fn list(
 /// `DELETE /me/sessions`: ends all sessions of the user but the request's own; 204, even if there is no other.
 ///
 /// # Errors
-/// `revoked-token`, when the session has ended meanwhile; the database's errors.
+/// `revoked-token`, when the session has ended meanwhile; the database's errors ([`Db::write`]).
 pub async fn delete_others(me: LoggedInUser, db: Data<Db>) -> Result<HttpResponse, Problem> {
     db.write(move |conn| {
         require_live(conn, me.id, me.session)?;
@@ -52,7 +52,7 @@ pub async fn delete_others(me: LoggedInUser, db: Data<Db>) -> Result<HttpRespons
 ///
 /// # Errors
 /// `not-found`, when the user has no such session that still stands; `revoked-token`, when the request's own has ended
-/// meanwhile; the database's errors.
+/// meanwhile; the database's errors ([`Db::write`]).
 pub async fn delete(me: LoggedInUser, session: Path<SessionId>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let session = *session;
     let end = move |conn: &mut _| {

@@ -25,7 +25,7 @@ use crate::{
 /// How many sessions a user has at most, and of how many that are over it is remembered where they began.
 const MOST: i64 = 50;
 
-/// The lifetimes of a session, which ends with whichever is over first.
+/// The lifetimes of a session, which ends when the first of the two is over.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLifetimes {
     /// The time after the login or the last refresh: `REFRESH_IDLE_TTL`.
@@ -43,9 +43,10 @@ impl SessionLifetimes {
 
 /// The client that logs in, as its session keeps it.
 pub struct ClientInfo {
-    /// The client's `User-Agent`, by which people tell their sessions apart; at most 255 characters.
+    /// The client's `User-Agent`, by which people tell their sessions apart, at most 255 characters; `None`, if the
+    /// client sent none.
     pub user_agent: Option<String>,
-    /// The keyed hash of the client's network, by which it is known again and not stored.
+    /// The HMAC of the client's network, by which the network is known again ([`has_begun_at`]) without being stored.
     pub source: [u8; 16],
 }
 
@@ -142,8 +143,8 @@ impl Sessions {
         Self(user)
     }
 
-    /// Begins a session, with all lifetimes counted from now. A user has at most 50 that still stand, so the oldest may
-    /// end; of those that have ended or expired 50 are kept.
+    /// Begins a session of `client`, with both lifetimes in `lives` counted from now. A user has at most 50 that still
+    /// stand, so the oldest may end; of those that have ended or expired 50 are kept.
     ///
     /// # Errors
     /// `invalid-credentials`, when the user was deleted since the password was checked; the database's errors
@@ -189,11 +190,11 @@ impl Sessions {
         Ok(())
     }
 
-    /// A page of the user's sessions that `query` filters, by id; those that have ended are among them, unless it wants
-    /// live ones only.
+    /// A page of the user's sessions that `query` filters, in the order of their ids; sessions that have ended are
+    /// among them, unless `query` wants live ones only.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn list(&self, conn: &mut Conn, query: &ListQuery<SessionFilter>) -> Result<Page<SessionRow>, Problem> {
         let live_at = query.filter.live_only.then(Timestamp::now);
         let mine = || {
@@ -207,7 +208,7 @@ impl Sessions {
     /// Ends a session of the user, so that its tokens are refused. Tells whether it still stood.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn end(&self, conn: &mut Conn, session: SessionId) -> Result<bool, Problem> {
         let now = Timestamp::now();
         let mine = sessions::table.find(session).filter(sessions::user_id.eq(self.0)).filter(is_live!(now));
@@ -217,7 +218,7 @@ impl Sessions {
     /// Ends all sessions of the user but `kept`, so that their tokens are refused.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn end_others(&self, conn: &mut Conn, kept: SessionId) -> Result<(), Problem> {
         let now = Timestamp::now();
         let others = sessions::table.filter(sessions::user_id.eq(self.0)).filter(sessions::id.ne(kept));
@@ -228,7 +229,7 @@ impl Sessions {
     /// Ends all sessions of the user, so that their tokens are refused.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn end_all(&self, conn: &mut Conn) -> Result<(), Problem> {
         let now = Timestamp::now();
         let all = sessions::table.filter(sessions::user_id.eq(self.0)).filter(is_live!(now));
@@ -240,7 +241,7 @@ impl Sessions {
     /// trusts ([`has_begun_at`]): one of them may be a thief's.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn end_and_forget(&self, conn: &mut Conn) -> Result<(), Problem> {
         self.end_all(conn)?;
         let all = sessions::table.filter(sessions::user_id.eq(self.0));
@@ -252,7 +253,7 @@ impl Sessions {
     /// `most`, and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = sessions::table.filter(sessions::user_id.eq(self.0)).order(sessions::id).limit(rows(most));
         let ids: Vec<SessionId> = conn.load(mine.select(sessions::id))?;
@@ -260,11 +261,12 @@ impl Sessions {
         Ok(conn.execute(diesel::delete(some))?)
     }
 
-    /// Moves a session on to its next refresh token, and returns it as it is then; `None`, if it has ended, or another
-    /// refresh has moved it on since it was read: of many who try at once one succeeds.
+    /// Moves a session on to its next refresh token, with the idle lifetime in `lives` counted from now, and returns
+    /// the session as it is then; `None`, if it has ended, or another refresh has moved it on since it was read: of
+    /// many who try at once one succeeds.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn rotate(
         conn: &mut Conn,
         session: &LiveSession,
@@ -285,11 +287,12 @@ impl Sessions {
     }
 }
 
-/// Whether one of a user's sessions began in a network that is stored under one of the names in `known_as`. Without a
-/// `user` the same query runs, so that the time tells nothing.
+/// Whether one of a user's sessions began in the network that is stored as one of `known_as`: its HMAC
+/// ([`ClientInfo::source`]) under each of the server's keys, the newest and the previous ones. Without a `user` the
+/// same query runs, so that the time tells nothing.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn has_begun_at(conn: &mut Conn, user: Option<UserId>, known_as: &[[u8; 16]]) -> Result<bool, Problem> {
     for source in known_as {
         let theirs = sessions::table.filter(sessions::user_id.eq(user.map_or(0, UserId::get)));
@@ -305,7 +308,7 @@ pub fn has_begun_at(conn: &mut Conn, user: Option<UserId>, known_as: &[[u8; 16]]
 /// any order.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn find_live(conn: &mut Conn, ids: &[SessionId]) -> Result<Vec<LiveSession>, Problem> {
     let live = || {
         let enabled = sessions::table.inner_join(users::table).filter(users::disabled_at.is_null());

@@ -28,7 +28,7 @@ const SHELF: Shelf = Shelf { rows: Rows::Tasks, count: |conn, me, most| Tasks::o
 ///
 /// # Errors
 /// `validation-failed`, when the query is not acceptable; `too-many-requests`, when it is more work than the quota has
-/// left; the database's errors.
+/// left; the database's errors ([`Db::read`]).
 pub async fn list(
     me: CurrentUser,
     list: ListRequest<TaskFilter>,
@@ -40,8 +40,9 @@ pub async fn list(
 /// `POST /dogowner/tasks`: makes a task (201), once even if the request comes again with the same `Idempotency-Key`.
 ///
 /// # Errors
-/// `validation-failed`; `too-many-tasks`; those of a request with an `Idempotency-Key` ([`Idempotent::create`]); the
-/// database's ([`Tasks::create`]).
+/// `validation-failed`; `too-many-tasks`; with an `Idempotency-Key` also `idempotency-key-reused` and
+/// `too-many-idempotency-keys` ([`Idempotent::create`]); `revoked-token`, when the user was deleted a moment ago; the
+/// database's errors ([`Db::write`]).
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<TaskIn>,
@@ -59,7 +60,7 @@ pub async fn create(
 /// `GET /dogowner/tasks/{task_id}`: shows a task.
 ///
 /// # Errors
-/// `not-found`; the database's ([`Tasks::show`]).
+/// `not-found`, when the user has no such task; the database's errors ([`Db::read`]).
 pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<WithEtag<TaskOut>, Problem> {
     let task = db.read(move |conn| Tasks::of(me.id).show(conn, *id)).await?;
     Ok(WithEtag::of(task.version, task))
@@ -69,7 +70,7 @@ pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<Wit
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's ([`Tasks::update`]).
+/// database's errors ([`Db::write`]).
 pub async fn replace(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -86,7 +87,7 @@ pub async fn replace(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's ([`Tasks::update`]).
+/// database's errors ([`Db::write`]).
 pub async fn update(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -101,8 +102,8 @@ pub async fn update(
 /// `DELETE /dogowner/tasks/{task_id}`: deletes a task (204).
 ///
 /// # Errors
-/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; the database's
-/// ([`Tasks::delete`]).
+/// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; the database's errors
+/// ([`Db::write`]).
 pub async fn delete(
     me: CurrentUser,
     id: Path<TaskId>,

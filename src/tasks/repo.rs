@@ -119,7 +119,7 @@ impl Tasks {
     /// A page of the user's tasks that `query` filters and sorts.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn list(&self, conn: &mut Conn, query: &ListQuery<TaskFilter>) -> Result<Page<TaskRow>, Problem> {
         query.page(conn, || some(self.0, &query.filter))
     }
@@ -137,7 +137,7 @@ impl Tasks {
     /// to `MOST_TASKS`.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn count_up_to(&self, conn: &mut Conn, most: i64) -> Result<i64, Problem> {
         Ok(conn.one(diesel::select(CountUpTo::new(tasks::user_id, self.0, most)))?)
     }
@@ -222,7 +222,7 @@ impl Tasks {
     /// and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
         let theirs =
             tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new(tasks::dog_id, dogs.iter().copied()));
@@ -234,7 +234,7 @@ impl Tasks {
     /// `most`, and none is left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = tasks::table.filter(tasks::user_id.eq(self.0)).order(tasks::id).limit(rows(most));
         let ids = conn.load(mine.select(tasks::id))?;

@@ -6,15 +6,16 @@ use actix_web::http::Uri;
 
 use super::origin::has_right_port;
 
-/// The page of an application that mails lead to (`APP_URL`): an absolute http URL without a fragment, since
-/// [`AppUrl::link`] puts the action and its token there, which no browser sends to a server or names to another page
-/// (RFC 3986 §3.5).
+/// The page of an application that mails lead to (`APP_URL`): an absolute `http` or `https` URL in ASCII, without a
+/// user or a fragment (any other text is an error of parsing), since [`AppUrl::link`] puts the action and its token
+/// there, which no browser sends to a server or names to another page (RFC 3986 §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppUrl(String);
 
 impl AppUrl {
-    /// The link in a mail that asks the page for `action`, with a token if it takes one, such as
-    /// `…#action=verify-email&token=…`. The page reads the fragment as a query (`URLSearchParams`).
+    /// The link in a mail that asks the page for `action`, one of `verify-email`, `cancel-email`, `reset-password` and
+    /// `forgot-password`, with a token if the action takes one, such as `…#action=verify-email&token=…`. The page reads
+    /// the fragment as a query (`URLSearchParams`).
     #[must_use]
     pub fn link(&self, action: &str, token: Option<&str>) -> String {
         let token = token.map(|token| format!("&token={token}")).unwrap_or_default();

@@ -14,7 +14,8 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Reads `host` or `host:port`; `usual` is the port where none is named. `None` if the text is neither.
+    /// Reads `host` or `host:port`, an IPv6 address in brackets; `usual` is the port where none is named. `None` if the
+    /// text is neither.
     #[must_use]
     pub fn parse(text: &str, usual: u16) -> Option<Self> {
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {

@@ -6,7 +6,9 @@ use actix_web::http::Uri;
 
 use super::origin::has_right_port;
 
-/// The URL where people reach the server (`PUBLIC_URL`): an absolute http URL of a host, without a path.
+/// The URL where people reach the server (`PUBLIC_URL`): an absolute `http` or `https` URL of a host, without a user, a
+/// path, a query or a fragment, such as `https://kennel.example.com`; parsing drops a slash at its end, and refuses any
+/// other text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl(String);
 

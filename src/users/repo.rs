@@ -118,7 +118,7 @@ impl Users {
     /// The user of a deleted account that has rows left; `None`, if there is no such account.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn find_deleted(conn: &mut Conn) -> Result<Option<UserId>, Problem> {
         let deleted = users::table.filter(users::deleted_at.is_not_null()).order(users::id);
         Ok(conn.find(deleted.select(users::id).limit(1))?)
@@ -128,7 +128,7 @@ impl Users {
     /// On SQLite nothing happens: there is one writer at a time anyway.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn lock(&self, conn: &mut Conn) -> Result<(), Problem> {
         if let Conn::Postgres(conn) = conn {
             let _id: Option<UserId> = one(self.0).select(users::id).for_no_key_update().first(conn).optional()?;
@@ -140,7 +140,7 @@ impl Users {
     /// SQLite nothing happens: there is one writer at a time anyway.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn lock_deleted(&self, conn: &mut Conn) -> Result<(), Problem> {
         let me = users::table.find(self.0).filter(users::deleted_at.is_not_null()).select(users::id);
         if let Conn::Postgres(conn) = conn {
@@ -152,7 +152,7 @@ impl Users {
     /// Deletes the row of a deleted account, once it has no other rows left.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn remove_deleted(&self, conn: &mut Conn) -> Result<(), Problem> {
         let me = users::table.find(self.0).filter(users::deleted_at.is_not_null());
         let _one = conn.execute(diesel::delete(me))?;

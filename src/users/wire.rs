@@ -9,7 +9,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::repo::UserRow;
 use crate::{db::timestamp::Timestamp, ids::UserId, problem::Invalid, wire::text::Rule};
 
-/// The rule of who may make an account: `SIGNUP`.
+/// The rule of who may make an account, as `SIGNUP` has it: `open` or `closed`, and any other text is an error of
+/// parsing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignupPolicy {
     /// All callers may sign up (`POST /auth/signup`).
@@ -78,7 +79,8 @@ fn is_in_username(byte: u8) -> bool {
 pub struct UsernameKey(String);
 
 impl UsernameKey {
-    /// The key of a username in any letter case; `None` if it has a character that no username has.
+    /// The key of a username in any letter case; `None` if it has a character that no username has. The length is not
+    /// checked.
     #[must_use]
     pub fn of(username: &str) -> Option<Self> {
         username.bytes().all(is_in_username).then(|| Self(key(username)))
@@ -99,7 +101,8 @@ impl Username {
     /// Reads a username from a body: 3 to 30 of `A–Z a–z 0–9 _ -`.
     ///
     /// # Errors
-    /// The username is too short or too long, has another character, or is reserved, as `admin` is.
+    /// The code of the [`Invalid`] is `reserved` for a reserved username, as `admin` is, `format` for one with another
+    /// character, and otherwise that of [`Rule::read`].
     pub fn read(value: &Value) -> Result<Self, Invalid> {
         let text = Rule { least: 3, most: 30 }.read(value)?;
         if !text.bytes().all(is_in_username) {
@@ -135,8 +138,8 @@ impl Email {
     /// Reads an e-mail address of 3 to 254 characters from a body, and turns its domain into ASCII (UTS #46).
     ///
     /// # Errors
-    /// The address is too short or too long, or not one that HTML's `<input type=email>` accepts once the domain is in
-    /// ASCII.
+    /// The code of the [`Invalid`] is `format` for an address that HTML's `<input type=email>` does not accept once the
+    /// domain is in ASCII, and otherwise that of [`Rule::read`].
     pub fn read(value: &Value) -> Result<Self, Invalid> {
         let text = with_ascii_domain(Rule { least: 3, most: LONGEST_EMAIL }.read(value)?);
         if !is_plausible(&text) {
@@ -153,7 +156,7 @@ impl Email {
         Self(text)
     }
 
-    /// The spelling by which the account with this address is found: in lower case.
+    /// The spelling by which the account with this address is found: trimmed, NFKC, in lower case.
     #[must_use]
     pub fn key(&self) -> String {
         key(&self.0)

@@ -21,8 +21,9 @@ pub fn is_accepted(response: &ServiceResponse) -> bool {
     accepts(response.request().headers(), made.split(';').next().unwrap_or_default())
 }
 
-/// Whether `Accept` admits `media_type`, written without parameters (RFC 9110 §12.5.1): the most specific range
-/// decides. A part of the header that cannot be read refuses nothing, since it may have meant this type.
+/// Whether `Accept` admits `media_type`, written without parameters, such as `text/html` (RFC 9110 §12.5.1): the most
+/// specific range decides, and without the header every type is admitted. A part of the header that cannot be read
+/// refuses nothing, since it may have meant this type.
 pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut values = headers.get_all(header::ACCEPT);
     let Some(value) = values.next() else { return true };

@@ -250,7 +250,7 @@ pub async fn etag_from_body(
 }
 
 /// The entity tag of a representation that is made of these parts: the first half of their SHA-256, in hexadecimal
-/// digits.
+/// digits. The bounds of the parts do not count: `ab` and `c` have the same tag as `a` and `bc`.
 #[must_use]
 pub fn tag_of_bytes(parts: &[&[u8]]) -> EntityTag {
     let mut context = digest::Context::new(&digest::SHA256);

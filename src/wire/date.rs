@@ -9,7 +9,8 @@ use crate::problem::Invalid;
 /// Reads a date from a body: a text `YYYY-MM-DD` (RFC 3339's full-date) of the years 1 to 9999.
 ///
 /// # Errors
-/// The value is not written so, or there is no such day.
+/// The code of the [`Invalid`] is `type` for a value that is no text, and `format` for a text that is not written so or
+/// names no day.
 pub fn date(value: &Value) -> Result<NaiveDate, Invalid> {
     let text = value.as_str().ok_or(Invalid::new("type", "A date is text: YYYY-MM-DD."))?;
     parse(text).ok_or(Invalid::new("format", "A date is YYYY-MM-DD, and a day that exists."))

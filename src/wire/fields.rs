@@ -12,7 +12,7 @@ use crate::{
 /// Reads `true` or `false` from a body.
 ///
 /// # Errors
-/// The value is neither.
+/// An [`Invalid`] with the code `type`, when the value is neither.
 pub fn boolean(value: &Value) -> Result<bool, Invalid> {
     value.as_bool().ok_or(Invalid::new("type", "This is true or false, not in quotes."))
 }

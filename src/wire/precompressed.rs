@@ -32,7 +32,8 @@ impl Representation {
 }
 
 impl Precompressed {
-    /// A document of this media type: `plain` are its bytes, `packed` the same compressed by gzip.
+    /// A document of this media type: `plain` are its bytes, `packed` the same compressed by gzip, which is not
+    /// checked.
     #[must_use]
     pub fn new(media_type: HeaderValue, plain: Bytes, packed: Bytes) -> Self {
         Self { media_type, plain: Representation::of(plain), packed: Representation::of(packed) }

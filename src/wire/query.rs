@@ -53,7 +53,8 @@ pub struct Query<'a> {
     request: &'a HttpRequest,
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     errors: Vec<FieldError>,
-    /// The number of filters taken so far: ids, days and words from a short list.
+    /// The number of filters taken so far: ids, days and words from a short list. A list in which they and the order do
+    /// not fit one index takes more of the caller's quota.
     pub filters: usize,
     weight: u32,
     /// Whether the query has the parameter `id`, and so names rows.
@@ -135,16 +136,17 @@ impl<'a> Query<'a> {
         self.one_of(name, &[("true", true), ("false", false)])
     }
 
-    /// Takes a parameter that is one of `words`, and returns what the word means; it counts as a filter. `None` if it
-    /// is absent, or not acceptable: then the error is kept for [`Query::end`].
+    /// Takes a parameter that is one of `words`, pairs of a word and its meaning, and returns what the word means; it
+    /// counts as a filter. `None` if it is absent, or not acceptable: then the error is kept for [`Query::end`].
     pub fn one_of<T: Copy>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<T> {
         let word = self.take(name, |text| find(text, words));
         self.filters += usize::from(word.is_some());
         word
     }
 
-    /// Takes a parameter that is a list of `words`, each at most once, and returns what they mean. `None` if it is
-    /// absent, or not acceptable: then the error is kept for [`Query::end`].
+    /// Takes a parameter that is a list of `words`, pairs of a word and its meaning, with commas between them and each
+    /// at most once, and returns what they mean. `None` if it is absent, or not acceptable: then the error is kept for
+    /// [`Query::end`].
     pub fn some_of<T: Copy + PartialEq>(&mut self, name: &'static str, words: &[(&'static str, T)]) -> Option<Vec<T>> {
         self.take(name, |text| {
             let mut found = Vec::new();
@@ -270,7 +272,10 @@ pub trait FromQuery: Sized {
 /// The extractor of a whole query as a `T` that was found acceptable. Refuses the request with `validation-failed`,
 /// which lists every parameter that is unknown or not acceptable, or with `too-many-requests`, when the query is more
 /// work than the quota has left.
-pub struct ValidQuery<T>(pub T);
+pub struct ValidQuery<T>(
+    /// The query as it was read.
+    pub T,
+);
 
 impl<T: FromQuery> FromRequest for ValidQuery<T> {
     type Error = Problem;

@@ -24,8 +24,9 @@ impl Rule {
     /// Reads a text from a body, trims it, and checks that it keeps to the rule.
     ///
     /// # Errors
-    /// The value is not text, too short or too long, has a control character (Unicode's Cc, NUL among them), or no
-    /// visible one.
+    /// The code of the [`Invalid`]: `type` for a value that is no text, `control_character` for one with a control
+    /// character (Unicode's Cc, NUL among them), `too_short`, `too_long`, or `invisible` for a text without a visible
+    /// character.
     pub fn read(self, value: &Value) -> Result<String, Invalid> {
         let text = string(value)?;
         refuse_control_characters(text)?;
@@ -38,7 +39,7 @@ impl Rule {
     /// Checks that `text` as it is, without trimming, keeps to the rule.
     ///
     /// # Errors
-    /// The text is too short or too long, or has a control character.
+    /// The code of the [`Invalid`]: `too_short`, `too_long` or `control_character`.
     pub fn check(self, text: &str) -> Result<(), Invalid> {
         refuse_control_characters(text)?;
         self.check_length(text)
@@ -47,7 +48,7 @@ impl Rule {
     /// Checks that `text`, without trimming, is neither too short nor too long; it may have any character.
     ///
     /// # Errors
-    /// The text is too short or too long.
+    /// The code of the [`Invalid`]: `too_short` or `too_long`.
     pub fn check_length(self, text: &str) -> Result<(), Invalid> {
         let length = text.chars().count();
         if length < self.least {
@@ -91,7 +92,7 @@ fn is_seen(c: char) -> bool {
 /// Reads the name of an owner or a dog from a body: 1 to 255 characters, trimmed.
 ///
 /// # Errors
-/// The errors of [`Rule::read`].
+/// The codes `type`, `control_character`, `too_short`, `too_long` and `invisible`, as [`Rule::read`].
 pub fn name(value: &Value) -> Result<String, Invalid> {
     NAME.read(value)
 }
@@ -99,7 +100,7 @@ pub fn name(value: &Value) -> Result<String, Invalid> {
 /// Reads a text from a body as it is, of any length, without trimming.
 ///
 /// # Errors
-/// The value is not text.
+/// An [`Invalid`] with the code `type`, when the value is not text.
 pub fn string(value: &Value) -> Result<&str, Invalid> {
     value.as_str().ok_or(Invalid::new("type", "This is text, in quotes."))
 }

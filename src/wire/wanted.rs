@@ -26,8 +26,8 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Takes from a query the filters of a list whose rows show when they were made: `id`, `created_after` and
-    /// `created_before`. The query keeps errors for [`Query::end`].
+    /// Takes from a query the filters of a list whose rows show when they were made: `id` (up to 100 ids), and
+    /// `created_after` and `created_before`, neither of which counts itself. The query keeps errors for [`Query::end`].
     pub fn made(query: &mut Query<'_>) -> Self {
         Self {
             ids: query.ids(),
@@ -37,14 +37,15 @@ impl Wanted {
         }
     }
 
-    /// Takes from a query the filters of [`Wanted::made`] and `updated_since`, for a list whose rows show when they
-    /// were changed, too. The query keeps errors for [`Query::end`].
+    /// Takes from a query the filters of [`Wanted::made`] and `updated_since`, which counts itself, for a list whose
+    /// rows show when they were changed, too. The query keeps errors for [`Query::end`].
     pub fn changed(query: &mut Query<'_>) -> Self {
         Self { updated_since: query.moment("updated_since"), ..Self::made(query) }
     }
 
-    /// Takes from a query the filters of [`Wanted::changed`] and `q`, a part of the name, for a list whose rows have a
-    /// name. The query keeps errors for [`Query::end`].
+    /// Takes from a query the filters of [`Wanted::changed`] and `q`, a text that the name contains at any place, in
+    /// any letter case and without accents, for a list whose rows have a name. The query keeps errors for
+    /// [`Query::end`].
     pub fn named(query: &mut Query<'_>) -> Self {
         Self { search: query.search(), ..Self::changed(query) }
     }
@@ -62,7 +63,8 @@ impl Wanted {
         self.ids.as_deref()
     }
 
-    /// The SQL condition of these filters, for a table that has these columns.
+    /// The SQL condition of these filters, for the table whose columns are `table`. A filter by a column that it does
+    /// not have is left out.
     #[must_use]
     pub fn of(&self, table: &CommonColumns) -> Narrowed {
         let from = |column: ColumnName, moment| (column, " >= ", moment);

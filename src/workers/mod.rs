@@ -49,7 +49,8 @@ pub struct WorkerLimits {
     pub threads: usize,
     /// The threads that take prompt jobs only ([`JobClass`]), so that those never wait for the others.
     pub reserved: usize,
-    /// The most jobs of a class that wait; one more is refused at once. Of one caller fewer may wait.
+    /// The most jobs of a class that wait; one more is refused at once (`overloaded`). One caller may have no more
+    /// waiting than there is still room for ([`FairQueue`]).
     pub queue: usize,
     /// The most jobs that a thread takes out of the queue at a time.
     pub group: usize,
@@ -72,16 +73,18 @@ impl WorkerLimits {
 /// The two classes of jobs, which wait in queues of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobClass {
-    /// Waits for nobody else: a read.
+    /// A job that waits for no other: a read.
     Prompt,
-    /// May wait for others, for a lock or a commit: a write.
+    /// A job that may wait for others, for a lock or a commit: a write.
     Blocking,
 }
 
 /// The outcome of a job on the worker's thread. Its result is kept in the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
+    /// The job has its result.
     Done,
+    /// The job failed with a problem of this kind.
     Failed(Kind),
     /// The job panicked, so the state may be half-changed.
     Panicked,
@@ -181,12 +184,13 @@ pub struct Workers<S> {
 }
 
 impl<S: 'static> Workers<S> {
-    /// Starts the threads. `make` builds the state of each, on the thread itself, and again after the state
-    /// was spoilt. Only a thread with a state takes jobs; while none has one and all have failed, the problem of `make`
-    /// is the result of every job. `run_group` does the work.
+    /// Starts the threads, which the system and the log call `name`. `make` builds the state of each, on the thread
+    /// itself, and again after the state was spoilt. Only a thread with a state takes jobs; while none has one and all
+    /// have failed, the problem of `make` is the result of every job. `run_group` runs a batch of jobs and sends their
+    /// results, as [`one_by_one`] does.
     ///
     /// # Errors
-    /// The system has no more threads to give.
+    /// `io::Error`, when the system has no more threads to give.
     pub fn start<M, R>(name: &'static str, limits: WorkerLimits, make: M, run_group: R) -> io::Result<Self>
     where
         M: Fn() -> Result<S, Problem> + Clone + Send + Sync + 'static,
@@ -223,7 +227,7 @@ impl<S: 'static> Workers<S> {
     /// Runs a `job` of either class, as [`Workers::run`] does.
     ///
     /// # Errors
-    /// The errors of [`Workers::run`].
+    /// The job's errors; `overloaded`, `unavailable`, `too-many-requests` or `internal-error`, as [`Workers::run`].
     pub async fn run_as<T, F>(&self, class: JobClass, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -240,8 +244,8 @@ impl<S: 'static> Workers<S> {
         }
     }
 
-    /// Takes no more jobs, lets those that wait be done, and returns when no thread has a state any more, or after the
-    /// patience of one more caller.
+    /// Takes no more jobs (a later one is refused with `overloaded`), lets those that wait be done, and returns when no
+    /// thread has a state any more, or after the patience of one more caller.
     pub fn close(&self) {
         self.queue.close();
         let patience = self.queue.limits.patience;

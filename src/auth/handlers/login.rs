@@ -44,7 +44,7 @@ const LONGEST_USER_AGENT: usize = 255;
 ///
 /// # Errors
 /// `invalid-credentials`, whether the account or the password is wrong; `too-many-attempts`, while the next try has to
-/// wait; `too-many-requests`; `cross-site` and `foreign-origin` for a cookie; the database's errors.
+/// wait; `too-many-requests`; `cross-site` and `foreign-origin` for a cookie; the database's errors ([`Db::write`]).
 pub async fn login(
     request: HttpRequest,
     body: Valid<LoginIn>,

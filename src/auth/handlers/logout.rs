@@ -33,7 +33,7 @@ const LOGOUT: &str = "logout";
 ///
 /// # Errors
 /// `insufficient-scope` for an API key, which is no login; `malformed-request`, when there are two access tokens;
-/// `cross-site` and `foreign-origin`, when a page that may not sends the cookie; the database's errors.
+/// `cross-site` and `foreign-origin`, when a page that may not sends the cookie; the database's errors ([`Db::write`]).
 pub async fn logout(
     request: HttpRequest,
     body: Optional<RefreshIn>,

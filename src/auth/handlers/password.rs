@@ -29,7 +29,7 @@ use crate::{
 ///
 /// # Errors
 /// `validation-failed`, when the present password is wrong or the new one too easy to guess; `too-many-attempts`;
-/// `too-many-requests`; `revoked-token`, when the session has ended meanwhile; the database's errors.
+/// `too-many-requests`; `revoked-token`, when the session has ended meanwhile; the database's errors ([`Db::write`]).
 pub async fn replace_password(
     request: HttpRequest,
     me: LoggedInUser,

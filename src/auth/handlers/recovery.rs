@@ -28,7 +28,7 @@ use crate::{
 /// same for every address, and takes as long, so that it does not tell which ones have an account.
 ///
 /// # Errors
-/// `too-many-requests`; the database's errors.
+/// `too-many-requests`; the database's errors ([`Db::write`]).
 pub async fn forgot_password(
     request: HttpRequest,
     body: Valid<ForgotIn>,
@@ -50,7 +50,7 @@ pub async fn forgot_password(
 ///
 /// # Errors
 /// `invalid-or-used-token`; `validation-failed`, when the new password is too easy to guess; `too-many-requests`; the
-/// database's errors.
+/// database's errors ([`Db::write`]).
 pub async fn reset_password(
     request: HttpRequest,
     body: Valid<ResetIn>,
@@ -99,7 +99,8 @@ fn reset(
 /// was asked for take effect.
 ///
 /// # Errors
-/// `invalid-or-used-token`; `email-taken`, when another account has the new address by now; the database's errors.
+/// `invalid-or-used-token`; `email-taken`, when another account has the new address by now; the database's errors
+/// ([`Db::write`]).
 pub async fn verify_email(
     body: Valid<VerifyIn>,
     keys: Data<Keys>,
@@ -137,7 +138,7 @@ fn confirm(conn: &mut Conn, account: &AccountRow, keys: &Keys) -> Result<(), Pro
 /// the session that asked for the change.
 ///
 /// # Errors
-/// `invalid-or-used-token`; the database's errors.
+/// `invalid-or-used-token`; the database's errors ([`Db::write`]).
 pub async fn cancel_email(body: Valid<VerifyIn>, keys: Data<Keys>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (account, _) = account_of(&body.0.token, &[Purpose::Cancel], &keys, &db).await?;
     let (user, pending) = (account.id, account.pending.clone().ok_or_else(used)?);

@@ -34,7 +34,7 @@ const REUSE: &str = "refresh_reuse";
 ///
 /// # Errors
 /// `invalid-refresh-token`, when the token is not valid any more; `too-many-requests`; `cross-site` and
-/// `foreign-origin` for a cookie; the database's errors.
+/// `foreign-origin` for a cookie; the database's errors ([`Db::write`]).
 pub async fn refresh(
     request: HttpRequest,
     body: Optional<RefreshIn>,

@@ -19,7 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// `signup-closed`; `username-taken` and `email-taken`; `validation-failed`, when the password is too easy to guess;
-/// `too-many-requests`; the database's errors.
+/// `too-many-requests`; the database's errors ([`Db::write`]).
 pub async fn signup(
     request: HttpRequest,
     body: Valid<SignupIn>,

@@ -38,7 +38,7 @@ impl Password {
     ///
     /// # Errors
     /// The code of the [`Invalid`] is `type` for a value that is no text, `control_character` for a NUL, and otherwise
-    /// one of the length ([`Rule::check_length`](text::Rule::check_length)).
+    /// `too_short` or `too_long`.
     pub fn new(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(SHORTEST, value)
     }
@@ -48,7 +48,7 @@ impl Password {
     ///
     /// # Errors
     /// The code of the [`Invalid`] is `type` for a value that is no text, `control_character` for a NUL, and otherwise
-    /// one of the length ([`Rule::check_length`](text::Rule::check_length)).
+    /// `too_short` or `too_long`.
     pub fn presented(value: &serde_json::Value) -> Result<Self, Invalid> {
         Self::of_at_least(1, value)
     }
@@ -71,7 +71,8 @@ impl AcceptedPassword {
     /// texts in `context`, such as the username and the e-mail address.
     ///
     /// # Errors
-    /// The password is too short or too easy to guess; the detail says why.
+    /// The code of the [`Invalid`] is `too_short`, or `too_guessable` for a password that is too easy to guess; the
+    /// detail says why.
     pub fn judge(password: &Password, least: usize, context: &[String]) -> Result<Self, Invalid> {
         text::Rule { least, most: LONGEST }.check_length(&password.0)?;
         strength::check(&password.0, context)?;

@@ -79,7 +79,7 @@ impl Attempt {
     /// Clears the counter of failures after the right password, and takes this try out of the wider one.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn succeed(self, conn: &mut Conn) -> Result<(), Problem> {
         Failures::of(self.failures).clear(conn)?;
         self.wider.map_or(Ok(()), |wider| Failures::of(wider).take_back(conn))

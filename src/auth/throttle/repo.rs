@@ -40,7 +40,7 @@ impl Failures {
     /// The time that a try has to wait for at the moment `now`; `None`, if it need not wait. Nothing is counted.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn lock(&self, conn: &mut Conn, now: Timestamp) -> Result<Option<Lock>, Problem> {
         let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::day.ge(now.day()));
         let row: Option<(i64, Timestamp)> =
@@ -55,7 +55,7 @@ impl Failures {
     /// one: in both or in neither. Returns the lock of whichever is locked.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn begin_with(&self, conn: &mut Conn, wider: Option<&Self>) -> Result<TryStart, Problem> {
         let Some(wider) = wider else { return self.begin(conn) };
         if let TryStart::Locked(lock) = wider.begin(conn)? {
@@ -72,7 +72,7 @@ impl Failures {
     /// that has to wait is not counted, and gets the lock.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn begin(&self, conn: &mut Conn) -> Result<TryStart, Problem> {
         let now = Timestamp::now();
         let mine = || login_failures::table.find(self.0.as_bytes());
@@ -103,7 +103,7 @@ impl Failures {
     /// Locks the counter for a while after a counted try with a wrong password: the longer, the more have failed today.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn fail(&self, conn: &mut Conn) -> Result<(), Problem> {
         let now = Timestamp::now();
         let mine = login_failures::table.find(self.0.as_bytes());
@@ -116,7 +116,7 @@ impl Failures {
     /// Takes a counted try out of the counter again, when the password was not checked after all.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn take_back(&self, conn: &mut Conn) -> Result<(), Problem> {
         let mine = login_failures::table.find(self.0.as_bytes()).filter(login_failures::count.gt(0));
         let _one = conn.execute(diesel::update(mine).set(login_failures::count.eq(login_failures::count - 1)))?;
@@ -126,7 +126,7 @@ impl Failures {
     /// Clears the counter, and with it the lock, after the right password.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn clear(&self, conn: &mut Conn) -> Result<(), Problem> {
         let _one = conn.execute(diesel::delete(login_failures::table.find(self.0.as_bytes())))?;
         Ok(())
@@ -138,7 +138,7 @@ impl Failures {
 /// that of the user's changes of the password. `signer` makes their keys.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn forgive(
     conn: &mut Conn,
     signer: &Signer,
@@ -157,7 +157,7 @@ pub fn forgive(
 /// clock of another instance may be behind. Returns whether to call it again, as there may be more.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let yesterday = Timestamp::now().minus(A_DAY).day();
     let old = login_failures::table.filter(login_failures::day.lt(yesterday));

@@ -32,7 +32,7 @@ struct Subject([u8; 16]);
 /// `signer` makes the keys of the counts, which name neither.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn count(
     conn: &mut Conn,
     signer: &Signer,
@@ -85,7 +85,7 @@ impl Subject {
 /// be more.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let old = || mail_counts::table.filter(mail_counts::latest_at.le(Timestamp::now().minus(HOUR)));
     let oldest = old().order(mail_counts::latest_at).limit(SWEPT_AT_ONCE).select(mail_counts::latest_at);

@@ -49,7 +49,7 @@ impl Sessions {
     /// request. Tells whether the session still stands.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn ask_for_email(&self, conn: &mut Conn, session: SessionId, email: &Email) -> Result<bool, Problem> {
         let (now, address) = (Timestamp::now(), email.to_string());
         let is_another = sessions::id.ne(session).or(sessions::new_email.ne(&address));
@@ -68,7 +68,7 @@ impl Sessions {
     /// Removes a new e-mail address that waits to be confirmed, whichever of the user's sessions asked for it.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn call_off_email(&self, conn: &mut Conn) -> Result<(), Problem> {
         let mine = sessions::table.filter(sessions::user_id.eq(self.0));
         let _rows = conn.execute(diesel::update(mine.filter(sessions::new_email.is_not_null())).set(nothing!()))?;
@@ -79,7 +79,7 @@ impl Sessions {
     /// still there: of many who try at once one succeeds, and none once the session has ended.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn take_email(&self, conn: &mut Conn, pending: &PendingEmail) -> Result<bool, Problem> {
         let asking = sessions::table.filter(is_asking!(self, pending));
         Ok(conn.execute(diesel::update(asking).set(nothing!()))? > 0)
@@ -89,7 +89,7 @@ impl Sessions {
     /// still there.
     ///
     /// # Errors
-    /// The database's errors ([`Conn`]).
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn end_asking(&self, conn: &mut Conn, pending: &PendingEmail) -> Result<bool, Problem> {
         let asking = sessions::table.filter(is_asking!(self, pending));
         Ok(conn.execute(diesel::update(asking).set(ended!(Timestamp::now())))? > 0)
@@ -100,7 +100,7 @@ impl Sessions {
 /// confirmed any more. Returns whether to call it again, as there may be more.
 ///
 /// # Errors
-/// The database's errors ([`Conn`]).
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn sweep(conn: &mut Conn) -> Result<bool, Problem> {
     let expired = sessions::new_email.is_not_null().and(sessions::expires_at.le(Timestamp::now()));
     let oldest = sessions::table.filter(expired).order((sessions::expires_at, sessions::id));
