@@ -254,7 +254,8 @@ impl Dogs {
     ///
     /// # Errors
     /// `not-found`, when the user has no such dog; `precondition-failed`, when the row is not as `only_if` demands;
-    /// `validation-failed` as for [`Dogs::create`]; the database's errors ([`Conn`]).
+    /// `validation-failed` at `/owner_id` or in `/co_owner_ids`, when the user has no such owner; the database's errors
+    /// ([`Conn`]).
     pub fn update(
         &self,
         conn: &mut Conn,

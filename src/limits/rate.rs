@@ -38,8 +38,8 @@ impl Rate {
     }
 }
 
-/// Reads a rate such as `10/1m`: 1 to 1,000,000 units and a period from `1s` to `1d`
-/// ([`seconds`](crate::duration::seconds)); or `off` (or `0`). Any other text is an error.
+/// Reads a rate such as `10/1m`: 1 to 1,000,000 units and a period from `1s` to `1d` ([`seconds`]); or `off` (or `0`).
+/// Any other text is an error.
 impl FromStr for Rate {
     type Err = ();
 

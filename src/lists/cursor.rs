@@ -27,7 +27,7 @@ impl Cursor {
     /// The cursor as text, signed together with `bound_to`: the path, sort and filters of the list that it is good for.
     ///
     /// # Errors
-    /// Never in practice: its keys are numbers and texts, which always serialize.
+    /// Never in practice: the keys of a cursor are numbers and texts, which always serialize.
     pub fn write(&self, signer: &Signer, bound_to: &str) -> serde_json::Result<String> {
         let content = serde_json::to_vec(self)?;
         let signature = signer.sign(&[bound_to.as_bytes(), &content]);

@@ -112,7 +112,7 @@ impl Transport {
     /// Sends the written mail `content` of the queue's `mail`, from the sender `from`.
     ///
     /// # Errors
-    /// [`SendError`], when the mail was not sent, or perhaps was, without the server's confirmation; after 20 seconds
+    /// `SendError`, when the mail was not sent, or perhaps was, without the server's confirmation; after 20 seconds
     /// the server is given up.
     pub async fn send(&self, from: &Mailbox, mail: &MailRow, content: MailMessage) -> Result<(), SendError> {
         let message = message(from, mail, content)?;

@@ -86,7 +86,8 @@ struct RequestContext {
 /// `internal-error`.
 ///
 /// # Errors
-/// The response to a panic travels as an error, since the request is lost with it; it is complete all the same.
+/// `internal-error` as a complete response, when a handler panicked: the request is lost with the panic, so that the
+/// response has to travel as an error.
 pub async fn complete(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let context = RequestContext::of(&request)?;
     if let Some(preflight) = context.cors.preflight(request.method(), request.headers()) {

@@ -169,7 +169,7 @@ impl Tasks {
     ///
     /// # Errors
     /// `not-found`, when the user has no such task; `precondition-failed`, when the row is not as `only_if` demands;
-    /// `validation-failed` as for [`Tasks::create`]; the database's errors ([`Conn`]).
+    /// `validation-failed` at `/dog_id`, when the user has no such dog; the database's errors ([`Conn`]).
     pub fn update(
         &self,
         conn: &mut Conn,

@@ -44,7 +44,8 @@ impl Fields {
     /// Reads a whole body as a `T`. A field that `T` has not taken is an error, too, unless it is read-only.
     ///
     /// # Errors
-    /// Every field that is not acceptable, with its place; the whole body, if it is no object.
+    /// The [`FieldError`] of every field that is not acceptable, with its place; one at the whole body (an empty
+    /// pointer), if that is no object.
     pub fn read<T: FromBody>(body: Value) -> Result<T, Vec<FieldError>> {
         let Value::Object(object) = body else {
             return Err(vec![FieldError::body("", "type", "The body is one JSON object.")]);

@@ -9,7 +9,7 @@ use crate::db::timestamp::Timestamp;
 /// responses show. A `+` that was not percent-encoded arrives as a blank, and is read as one.
 ///
 /// # Errors
-/// The text is not written so, or there is no such moment.
+/// The code `format`, when the text is not written so, or there is no such moment.
 pub fn read(text: &str) -> Result<Timestamp, Refusal> {
     parse(text).ok_or((
         "format",
