@@ -67,8 +67,9 @@ pub struct CommonColumns {
     /// The column of the time when a row was changed last; `None` if the list does not show it.
     pub updated_at: Option<ColumnName>,
     /// The column of the search key of a row's name: the name without accents and letter case
-    /// ([`search_key`](crate::db::search_key())), in which the filter `q` ([`Wanted::named`](crate::wire::Wanted::named))
-    /// finds its text, so spelled, at any place; `None` if the list is not searched by name.
+    /// ([`search_key`](crate::db::search_key())), in which the filter `q`
+    /// ([`Wanted::named`](crate::wire::Wanted::named)) finds its text, so spelled, at any place; `None` if the list is
+    /// not searched by name.
     pub name_key: Option<ColumnName>,
 }
 
