@@ -129,7 +129,8 @@ impl Db {
         Ok(Self(door, id))
     }
 
-    /// The random id of the database, with which keys are derived.
+    /// The random id of the database, made with its schema and stored in it. The keys that sign tokens are derived from
+    /// it and the secret, so that a token of one database is worth nothing in another.
     #[must_use]
     pub fn id(&self) -> &DatabaseId {
         &self.1

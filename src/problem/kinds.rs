@@ -97,8 +97,8 @@ kinds! {
         "Ask them for an account.";
     CrossSite FORBIDDEN "cross-site" "The page and this server are two sites"
         "A browser sends the cookie from pages of the same site only, and localhost and 127.0.0.1 are two: open the page and call this server under one host name (ports may differ), or log in without `cookie`."
-        "The browser says that the page is of another site than this server (`Sec-Fetch-Site`), and to such it neither \
-         gives the cookie nor takes one from it. Names that mean one machine, such as localhost and 127.0.0.1, are two sites."
+        "The browser says that the page is of another site than this server (`Sec-Fetch-Site`). Such a page is not given \
+         the cookie with the refresh token at a login, and none is taken from it. Names that mean one machine, such as localhost and 127.0.0.1, are two sites."
         "Call this server under the host name that the page has; or log in without `cookie`, and send the refresh token in \
          the body.";
     ForeignOrigin FORBIDDEN "foreign-origin" "This origin may not use the cookie"

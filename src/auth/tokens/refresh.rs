@@ -50,7 +50,8 @@ pub enum Standing {
 
 impl Presented {
     /// Reads a refresh token, `<session>.<counter>.<signature>`: two decimal numbers, and 32 bytes in base64url without
-    /// padding; `None` if the text cannot be one.
+    /// padding, which are the user's id (8), a part that proves the session (12) and the seal (12). `None` if the text
+    /// cannot be one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
@@ -62,7 +63,7 @@ impl Presented {
 
     /// The user whom this service made the token for by `signer`
     /// ([`Keys::refreshes`](crate::crypto::keys::Keys::refreshes)), read without a query, so that a refresh is counted
-    /// for its user first. The second half of the signature is an HMAC over all that comes before it (the *seal*);
+    /// for its user first. The last 12 bytes of the signature are an HMAC over all that comes before them (the *seal*);
     /// `None`, if that is wrong: the token is a stranger's, or older than seals are. Does not tell whether the session
     /// still stands.
     #[must_use]
@@ -74,8 +75,8 @@ impl Presented {
         user.filter(|_| is_sealed)
     }
 
-    /// Whether this service made the token for `session`: its signature is the HMAC with the session's salt, by
-    /// `signer` ([`Keys::refreshes`](crate::crypto::keys::Keys::refreshes)).
+    /// Whether this service made the token for `session`: the part of its signature before the seal is the HMAC with the
+    /// session's salt, by `signer` ([`Keys::refreshes`](crate::crypto::keys::Keys::refreshes)).
     #[must_use]
     pub fn is_genuine(&self, signer: &Signer, session: &LiveSession) -> bool {
         let (session_id, counter) = (self.session.get().to_be_bytes(), self.counter.to_be_bytes());
