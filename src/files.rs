@@ -2,9 +2,9 @@
 //! power cut.
 
 use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::PermissionsExt,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -78,6 +78,31 @@ pub fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
+/// Makes a file with this content, for its owner only, so that after a power cut all of it is there or nothing. It is
+/// written under another name first, so that no reader finds half of it. Returns whether it was made: one that is there
+/// already stays as it is.
+///
+/// # Errors
+/// The file cannot be written, or its folder cannot be synced.
+pub fn create_durably(path: &Path, content: &[u8]) -> io::Result<bool> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
+    let draft = folder_of(path).join(format!(".{name}.{:016x}", fastrand::u64(..)));
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    let made = match written.and_then(|()| fs::hard_link(&draft, path)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    };
+    // Where a draft cannot be deleted, nothing more can be done.
+    drop(fs::remove_file(&draft));
+    let made = made?;
+    sync_folder_of(path)?;
+    Ok(made)
+}
+
 /// Makes the names in the folder of a file durable: without it a power cut may lose a new file, however well it was
 /// written.
 ///
@@ -95,7 +120,7 @@ mod tests {
         path::{Path, PathBuf},
     };
 
-    use super::{Exposure, check, exposure, folder_of};
+    use super::{Exposure, check, create_durably, exposure, folder_of};
 
     #[test]
     fn a_file_is_private_shared_or_writable_by_all() {
@@ -119,6 +144,18 @@ mod tests {
             assert_eq!(check(&path).is_err(), expected == Exposure::WritableByAll, "{mode:o}");
         }
         assert!(check(&folder.path().join("nothing")).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_is_made_is_whole_and_private_and_one_that_is_there_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        assert!(create_durably(&path, b"first").expect("it is made"));
+        assert!(!create_durably(&path, b"second").expect("it is there"));
+        assert_eq!(fs::read(&path).expect("it is there"), b"first");
+        assert_eq!(exposure(&path).expect("it is there"), Exposure::Private);
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "no draft is left");
+        assert!(create_durably(&folder.path().join("nowhere/key"), b"").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::{path::Path, process::ExitCode};
 
+use clap::ArgMatches;
 use kennel::{
     cli,
     config::Config,
@@ -12,17 +13,14 @@ use kennel::{
 fn main() -> ExitCode {
     let dumps = cli::forbid_core_dumps();
     let matches = cli::command().get_matches();
-    match configure(cli::is_dev(&matches)) {
+    match configure(&matches) {
         Ok(config) => {
             if let Err(error) = dumps {
                 tracing::warn!(%error, "core dumps cannot be turned off, and would hold secrets");
             }
             cli::run(&matches, config)
         }
-        Err(error) => {
-            eprintln!("kennel: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => cli::fail(&error),
     }
 }
 
@@ -30,14 +28,14 @@ const UNREADABLE_LINE: &str =
     ".env has a line that cannot be read: write NAME=value, and put a value that has spaces or a # in quotes";
 
 /// Reads `.env` and then the configuration; variables of the environment win.
-fn configure(dev: bool) -> Result<Config, Box<dyn std::error::Error>> {
+fn configure(matches: &ArgMatches) -> Result<Config, Box<dyn std::error::Error>> {
     let file = match dotenvy::dotenv() {
         // The error itself quotes the line, and with it perhaps a secret.
         Err(dotenvy::Error::LineParse(..)) => return Err(UNREADABLE_LINE.into()),
         Err(error) if !error.not_found() => return Err(format!(".env cannot be read: {error}").into()),
         file => file.ok(),
     };
-    let mut config = Config::from_env(dev)?;
+    let mut config = Config::from_env(cli::is_dev(matches))?;
     if let Some(path) = file {
         match files::exposure(&path)? {
             Exposure::WritableByAll => return Err(format!(".env: {}", files::WRITABLE_BY_ALL).into()),
@@ -45,7 +43,7 @@ fn configure(dev: bool) -> Result<Config, Box<dyn std::error::Error>> {
             _ => {}
         }
     }
-    cli::start_log(&config);
+    cli::start_log(matches, &config)?;
     Ok(config)
 }
 

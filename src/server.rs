@@ -2,22 +2,25 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{
-    dev::ServerHandle,
-    web::{Data, ServiceConfig},
+use actix_web::web::{Data, ServiceConfig};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout_at},
 };
 
 use crate::{
     app::{AppState, StartError, app},
     config::Config,
-    connection::{self, Admission, Shared},
+    connection::{Admission, Listeners, ServingThreads, Shared},
     mail::{Destination, Transport, Worker},
     sweeper,
     system::Draining,
 };
 
 /// The most connections at a time, if there may be as many open files.
-const CONNECTIONS: usize = 4_096;
+const CONNECTIONS: u32 = 4_096;
+/// The longest time for the database to close, after the last request.
+const TO_CLOSE: Duration = Duration::from_secs(1);
 /// The longest time for mails that are being sent when the server stops.
 const LAST_POST: Duration = Duration::from_secs(5);
 /// The open files that are asked for: one for each connection, and as many for connections that are about to close and
@@ -28,29 +31,31 @@ const OTHER_FILES: u64 = 64;
 
 /// A running server.
 pub struct Server {
-    http: actix_web::dev::Server,
+    http: ServingThreads,
     addr: SocketAddr,
     state: AppState,
     mail: Worker,
-    connections: Arc<Shared>,
+    stop: StopHandle,
+    drain_delay: Duration,
+    shutdown_timeout: Duration,
 }
 
 /// A handle that stops a server from anywhere.
 #[derive(Clone)]
 pub struct StopHandle {
-    http: ServerHandle,
-    draining: Arc<Draining>,
+    draining: Data<Draining>,
     connections: Arc<Shared>,
+    drain_delay: Duration,
+    told: Arc<Notify>,
 }
 
 impl StopHandle {
-    /// Tells the server to finish what is in flight and end. Returns at once; [`Server::wait`] returns when
-    /// it has ended.
+    /// Makes the server not ready, and tells it to finish what is in flight and end. Returns at once;
+    /// [`Server::wait`] returns when it has ended.
     pub fn stop(&self) {
         self.draining.begin();
-        self.connections.admission.drain();
-        // The command is sent when `stop` is called; the future that it returns only waits.
-        drop(self.http.stop(true));
+        self.connections.admission.drain(self.drain_delay);
+        self.told.notify_one();
     }
 }
 
@@ -73,22 +78,22 @@ impl Server {
         let state = AppState::open(&config)?;
         let transport = Transport::open(&config.mail_url, config.public_url.as_ref())
             .map_err(|error| StartError::Run(format!("MAIL_URL: {error}")))?;
-        let shared = state.clone();
-        let app = move || app(&shared, more);
-        let admission = Arc::new(Admission::new(most, config.ip_connections.0, state.limits.proxies.clone()));
-        let connections = Arc::new(Shared { times: config.times, admission });
-        let server = actix_server::Server::build()
-            .workers(config.workers)
-            // Connections that are about to close are among them.
-            .max_concurrent_connections((2 * most / config.workers).max(1))
-            .shutdown_timeout(config.shutdown_timeout.as_secs())
-            .disable_signals();
-        let (http, addr) = connection::listen((&config.host, config.port), server, &connections, app)
+        let (listeners, addr) = Listeners::bind(&config.host, config.port)
             .map_err(|error| StartError::Listen(format!("{}:{}", config.host, config.port), error))?;
         tracing::info!(to = ?config.mail_url, "mail goes");
         state.contract.is_at(&reached_at(&config, addr));
         let mail = mail_worker(&state, &config, transport, addr);
-        Ok(Self { http, addr, state, mail, connections })
+        let proxies = state.limits.proxies.clone();
+        let admission = Arc::new(Admission::new(most as usize, config.ip_connections.0, proxies));
+        let connections = Arc::new(Shared { times: config.times, admission });
+        let shared = state.clone();
+        // Connections that are about to close have a place, too.
+        let threads = (config.workers, 2 * most);
+        let http = ServingThreads::start(listeners, threads, &connections, &move || app(&shared, more));
+        let (drain_delay, shutdown_timeout) = (config.drain_delay, config.shutdown_timeout);
+        let draining = Data::clone(&state.draining);
+        let stop = StopHandle { draining, connections, drain_delay, told: Arc::default() };
+        Ok(Self { http, addr, state, mail, stop, drain_delay, shutdown_timeout })
     }
 
     /// The address in use.
@@ -100,17 +105,13 @@ impl Server {
     /// A handle that can stop the server.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle {
-            http: self.http.handle(),
-            draining: Data::clone(&self.state.draining).into_inner(),
-            connections: Arc::clone(&self.connections),
-        }
+        self.stop.clone()
     }
 
     /// Serves until it is told to stop, then finishes what is in flight and closes the database.
     ///
     /// # Errors
-    /// The server ended by itself.
+    /// Requests took longer than `SHUTDOWN_TIMEOUT`, and were cut off.
     pub async fn wait(self) -> Result<(), StartError> {
         let (db, limits) = (Data::clone(&self.state.db), Data::clone(&self.state.limits));
         let uses = Data::clone(&self.state.key_uses);
@@ -119,31 +120,37 @@ impl Server {
             actix_web::rt::spawn(async move { limits.sweep().await }),
         ];
         let mut mail = actix_web::rt::spawn(self.mail.run());
-        let outcome = self.http.await;
+        self.stop.told.notified().await;
+        let end = Instant::now() + self.shutdown_timeout - TO_CLOSE.min(self.shutdown_timeout / 5);
+        sleep(self.drain_delay).await;
+        self.http.close_listeners().await;
+        let finished = timeout_at(end, self.http.until_idle()).await;
         for task in background {
             task.abort();
         }
         // A mail that is cut short is sent again later, perhaps for the second time.
         self.state.mail_signal.close();
-        drop(tokio::time::timeout(LAST_POST, &mut mail).await);
+        drop(timeout_at(end.min(Instant::now() + LAST_POST), &mut mail).await);
         mail.abort();
+        self.http.end();
         self.state.hasher.close();
         sweeper::note_uses(&self.state.db, &self.state.key_uses).await;
         self.state.db.close();
-        outcome.map_err(|error| StartError::Run(format!("the server ended: {error}")))
+        let cut_off = "stopped with requests in flight: they took longer than SHUTDOWN_TIMEOUT";
+        finished.map_err(|_| StartError::Run(cut_off.to_owned()))
     }
 }
 
 /// Raises the limit on open files, which is usually far below [`CONNECTIONS`], and returns how many connections there
 /// may be beside the files of the database.
-fn open_files(database: usize) -> usize {
+fn open_files(database: usize) -> u32 {
     let limit = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit on open files cannot be raised");
         OPEN_FILES
     });
     let others = OTHER_FILES + u64::try_from(database).unwrap_or(u64::MAX);
     // Connections that make room for others are open for a moment more.
-    let most = usize::try_from(limit.saturating_sub(others) / 2).unwrap_or(CONNECTIONS).clamp(1, CONNECTIONS);
+    let most = u32::try_from(limit.saturating_sub(others) / 2).unwrap_or(CONNECTIONS).clamp(1, CONNECTIONS);
     if most < CONNECTIONS {
         tracing::warn!(open_files = limit, connections = most, "the limit on open files leaves few connections");
     }

@@ -1,30 +1,33 @@
 //! The command line: serve (the default), the schema, and the accounts.
 
 mod seed;
+mod signals;
 mod user;
 
 use std::{
-    io,
+    fmt::Display,
+    io::{self, Write},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
-    task::Poll,
+    sync::mpsc,
     thread,
     time::Duration,
 };
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use self::signals::SignalThread;
 use crate::{
     app::StartError,
-    config::{Config, VARIABLES},
+    config::{Config, ConfigError, Misspelt, VARIABLES},
     db::{self, migrate},
     files, log,
     server::Server,
 };
 
 const DEV: &str = "dev";
-/// The longest time for the database to close, after the last request.
-const TO_CLOSE: Duration = Duration::from_secs(1);
+/// The longest time for the last lines, once nothing else is left to do: their reader may have stalled.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The program's arguments, with every variable in the help.
 #[must_use]
@@ -76,12 +79,27 @@ pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
         Some(("user", matches)) => user::run(matches, &config),
         _ => actix_web::rt::System::new().block_on(serve(config)),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("kennel: {error}");
-            ExitCode::FAILURE
-        }
+    log::flush(LAST_WORDS);
+    outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Says on standard error why the program ends.
+#[must_use]
+pub fn fail(error: &dyn Display) -> ExitCode {
+    say(io::stderr(), format!("kennel: {error}\n"), LAST_WORDS);
+    ExitCode::FAILURE
+}
+
+/// Writes to a standard stream, and waits for that no longer than `longest`: it may be a pipe that is full for ever.
+fn say(mut stream: impl Write + Send + 'static, text: String, longest: Duration) {
+    let (written, is_written) = mpsc::channel::<()>();
+    let write = move || {
+        let _told_when_it_is_dropped = written;
+        // Where nobody reads, there is nowhere to say so.
+        drop(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
+    };
+    if thread::Builder::new().spawn(write).is_ok() {
+        let _written_or_late = is_written.recv_timeout(longest);
     }
 }
 
@@ -93,25 +111,52 @@ pub fn forbid_core_dumps() -> io::Result<()> {
     rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
 }
 
-/// Starts the log, as configured, and logs the exposed files that were found before.
-pub fn start_log(config: &Config) {
-    log::start(&config.log, config.log_format);
+/// Starts the log, as configured, and logs what was found before: files that are exposed, and variables that are not
+/// read. Only a server logs to `LOG_FILE`: a command may be run by another user, whose file the server could not write.
+///
+/// # Errors
+/// The file cannot be written, or the system has no thread for it.
+pub fn start_log(matches: &ArgMatches, config: &Config) -> Result<(), ConfigError> {
+    let serves = matches!(matches.subcommand_name(), None | Some("serve"));
+    let file = config.log_file.clone().filter(|_| serves);
+    let failed = |error| ConfigError {
+        variable: if file.is_some() { "LOG_FILE" } else { "LOG" },
+        remedy: format!("the log cannot be written: {error}"),
+    };
+    log::start(&config.log, config.log_format, file.clone()).map_err(failed)?;
     config.exposed_files.iter().for_each(|path| files::tell(path));
+    for Misspelt { name, meant } in &config.misspelt {
+        let remedy = meant.map_or("`kennel --help` lists the variables that are".to_owned(), |meant| {
+            format!("did you mean {meant}?")
+        });
+        tracing::warn!("{name} is not read: {remedy}");
+    }
+    Ok(())
 }
 
 async fn serve(config: Config) -> Result<(), StartError> {
     let (database, dev) = (config.database_url.to_string(), config.dev);
-    let longest_stop = config.shutdown_timeout + TO_CLOSE;
+    let (longest_stop, has_log_file) = (config.shutdown_timeout, config.log_file.is_some());
+    let signals = SignalThread::start(has_log_file)?;
     let server = Server::start(config).await?;
     // Before it is announced that the server listens: from then on it may be stopped.
-    stop_on_signal(&server, longest_stop)?;
-    let at = if dev { by_name(server.addr()) } else { format!("http://{}", server.addr()) };
-    println!("Kennel {} listens on {at} (database: {database})", env!("CARGO_PKG_VERSION"));
-    println!("Try: curl {at}/, or open {at}/docs in a browser");
-    if dev {
-        println!("DEV is on, for work on this machine: pages of localhost may call, and quotas are generous.");
-    }
+    signals.serves(server.stop_handle(), longest_stop);
+    say(io::stdout(), announcement(server.addr(), &database, dev), Duration::ZERO);
     server.wait().await
+}
+
+/// The lines that say where the server listens.
+fn announcement(addr: SocketAddr, database: &str, dev: bool) -> String {
+    let at = if dev { by_name(addr) } else { format!("http://{addr}") };
+    let dev = if dev {
+        "DEV is on, for work on this machine: pages of localhost may call, and quotas are generous.\n"
+    } else {
+        ""
+    };
+    format!(
+        "Kennel {} listens on {at} (database: {database})\nTry: curl {at}/, or open {at}/docs in a browser\n{dev}",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 /// The server's URL with the host name of this machine's pages: to a browser `127.0.0.1` would be another site, and the
@@ -119,49 +164,6 @@ async fn serve(config: Config) -> Result<(), StartError> {
 fn by_name(addr: SocketAddr) -> String {
     let is_usual = addr.ip() == Ipv4Addr::LOCALHOST || addr.ip() == Ipv6Addr::LOCALHOST;
     if is_usual { format!("http://localhost:{}", addr.port()) } else { format!("http://{addr}") }
-}
-
-/// Stops the server on SIGTERM or SIGINT: the first lets requests finish; a second one ends the process, and so does
-/// the end of `longest`.
-fn stop_on_signal(server: &Server, longest: Duration) -> Result<(), StartError> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let listen = |kind| signal(kind).map_err(|error| StartError::Run(format!("cannot listen for signals: {error}")));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let handle = server.stop_handle();
-    #[expect(clippy::exit, reason = "the second signal asks for just that")]
-    let listening = actix_web::rt::spawn(async move {
-        next(&mut terminate, &mut interrupt).await;
-        tracing::info!("stopping: requests in flight may finish; a second signal stops at once");
-        end_after(longest);
-        handle.stop();
-        next(&mut terminate, &mut interrupt).await;
-        std::process::exit(1);
-    });
-    // The task ends with the process. While the database closes, at the very end, it hears no signal.
-    drop(listening);
-    Ok(())
-}
-
-/// Ends the process after `longest`, from a thread that nothing else keeps busy. Committed data is on the disk by then.
-fn end_after(longest: Duration) {
-    #[expect(clippy::exit, reason = "what hangs would hang for ever")]
-    let watch = move || {
-        thread::sleep(longest);
-        eprintln!("kennel: stopped with requests in flight: they took longer than SHUTDOWN_TIMEOUT");
-        std::process::exit(1);
-    };
-    if let Err(error) = thread::Builder::new().name("last-moment".to_owned()).spawn(watch) {
-        tracing::warn!(%error, "nothing will end the process if a request hangs");
-    }
-}
-
-/// Waits for either signal.
-async fn next(a: &mut tokio::signal::unix::Signal, b: &mut tokio::signal::unix::Signal) {
-    std::future::poll_fn(|context| {
-        if a.poll_recv(context).is_ready() || b.poll_recv(context).is_ready() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 fn migrate(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {

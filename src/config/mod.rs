@@ -2,13 +2,17 @@
 //! limits; `.env.example` and `docs/configuration.md` list them, and a test compares.
 
 mod dev;
+mod misspelt;
 mod source;
 mod variables;
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use self::source::EnvReader;
-pub use self::variables::{VARIABLES, Variable};
+pub use self::{
+    misspelt::Misspelt,
+    variables::{VARIABLES, Variable},
+};
 use crate::{
     book::MostRows,
     connection::{MostConnections, Times},
@@ -80,14 +84,20 @@ pub struct Config {
     pub log: String,
     /// The format of log lines: `LOG_FORMAT`.
     pub log_format: LogFormat,
+    /// The file that a server logs to (`LOG_FILE`); `None` for standard error.
+    pub log_file: Option<PathBuf>,
     /// The longest time of `GET /me/export`: `EXPORT_TIMEOUT`.
     pub export_timeout: Duration,
-    /// The time that requests in flight have when the server stops: `SHUTDOWN_TIMEOUT`.
+    /// The part of `shutdown_timeout` in which a server that was told to stop serves as usual: `DRAIN_DELAY`.
+    pub drain_delay: Duration,
+    /// The longest time for the server to stop: `SHUTDOWN_TIMEOUT`.
     pub shutdown_timeout: Duration,
     /// Whether this is a developer's own machine, where pages of `localhost` may call and quotas are generous: `DEV`.
     pub dev: bool,
     /// The files with secrets that were read and that others than their owner can read or write; the log warns of them.
     pub exposed_files: Vec<PathBuf>,
+    /// The variables of the environment that look like those here and are not read.
+    pub misspelt: Vec<Misspelt>,
 }
 
 /// The reason why a variable cannot be used: its name, and the values that it accepts. Its value is not part of it, as
@@ -130,10 +140,12 @@ impl Config {
                 return Err(ConfigError { variable: name, remedy: "it is not UTF-8".to_owned() });
             }
         }
-        Self::from_lookup(|name| match name {
+        let config = Self::from_lookup(|name| match name {
             "DEV" if dev => Some("true".to_owned()),
             _ => std::env::var(name).ok(),
-        })
+        })?;
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        Ok(Self { misspelt: misspelt::among(names), ..config })
     }
 
     /// Reads the configuration from `lookup`, which returns the value of the variable with a name; an empty value
@@ -191,13 +203,20 @@ impl Config {
             app_url: source.optional("APP_URL", APP_URLS)?,
             log: source.log_filter("LOG")?,
             log_format: source.log_format("LOG_FORMAT")?,
+            log_file: source.optional("LOG_FILE", "the path of a file")?,
             export_timeout: source.duration("EXPORT_TIMEOUT", 1..=3600)?,
+            drain_delay: source.duration("DRAIN_DELAY", 0..=540)?,
             shutdown_timeout: source.duration("SHUTDOWN_TIMEOUT", 1..=600)?,
             dev,
             exposed_files: Vec::new(),
+            misspelt: Vec::new(),
         };
         if dev {
             dev::check(&config, &lookup)?;
+        }
+        if config.drain_delay >= config.shutdown_timeout {
+            let remedy = "it accepts a duration shorter than SHUTDOWN_TIMEOUT, of which it is a part".to_owned();
+            return Err(ConfigError { variable: "DRAIN_DELAY", remedy });
         }
         Ok(Self { exposed_files: source.exposed_files(), ..config })
     }
@@ -234,6 +253,7 @@ mod tests {
             ("LOG", "kennel=debug,warning"),
             ("LOG_FORMAT", "xml"),
             ("EXPORT_TIMEOUT", "2h"),
+            ("DRAIN_DELAY", "25s"),
             ("SHUTDOWN_TIMEOUT", "0s"),
             ("JWT_SECRET", "short"),
             ("JWT_PREVIOUS_SECRETS", "q3Zt0PfWmJx8y7Vd2nKcLr5GhUeB1sAoT6iYwXvN9Qk,short"),

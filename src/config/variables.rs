@@ -50,9 +50,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("APP_URL", "", "The page of your application that mails lead to, which gets what to do and the token behind a #: https://app.example.com/account (default: mails say how to send the token with curl)"),
     variable("LOG", "info", "What is logged: error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"),
     variable("LOG_FORMAT", "text", "text, or json for one object a line"),
+    variable("LOG_FILE", "", "The file that a server appends its log to, which SIGHUP opens again (default: standard error)"),
     variable("EXPORT_TIMEOUT", "5m", "How long an export (GET /me/export) may take, with the time that its reader takes: 1s to 1h"),
     variable("DEV", "false", "true for work on one's own machine, as `kennel --dev`: pages of localhost may call, whatever their port, and quotas are generous. Refused where others can reach the server or its database"),
-    variable("SHUTDOWN_TIMEOUT", "25s", "How long requests in flight may take when the server stops: 1s to 10m. A second later it ends, whatever hangs"),
+    variable("DRAIN_DELAY", "0s", "How long a server that is told to stop serves as usual, while it says that it is not ready and closes each connection after its next answer: 0s to 9m, and less than SHUTDOWN_TIMEOUT, of which it is a part"),
+    variable("SHUTDOWN_TIMEOUT", "25s", "How long the server may take to stop: 1s to 10m; then it ends, whatever hangs. Requests in flight are cut off a second before (below 5s, a fifth), so that the database can be closed"),
 ];
 
 const fn variable(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {

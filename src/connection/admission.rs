@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     str::FromStr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Waker,
@@ -24,6 +24,8 @@ use crate::{
 
 /// The time for which a client may keep the server waiting before its connection may be closed for another.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
+/// The least time for a client to ask once more when the server stops: a request may be on its way.
+const LAST_CALL: Duration = Duration::from_secs(1);
 /// The connections of one address from which on even busy ones make room for others: a browser has six.
 const MANY_OF_ONE: usize = 16;
 
@@ -57,7 +59,8 @@ pub struct Admission {
     /// The proxies, whose connections belong to many clients.
     proxies: Proxies,
     began: Instant,
-    draining: AtomicBool,
+    /// The moment from which connections close on which nothing is asked; set when the server is told to stop.
+    closes_at: OnceLock<Instant>,
     /// Bytes of responses that clients have not read yet.
     unread: AtomicUsize,
     open: Mutex<Open>,
@@ -105,8 +108,15 @@ impl Admission {
     /// `proxies` count only in all.
     #[must_use]
     pub fn new(most: usize, most_of_one: Option<usize>, proxies: Proxies) -> Self {
-        let (began, draining) = (Instant::now(), AtomicBool::new(false));
-        Self { most, most_of_one, proxies, began, draining, unread: AtomicUsize::new(0), open: Mutex::default() }
+        Self {
+            most,
+            most_of_one,
+            proxies,
+            began: Instant::now(),
+            closes_at: OnceLock::new(),
+            unread: AtomicUsize::new(0),
+            open: Mutex::default(),
+        }
     }
 
     /// Admits a new connection from `address`. If a limit is reached, another one is told to close for it: of the
@@ -135,16 +145,13 @@ impl Admission {
         Some(Permit { number, slot, admission: Arc::clone(self) })
     }
 
-    /// Tells all connections that the server is about to stop: each closes after the request that it is at.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+    /// Tells all connections to close after the next response, and those on which nothing is asked after `delay`, or
+    /// after a second if that is longer: a client may be about to ask.
+    pub fn drain(&self, delay: Duration) {
+        let _the_first_counts = self.closes_at.set(Instant::now() + delay.max(LAST_CALL));
         for (_, slot) in lock(&self.open).places.values() {
             slot.waker.wake();
         }
-    }
-
-    fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
     }
 
     /// Closes a connection of the address that has most: the one that has kept the server waiting longest. A busy one
@@ -271,12 +278,20 @@ impl Permit {
     /// Whether the connection has to close after the present request: it makes room for another, or the server is about
     /// to stop.
     pub fn is_over(&self) -> bool {
-        self.is_evicted() || self.is_draining()
+        self.is_evicted() || self.admission.closes_at.get().is_some()
     }
 
-    /// Whether the server is about to stop ([`Admission::drain`]).
-    pub fn is_draining(&self) -> bool {
-        self.admission.is_draining()
+    /// The longest wait for a client that has kept the server waiting since `since`: `usual`, and no longer than `last`
+    /// from the moment on at which a server that stops closes its connections.
+    pub fn patience(&self, since: Instant, usual: Duration, last: Duration) -> Duration {
+        let Some(closes_at) = self.admission.closes_at.get() else { return usual };
+        usual.min(closes_at.saturating_duration_since(since).saturating_add(last))
+    }
+
+    /// The longest wait for a request that has not begun: `usual`, but a server that stops waits a second at most, from
+    /// the moment on at which it was told so, or the connection came.
+    pub fn patience_with_the_silent(&self, since: Instant, usual: Duration) -> Duration {
+        self.patience(since, usual, Duration::ZERO).max(usual.min(LAST_CALL))
     }
 }
 

@@ -85,6 +85,8 @@ where
                 }
                 return;
             }
+            // A request that crosses the end on its way finds no answer, but it is not reset.
+            Next::Silence => return connection.hang_up(false).await,
             Next::Over => return,
         };
         request.head_mut().peer_addr = Some(peer);
@@ -205,10 +207,8 @@ impl HttpConnection {
                     _ => return Poll::Ready(()),
                 }
             }
-            let mut longest = if is_whole { reader.socket.times.write } else { FORGETTING };
-            if reader.socket.permit.is_draining() {
-                longest = longest.min(LAST_FORGETTING);
-            }
+            let longest = if is_whole { reader.socket.times.write } else { FORGETTING };
+            let longest = reader.socket.permit.patience(since, longest, LAST_FORGETTING);
             reader.socket.poll_patience(cx, since, longest).map(|_| reader.socket.reset())
         })
         .await;

@@ -32,8 +32,6 @@ const LARGEST_HEAD: usize = 32 * 1024;
 const MOST_SKIPPED: usize = 64 * 1024;
 /// The largest buffer, in bytes, that is kept between requests.
 const KEPT: usize = 16 * 1024;
-/// The longest wait for a new connection's first request when the server stops: it may be on the way.
-const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// The next event on the reading side of a connection, as [`Reader::poll_head`] returns it.
 pub enum Next {
@@ -41,7 +39,9 @@ pub enum Next {
     Request(Request),
     /// A request that is malformed, too large or too late: send this problem, and close.
     Refused(Problem),
-    /// The end of the connection: the client has closed it, was silent too long, or has to make room for another.
+    /// The end of the time for a request that has not begun: close.
+    Silence,
+    /// The end of the connection: the client has closed it, or it has to make room for another.
     Over,
 }
 
@@ -147,12 +147,12 @@ impl Reader {
         }
     }
 
-    /// Waits for the head until its time is over; when the server stops, only for one that has begun.
+    /// Waits for the head until its time is over; when the server stops, hardly for one that has not begun.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         let times = self.socket.times;
         let mut longest = if self.has_begun || self.is_first { times.header } else { times.keep_alive };
-        if self.socket.permit.is_draining() && !self.has_begun {
-            longest = if self.is_first { LAST_CALL } else { Duration::ZERO };
+        if !self.has_begun {
+            longest = self.socket.permit.patience_with_the_silent(self.since, longest);
         }
         match ready!(self.socket.poll_patience(cx, self.since, longest)) {
             Cut::Late if self.has_begun => {
@@ -160,7 +160,8 @@ impl Reader {
                     format!("Send the line and the headers of a request within {} seconds.", times.header.as_secs());
                 Poll::Ready(Next::Refused(Problem::new(Kind::RequestTimeout).with_detail(detail)))
             }
-            Cut::Late | Cut::Evicted => Poll::Ready(Next::Over),
+            Cut::Late => Poll::Ready(Next::Silence),
+            Cut::Evicted => Poll::Ready(Next::Over),
         }
     }
 

@@ -116,8 +116,8 @@ impl Socket {
                         self.permit.holds(first.len() + second.len());
                     }
                     let since = *sending.since.get_or_insert_with(Instant::now);
-                    let longest = if self.permit.is_draining() { LAST_WRITE } else { Duration::MAX };
-                    let _late_or_evicted = ready!(self.poll_patience(cx, since, self.times.write.min(longest)));
+                    let longest = self.permit.patience(since, self.times.write, LAST_WRITE);
+                    let _late_or_evicted = ready!(self.poll_patience(cx, since, longest));
                     self.reset();
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }

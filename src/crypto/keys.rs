@@ -2,10 +2,7 @@
 //! for one purpose can never pass for another (HKDF, RFC 5869).
 
 use std::{
-    fmt,
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -95,7 +92,16 @@ impl Secret {
     /// # Errors
     /// The file cannot be read or written, or holds no secret.
     pub fn kept_in(path: &Path) -> io::Result<(Self, bool)> {
-        let made = !fs::exists(path)? && Self::random()?.publish(path)?;
+        let made = if fs::exists(path)? {
+            // Another instance may have made it this very moment, and tokens are about to be signed with it. A folder that
+            // cannot be synced was synced by whoever made the key, as far as it can be known.
+            drop(files::sync_folder_of(path));
+            false
+        } else {
+            // Several instances may start at once, and the first decides.
+            let text = format!("{}\n", URL_SAFE_NO_PAD.encode(Self::random()?.0));
+            files::create_durably(path, text.as_bytes())?
+        };
         Ok((Self::read(path)?, made))
     }
 
@@ -107,28 +113,6 @@ impl Secret {
         files::check(path)?;
         Self::parse(fs::read_to_string(path)?.trim())
             .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))
-    }
-
-    /// Writes the secret whole, for its owner only, if there is none at `path` yet; returns whether this one was first,
-    /// since several instances may start at once.
-    fn publish(&self, path: &Path) -> io::Result<bool> {
-        let mut suffix = [0; 8];
-        rand::fill(&mut suffix).map_err(|_| io::Error::other("the system gives no random numbers"))?;
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{:016x}", u64::from_be_bytes(suffix)));
-        let draft = PathBuf::from(draft);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        writeln!(file, "{}", URL_SAFE_NO_PAD.encode(&self.0))?;
-        file.sync_all()?;
-        let published = match fs::hard_link(&draft, path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(error),
-        };
-        fs::remove_file(&draft)?;
-        // The name, too, has to survive a power cut: tokens are about to be signed with the secret.
-        files::sync_folder_of(path)?;
-        published
     }
 }
 

@@ -1,21 +1,14 @@
 //! Mails as files, for machines without a mail server: one file each, for people to read. Mails hold tokens, so only
 //! the files' owner may read them.
 
-use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs::DirBuilder, io, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 
 use super::repo::MailRow;
 use crate::{
     db::timestamp::Timestamp,
-    files::{check_folder, sync_folder_of},
+    files::{check_folder, create_durably},
     problem::Problem,
     workers::{WorkerLimits, Workers, one_by_one},
 };
@@ -56,18 +49,9 @@ impl Outbox {
     }
 }
 
-/// Writes a file under another name first, so that no reader finds half a mail.
 fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let draft: PathBuf = folder.join(format!(".{name}"));
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
-    });
-    // Half a draft is of no use, and where it cannot be deleted either, nothing more can be done.
-    written.and_then(|()| fs::rename(&draft, folder.join(name))).inspect_err(|_| drop(fs::remove_file(&draft)))?;
-    // The name, too, has to survive a power cut: the mail is about to be marked as sent.
-    sync_folder_of(&draft)
+    create_durably(&folder.join(name), content).map(drop)
 }
 
 #[cfg(test)]

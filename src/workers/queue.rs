@@ -66,6 +66,11 @@ impl<T> FairQueue<T> {
         Self { alone: None, lanes, turns, spare, len: 0, capacity }
     }
 
+    /// Allows at most `capacity` items from now on; more that wait already stay.
+    pub fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+
     /// Whether no item waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

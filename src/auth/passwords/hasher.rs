@@ -18,7 +18,8 @@ use crate::{
     workers::{WorkerLimits, Workers, one_by_one},
 };
 
-/// The most hashes that wait for one thread. A core does 256 in one to three seconds; the next is refused at once.
+/// The most hashes that wait for one thread, if it does so many in 5 seconds; the next is refused at once. A core does
+/// 256 in one to three seconds.
 const QUEUE_PER_THREAD: usize = 256;
 /// The most new passwords that wait to be judged; the worst take a twentieth of a second. An address may have half of
 /// them waiting: fifty sign-ups that come at once are all judged.
@@ -41,7 +42,7 @@ pub struct Hasher {
     /// other parameters than the decoy, and then takes another time.
     step: Duration,
     min_length: usize,
-    /// The turns to check a password: twice as many as threads, so that no thread waits for the database.
+    /// The turns to hash: twice as many as threads, so that no thread waits for the database.
     turns: Turns,
 }
 
@@ -59,16 +60,17 @@ impl Hasher {
         let judge = Workers::start("judge", limits, || Ok(()), one_by_one).map_err(Problem::internal)?;
         let began = computed();
         let decoy = Arc::new(password::hash_decoy(&mut Memory::default())?);
+        // It is the time of a turn, too, since two share a thread.
         let step = 2 * computed().saturating_sub(began);
-        Ok(Self { workers, judge, decoy, step, min_length, turns: Turns::new(2 * threads, queue) })
+        Ok(Self { workers, judge, decoy, step, min_length, turns: Turns::new(2 * threads, queue, step) })
     }
 
-    /// Waits up to 10 seconds for a turn to check a password. Few checks are under way at any time, however many wait,
-    /// so a try can be counted just before it is made.
+    /// Waits for a turn to check a password, 10 seconds at most. Few checks are under way at any time, however many
+    /// wait, so a try can be counted just before it is made.
     ///
     /// # Errors
-    /// `overloaded`, when too many wait or the wait takes too long; `too-many-requests`, when too many of one caller
-    /// wait.
+    /// `overloaded`, at once when more wait than are likely to have their turn within 5 seconds; `too-many-requests`,
+    /// when too many of one caller wait.
     pub async fn turn(&self) -> Result<Turn, Problem> {
         self.turns.take(PATIENCE).await
     }
@@ -90,11 +92,12 @@ impl Hasher {
         self.judge.run(judge).await
     }
 
-    /// Hashes a new password.
+    /// Hashes a new password, when it has its turn.
     ///
     /// # Errors
-    /// `overloaded`.
+    /// The errors of [`Hasher::turn`].
     pub async fn hash(&self, password: AcceptedPassword) -> Result<PasswordHash, Problem> {
+        let _turn = self.turn().await?;
         self.workers.run(move |memory: &mut Memory| password::hash(&password, memory)).await
     }
 

@@ -1,10 +1,11 @@
-//! Turns to check a password: few checks are under way at any time, however many wait, and those who wait take turns
-//! by where they come from.
+//! Turns to hash a password: few hashes are under way at any time, however many wait, and those who wait take turns
+//! by where they come from. Whoever would wait too long, as long as turns have taken lately, is refused at once: a
+//! refusal that comes late has kept a client waiting, and a place taken, for nothing.
 
 use std::{
     fmt,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -18,14 +19,27 @@ use crate::{
 #[derive(Clone)]
 pub struct Turns(Arc<Mutex<TurnState>>);
 
+/// The longest wait that is begun. It may become longer: then turns take longer than they did.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The turns that the mean time of a turn goes back to.
+const MEMORY: u32 = 8;
+
 struct TurnState {
+    turns: usize,
     free: usize,
+    /// The most callers that may wait, however short the turns.
+    most: usize,
+    /// The time that a turn takes, as the last few have taken it.
+    mean: Duration,
     waiting: FairQueue<oneshot::Sender<Turn>>,
 }
 
-/// The right to check one password, until dropped.
+/// The right to hash one password, until dropped.
 #[must_use]
-pub struct Turn(Turns);
+pub struct Turn {
+    turns: Turns,
+    since: Instant,
+}
 
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,23 +48,25 @@ impl fmt::Debug for Turn {
 }
 
 impl Turns {
-    /// Allows `turns` at a time, and `queue` callers to wait for one.
+    /// Allows `turns` at a time, each of which is expected to take `mean`, and at most `queue` callers to wait for one.
     #[must_use]
-    pub fn new(turns: usize, queue: usize) -> Self {
-        Self(Arc::new(Mutex::new(TurnState { free: turns, waiting: FairQueue::new(queue) })))
+    pub fn new(turns: usize, queue: usize, mean: Duration) -> Self {
+        let mut state = TurnState { turns, free: turns, most: queue, mean, waiting: FairQueue::new(queue) };
+        state.waiting.set_capacity(state.places());
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Waits for a turn, no longer than `patience`.
     ///
     /// # Errors
-    /// `overloaded`, when too many wait or the wait takes too long; `too-many-requests`, when too many of the same
-    /// [`Flow`] wait.
+    /// `overloaded`, at once when so many wait that the wait would be longer than 5 seconds, and otherwise when it takes
+    /// longer than `patience`; `too-many-requests`, when too many of the same [`Flow`] wait.
     pub async fn take(&self, patience: Duration) -> Result<Turn, Problem> {
         let turn = {
             let mut state = lock(&self.0);
             if state.free > 0 {
                 state.free -= 1;
-                return Ok(Turn(self.clone()));
+                return Ok(Turn::begin(self.clone()));
             }
             let (sender, turn) = oneshot::channel();
             state.waiting.push(Flow::current(), sender)?;
@@ -60,24 +76,41 @@ impl Turns {
         turn.map_err(Problem::internal)
     }
 
-    /// Gives a turn that has ended to the next caller that still waits.
-    fn pass_on(&self) {
+    /// Gives a turn that has ended, and took so long, to the next caller that still waits.
+    fn pass_on(&self, took: Duration) {
         let next = {
             let mut state = lock(&self.0);
+            state.mean = (state.mean * (MEMORY - 1) + took) / MEMORY;
+            let places = state.places();
+            state.waiting.set_capacity(places);
             let next = std::iter::from_fn(|| state.waiting.pop()).find(|waiting| !waiting.is_closed());
             state.free += usize::from(next.is_none());
             next
         };
         if let Some(next) = next {
             // A caller that leaves this very moment leaves the turn behind; dropped, it is passed on.
-            drop(next.send(Turn(self.clone())));
+            drop(next.send(Turn::begin(self.clone())));
         }
+    }
+}
+
+impl TurnState {
+    /// The callers of whom the last waits for [`LONGEST_WAIT`]: one for each turn at least.
+    fn places(&self) -> usize {
+        let each = LONGEST_WAIT.as_nanos() / self.mean.as_nanos().max(1);
+        usize::try_from(each).unwrap_or(usize::MAX).saturating_mul(self.turns).clamp(self.turns, self.most)
+    }
+}
+
+impl Turn {
+    fn begin(turns: Turns) -> Self {
+        Self { turns, since: Instant::now() }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.pass_on();
+        self.turns.pass_on(self.since.elapsed());
     }
 }
 
@@ -105,7 +138,7 @@ mod tests {
     #[test]
     fn those_who_wait_take_turns_and_who_has_left_takes_none() {
         actix_web::rt::System::new().block_on(async {
-            let turns = Turns::new(1, 8);
+            let turns = Turns::new(1, 8, Duration::ZERO);
             let ask = |flow: Flow| Box::pin(flow.scope(turns.take(PATIENCE)));
             let first = taken(&mut ask(Flow::User(1))).expect("a turn").expect("free");
             let mut alices: Vec<_> = (0..4).map(|_| ask(Flow::User(1))).collect();
@@ -123,6 +156,28 @@ mod tests {
             drop(of_bob);
             drop(taken(&mut alices[1]).expect("a turn").expect("the others have left"));
             drop(taken(&mut ask(Flow::User(3))).expect("a turn").expect("free again"));
+        });
+    }
+
+    #[test]
+    fn who_would_wait_too_long_is_refused_at_once_as_long_as_turns_take_long() {
+        actix_web::rt::System::new().block_on(async {
+            let turns = Turns::new(1, 8, Duration::from_secs(60));
+            let ask = |user| Box::pin(Flow::User(user).scope(turns.take(PATIENCE)));
+            // As many wait as the queue lets, without the one that is refused.
+            let wait = || (10..30).map(ask).map_while(|mut one| taken(&mut one).is_none().then_some(one)).count();
+            let first = taken(&mut ask(1)).expect("a turn").expect("free");
+            let mut second = ask(2);
+            assert!(taken(&mut second).is_none(), "one may always wait");
+            assert_eq!(taken(&mut ask(3)).map(Result::err), Some(Some(Kind::Overloaded)));
+
+            drop(first);
+            drop(taken(&mut second).expect("a turn").expect("in its turn"));
+            for user in 10..90 {
+                drop(taken(&mut ask(user)).expect("a turn").expect("free"));
+            }
+            let _long = taken(&mut ask(1)).expect("a turn").expect("free");
+            assert_eq!(wait(), 8, "the turns are short again");
         });
     }
 }

@@ -19,6 +19,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_file_for_a_secret_is_named_if_it_cannot_be_used,
         a_secret_that_is_given_twice_is_given_wrongly,
         signup_can_be_closed,
+        a_variable_that_is_nearly_one_of_ours_is_told_of,
     ]
 }
 
@@ -235,4 +236,15 @@ fn signup_can_be_closed(scene: &Database) {
     app.anon().post("/auth/signup", &body).expect(403).problem("signup-closed");
     assert_eq!(app.database.count("users"), 0);
     app.try_log_in("alice", PASSWORD).expect(401);
+}
+
+fn a_variable_that_is_nearly_one_of_ours_is_told_of(database: &Database) {
+    fs::write(database.directory().join(".env"), "KENNEL_PORT=canary\n").expect("a file is written");
+    let program = Program::on(database).set("LOG", "warn").set("JWT_SECRT", "canary").set("LOGO", "canary");
+    let ended = program.serve().stop("TERM");
+    assert_eq!(ended.code, Some(0));
+    for told in ["JWT_SECRT is not read: did you mean JWT_SECRET?", "KENNEL_PORT is not read: did you mean PORT?"] {
+        assert!(ended.stderr.contains(told), "{ended:?}");
+    }
+    assert!(!ended.stderr.contains("LOGO") && !ended.stderr.contains("canary"), "{ended:?}");
 }

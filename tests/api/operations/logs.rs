@@ -1,10 +1,16 @@
 //! What a line of the log may hold: the beginning of whatever a caller sends and nothing that steers a terminal, the
 //! address that it came from, and the route's name in the place of a path that may be a secret.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::thread;
+
 use serde_json::{Value, json};
 
+use crate::support::client::PATIENCE;
+use crate::support::postgres::free_port;
 use crate::support::process::{Ended, Program, Running};
-use crate::support::{Database, PASSWORD, Sentence, contract, sentences, walk};
+use crate::support::{Database, Engine, PASSWORD, Sentence, contract, sentences, walk};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
@@ -13,8 +19,15 @@ pub fn sentences() -> Vec<Sentence> {
         each_request_is_logged_with_its_id_and_where_it_came_from,
         an_event_at_a_level_of_its_own_tells_its_source_too,
         a_path_is_logged_by_its_route_and_never_as_it_was_written,
+        streams_that_nobody_reads_stop_no_request_and_not_the_end,
+        lines_that_a_stalled_reader_loses_are_told_of_when_it_goes_on,
     ]
 }
+
+/// The requests that are sent at once, and answered one after the other.
+const REQUESTS_AT_ONCE: usize = 1_000;
+/// The requests whose lines a pipe and the server's queue do not hold.
+const MORE_LINES_THAN_FIT: usize = 24_000;
 
 /// The most bytes of a line: a dozen fields, each with its end.
 const LONGEST_LINE: usize = 8_192;
@@ -155,4 +168,41 @@ fn a_path_is_logged_by_its_route_and_never_as_it_was_written(database: &Database
         line["target"].as_str().is_some_and(|target| target.starts_with("kennel")) && line.to_string().contains(canary)
     });
     assert_eq!(ours, None);
+}
+
+/// Whoever reads standard error and standard output has stalled before the first line.
+fn streams_that_nobody_reads_stop_no_request_and_not_the_end(database: &Database) {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().expect("a free port")));
+    let program = Program::on(database).set("PORT", &address.port().to_string()).set("LOG", "trace");
+    let (program, _unread) = program.with_full_pipes();
+    let server = program.spawn().wait_until_it_listens_at(address);
+    server.sign_in("alice").owner("Ann");
+    server.anon().get("/health/live").expect(200);
+    assert_eq!(server.stop("TERM").code, Some(0));
+
+    let (program, _unread) = Program::on(database).set("PORT", "any").with_full_pipes();
+    assert_eq!(program.run().code, Some(1), "what it would say keeps it no longer");
+}
+
+fn lines_that_a_stalled_reader_loses_are_told_of_when_it_goes_on(database: &Database) {
+    if database.engine == Engine::Postgres {
+        return;
+    }
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let server = Program::on(database).set("LOG", "trace").set("LOG_FORMAT", "json").log_to(writer).serve();
+    let request = "GET /health/live HTTP/1.1\r\nHost: kennel\r\n\r\n".repeat(REQUESTS_AT_ONCE);
+    for _ in 0..MORE_LINES_THAN_FIT / REQUESTS_AT_ONCE {
+        let mut stream = TcpStream::connect(server.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        stream.shutdown(Shutdown::Write).expect("it is open");
+        std::io::copy(&mut stream, &mut std::io::sink()).expect("it answers");
+    }
+    let lines = thread::spawn(move || BufReader::new(reader).lines().map_while(Result::ok).collect::<Vec<_>>());
+    assert_eq!(server.stop("TERM").code, Some(0));
+    let lines = lines.join().expect("they are read");
+    let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{line}")));
+    let lost = lines.filter(|line| line["target"] == "kennel::log" && line["level"] == "WARN");
+    let lost: Vec<_> = lost.filter_map(|line| line["lines"].as_u64()).collect();
+    assert!(lost.iter().sum::<u64>() > 0, "{lost:?}");
 }

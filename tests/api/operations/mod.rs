@@ -16,6 +16,7 @@ pub mod request_costs;
 pub mod secrets_in_logs;
 pub mod seed_command;
 pub mod shutdown;
+pub mod signals;
 pub mod startup;
 pub mod system;
 pub mod user_command;
@@ -37,6 +38,7 @@ crate::support::gather![
     secrets_in_logs,
     seed_command,
     shutdown,
+    signals,
     startup,
     system,
     user_command

@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::app::settings;
 use super::client::{Client, PATIENCE};
 use super::{Database, Engine};
+
+/// The pause before something is looked at again.
+const PAUSE: Duration = Duration::from_millis(20);
+/// The bytes that a pipe holds (pipe(7)).
+const PIPE: usize = 64 * 1024;
 
 /// How a process ended, and what it said.
 #[derive(Debug)]
@@ -73,6 +79,24 @@ impl Program {
         self
     }
 
+    /// Its log goes to this pipe.
+    pub fn log_to(mut self, writer: PipeWriter) -> Self {
+        self.command.stderr(writer);
+        self
+    }
+
+    /// Both of its streams go to pipes that are full, and stay so as long as the readers live.
+    pub fn with_full_pipes(mut self) -> (Self, [PipeReader; 2]) {
+        let full = || {
+            let (reader, mut writer) = std::io::pipe().expect("a pipe");
+            writer.write_all(&b"\n".repeat(PIPE)).expect("a pipe holds so much");
+            (reader, writer)
+        };
+        let ((stdout, out), (stderr, err)) = (full(), full());
+        self.command.stdout(out).stderr(err);
+        (self, [stdout, stderr])
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Ended {
         self.spawn().process.end()
@@ -105,6 +129,22 @@ impl Starting {
         };
         Running { client: Client::new(address, self.engine), line, process: Some(self.process) }
     }
+
+    /// Waits until it listens at this address, whether or not it can say so.
+    pub fn wait_until_it_listens_at(self, address: SocketAddr) -> Running {
+        let end = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < end, "the server does not listen: {:?}", self.process.kill());
+            thread::sleep(PAUSE);
+        }
+        Running { client: Client::new(address, self.engine), line: String::new(), process: Some(self.process) }
+    }
+
+    /// Sends it the signal of this name, and waits for its end.
+    pub fn stop(self, signal: &str) -> Ended {
+        self.process.signal(signal);
+        self.process.end()
+    }
 }
 
 /// A server in a process of its own; killed when the test ends, if it still runs.
@@ -125,18 +165,34 @@ impl Deref for Running {
 
 impl Running {
     /// Asks it to stop, with the signal of this name (`TERM`, `INT`), and waits for its end.
-    pub fn stop(mut self, signal: &str) -> Ended {
+    pub fn stop(self, signal: &str) -> Ended {
         self.client.hang_up();
-        let process = self.process.take().expect("it runs");
-        process.signal(signal);
-        process.end()
+        self.signal(signal);
+        self.ended()
+    }
+
+    /// Waits for its end, which something else has brought about.
+    pub fn ended(mut self) -> Ended {
+        self.process.take().expect("it runs").end()
     }
 }
 
 impl Running {
+    /// Sends it the signal of this name, and waits for nothing.
+    pub fn signal(&self, name: &str) {
+        self.process.as_ref().expect("it runs").signal(name);
+    }
+
     /// Ends it as a power cut would, while others still talk to it.
     pub fn kill(&self) {
-        self.process.as_ref().expect("it runs").signal("KILL");
+        self.signal("KILL");
+    }
+
+    /// Limits the size of the files that it writes, in bytes; or no longer (`unlimited`).
+    pub fn limit_files(&self, bytes: &str) {
+        let id = self.process.as_ref().expect("it runs").child.id();
+        let status = Command::new("prlimit").args([format!("--pid={id}"), format!("--fsize={bytes}:")]).status();
+        assert!(status.is_ok_and(|status| status.success()), "prlimit fails");
     }
 
     /// How many sockets it has open.
@@ -185,7 +241,7 @@ impl Process {
     fn watch(mut child: Child) -> (Self, Receiver<(String, SocketAddr)>) {
         let (tell, told) = mpsc::channel();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let stdout = thread::spawn(move || read_lines(stdout.expect("its output is ours"), Some(&tell)));
+        let stdout = thread::spawn(move || stdout.map(|stdout| read_lines(stdout, Some(&tell))).unwrap_or_default());
         let stderr = thread::spawn(move || stderr.map(|stderr| read_lines(stderr, None)).unwrap_or_default());
         (Self { child, stdout, stderr }, told)
     }

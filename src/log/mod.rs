@@ -1,8 +1,18 @@
-//! Log lines, to standard error: one for each event, as text or as a JSON object. Every field of every line goes
+//! Log lines, to standard error or a file: one for each event, as text or as a JSON object. Every field of every line goes
 //! through `Field`, so that none is long and none has a control character, whatever a caller put into it. The fields
-//! of a span (the request's id, the address that it came from) are in each line that is written inside of it.
+//! of a span (the request's id, the address that it came from) are in each line that is written inside of it. A thread
+//! of its own writes the lines (`queue`), so that no request waits for the log's reader.
 
-use std::fmt::{self, Write};
+mod queue;
+
+use std::{
+    fmt::{self, Write},
+    fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tracing::{
     Event, Level, Subscriber,
@@ -19,6 +29,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use self::queue::{LineQueue, Sink};
+
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -29,13 +41,21 @@ pub enum LogFormat {
 /// The most bytes of a field, before its control characters are written out; a longer one ends with `…`.
 const LONGEST_FIELD: usize = 512;
 
-/// Begins to log events and panics.
-pub fn start(filter: &str, format: LogFormat) {
-    // actix logs how it starts, which `cli` says better, and calls it an error when a client sends no HTTP.
-    let filter = format!("actix_server=warn,actix_http::h1=off,{filter}");
+/// The lines that wait to be written.
+static QUEUE: LineQueue = LineQueue::new();
+
+/// Begins to log events and panics: to standard error, or to a file that lines are appended to, made for its owner only
+/// if there is none.
+///
+/// # Errors
+/// The file cannot be opened, or the system has no thread to write the lines.
+pub fn start(filter: &str, format: LogFormat, file: Option<PathBuf>) -> io::Result<()> {
+    QUEUE.start(move || open(file.as_deref()), format)?;
+    // actix calls it an error when a client sends no HTTP.
+    let filter = format!("actix_http::h1=off,{filter}");
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
+        .with_writer(|| &QUEUE)
         // When the log has no reader any more, there is nowhere to say so, and trying to would panic.
         .log_internal_errors(false)
         .with_ansi(false)
@@ -43,6 +63,43 @@ pub fn start(filter: &str, format: LogFormat) {
         .event_format(LineFormat(format))
         .init();
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
+    Ok(())
+}
+
+fn open(file: Option<&Path>) -> io::Result<Sink> {
+    Ok(match file {
+        Some(path) => Box::new(OpenOptions::new().append(true).create(true).mode(0o600).open(path)?),
+        None => Box::new(io::stderr()),
+    })
+}
+
+/// Opens the file of the log again, before the next line: the one that was there may have been moved away.
+pub fn reopen() {
+    QUEUE.reopen();
+}
+
+/// Waits until every line is written, but no longer than `longest`: its reader may have stalled.
+pub fn flush(longest: Duration) {
+    QUEUE.flush(longest);
+}
+
+/// The number of lines, since the start, that were lost: they did not fit into the queue, or could not be written.
+#[must_use]
+pub fn lost_lines() -> u64 {
+    QUEUE.lost()
+}
+
+/// The line that says how many were lost before it.
+fn lines_were_lost(format: LogFormat, lines: u64) -> String {
+    let mut text = String::new();
+    let mut line = Writer::new(&mut text);
+    let message = "lines of the log were lost, as they could not be written in time";
+    let written = begin(format, &mut line, Level::WARN, module_path!()).and_then(|()| match format {
+        LogFormat::Json => writeln!(line, ",\"message\":\"{message}\",\"lines\":{lines}}}"),
+        LogFormat::Text => writeln!(line, " {message} lines={lines}"),
+    });
+    // A text takes whatever is written.
+    written.map(|()| text).unwrap_or_default()
 }
 
 /// The formatter of lines.
