@@ -177,7 +177,7 @@ impl Load {
 
     fn read(&self, number: usize, underway: &Underway) {
         let mut caller = Caller::new(&self.addresses, PATIENCE).from(number);
-        let token = self.accounts.get(number).map(|account| account.token.as_str());
+        let token = self.accounts.get(number % self.accounts.len().max(1)).map(|account| account.token.as_str());
         let request = request("GET", "/dogowner/owners?limit=1", token, None);
         while !underway.is_over() {
             let at = Instant::now();
