@@ -1,5 +1,6 @@
 //! The server is told to stop, or told something else, at a bad moment.
 
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::json;
 use super::caller::{Caller, Reply};
 use super::client::{Connection, Result, request};
 use super::database::Engine;
-use super::kept::{freeze, thaw};
+use super::kept::{freeze, thaw, until};
 use super::load::{Load, accounts};
 use super::scene::{Round, Scene};
 use super::server::Server;
@@ -18,7 +19,7 @@ pub fn rounds() -> Vec<Round> {
     let each = [
         Round::on(Engine::Sqlite, "F1 nobody reads the log", stalled_log),
         Round::on(Engine::Postgres, "F3 SIGTERM while the database hangs", hanging_database),
-        Round::on(Engine::Sqlite, "F11 SIGHUP under load", hangup),
+        Round::on(Engine::Sqlite, "F11 the log is moved, and SIGHUP, under load", hangup),
     ];
     [both, each.to_vec()].concat()
 }
@@ -130,13 +131,16 @@ fn stop_in_vain(server: &mut Server, signals: &[&str], limit: Duration) -> Resul
 }
 
 fn hangup(scene: &Scene) -> Result<String> {
-    let plan = scene.plan()?;
+    let (file, moved) = (scene.database.home().join("kennel.log"), scene.database.home().join("kennel.log.1"));
+    let plan = scene.plan()?.set("LOG_FILE", &file.to_string_lossy());
     let server = plan.start()?;
     let load = Load::on(&[plan.address], &accounts(plan.address, 8)?);
     let (seen, ()) = load.during(|underway| {
         for _ in 0..10 {
             underway.until_written(20)?;
+            fs::rename(&file, &moved)?;
             server.signal("HUP")?;
+            until("the log is a new file", || Ok(file.exists()))?;
         }
         underway.until_written(20)
     })?;
@@ -144,5 +148,5 @@ fn hangup(scene: &Scene) -> Result<String> {
     seen.reads.only(&[])?;
     let promised = seen.history.check(&load.read_back()?)?;
     server.stop()?;
-    Ok(format!("10 times, no request failed, {promised}"))
+    Ok(format!("10 logs, no request failed, {promised}"))
 }
