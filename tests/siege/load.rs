@@ -45,8 +45,8 @@ pub struct Load {
     pub addresses: Vec<SocketAddr>,
     /// Whose rows are written and read.
     pub accounts: Vec<Account>,
-    /// A writer for each account, or none.
-    pub is_writing: bool,
+    /// As many as accounts, or fewer.
+    pub writers: usize,
     pub readers: usize,
     /// How long everybody rests between two requests.
     pub rest: Duration,
@@ -122,7 +122,7 @@ impl Load {
         Self {
             addresses: addresses.to_owned(),
             accounts: accounts.to_owned(),
-            is_writing: true,
+            writers: accounts.len(),
             readers: 2,
             rest: Duration::from_millis(2),
             label: String::new(),
@@ -136,14 +136,14 @@ impl Load {
 
     /// The same without the writers.
     pub fn only_reading(self) -> Self {
-        Self { is_writing: false, ..self }
+        Self { writers: 0, ..self }
     }
 
     /// Loads the service while damage is done, until that returns.
     pub fn during<T>(&self, damage: impl FnOnce(&Underway) -> Result<T>) -> Result<(Seen, T)> {
         let underway = Underway::default();
         let done = thread::scope(|scope| {
-            for number in 0..if self.is_writing { self.accounts.len() } else { 0 } {
+            for number in 0..self.writers {
                 let underway = &underway;
                 scope.spawn(move || self.write(number, underway));
             }
@@ -247,6 +247,7 @@ impl Writer<'_> {
             }
         }
     }
+
     /// The answer, if the operation is done.
     fn ask(&mut self, row: &str, act: Act, request: &[u8]) -> Option<Answer> {
         thread::sleep(self.rest);
