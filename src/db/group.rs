@@ -18,7 +18,7 @@ use diesel::{
 
 use super::{Conn, Transactions};
 use crate::{
-    problem::Problem,
+    problem::{Kind, Problem},
     workers::{Batch, BatchEnd, Outcome},
 };
 
@@ -34,11 +34,11 @@ pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>) -> BatchEnd<Conn
         outcome => outcome,
     };
     match outcome {
-        Ok(_) => {
+        Ok(ended) => {
             for job in group {
                 job.answer();
             }
-            BatchEnd::answered(true)
+            BatchEnd::answered(ended != Ended::Faulty)
         }
         Err(problem) => {
             for job in group {
@@ -54,8 +54,10 @@ pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>) -> BatchEnd<Conn
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
     Committed,
-    /// A job failed.
+    /// A job failed, and nothing is left of the group.
     Undone,
+    /// Every job failed, and at least one of them because the database could not serve: the disk is full, or fails.
+    Faulty,
 }
 
 fn run_in_one_transaction(
@@ -73,27 +75,38 @@ fn run_in_one_transaction(
 
 /// Runs the jobs up to the first that fails.
 fn run_together(conn: &mut Conn, group: &mut Batch<Conn>) -> Result<Ended, Problem> {
+    let is_alone = group.len() == 1;
     for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
-        let undone = match job.run(conn) {
+        let ran = job.run(conn);
+        let undone = match ran {
             Outcome::Done => continue,
             Outcome::Failed(kind) => undo(conn, 0).map_err(|error| Problem::new(kind).caused_by(error)),
             Outcome::Panicked => undo(conn, 0).map_err(Problem::from),
         };
-        return undone.map(|()| Ended::Undone);
+        let is_faulty = is_alone && ran == Outcome::Failed(Kind::Unavailable);
+        return undone.map(|()| if is_faulty { Ended::Faulty } else { Ended::Undone });
     }
     Ok(Ended::Committed)
 }
 
 /// Runs each job in a savepoint.
 fn run_apart(conn: &mut Conn, group: &mut Batch<Conn>) -> Result<Ended, Problem> {
+    let (mut is_any_done, mut is_faulty) = (false, false);
     for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
         Transactions::begin_transaction(conn)?;
-        match job.run(conn) {
+        let ran = job.run(conn);
+        is_any_done |= ran == Outcome::Done;
+        is_faulty |= ran == Outcome::Failed(Kind::Unavailable);
+        match ran {
             Outcome::Done => Transactions::commit_transaction(conn)?,
             // A full disk undoes the whole transaction by itself, so that this fails; the job knows why.
             Outcome::Failed(kind) => undo(conn, 1).map_err(|error| Problem::new(kind).caused_by(error))?,
             Outcome::Panicked => undo(conn, 1)?,
         }
+    }
+    if is_faulty && !is_any_done {
+        undo(conn, 0)?;
+        return Ok(Ended::Faulty);
     }
     Ok(Ended::Committed)
 }

@@ -1,6 +1,7 @@
 //! A database that is unwell while its connections stay open: frozen, full, or no longer the primary. Whoever asks is
 //! told so soon, reads go on where they can, and when it is over it is over.
 
+use std::thread;
 use std::time::Instant;
 
 use actix_web::HttpResponse;
@@ -13,6 +14,7 @@ use serde_json::json;
 
 use crate::support::client::PATIENCE;
 use crate::support::passage::Passage;
+use crate::support::process::Program;
 use crate::support::{Answer, App, Database, Engine, Sentence, postgres, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -23,6 +25,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_write_on_a_connection_that_turned_read_only_is_done_on_another,
         a_database_that_may_only_be_read_from_is_503_and_not_ready_until_it_may_be_written_to,
         a_commit_waits_for_the_disk_whatever_the_database_is_set_to,
+        a_file_that_may_not_grow_is_503_and_not_ready_until_it_may,
     ]
 }
 
@@ -176,4 +179,28 @@ fn a_commit_waits_for_the_disk_whatever_the_database_is_set_to(database: &Databa
         let app = App::with_routes(database, &[], routes);
         assert_eq!(app.anon().get("/test/synchronous-commit").expect(200).json, used);
     }
+}
+
+fn a_file_that_may_not_grow_is_503_and_not_ready_until_it_may(database: &Database) {
+    if database.engine == Engine::Postgres {
+        return;
+    }
+    let server = Program::on(database).serve();
+    let alice = server.sign_in("alice");
+    for writers in [1, 8] {
+        server.limit_files("1");
+        thread::scope(|scope| {
+            for _ in 0..writers {
+                scope.spawn(|| alice.post("/dogowner/owners", &json!({"name": "Ann"})).expect(503));
+            }
+        });
+        for _ in 0..3 {
+            server.anon().get("/health/ready").expect(503);
+            alice.get("/dogowner/owners").expect(200);
+        }
+        server.limit_files("unlimited");
+        until(200, || server.anon().get("/health/ready"));
+        alice.owner("Mia");
+    }
+    assert_eq!(database.texts("SELECT name AS value FROM owners"), ["Mia", "Mia"]);
 }
