@@ -103,13 +103,12 @@ fn killed(scene: &Scene) -> Result<String> {
 
 fn rolling(scene: &Scene, proxy: fn(&[Plan]) -> Result<Proxy>) -> Result<String> {
     let node = Node::primary()?;
-    let (plans, servers) = three(scene, &node)?;
+    let (plans, mut servers) = three(scene, &node)?;
     let proxy = proxy(&plans)?;
     let accounts = accounts(plans[0].address, 8)?;
     let load = Load::on(&[proxy.address], &accounts);
     let began = Instant::now();
     let (seen, rounds) = load.during(|underway| {
-        let mut servers = servers;
         let rounds = scene.long_or(10, 1);
         for _ in 0..rounds {
             for plan in &plans {
