@@ -15,17 +15,19 @@ use diesel::{
 
 use super::Conn;
 
-/// The parameters for libpq: how long to wait for each server (2 seconds are its least), which of several is the right
-/// one, and when to give a silent one up.
+/// The parameters for libpq: how long to wait for each server (2 seconds are its least), and when to give a silent one
+/// up.
 const PARAMETERS: &[(&str, &str)] = &[
     ("application_name", "kennel"),
     ("connect_timeout", "2"),
-    ("target_session_attrs", "read-write"),
     ("keepalives_idle", "10"),
     ("keepalives_interval", "5"),
     ("keepalives_count", "3"),
     ("tcp_user_timeout", "10000"),
 ];
+/// The parameter that finds the one of several servers that takes writes. Not for one alone: PgBouncer may go on saying
+/// of its server that it is a standby, long after that was promoted.
+const OF_SEVERAL_HOSTS: (&str, &str) = ("target_session_attrs", "read-write");
 /// The longest wait for a lock; `OPTIONS` and `BEGIN_LENT` tell PostgreSQL.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest time of a statement; `OPTIONS` and `BEGIN_LENT` tell PostgreSQL. Below the time after which a server is
@@ -78,9 +80,10 @@ fn has_the_mark(conn: &mut PgConnection) -> Result<bool, Error> {
     }
 }
 
-/// The URL with [`PARAMETERS`], where it does not have its own.
+/// The URL with [`PARAMETERS`], and with [`OF_SEVERAL_HOSTS`] if it names several, where it does not have its own.
 fn with_parameters(url: &str) -> String {
-    let missing = PARAMETERS.iter().filter(|(name, _)| !url.contains(&format!("{name}=")));
+    let of_several = url.contains(',').then_some(&OF_SEVERAL_HOSTS);
+    let missing = PARAMETERS.iter().chain(of_several).filter(|(name, _)| !url.contains(&format!("{name}=")));
     missing.fold(url.to_owned(), |url, (name, value)| {
         let separator = if url.contains('?') { '&' } else { '?' };
         format!("{url}{separator}{name}={value}")

@@ -37,8 +37,9 @@ use crate::problem::{Kind, Problem};
 
 /// The pause after a first failed attempt to make a state; it doubles with each further one.
 const PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause between two attempts to make a state.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause between two attempts to make a state. An attempt at a database may itself take 2 seconds for a host
+/// that is frozen, and two attempts and a pause have to fit into the 5 seconds after which all is well again.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// The most times that a job is run which could do nothing, as its state was spoilt already.
 const MOST_RUNS: u32 = 3;
 

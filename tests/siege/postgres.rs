@@ -9,9 +9,11 @@ use serde_json::json;
 
 use super::caller::{Caller, Reply};
 use super::client::{Result, request};
+use super::kept::{Home, Kept, program, until};
 use super::load::{Account, Load, Seen, Underway, accounts};
-use super::node::Node;
+use super::node::{Node, connect, url};
 use super::scene::{Round, Scene};
+use super::server::free_address;
 
 pub fn rounds() -> Vec<Round> {
     vec![
@@ -19,6 +21,7 @@ pub fn rounds() -> Vec<Round> {
         Round::on_nodes("F4 fewer connections than workers", too_few_connections),
         Round::on_nodes("F5 default_transaction_read_only", read_only),
         Round::on_nodes("F5 a primary demoted and promoted", demotion),
+        Round::on_nodes("F5 a primary demoted and promoted behind PgBouncer", demotion_behind_a_pooler),
         Round::on_nodes("F6 a lock that is held", held_lock),
         Round::on_nodes("F7 synchronous_commit=off and a crash", lax_commits),
     ]
@@ -106,9 +109,10 @@ pub fn all_well(seen: &Seen) -> Result<()> {
 
 fn read_only(scene: &Scene) -> Result<String> {
     let node = Node::primary()?;
+    let url = node.url();
     turned_read_only(
         scene,
-        node,
+        (node, url),
         |node| node.set("default_transaction_read_only = on"),
         |node| node.set("default_transaction_read_only = off"),
     )
@@ -120,17 +124,58 @@ fn demotion(scene: &Scene) -> Result<String> {
         node.demote()?;
         node.start()
     };
-    turned_read_only(scene, Node::primary()?, demote, |node| node.promote())
+    let node = Node::primary()?;
+    let url = node.url();
+    turned_read_only(scene, (node, url), demote, |node| node.promote())
 }
 
-/// A database that takes no writes for some seconds.
+/// A PgBouncer that has known its server only as a standby goes on saying so.
+fn demotion_behind_a_pooler(scene: &Scene) -> Result<String> {
+    let (node, mut pooler) = (Node::primary()?, Pooler::new()?);
+    pooler.start(&node)?;
+    let url = url(&[pooler.address]);
+    let demote = |node: &mut Node| {
+        node.stop("INT")?;
+        node.demote()?;
+        node.start()?;
+        pooler.start(node)
+    };
+    turned_read_only(scene, (node, url), demote, |node| node.promote())
+}
+
+/// A PgBouncer, which lends its connections for a transaction at a time.
+struct Pooler {
+    address: SocketAddr,
+    home: Home,
+    process: Option<Kept>,
+}
+
+impl Pooler {
+    fn new() -> Result<Self> {
+        Ok(Self { address: free_address()?, home: Home::new()?, process: None })
+    }
+
+    /// Starts it before this server, anew if it runs, and waits until it lends a connection.
+    fn start(&mut self, node: &Node) -> Result<()> {
+        drop(self.process.take());
+        let (ip, port) = (self.address.ip(), self.address.port());
+        let server = format!("host={} port={}", node.address.ip(), node.address.port());
+        let own = format!("listen_addr = {ip}\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n");
+        let text = format!("[databases]\nkennel = {server} user=app\n[pgbouncer]\n{own}pool_mode = transaction\n");
+        self.home.write("pgbouncer.ini", &text)?;
+        self.process = Some(self.home.keep(&program("pgbouncer")?, &["pgbouncer.ini"], "KILL")?);
+        until("PgBouncer lends a connection", || Ok(connect(self.address, "kennel").is_ok()))
+    }
+}
+
+/// A database that takes no writes for some seconds, and the way to it.
 fn turned_read_only(
     scene: &Scene,
-    mut node: Node,
+    (mut node, url): (Node, String),
     turn: impl FnOnce(&mut Node) -> Result<()>,
     turn_back: impl FnOnce(&mut Node) -> Result<()>,
 ) -> Result<String> {
-    let plan = scene.plan_on(&node.url())?;
+    let plan = scene.plan_on(&url)?;
     let server = plan.start()?;
     let accounts = accounts(plan.address, 9)?;
     let load = Load::on(&[plan.address], &accounts[1..]);
@@ -152,7 +197,8 @@ fn turned_read_only(
     let normal = only_unavailable(&seen, back)?;
     let promised = seen.history.check(&load.read_back()?)?;
     server.stop()?;
-    Ok(format!("{promised}; normal {normal:?} after; writes: {}", seen.writes.kinds()))
+    let (writes, reads) = (seen.writes.kinds(), seen.reads.kinds());
+    Ok(format!("{promised}; normal {normal:?} after; writes: {writes}; reads: {reads}"))
 }
 
 /// It is an error if a write is refused without `Retry-After`, or not refused.

@@ -1,5 +1,6 @@
 //! Making an account: what a name and an address may be, and that there is one account of each.
 
+use std::iter;
 use std::sync::Barrier;
 use std::thread;
 
@@ -178,11 +179,13 @@ fn of_fifty_signups_at_once_with_one_name_one_succeeds(app: &App) {
                     let start = &start;
                     scope.spawn(move || {
                         start.wait();
-                        sign_up(app, &format!("racer-{round}"), &format!("{runner}@{round}.example.com")).status
+                        let ask = || sign_up(app, &format!("racer-{round}"), &format!("{runner}@{round}.example.com"));
+                        // A slow machine may have too much to do for one address's fifty, and says so.
+                        iter::repeat_with(|| ask().status).find(|status| ![429, 503].contains(status))
                     })
                 })
                 .collect();
-            runners.into_iter().map(|runner| runner.join().expect("each gets its answer")).collect()
+            runners.into_iter().map(|runner| runner.join().expect("each gets its answer").expect("it goes on asking")).collect()
         });
         assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
         assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 49, "{statuses:?}");
