@@ -16,14 +16,14 @@ use std::{
 };
 
 use diesel::{
-    Connection as _, ExpressionMethods, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
+    Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
     connection::{SimpleConnection, TransactionManager},
     result::Error,
     sql_query,
     sql_types::Text,
 };
 
-use super::{Conn, OpenError, Transactions, group::commit_together, migrate, schema::database_identity, wal};
+use super::{Conn, OpenError, Transactions, group::commit_together, migrate, wal};
 use crate::{
     files::{self, sync_folder_of},
     problem::{Kind, Problem},
@@ -291,8 +291,8 @@ impl SqliteEngine {
         INLINE.try_with(read).ok()?
     }
 
-    /// Checks that the file can be read and is still where it was, and, if the last write failed, writes a row as it is,
-    /// to see whether the disk is well again.
+    /// Checks that the file can be read and is still where it was, and, if the last write failed, writes a
+    /// number in its header as it is, to see whether the disk is well again.
     ///
     /// # Errors
     /// `unavailable`, when another file is there or none, or the disk fails; `overloaded`; `internal-error`, when the
@@ -300,9 +300,8 @@ impl SqliteEngine {
     pub async fn check(&self) -> Result<(), Problem> {
         self.check_place()?;
         if self.has_failed.load(Ordering::Relaxed) {
-            let same = database_identity::id.eq(database_identity::id);
-            self.write(move |conn| Ok(conn.execute(diesel::update(database_identity::table).set(same)).map(drop)?))
-                .await?;
+            // A row that is written as it was is not written at all (`btreeOverwriteContent`); the header always is.
+            self.write(|conn| Ok(conn.batch_execute("PRAGMA user_version = 0")?)).await?;
         }
         self.read(|conn| Ok(conn.batch_execute("SELECT id FROM users LIMIT 1")?)).await
     }

@@ -159,7 +159,7 @@ struct Waiting<S> {
 }
 
 /// The answer to a thread that asks for work.
-enum Taken<S> {
+enum Assignment<S> {
     Batch(JobClass, Batch<S>),
     /// The thread's state is too old: it makes another one first.
     Renewal,
@@ -308,12 +308,16 @@ fn take_jobs<S>(
     let mut state = Some(state);
     loop {
         let (class, batch) = match queue.take(number, made, || state = None) {
-            Taken::Batch(class, batch) => (class, batch),
-            Taken::Replaced => return ControlFlow::Break(()),
+            Assignment::Batch(class, batch) => (class, batch),
+            Assignment::Replaced => return ControlFlow::Break(()),
             taken => {
                 drop(state);
                 queue.gives_up_state();
-                return if matches!(taken, Taken::Over) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                return if matches!(taken, Assignment::Over) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                };
             }
         };
         // One that was given up while the thread rested is made again.
@@ -383,24 +387,24 @@ impl<S> Queue<S> {
 
     /// Takes the next jobs; waits for the first, and calls `give_up` once if that takes as long as an idle thread keeps
     /// its state, which was `made` then.
-    fn take(&self, number: u64, made: Instant, mut give_up: impl FnMut()) -> Taken<S> {
+    fn take(&self, number: u64, made: Instant, mut give_up: impl FnMut()) -> Assignment<S> {
         let mut rest = self.limits.rest;
         let mut waiting = lock(&self.waiting);
         if !waiting.is_back(number) {
-            return Taken::Replaced;
+            return Assignment::Replaced;
         }
         loop {
             if waiting.renewed.is_some_and(|renewed| made < renewed) {
-                return Taken::Renewal;
+                return Assignment::Renewal;
             }
             if let Some((class, batch)) = waiting.next(&self.limits) {
                 if self.limits.hang.is_some() {
                     waiting.running.push(Running { thread: number, class, began: Instant::now() });
                 }
-                return Taken::Batch(class, batch);
+                return Assignment::Batch(class, batch);
             }
             if waiting.closed {
-                return Taken::Over;
+                return Assignment::Over;
             }
             waiting.idle.push(thread::current());
             drop(waiting);

@@ -69,7 +69,7 @@ impl Hasher {
     /// wait, so a try can be counted just before it is made.
     ///
     /// # Errors
-    /// `overloaded`, at once when more wait than are likely to have their turn within 5 seconds; `too-many-requests`,
+    /// `overloaded`, at once when more wait than are likely to have their turn within 8 seconds; `too-many-requests`,
     /// when too many of one caller wait.
     pub async fn turn(&self) -> Result<Turn, Problem> {
         self.turns.take(PATIENCE).await

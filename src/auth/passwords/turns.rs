@@ -20,7 +20,7 @@ use crate::{
 pub struct Turns(Arc<Mutex<TurnState>>);
 
 /// The longest wait that is begun. It may become longer: then turns take longer than they did.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// The turns that the mean time of a turn goes back to.
 const MEMORY: u32 = 8;
 
@@ -59,7 +59,7 @@ impl Turns {
     /// Waits for a turn, no longer than `patience`.
     ///
     /// # Errors
-    /// `overloaded`, at once when so many wait that the wait would be longer than 5 seconds, and otherwise when it takes
+    /// `overloaded`, at once when so many wait that the wait would be longer than 8 seconds, and otherwise when it takes
     /// longer than `patience`; `too-many-requests`, when too many of the same [`Flow`] wait.
     pub async fn take(&self, patience: Duration) -> Result<Turn, Problem> {
         let turn = {

@@ -185,7 +185,10 @@ fn of_fifty_signups_at_once_with_one_name_one_succeeds(app: &App) {
                     })
                 })
                 .collect();
-            runners.into_iter().map(|runner| runner.join().expect("each gets its answer").expect("it goes on asking")).collect()
+            runners
+                .into_iter()
+                .map(|runner| runner.join().expect("each gets its answer").expect("it goes on asking"))
+                .collect()
         });
         assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
         assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 49, "{statuses:?}");
