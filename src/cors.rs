@@ -1,11 +1,7 @@
 //! The other origins whose pages may call from a browser (the Fetch standard's CORS protocol). The headers go onto
 //! every response in `middleware::response`, and so onto errors, panics' among them.
 
-use std::{
-    collections::BTreeSet,
-    str::FromStr,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::BTreeSet, str::FromStr, sync::Mutex};
 
 use actix_web::{
     HttpResponse,
@@ -22,6 +18,7 @@ use crate::{
         PublicUrl,
         origin::{WebOrigin, has_right_port},
     },
+    workers::lock,
 };
 
 /// The headers of a response that pages may read, beside those that they always may.
@@ -197,7 +194,7 @@ impl Cors {
 
     /// Whether `what` was not logged yet, and may be.
     fn is_news(&self, what: &[u8]) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&self.told);
         told.len() < MOST_TOLD && told.insert(what.into())
     }
 

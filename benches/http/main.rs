@@ -21,6 +21,7 @@ mod process;
 mod rig;
 mod routes;
 mod server;
+mod settings;
 
 use std::process::ExitCode;
 

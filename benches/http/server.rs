@@ -8,24 +8,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::client::{Connection, Result, request};
+use super::settings::{SECRET, UNLIMITED};
 
-/// No quota stands in the way, a book may be of any size, and tokens outlast the load.
-const SETTINGS: [(&str, &str); 11] = [
-    ("PORT", "0"),
-    ("LOG", "warn"),
-    ("LOGIN_RATE", "off"),
-    ("SIGNUP_RATE", "off"),
-    ("USER_RATE", "off"),
-    ("IP_RATE", "off"),
-    ("MOST_OWNERS", "off"),
-    ("MOST_DOGS", "off"),
-    ("MOST_TASKS", "off"),
-    ("ACCESS_TOKEN_TTL", "1h"),
-    ("JWT_SECRET", SECRET),
-];
-
-/// What access tokens are signed with. It is none: it guards the throw-away rows of one run.
-pub const SECRET: &str = "q3Zt0PfWmJx8y7Vd2nKcLr5GhUeB1sAoT6iYwXvN9Qk";
+/// What the port, the log and the tokens are to be.
+const SETTINGS: [(&str, &str); 3] = [("PORT", "0"), ("LOG", "warn"), ("JWT_SECRET", SECRET)];
 
 /// How a server is started.
 pub struct Plan<'a> {
@@ -53,7 +39,7 @@ impl Server {
     pub fn start(plan: &Plan<'_>) -> Result<Self> {
         let words: Vec<_> = plan.under.iter().map(OsString::as_os_str).chain([plan.program.as_os_str()]).collect();
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).current_dir(plan.home).env_clear().envs(SETTINGS);
+        command.args(&words[1..]).current_dir(plan.home).env_clear().envs(UNLIMITED).envs(SETTINGS);
         command.envs(plan.settings.iter().copied()).env("DATABASE_URL", plan.database);
         for kept in ["PATH", "VALGRIND_LIB"] {
             command.envs(std::env::var_os(kept).map(|value| (kept, value)));

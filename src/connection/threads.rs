@@ -98,17 +98,14 @@ impl ServingThreads {
         S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
         S::InitError: Debug,
     {
-        let mut arbiters = Vec::new();
-        let mut begin = |arbiter: Arbiter| arbiters.push(arbiter);
-        let workers: Vec<_> = (0..threads)
+        let (workers, mut arbiters): (Vec<_>, Vec<_>) = (0..threads)
             .map(|_| {
                 let (sender, accepted) = unbounded_channel();
                 let (app, shared, arbiter) = (app.clone(), Arc::clone(shared), Arbiter::new());
                 let _it_runs = arbiter.spawn_fn(move || drop(rt::spawn(serve(accepted, app, shared))));
-                begin(arbiter);
-                sender
+                (sender, arbiter)
             })
-            .collect();
+            .unzip();
         let (close, closing) = watch::channel(());
         let places = Arc::new(Semaphore::new(most as usize));
         let acceptor = Arbiter::new();
@@ -116,7 +113,7 @@ impl ServingThreads {
             let (workers, places, closing) = (workers.clone(), Arc::clone(&places), closing.clone());
             let _it_runs = acceptor.spawn(accept(listener, workers, places, closing));
         }
-        begin(acceptor);
+        arbiters.push(acceptor);
         Self { arbiters, close, places, most }
     }
 

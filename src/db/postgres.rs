@@ -102,11 +102,7 @@ impl PostgresEngine {
 
     /// Checks that the server can be written to; nothing is written.
     pub async fn check(&self) -> Result<(), Problem> {
-        let check = |session: &mut PgSession| {
-            let changed = session.conn.batch_execute("DELETE FROM users WHERE false");
-            changed.map_err(|error| session.failed(error.into(), true, Instant::now()))
-        };
-        self.workers.run(check).await
+        self.read(|conn| Ok(conn.batch_execute("DELETE FROM users WHERE false")?)).await
     }
 
     /// Runs a job in a transaction, which is rolled back if the job fails. Runs both again, up to 8 times, when

@@ -6,7 +6,7 @@ use std::{
     mem,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{LogFormat, lines_were_lost};
@@ -87,15 +87,8 @@ impl LineQueue {
 
     /// Waits until every line is written, but no longer than `longest`.
     pub fn flush(&self, longest: Duration) {
-        let end = Instant::now() + longest;
-        let mut state = self.lock();
-        while !(state.is_idle && state.lines.is_empty()) {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            state = self.idle.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let is_writing = |state: &mut QueueState| !(state.is_idle && state.lines.is_empty());
+        drop(self.idle.wait_timeout_while(self.lock(), longest, is_writing));
     }
 
     fn write_for_ever(&self, mut sink: Sink, open: &dyn Fn() -> io::Result<Sink>, format: LogFormat) {

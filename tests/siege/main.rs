@@ -57,6 +57,8 @@ mod process;
 #[allow(dead_code, reason = "the benches use the rest")]
 #[path = "../../benches/http/routes.rs"]
 mod routes;
+#[path = "../../benches/http/settings.rs"]
+mod settings;
 
 use std::process::ExitCode;
 use std::time::Instant;

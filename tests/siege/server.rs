@@ -10,23 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::caller::{Caller, Reply};
 use super::client::{Result, request};
-
-/// No quota stands in the way, a book may be of any size, and tokens outlast the round.
-const SETTINGS: [(&str, &str); 9] = [
-    ("LOG", "info"),
-    ("LOGIN_RATE", "off"),
-    ("SIGNUP_RATE", "off"),
-    ("USER_RATE", "off"),
-    ("IP_RATE", "off"),
-    ("MOST_OWNERS", "off"),
-    ("MOST_DOGS", "off"),
-    ("MOST_TASKS", "off"),
-    ("ACCESS_TOKEN_TTL", "1h"),
-];
-
-/// What tokens are signed with on PostgreSQL; it guards the throw-away rows of one round. With SQLite the server makes
-/// a key of its own, which has to survive, too.
-const SECRET: (&str, &str) = ("JWT_SECRET", "q3Zt0PfWmJx8y7Vd2nKcLr5GhUeB1sAoT6iYwXvN9Qk");
+use super::settings::{SECRET, UNLIMITED};
 
 /// A start takes less than this, or it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,10 +29,12 @@ impl Plan {
     /// On the database with this URL, in this folder, where its log goes, too.
     pub fn on(url: &str, home: &Path) -> Result<Self> {
         let address = free_address()?;
-        let own = [("DATABASE_URL", url), ("HOST", &address.ip().to_string()), ("PORT", &address.port().to_string())];
-        let secret = url.starts_with("postgres").then_some(&SECRET);
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
+        let own = [("DATABASE_URL", url), ("HOST", &ip), ("PORT", &port), ("LOG", "info")];
+        // With SQLite the server makes a key of its own, which has to survive, too.
+        let secret = url.starts_with("postgres").then_some(&("JWT_SECRET", SECRET));
         let settings =
-            SETTINGS.iter().chain(&own).chain(secret).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            UNLIMITED.iter().chain(&own).chain(secret).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Ok(Self { address, home: home.to_owned(), settings: settings.collect(), under: Vec::new() })
     }
 

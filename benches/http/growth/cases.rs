@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::seed::{Person, Seed};
 use crate::client::{Connection, Result, request};
 use crate::routes::Route;
-use crate::server::SECRET;
+use crate::settings::SECRET;
 
 /// How many they are, where the tables have so many. Each connection sends its requests as one after the other.
 const MANY: u64 = 200;

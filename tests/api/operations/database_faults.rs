@@ -12,6 +12,7 @@ use kennel::db::{Conn, Db};
 use kennel::problem::Problem;
 use serde_json::json;
 
+use super::lost_connections::cut_all;
 use crate::support::client::PATIENCE;
 use crate::support::passage::Passage;
 use crate::support::process::Program;
@@ -60,6 +61,12 @@ fn until(status: u16, ask: impl Fn() -> Answer) -> Answer {
         assert!(began.elapsed() < PATIENCE, "{answer}");
         assert_eq!(answer.expect(503).header("retry-after"), "1");
     }
+}
+
+/// Changes a setting that the database's next connections have.
+fn alter(database: &Database, how: &str) {
+    let alter = format!("ALTER DATABASE {} {how}", database.own_part_of_the_url());
+    postgres::cluster().administer(&alter).expect("the database is altered");
 }
 
 /// A server that reaches its database by way of these ports.
@@ -149,20 +156,11 @@ fn a_database_that_may_only_be_read_from_is_503_and_not_ready_until_it_may_be_wr
         return;
     }
     let alice = app.sign_in("alice");
-    let set = |how: &str| {
-        let name = app.database.own_part_of_the_url();
-        postgres::cluster().administer(&format!("ALTER DATABASE {name} {how}")).expect("the database is altered");
-        super::lost_connections::cut_all(&app.database);
-    };
-    set("SET default_transaction_read_only = on");
+    alter(&app.database, "SET default_transaction_read_only = on");
+    cut_all(&app.database);
     until(503, || alice.post("/dogowner/owners", &json!({"name": "Ann"})));
     until(503, || app.anon().get("/health/ready"));
-    postgres::cluster()
-        .administer(&format!(
-            "ALTER DATABASE {} RESET default_transaction_read_only",
-            app.database.own_part_of_the_url()
-        ))
-        .expect("the database is altered");
+    alter(&app.database, "RESET default_transaction_read_only");
     until(201, || alice.post("/dogowner/owners", &json!({"name": "Mia"})));
     until(200, || app.anon().get("/health/ready"));
     assert_eq!(app.database.texts("SELECT name AS value FROM owners"), ["Mia"]);
@@ -174,8 +172,7 @@ fn a_commit_waits_for_the_disk_whatever_the_database_is_set_to(database: &Databa
     }
     for (set, used) in [("off", "on"), ("remote_apply", "remote_apply"), ("local", "local")] {
         let database = Database::fresh(database.engine);
-        let alter = format!("ALTER DATABASE {} SET synchronous_commit = {set}", database.own_part_of_the_url());
-        postgres::cluster().administer(&alter).expect("the database is altered");
+        alter(&database, &format!("SET synchronous_commit = {set}"));
         let app = App::with_routes(database, &[], routes);
         assert_eq!(app.anon().get("/test/synchronous-commit").expect(200).json, used);
     }
