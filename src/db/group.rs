@@ -10,6 +10,8 @@
 //! take the others down with it: the group is rolled back and its jobs run again, each in a savepoint of its own, where
 //! only the failed one is undone.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use diesel::{
     QueryResult,
     connection::{AnsiTransactionManager, TransactionManager},
@@ -24,30 +26,27 @@ use crate::{
 
 /// Runs all waiting jobs of a batch in one transaction, and sends their results once it is committed (group commit, for
 /// SQLite's one writer). If a job fails, the transaction is undone and the jobs run again, each in a savepoint, so that
-/// a failure undoes itself alone.
-pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>) -> BatchEnd<Conn> {
+/// a failure undoes itself alone. If the database cannot serve, it adds one to `failures` before anybody is answered.
+pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>, failures: &AtomicU64) -> BatchEnd<Conn> {
     if group.iter().all(|job| job.is_abandoned()) {
         return BatchEnd::answered(true);
     }
-    let outcome = match run_in_one_transaction(conn, &mut group, run_together) {
-        Ok(Ended::Undone) if group.len() > 1 => run_in_one_transaction(conn, &mut group, run_apart),
+    let outcome = match run_together(conn, &mut group) {
+        Ok(Ended::Undone) if group.len() > 1 => run_apart(conn, &mut group),
         outcome => outcome,
     };
-    match outcome {
-        Ok(ended) => {
-            for job in group {
-                job.answer();
-            }
-            BatchEnd::answered(ended != Ended::Faulty)
-        }
-        Err(problem) => {
-            for job in group {
-                job.refuse(problem.repeated());
-            }
-            // Whatever state the connection was left in, a new one has none of it.
-            BatchEnd::answered(false)
+    // Whatever state a failure left the connection in, a new one has none of it.
+    let is_usable = !matches!(outcome, Ok(Ended::Faulty) | Err(_));
+    if !is_usable {
+        failures.fetch_add(1, Ordering::Relaxed);
+    }
+    for job in group {
+        match &outcome {
+            Ok(_) => job.answer(),
+            Err(problem) => job.refuse(problem.repeated()),
         }
     }
+    BatchEnd::answered(is_usable)
 }
 
 /// The outcome of a group's transaction.
@@ -56,25 +55,13 @@ enum Ended {
     Committed,
     /// A job failed, and nothing is left of the group.
     Undone,
-    /// Every job failed, and at least one of them because the database could not serve: the disk is full, or fails.
+    /// A job failed because the database could not serve: the disk is full, or fails. What others did is committed.
     Faulty,
-}
-
-fn run_in_one_transaction(
-    conn: &mut Conn,
-    group: &mut Batch<Conn>,
-    run: fn(&mut Conn, &mut Batch<Conn>) -> Result<Ended, Problem>,
-) -> Result<Ended, Problem> {
-    begin_immediate(conn)?;
-    let ended = run(conn, group)?;
-    if ended == Ended::Committed {
-        Transactions::commit_transaction(conn)?;
-    }
-    Ok(ended)
 }
 
 /// Runs the jobs up to the first that fails.
 fn run_together(conn: &mut Conn, group: &mut Batch<Conn>) -> Result<Ended, Problem> {
+    begin_immediate(conn)?;
     let is_alone = group.len() == 1;
     for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
         let ran = job.run(conn);
@@ -86,11 +73,13 @@ fn run_together(conn: &mut Conn, group: &mut Batch<Conn>) -> Result<Ended, Probl
         let is_faulty = is_alone && ran == Outcome::Failed(Kind::Unavailable);
         return undone.map(|()| if is_faulty { Ended::Faulty } else { Ended::Undone });
     }
+    Transactions::commit_transaction(conn)?;
     Ok(Ended::Committed)
 }
 
 /// Runs each job in a savepoint.
 fn run_apart(conn: &mut Conn, group: &mut Batch<Conn>) -> Result<Ended, Problem> {
+    begin_immediate(conn)?;
     let (mut is_any_done, mut is_faulty) = (false, false);
     for job in group.iter_mut().filter(|job| !job.is_abandoned()) {
         Transactions::begin_transaction(conn)?;
@@ -104,11 +93,12 @@ fn run_apart(conn: &mut Conn, group: &mut Batch<Conn>) -> Result<Ended, Problem>
             Outcome::Panicked => undo(conn, 1)?,
         }
     }
-    if is_faulty && !is_any_done {
+    if is_any_done || !is_faulty {
+        Transactions::commit_transaction(conn)?;
+    } else {
         undo(conn, 0)?;
-        return Ok(Ended::Faulty);
     }
-    Ok(Ended::Committed)
+    Ok(if is_faulty { Ended::Faulty } else { Ended::Committed })
 }
 
 /// Rolls back until `kept` transactions are open, one in another: a job that panicked may have left some of its own

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -211,8 +211,11 @@ pub struct SqliteEngine {
     writer: Workers<Conn>,
     file: SqliteFile,
     identity: FileIdentity,
-    /// Whether the last group of writes could not be committed.
-    has_failed: Arc<AtomicBool>,
+    /// How many groups of writes could not be committed.
+    failures: Arc<AtomicU64>,
+    /// How many of the failures came before a write that `check` made and that was committed. Only such a write is
+    /// known to have reached the disk: a transaction with nothing to write commits on a dead one, too.
+    overcome: AtomicU64,
 }
 
 impl SqliteEngine {
@@ -226,14 +229,10 @@ impl SqliteEngine {
         // A writer waits for another process's lock as long as SQLite does, and then for its own commit.
         let patience = BUSY_TIMEOUT + Duration::from_secs(1);
         let writing = WorkerLimits { group: 256, ..WorkerLimits::new(1, 4096, patience) };
-        let has_failed = Arc::new(AtomicBool::new(false));
+        let failures = Arc::new(AtomicU64::new(0));
         let commit = {
-            let has_failed = Arc::clone(&has_failed);
-            move |conn: &mut Conn, group: Batch<Conn>| {
-                let end = commit_together(conn, group);
-                has_failed.store(!end.is_usable, Ordering::Relaxed);
-                end
-            }
+            let failures = Arc::clone(&failures);
+            move |conn: &mut Conn, group: Batch<Conn>| commit_together(conn, group, &failures)
         };
         let connect = |access| {
             let file = file.clone();
@@ -248,7 +247,8 @@ impl SqliteEngine {
             readers: Workers::start("sqlite-reader", reading, connect(OpenMode::Read), read_one_by_one)
                 .map_err(unstarted)?,
             writer: Workers::start("sqlite-writer", writing, connect(OpenMode::Write), commit).map_err(unstarted)?,
-            has_failed,
+            failures,
+            overcome: AtomicU64::new(0),
         })
     }
 
@@ -291,17 +291,19 @@ impl SqliteEngine {
         INLINE.try_with(read).ok()?
     }
 
-    /// Checks that the file can be read and is still where it was, and, if the last write failed, writes a
-    /// number in its header as it is, to see whether the disk is well again.
+    /// Checks that the file can be read and is still where it was, and, if a write failed since the last check, writes
+    /// a number in its header as it is, to see whether the disk is well again.
     ///
     /// # Errors
     /// `unavailable`, when another file is there or none, or the disk fails; `overloaded`; `internal-error`, when the
     /// database is damaged.
     pub async fn check(&self) -> Result<(), Problem> {
         self.check_place()?;
-        if self.has_failed.load(Ordering::Relaxed) {
+        let failures = self.failures.load(Ordering::Relaxed);
+        if failures != self.overcome.load(Ordering::Relaxed) {
             // A row that is written as it was is not written at all (`btreeOverwriteContent`); the header always is.
             self.write(|conn| Ok(conn.batch_execute("PRAGMA user_version = 0")?)).await?;
+            self.overcome.fetch_max(failures, Ordering::Relaxed);
         }
         self.read(|conn| Ok(conn.batch_execute("SELECT id FROM users LIMIT 1")?)).await
     }
