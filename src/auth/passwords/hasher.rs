@@ -24,8 +24,11 @@ const QUEUE_PER_THREAD: usize = 256;
 /// The most new passwords that wait to be judged; the worst take a twentieth of a second. An address may have half of
 /// them waiting: fifty sign-ups that come at once are all judged.
 const JUDGE_QUEUE: usize = 128;
-/// The longest wait for a turn, or for a thread.
+/// The longest wait for a thread.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest wait for a turn. Much more than the wait that is begun at all: whoever waits is to have a turn, even if
+/// turns take longer than they did, and whoever is refused is to be refused at once.
+const TURN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The time for which an idle thread keeps its memory.
 const REST: Duration = Duration::from_secs(2);
@@ -65,14 +68,14 @@ impl Hasher {
         Ok(Self { workers, judge, decoy, step, min_length, turns: Turns::new(2 * threads, queue, step) })
     }
 
-    /// Waits for a turn to check a password, 10 seconds at most. Few checks are under way at any time, however many
+    /// Waits for a turn to check a password, 20 seconds at most. Few checks are under way at any time, however many
     /// wait, so a try can be counted just before it is made.
     ///
     /// # Errors
     /// `overloaded`, at once when more wait than are likely to have their turn within 8 seconds; `too-many-requests`,
     /// when too many of one caller wait.
     pub async fn turn(&self) -> Result<Turn, Problem> {
-        self.turns.take(PATIENCE).await
+        self.turns.take(TURN_PATIENCE).await
     }
 
     /// Judges a new password: whether it is long enough, and hard to guess even knowing `context` (the username and

@@ -22,7 +22,7 @@ pub struct Turns(Arc<Mutex<TurnState>>);
 /// The longest wait that is begun. It may become longer: then turns take longer than they did.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// The turns that the mean time of a turn goes back to.
-const MEMORY: u32 = 8;
+const MEMORY: u32 = 16;
 
 struct TurnState {
     turns: usize,
