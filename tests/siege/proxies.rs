@@ -89,8 +89,9 @@ fn killed(scene: &Scene) -> Result<String> {
         }
         Ok(())
     })?;
-    // What was in flight to the one that died: nginx asks another one only for what may be asked twice.
-    let died = [Reply::Status(502)];
+    // What was in flight to the one that died: nginx asks another one only for what may be asked twice, and of a
+    // deletion that was done the other one knows nothing more (RFC 9110 §9.2.2).
+    let died = [Reply::Status(502), Reply::Status(404)];
     seen.writes.only(&died)?;
     seen.reads.only(&[])?;
     let (failed, kills) = (seen.writes.failures(), scene.long_or(20, 1));

@@ -26,7 +26,8 @@ struct Taken {
 }
 
 fn soak(scene: &Scene) -> Result<String> {
-    let plan = scene.plan()?;
+    // The longest that there is: a token has to last for the whole soak.
+    let plan = scene.plan()?.set("ACCESS_TOKEN_TTL", "1h");
     let server = plan.start()?;
     let accounts = accounts(plan.address, 8)?;
     let load = Load { rest: Duration::from_millis(10), ..Load::on(&[plan.address], &accounts) };

@@ -27,11 +27,12 @@ pub fn rounds() -> Vec<Round> {
 const IN_FLIGHT: usize = 50;
 
 fn in_flight(scene: &Scene) -> Result<String> {
-    let plan = scene.plan()?;
+    let plan = scene.plan()?.set("ACCESS_TOKEN_TTL", "1h");
     let mut server = plan.start()?;
-    let account = accounts(plan.address, 1)?.remove(0);
+    // One logs in again and again, which ends the oldest sessions: the other one writes.
+    let [writer, visitor] = accounts(plan.address, 2)?.try_into().map_err(|_| "not two accounts")?;
     let (rounds, mut made, mut slowest) = (scene.long_or(200, 20), Vec::new(), Duration::ZERO);
-    let login = json!({"username": account.name, "password": "three wet dogs on one sofa"});
+    let login = json!({"username": visitor.name, "password": "three wet dogs on one sofa"});
     for round in 0..rounds {
         let mut flight = Vec::new();
         for number in 0..IN_FLIGHT {
@@ -45,7 +46,7 @@ fn in_flight(scene: &Scene) -> Result<String> {
             // A login takes long enough to be in flight for certain.
             connection.write(&match number % 5 {
                 0 => request("POST", "/auth/login", None, Some(&login)),
-                _ => request("POST", "/dogowner/owners", Some(&account.token), Some(&json!({ "name": name }))),
+                _ => request("POST", "/dogowner/owners", Some(&writer.token), Some(&json!({ "name": name }))),
             })?;
         }
         server.signal("TERM")?;
@@ -64,7 +65,7 @@ fn in_flight(scene: &Scene) -> Result<String> {
         slowest = slowest.max(took);
         server = plan.start()?;
     }
-    let load = Load::on(&[plan.address], &[account]);
+    let load = Load::on(&[plan.address], &[writer]);
     let mut found = load.read_back()?;
     found.sort();
     made.sort();
