@@ -103,6 +103,14 @@ pub fn create_durably(path: &Path, content: &[u8]) -> io::Result<bool> {
     Ok(made)
 }
 
+/// Lets nobody but its owner use a file.
+///
+/// # Errors
+/// The file is absent, or somebody else's.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+}
+
 /// Makes the names in the folder of a file durable: without it a power cut may lose a new file, however well it was
 /// written.
 ///

@@ -1,5 +1,6 @@
 //! The command line: serve (the default), the schema, and the accounts.
 
+mod archive;
 mod seed;
 mod signals;
 mod user;
@@ -48,6 +49,7 @@ pub fn command() -> Command {
         )
         .subcommand(user::command())
         .subcommand(seed::command())
+        .subcommands(archive::commands())
 }
 
 fn dev() -> Arg {
@@ -75,6 +77,10 @@ fn variables() -> String {
 pub fn run(matches: &ArgMatches, config: Config) -> ExitCode {
     let outcome = match matches.subcommand() {
         Some(("migrate", matches)) => migrate(matches, &config),
+        Some(("backup", matches)) => archive::back_up(matches, &config),
+        Some(("restore", matches)) => archive::restore(matches, &config),
+        Some(("move", matches)) => archive::move_to(matches, &config),
+        Some(("check", matches)) => archive::check(matches, &config),
         Some(("seed", matches)) => seed::run(matches, &config),
         Some(("user", matches)) => user::run(matches, &config),
         _ => actix_web::rt::System::new().block_on(serve(config)),

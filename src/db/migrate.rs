@@ -5,15 +5,17 @@ use std::{collections::HashSet, fmt};
 
 use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
-    migration::{Migration, MigrationSource, MigrationVersion},
+    migration::{Migration, MigrationSource},
     prelude::*,
+    result::Error,
     sql_query,
-    sql_types::BigInt,
+    sql_types::{BigInt, Text},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
     Conn, OpenError, Transactions,
+    archive::BACKUP_DIGEST,
     connection::MultiBackend,
     schema::{dogs, owners, tasks},
     search_key,
@@ -44,7 +46,9 @@ pub struct MigrationStatus {
 /// program.
 pub fn run(conn: &mut Conn) -> Result<Vec<String>, OpenError> {
     locked(conn, |conn| {
-        refuse_newer(conn)?;
+        refuse_newer_schema(conn)?;
+        // What a server works with is no backup any more.
+        conn.batch_execute(&format!("DROP TABLE IF EXISTS {BACKUP_DIGEST}"))?;
         let pending = conn.pending_migrations(source(conn))?;
         for migration in &pending {
             conn.run_migration(migration)?;
@@ -87,8 +91,8 @@ fn fill_name_keys(conn: &mut Conn) -> QueryResult<()> {
 /// program.
 pub fn revert(conn: &mut Conn) -> Result<Option<String>, OpenError> {
     locked(conn, |conn| {
-        refuse_newer(conn)?;
-        if conn.applied_migrations()?.is_empty() {
+        refuse_newer_schema(conn)?;
+        if applied(conn)?.is_empty() {
             return Ok(None);
         }
         Ok(Some(conn.revert_last_migration(source(conn))?.to_string()))
@@ -102,12 +106,12 @@ pub fn revert(conn: &mut Conn) -> Result<Option<String>, OpenError> {
 /// [`OpenError`], when the database does not respond.
 pub fn show(conn: &mut Conn) -> Result<Vec<MigrationStatus>, OpenError> {
     locked(conn, |conn| {
-        let applied: HashSet<_> = conn.applied_migrations()?.into_iter().collect();
+        let applied = applied(conn)?;
         let mut steps: Vec<_> = known(conn)?
             .iter()
             .map(|migration| MigrationStatus {
                 name: migration.name().to_string(),
-                applied: applied.contains(&migration.name().version()),
+                applied: applied.contains(&migration.name().version().to_string()),
             })
             .collect();
         steps.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -134,25 +138,65 @@ pub fn is_known(conn: &mut Conn) -> QueryResult<bool> {
     Ok(count > 0)
 }
 
+/// Whether the schema is just what this program's migrations make. Changes nothing.
+///
+/// # Errors
+/// The database's errors, as Diesel reports them.
+pub fn is_up_to_date(conn: &mut Conn) -> QueryResult<bool> {
+    let known = known(conn).map_err(Error::QueryBuilderError)?;
+    let known: HashSet<_> = known.iter().map(|migration| migration.name().version().to_string()).collect();
+    Ok(applied(conn)? == known)
+}
+
+/// Refuses a database that is not Kennel's, or whose schema is newer than the program. Changes nothing.
+///
+/// # Errors
+/// [`OpenError`], for such a database, and when it cannot be read.
+pub fn refuse_newer(conn: &mut Conn) -> Result<(), OpenError> {
+    let unreadable = |error: Failure| OpenError::new(error, "Use a newer version of Kennel, or another file");
+    if applied(conn).map_err(|error| unreadable(error.into()))?.is_empty() {
+        return Err(OpenError::new("it is no database of Kennel's", "Name one"));
+    }
+    refuse_newer_schema(conn).map_err(unreadable)
+}
+
 #[derive(QueryableByName)]
-struct CountRow {
+struct VersionRow {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// The versions of the migrations that the database has; none, where there is no schema.
+fn applied(conn: &mut Conn) -> QueryResult<HashSet<String>> {
+    if !is_known(conn)? {
+        return Ok(HashSet::new());
+    }
+    let query = sql_query("SELECT CAST(version AS TEXT) AS version FROM __diesel_schema_migrations");
+    let rows: Vec<VersionRow> = conn.load(query)?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+/// The row of a query that counts, in a column `count`.
+#[derive(QueryableByName)]
+pub struct CountRow {
+    /// The number.
     #[diesel(sql_type = BigInt)]
-    count: i64,
+    pub count: i64,
 }
 
 /// Refuses a schema that is newer than the program, which does not know what its columns mean.
-fn refuse_newer(conn: &mut Conn) -> Result<(), Failure> {
+fn refuse_newer_schema(conn: &mut Conn) -> Result<(), Failure> {
     match unknown(conn)? {
         None => Ok(()),
-        Some(version) => Err(NewerSchema(version.to_string()).into()),
+        Some(version) => Err(NewerSchema(version).into()),
     }
 }
 
 /// The newest migration that the database has and this program does not.
-fn unknown(conn: &mut Conn) -> Result<Option<MigrationVersion<'static>>, Failure> {
+fn unknown(conn: &mut Conn) -> Result<Option<String>, Failure> {
     let known = known(conn)?;
-    let is_unknown = |version: &MigrationVersion<'_>| known.iter().all(|known| known.name().version() != *version);
-    Ok(conn.applied_migrations()?.into_iter().filter(is_unknown).max())
+    let is_unknown = |version: &String| known.iter().all(|known| known.name().version().to_string() != *version);
+    Ok(applied(conn)?.into_iter().filter(is_unknown).max())
 }
 
 /// The error of a migration that the database has and this program does not know, by its version.

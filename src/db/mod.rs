@@ -13,6 +13,7 @@
 //!
 //! The engines behind it are in `sqlite` and `postgres`; the queries are in each room's `repo.rs`.
 
+pub mod archive;
 mod atomic;
 pub mod column;
 mod connection;
@@ -301,7 +302,10 @@ pub fn connect_existing(url: &DatabaseUrl) -> Result<Conn, OpenError> {
 }
 
 /// Runs `job` in a transaction that sees what was committed before its first query, and nothing later.
-fn at_one_moment<T>(conn: &mut Conn, job: impl Fn(&mut Conn) -> Result<T, Problem>) -> Result<T, Problem> {
+fn at_one_moment<T, E: From<diesel::result::Error>>(
+    conn: &mut Conn,
+    job: impl FnOnce(&mut Conn) -> Result<T, E>,
+) -> Result<T, E> {
     match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
         Conn::Postgres(conn) => {

@@ -124,6 +124,60 @@ impl SqliteFile {
         }
     }
 
+    /// Opens a file that is there, as it is: for work on a backup, which no server uses.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be opened.
+    pub fn open(&self) -> Result<Conn, OpenError> {
+        self.refuse_absence()?;
+        let mut conn = self.establish()?;
+        set(&mut conn, "foreign_keys", "1").map_err(|error| self.unopened(error))?;
+        Ok(Conn::Sqlite(conn))
+    }
+
+    /// Opens a file that is there, on a connection that cannot write.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be opened, or is no database.
+    pub fn open_to_read(&self) -> Result<Conn, OpenError> {
+        self.refuse_absence()?;
+        wal::refuse_foreign(&self.0)?;
+        self.connect(OpenMode::Read)
+    }
+
+    /// Opens a file that is there and keeps everybody else out of it until the connection ends. `None`, if it is so
+    /// damaged that nobody could use it.
+    ///
+    /// # Errors
+    /// A server, or another program, has it open, or it cannot be opened.
+    pub fn take_alone(&self) -> Result<Option<Conn>, OpenError> {
+        self.refuse_absence()?;
+        let mut conn = self.establish()?;
+        // In this mode SQLite asks for the lock that every other connection shares as long as it is open.
+        let taken = conn.batch_execute(
+            "PRAGMA busy_timeout=1000; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; SELECT 1 FROM sqlite_schema; COMMIT",
+        );
+        match taken {
+            Ok(()) => Ok(Some(Conn::Sqlite(conn))),
+            Err(error) if error.to_string().contains("locked") => Err(OpenError::new(
+                format_args!("a server, or another program, has the database {} open", self.0.display()),
+                "Stop it first; nothing was changed",
+            )),
+            Err(error) => {
+                tracing::warn!(path = %self.0.display(), %error, "the database is damaged");
+                Ok(None)
+            }
+        }
+    }
+
+    fn refuse_absence(&self) -> Result<(), OpenError> {
+        match fs::metadata(&self.0) {
+            Ok(found) if found.is_file() => Ok(()),
+            Ok(_) => Err(self.unopened("it is no file")),
+            Err(error) => Err(self.unopened(error)),
+        }
+    }
+
     fn connect(&self, access: OpenMode) -> Result<Conn, OpenError> {
         let mut conn = self.establish()?;
         configure(&mut conn, access).map_err(|error| self.unopened(error))?;

@@ -54,6 +54,7 @@ fn backup(scene: &Scene) -> Result<String> {
 /// How a backup is made and restored, as `docs/operating.md` says.
 #[derive(Clone, Copy)]
 enum Way {
+    KennelBackup,
     DotBackup,
     VacuumInto,
     PgDump,
@@ -61,14 +62,15 @@ enum Way {
 
 fn ways(engine: Engine) -> &'static [Way] {
     match engine {
-        Engine::Sqlite => &[Way::DotBackup, Way::VacuumInto],
-        Engine::Postgres => &[Way::PgDump],
+        Engine::Sqlite => &[Way::KennelBackup, Way::DotBackup, Way::VacuumInto],
+        Engine::Postgres => &[Way::KennelBackup, Way::PgDump],
     }
 }
 
 impl Way {
     fn name(self) -> &'static str {
         match self {
+            Self::KennelBackup => "kennel backup",
             Self::DotBackup => ".backup",
             Self::VacuumInto => "VACUUM INTO",
             Self::PgDump => "pg_dump",
@@ -80,6 +82,7 @@ impl Way {
         let file = url.trim_start_matches("sqlite://");
         let _there_may_be_none = fs::remove_file(copy);
         match self {
+            Self::KennelBackup => kennel(url, &["backup", copy]),
             Self::DotBackup => run("sqlite3", &[file, &format!(".backup '{copy}'")]),
             Self::VacuumInto => run("sqlite3", &[file, &format!("VACUUM INTO '{copy}'")]),
             Self::PgDump => run(&of_postgres("pg_dump")?, &["--format=custom", "--file", copy, url]),
@@ -96,10 +99,25 @@ impl Way {
             run(&of_postgres("pg_restore")?, &["--dbname", &restored, copy])?;
             return Ok(restored);
         }
+        if let Self::KennelBackup = self {
+            let restored = format!("{copy}-restored");
+            let _there_may_be_none = fs::remove_file(&restored);
+            kennel(&format!("sqlite://{restored}"), &["restore", "--keep-sessions", copy])?;
+            if scene.engine == Engine::Sqlite {
+                fs::copy(format!("{}.key", url.trim_start_matches("sqlite://")), format!("{restored}.key"))?;
+            }
+            return Ok(format!("sqlite://{restored}"));
+        }
         let file = url.trim_start_matches("sqlite://");
         fs::copy(format!("{file}.key"), format!("{copy}.key"))?;
         Ok(format!("sqlite://{copy}"))
     }
+}
+
+/// Runs a command of the program on the database with this URL.
+fn kennel(url: &str, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kennel"));
+    ended(command.env_clear().env("DATABASE_URL", url).args(arguments))
 }
 
 fn of_postgres(program: &str) -> Result<String> {
@@ -107,6 +125,10 @@ fn of_postgres(program: &str) -> Result<String> {
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let ended = Command::new(program).args(arguments).output().map_err(|error| format!("{program}: {error}"))?;
+    ended(Command::new(program).args(arguments))
+}
+
+fn ended(command: &mut Command) -> Result<()> {
+    let ended = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
     if ended.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&ended.stderr).into_owned().into()) }
 }

@@ -1,5 +1,6 @@
 //! Running it: configuration, start and end, logs, migrations, health, and databases that fail.
 
+pub mod archives;
 pub mod audit_log;
 pub mod configuration;
 pub mod database_faults;
@@ -22,6 +23,7 @@ pub mod system;
 pub mod user_command;
 
 crate::support::gather![
+    archives,
     audit_log,
     configuration,
     database_faults,

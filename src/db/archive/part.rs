@@ -1,0 +1,116 @@
+//! A file that is being made: it has a name that ends in `.part` until it is whole, and a lock that keeps others from
+//! making the same one.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::ArchiveError;
+use crate::files::sync_folder_of;
+
+/// A draft of a file, which is removed with everything beside it unless it is [published](Self::publish).
+pub struct Part {
+    path: PathBuf,
+    target: PathBuf,
+    /// The lock; it ends with the process, too.
+    _lock: File,
+}
+
+impl Part {
+    /// Makes the draft of `target`, empty and for its owner only; what a killed program left of one is overwritten.
+    ///
+    /// # Errors
+    /// There is a file `target`, another program makes it just now, or the folder cannot be written to.
+    pub fn of(target: &Path) -> Result<Self, ArchiveError> {
+        if fs::symlink_metadata(target).is_ok() {
+            return Err(ArchiveError::new(format_args!(
+                "{} is there already, and stays as it is. Choose another name",
+                target.display()
+            )));
+        }
+        Self::replacing(target)
+    }
+
+    /// Makes the draft of a file that may be there already.
+    ///
+    /// # Errors
+    /// The file is being made by another program just now, or the folder cannot be written to.
+    pub fn replacing(target: &Path) -> Result<Self, ArchiveError> {
+        let path = beside(target, ".part");
+        let failed = |error: io::Error| {
+            ArchiveError::new(format_args!("cannot write {}: {error}. Nothing was changed", path.display()))
+        };
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+        if lock.try_lock().is_err() {
+            return Err(ArchiveError::new(format_args!("another program is making {} just now", target.display())));
+        }
+        lock.set_len(0).map_err(failed)?;
+        for ending in SIDE_FILES {
+            remove(&beside(&path, ending)).map_err(failed)?;
+        }
+        Ok(Self { path, target: target.to_owned(), _lock: lock })
+    }
+
+    /// The path of the draft.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the draft durable, and gives it its name, which no file may have.
+    ///
+    /// # Errors
+    /// The disk fails, or there is such a file by now.
+    pub fn publish(self) -> Result<(), ArchiveError> {
+        self.sync()?;
+        fs::hard_link(&self.path, &self.target)?;
+        sync_folder_of(&self.target)?;
+        Ok(())
+    }
+
+    /// Makes the draft durable, and puts it in the place of the file that has its name; that one gets the name `aside`
+    /// before. There is a file of that name at every moment.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn take_the_place(self, aside: &Path) -> Result<(), ArchiveError> {
+        self.sync()?;
+        fs::hard_link(&self.target, aside)?;
+        fs::rename(&self.path, &self.target)?;
+        sync_folder_of(&self.target)?;
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Where a draft cannot be deleted, nothing more can be done; the next one overwrites it.
+        for ending in SIDE_FILES.iter().chain(&[""]) {
+            drop(remove(&beside(&self.path, ending)));
+        }
+    }
+}
+
+/// The endings of the files that SQLite makes beside a database.
+pub const SIDE_FILES: &[&str] = &["-wal", "-shm", "-journal"];
+
+/// The path with something behind its name.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    PathBuf::from(path)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

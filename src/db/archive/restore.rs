@@ -1,0 +1,226 @@
+//! The ways back: a backup into the place of a database, and a database into another.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use chrono::Utc;
+use diesel::prelude::*;
+
+use super::{
+    ArchiveError, Digest, Step, Watch,
+    backup::{carried_digest, empty_file, into_one_file, refuse_other_version, whole_digest},
+    check, copy_all, count,
+    part::{Part, SIDE_FILES, beside},
+    table_names,
+};
+use crate::db::{Conn, DatabaseUrl, connect, connect_existing, migrate, schema::sessions, sqlite::SqliteFile};
+
+/// A backup that was restored.
+pub struct Restored {
+    /// The digest of the rows that the database holds now.
+    pub digest: Digest,
+    /// The names of the migrations that brought it up to date, if the backup was of an older version.
+    pub migrated: Vec<String>,
+    /// The path that the file has now that was there before; `None`, if there was none.
+    pub aside: Option<PathBuf>,
+    /// The number of sessions that were ended.
+    pub ended: usize,
+}
+
+/// A database that was moved.
+pub struct Moved {
+    /// The digest of its rows, there as here.
+    pub digest: Digest,
+}
+
+/// Restores a backup in the place of a database. A SQLite file that is there is moved aside; a PostgreSQL database has to
+/// be empty. A backup of an older version is brought up to date. All sessions end, unless they are to be kept: tokens
+/// that were used since the backup would be good once more.
+///
+/// # Errors
+/// A server runs on the database; the backup is damaged, is none, or is of a newer version; the PostgreSQL database is
+/// not empty; the disk or the database fails. Whatever was there is as it was then.
+pub fn restore(
+    backup: &Path,
+    url: &DatabaseUrl,
+    keep_sessions: bool,
+    watch: Watch<'_>,
+) -> Result<Restored, ArchiveError> {
+    refuse_log(backup)?;
+    verify(&mut SqliteFile::at(backup).open_to_read()?, watch)
+        .map_err(|error| error.during(format_args!("{} is not restored", backup.display())))?;
+    match url {
+        DatabaseUrl::Sqlite(path) => into_file(backup, path, keep_sessions, watch),
+        DatabaseUrl::Postgres(_) => into_server(backup, url, keep_sessions, watch),
+    }
+}
+
+fn into_file(backup: &Path, target: &Path, keep_sessions: bool, watch: Watch<'_>) -> Result<Restored, ArchiveError> {
+    let is_there = target.exists();
+    // From here on no server starts on it, and none runs.
+    let mut alone = if is_there { SqliteFile::at(target).take_alone()? } else { None };
+    let part = Part::replacing(target)?;
+    watch(Step::Begins("copying", 0));
+    let (mut conn, migrated) = up_to_date_copy(backup, part.path())?;
+    let digest = Digest::of(&mut conn, table_names(), watch)?;
+    let ended = if keep_sessions { 0 } else { end_sessions(&mut conn)? };
+    into_one_file(&mut conn)?;
+    drop(conn);
+    let aside = is_there.then(|| beside(target, &format!(".before-{}", Utc::now().format("%Y-%m-%dT%H-%M-%SZ"))));
+    match &aside {
+        Some(aside) => {
+            match &mut alone {
+                Some(alone) => into_one_file(alone)?,
+                // What lies beside a damaged file may help to repair it.
+                None => move_side_files(target, aside)?,
+            }
+            part.take_the_place(aside)?;
+        }
+        None => part.publish()?,
+    }
+    Ok(Restored { digest, migrated, aside, ended })
+}
+
+fn move_side_files(from: &Path, to: &Path) -> io::Result<()> {
+    let mut there = SIDE_FILES.iter().filter(|ending| beside(from, ending).exists());
+    there.try_for_each(|ending| fs::rename(beside(from, ending), beside(to, ending)))
+}
+
+fn into_server(
+    backup: &Path,
+    url: &DatabaseUrl,
+    keep_sessions: bool,
+    watch: Watch<'_>,
+) -> Result<Restored, ArchiveError> {
+    let copy = Part::replacing(backup)?;
+    let (mut from, migrated) = up_to_date_copy(backup, copy.path())?;
+    let mut to = empty_target(url)?;
+    let digest = copy_all(&mut from, &mut to, watch)?;
+    let ended = if keep_sessions { 0 } else { end_sessions(&mut to)? };
+    Ok(Restored { digest, migrated, aside: None, ended })
+}
+
+/// Moves a database into another, empty one, which may be of the other kind: everything, with the ids of its rows and
+/// its own, so that tokens stay good. The original stays as it is.
+///
+/// # Errors
+/// A server runs on either; the other database is not empty, or not Kennel's; either fails, or is of another version.
+/// The other database is as empty as it was then.
+pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result<Moved, ArchiveError> {
+    let mut source = connect_existing(from)?;
+    refuse_other_version(&mut source)?;
+    let mut alone = match from {
+        DatabaseUrl::Sqlite(path) => {
+            drop(source);
+            let alone = SqliteFile::at(path).take_alone()?;
+            alone.ok_or_else(|| ArchiveError::new("the database is damaged. Restore a backup of it first"))?
+        }
+        DatabaseUrl::Postgres(_) => {
+            refuse_servers(&mut source)?;
+            source
+        }
+    };
+    let digest = match to {
+        DatabaseUrl::Sqlite(path) => {
+            let part = Part::of(path)?;
+            let mut copy = empty_file(part.path())?;
+            let digest = copy_all(&mut alone, &mut copy, watch)?;
+            into_one_file(&mut copy)?;
+            drop(copy);
+            part.publish()?;
+            digest
+        }
+        DatabaseUrl::Postgres(_) => {
+            let mut target = empty_target(to)?;
+            copy_all(&mut alone, &mut target, watch)?
+        }
+    };
+    if matches!(from, DatabaseUrl::Postgres(_)) {
+        refuse_servers(&mut alone)?;
+    }
+    Ok(Moved { digest })
+}
+
+/// A PostgreSQL database to copy into, with the newest schema.
+fn empty_target(url: &DatabaseUrl) -> Result<Conn, ArchiveError> {
+    let mut conn = connect(url)?;
+    if !migrate::is_known(&mut conn)? {
+        let tables = count(&mut conn, OTHER_TABLES.to_owned())?;
+        if tables > 0 {
+            return Err(ArchiveError::new(format_args!(
+                "the database ({url}) has {tables} tables of another program. Name a database of Kennel's own"
+            )));
+        }
+    }
+    refuse_servers(&mut conn)?;
+    let _names = migrate::run(&mut conn)?;
+    Ok(conn)
+}
+
+const OTHER_TABLES: &str = "SELECT count(*) AS count FROM pg_class c WHERE c.relkind IN ('r', 'p') \
+    AND c.relnamespace = current_schema()::regnamespace \
+    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')";
+
+/// The servers that have connections to the database; this one is among them.
+const SERVERS: &str = "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = current_database() \
+    AND application_name = 'kennel' AND pid <> pg_backend_pid()";
+
+/// Refuses a PostgreSQL database that a server runs on: what it writes meanwhile would be lost.
+fn refuse_servers(conn: &mut Conn) -> Result<(), ArchiveError> {
+    let connections = count(conn, SERVERS.to_owned())?;
+    if connections == 0 {
+        return Ok(());
+    }
+    Err(ArchiveError::new(format_args!(
+        "a server runs on the PostgreSQL database ({connections} connections of Kennel's). Stop it first; what it has \
+         written is where it was"
+    )))
+}
+
+/// A copy of a backup, with the newest schema and without the backup's digest, and the migrations that it took.
+fn up_to_date_copy(backup: &Path, copy: &Path) -> Result<(Conn, Vec<String>), ArchiveError> {
+    let _bytes = fs::copy(backup, copy).map_err(|error| {
+        ArchiveError::new(format_args!(
+            "cannot copy {} to {}: {error}. Nothing was changed",
+            backup.display(),
+            copy.display()
+        ))
+    })?;
+    crate::files::make_private(copy)?;
+    let mut conn = SqliteFile::at(copy).create()?;
+    let migrated = migrate::run(&mut conn)?;
+    Ok((conn, migrated))
+}
+
+fn end_sessions(conn: &mut Conn) -> QueryResult<usize> {
+    conn.execute(diesel::delete(sessions::table))
+}
+
+/// Refuses a file with a write-ahead log beside it: it is in use, or was killed, and no backup.
+fn refuse_log(backup: &Path) -> Result<(), ArchiveError> {
+    let log = beside(backup, "-wal");
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        return Err(ArchiveError::new(format_args!(
+            "{} is a database in use and no backup: there is {} beside it. Make a backup of it with `kennel backup`",
+            backup.display(),
+            log.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Checks that a file is a database of Kennel's, whole, and, if it carries a digest, what it was when it was made.
+fn verify(conn: &mut Conn, watch: Watch<'_>) -> Result<(), ArchiveError> {
+    check::refuse_damage(conn)?;
+    migrate::refuse_newer(conn)?;
+    let Some(carried) = carried_digest(conn)? else { return Ok(()) };
+    watch(Step::Begins("verifying", carried.rows().try_into().unwrap_or_default()));
+    let computed = whole_digest(conn, watch)?;
+    if carried == computed {
+        return Ok(());
+    }
+    let changed = carried.differences(&computed).join(", ");
+    Err(ArchiveError::new(format_args!("it is not what it was when it was made: {changed} changed")))
+}
