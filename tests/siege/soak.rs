@@ -29,8 +29,9 @@ fn soak(scene: &Scene) -> Result<String> {
     // The longest that there is: a token has to last for the whole soak.
     let plan = scene.plan()?.set("ACCESS_TOKEN_TTL", "1h");
     let server = plan.start()?;
-    let accounts = accounts(plan.address, 8)?;
-    let load = Load { rest: Duration::from_millis(10), ..Load::on(&[plan.address], &accounts) };
+    // One logs in again and again, which ends the oldest sessions: the others write.
+    let accounts = accounts(plan.address, 9)?;
+    let load = Load { rest: Duration::from_millis(10), ..Load::on(&[plan.address], &accounts[1..]) };
     let time = Duration::from_secs(scene.long_or(20 * 60, 30));
     let login = json!({"username": accounts[0].name, "password": "three wet dogs on one sofa"});
     let login = request("POST", "/auth/login", None, Some(&login));
