@@ -25,6 +25,7 @@ use crate::{
     export::ExportTimeout,
     limits::{Limits, Proxies},
     mail::MailSignal,
+    me::EraseSignal,
     middleware::response,
     problem::{Kind, Problem},
     routes, routing,
@@ -97,6 +98,8 @@ pub struct AppState {
     pub export_timeout: Data<ExportTimeout>,
     /// The signal that wakes the worker that sends mails.
     pub mail_signal: Data<MailSignal>,
+    /// The signal that the rows of an account were deleted.
+    pub erase_signal: Data<EraseSignal>,
     /// The flag that the server is about to stop.
     pub draining: Data<Draining>,
     /// The API keys seen in use, until the [`sweeper`](crate::sweeper) stores the day.
@@ -141,6 +144,7 @@ impl AppState {
             signup: Data::new(config.signup),
             export_timeout: Data::new(ExportTimeout(config.export_timeout)),
             mail_signal: Data::default(),
+            erase_signal: Data::default(),
             draining: Data::default(),
             key_uses: Data::default(),
             pulse: Data::default(),
@@ -162,6 +166,7 @@ impl AppState {
             .app_data(Data::clone(&self.signup))
             .app_data(Data::clone(&self.export_timeout))
             .app_data(Data::clone(&self.mail_signal))
+            .app_data(Data::clone(&self.erase_signal))
             .app_data(Data::clone(&self.draining))
             .app_data(Data::clone(&self.key_uses))
             .app_data(Data::clone(&self.pulse))

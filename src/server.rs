@@ -114,9 +114,9 @@ impl Server {
     /// Requests took longer than `SHUTDOWN_TIMEOUT`, and were cut off.
     pub async fn wait(self) -> Result<(), StartError> {
         let (db, limits) = (Data::clone(&self.state.db), Data::clone(&self.state.limits));
-        let uses = Data::clone(&self.state.key_uses);
+        let (uses, erase) = (Data::clone(&self.state.key_uses), Data::clone(&self.state.erase_signal));
         let background = [
-            actix_web::rt::spawn(async move { sweeper::run(&db, &uses).await }),
+            actix_web::rt::spawn(async move { sweeper::run(&db, &uses, &erase).await }),
             actix_web::rt::spawn(async move { limits.sweep().await }),
         ];
         let mut mail = actix_web::rt::spawn(self.mail.run());

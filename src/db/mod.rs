@@ -250,6 +250,18 @@ impl Db {
         }
     }
 
+    /// Clears SQLite's files of what was deleted: its pages are overwritten in the file, and the write-ahead log, which
+    /// has them as they were, is emptied. `None` on PostgreSQL, which keeps deleted rows until it vacuums by itself.
+    ///
+    /// # Errors
+    /// `overloaded`, when others use the log all the time; `unavailable`, when the database does not respond.
+    pub async fn clear_deleted(&self) -> Result<Option<()>, Problem> {
+        match &self.0 {
+            Engine::Sqlite(door) => door.empty_log().await.map(Some),
+            Engine::Postgres(_) => Ok(None),
+        }
+    }
+
     /// Whether the engine finds `(a, b) > (?, ?)` by one range of an index, as PostgreSQL does, and SQLite does not.
     #[must_use]
     pub fn compares_rows(&self) -> bool {

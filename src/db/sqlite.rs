@@ -20,7 +20,7 @@ use diesel::{
     connection::{SimpleConnection, TransactionManager},
     result::Error,
     sql_query,
-    sql_types::Text,
+    sql_types::{BigInt, Text},
 };
 
 use super::{Conn, OpenError, Transactions, group::commit_together, migrate, wal};
@@ -362,6 +362,14 @@ impl SqliteEngine {
         self.read(|conn| Ok(conn.batch_execute("SELECT id FROM users LIMIT 1")?)).await
     }
 
+    /// Moves all of the write-ahead log into the file, and empties it (`TRUNCATE`). A connection that may only query may
+    /// do that, too.
+    pub async fn empty_log(&self) -> Result<(), Problem> {
+        let emptied =
+            self.read(|conn| Ok(conn.one::<Checkpoint, _>(sql_query("PRAGMA wal_checkpoint(TRUNCATE)"))?)).await?;
+        if emptied.busy == 0 { Ok(()) } else { Err(Problem::new(Kind::Overloaded).caused_by("the log is in use")) }
+    }
+
     /// Checks that the file is still where it was: SQLite goes on with a file that was moved or deleted, and all that
     /// it writes is lost.
     fn check_place(&self) -> Result<(), Problem> {
@@ -378,6 +386,14 @@ impl SqliteEngine {
         self.readers.close();
         self.writer.close();
     }
+}
+
+/// The answer to `PRAGMA wal_checkpoint`.
+#[derive(QueryableByName)]
+struct Checkpoint {
+    /// Not 0, if others used the log.
+    #[diesel(sql_type = BigInt)]
+    busy: i64,
 }
 
 /// Runs each read by itself; a connection that was left in a transaction is not kept, since it would see the past.

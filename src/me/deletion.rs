@@ -2,6 +2,8 @@
 //! between. From the moment of the account's deletion no caller sees any of them. Where the process ends half-way, the
 //! sweeper goes on.
 
+use tokio::sync::Notify;
+
 use crate::{
     co_owners::CoOwners,
     db::{Conn, PIECE},
@@ -29,6 +31,23 @@ const ROOMS: &[Clear] = &[
     |conn, user, most| Sessions::of(user).delete_some(conn, most),
     |conn, user, most| Mails::of(user).delete_some(conn, most),
 ];
+
+/// The signal that the rows of an account were deleted, from the handler to the [`sweeper`](crate::sweeper), which then
+/// clears what SQLite's files still hold of them.
+#[derive(Default)]
+pub struct EraseSignal(Notify);
+
+impl EraseSignal {
+    /// Tells that rows were deleted. Call it once their transaction is committed.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits until rows were deleted, or returns at once if some were since the last call.
+    pub async fn woken(&self) {
+        self.0.notified().await;
+    }
+}
 
 /// Deletes about [`PIECE`] rows of a deleted account, and with the last of them the account's own. Returns whether to
 /// call it again, in another transaction, as there is more.

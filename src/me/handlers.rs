@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use super::{
-    deletion::delete_rest,
+    deletion::{EraseSignal, delete_rest},
     repo::{Asking, EmailChange},
     wire::UserPatch,
 };
@@ -76,7 +76,12 @@ fn tell(change: EmailChange, me: LoggedInUser, mail_signal: &MailSignal) {
 /// `fresh-login-required`, unless the password was given in the last 5 minutes; `precondition-failed`, when `If-Match`
 /// was sent and names another version; `revoked-token`, when the session has ended meanwhile; the database's errors
 /// ([`Db::write`]).
-pub async fn delete(me: LoggedInUser, only_if: Preconditions, db: Data<Db>) -> Result<HttpResponse, Problem> {
+pub async fn delete(
+    me: LoggedInUser,
+    only_if: Preconditions,
+    db: Data<Db>,
+    erase: Data<EraseSignal>,
+) -> Result<HttpResponse, Problem> {
     me.require_fresh_login()?;
     db.write(move |conn| Users::of(me.id).delete(conn, me, &only_if)).await?;
     tracing::info!(target: "kennel::security", user_id = me.id.get(), "account_deleted");
@@ -84,5 +89,6 @@ pub async fn delete(me: LoggedInUser, only_if: Preconditions, db: Data<Db>) -> R
         let cause = problem.cause_in_words();
         tracing::warn!(user_id = me.id.get(), cause, "what a deleted account had is not all deleted yet");
     }
+    erase.wake();
     Ok(HttpResponse::NoContent().finish())
 }

@@ -5,4 +5,4 @@ pub mod handlers;
 mod repo;
 mod wire;
 
-pub use deletion::sweep;
+pub use deletion::{EraseSignal, sweep};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -31,6 +31,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_row_that_arrives_otherwise_is_told_and_nothing_stays,
         what_breaks_a_rule_of_kennels_is_found,
         a_text_is_found_wherever_it_still_is,
+        of_a_deleted_account_nothing_is_left_in_any_file,
     ]
 }
 
@@ -433,4 +434,30 @@ fn a_text_is_found_wherever_it_still_is(app: &App) {
     assert_eq!(found.code, Some(1), "{found:?}");
     let absent = good(&app.database, &["check", "--absent", "Canary-in-nothing"]);
     assert!(absent.contains("nowhere"), "{absent}");
+}
+
+/// The texts are in every field that takes one; the files are looked at while the server runs.
+fn of_a_deleted_account_nothing_is_left_in_any_file(app: &App) {
+    if app.engine == Engine::Postgres {
+        return;
+    }
+    app.sign_in("bob").owner("Bob's own");
+    let alice = app.sign_in("canary-alice");
+    let owner = alice.owner("canary-owner");
+    let dog = alice.dog("canary-dog", owner);
+    alice.post("/dogowner/tasks", &json!({"name": "canary-task", "dog_id": dog})).expect(201);
+    alice.put("/me/profile", &json!({"description": "canary-profile"})).expect(201);
+    alice.post("/me/keys", &json!({"name": "canary-key", "scope": "read"})).expect(201);
+    alice.delete("/me").expect(204);
+    let directory = app.database.directory();
+    let holds = |path: &Path| {
+        let bytes = fs::read(path).unwrap_or_default();
+        bytes.windows(7).any(|window| window.eq_ignore_ascii_case(b"canary-"))
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while names(&directory, "kennel.db").iter().any(|name| holds(&directory.join(name))) {
+        assert!(Instant::now() < end, "{}", kennel(&app.database, &["check", "--absent", "canary-"]).stdout);
+        thread::sleep(Duration::from_millis(100));
+    }
+    drop(good(&app.database, &["check"]));
 }
