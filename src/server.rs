@@ -23,9 +23,9 @@ const CONNECTIONS: u32 = 4_096;
 const TO_CLOSE: Duration = Duration::from_secs(1);
 /// The longest time for mails that are being sent when the server stops.
 const LAST_POST: Duration = Duration::from_secs(5);
-/// The open files that are asked for: one for each connection, and as many for connections that are about to close and
-/// for the database.
-const OPEN_FILES: u64 = 2 * CONNECTIONS as u64;
+/// The open files of connections: one for each, and one more, since those that make room for others are open for a
+/// moment more.
+const CONNECTION_FILES: u64 = 2 * CONNECTIONS as u64;
 /// The open files that are not connections.
 const OTHER_FILES: u64 = 64;
 
@@ -144,12 +144,12 @@ impl Server {
 /// Raises the limit on open files, which is usually far below [`CONNECTIONS`], and returns how many connections there
 /// may be beside the files of the database.
 fn open_files(database: usize) -> u32 {
-    let limit = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit on open files cannot be raised");
-        OPEN_FILES
-    });
     let others = OTHER_FILES + u64::try_from(database).unwrap_or(u64::MAX);
-    // Connections that make room for others are open for a moment more.
+    let asked = CONNECTION_FILES + others;
+    let limit = rlimit::increase_nofile_limit(asked).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit on open files cannot be raised");
+        asked
+    });
     let most = u32::try_from(limit.saturating_sub(others) / 2).unwrap_or(CONNECTIONS).clamp(1, CONNECTIONS);
     if most < CONNECTIONS {
         tracing::warn!(open_files = limit, connections = most, "the limit on open files leaves few connections");

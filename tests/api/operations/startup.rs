@@ -24,6 +24,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_database_that_cannot_be_opened_is_one_line_with_a_remedy,
         help_and_version_are_told_and_nonsense_is_not,
         it_serves_and_stops_when_nobody_reads_its_log_any_more,
+        a_low_limit_on_open_files_is_raised_as_far_as_all_connections_need,
     ]
 }
 
@@ -241,4 +242,12 @@ fn help_and_version_are_told_and_nonsense_is_not(database: &Database) {
         assert_eq!(ended.code, Some(2), "{nonsense:?}: {ended:?}");
         assert!(!ended.stderr.is_empty(), "{ended:?}");
     }
+}
+
+fn a_low_limit_on_open_files_is_raised_as_far_as_all_connections_need(database: &Database) {
+    let server = Program::on(database).set("LOG", "warn").with_open_files(256).serve();
+    let limit: usize = server.limit("Max open files")[0].parse().expect("a number");
+    assert!(limit > 2 * 4_096, "{limit} for 4,096 connections, as many that are about to close, and other files");
+    let ended = server.stop("TERM");
+    assert!(!ended.stderr.contains("open files"), "{ended:?}");
 }

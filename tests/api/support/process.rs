@@ -53,6 +53,17 @@ impl Program {
         self
     }
 
+    /// With this soft limit on open files, which the program may raise.
+    pub fn with_open_files(mut self, limit: u32) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("ulimit -S -n {limit} && exec \"$0\""), env!("CARGO_BIN_EXE_kennel")]);
+        let set = self.command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.env_clear().envs(set).current_dir(self.command.get_current_dir().expect("the database's"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command = command;
+        self
+    }
+
     pub fn unset(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
