@@ -1,6 +1,7 @@
 //! The command line: serve (the default), the schema, and the accounts.
 
 mod archive;
+mod notify;
 mod seed;
 mod signals;
 mod user;
@@ -17,7 +18,10 @@ use std::{
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use self::signals::SignalThread;
+use self::{
+    notify::{READY, notify},
+    signals::SignalThread,
+};
 use crate::{
     app::StartError,
     config::{Config, ConfigError, Misspelt, VARIABLES},
@@ -147,6 +151,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let server = Server::start(config).await?;
     // Before it is announced that the server listens: from then on it may be stopped.
     signals.serves(server.stop_handle(), longest_stop);
+    notify(READY);
     say(io::stdout(), announcement(server.addr(), &database, dev), Duration::ZERO);
     server.wait().await
 }

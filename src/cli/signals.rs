@@ -23,7 +23,10 @@ use tokio::{
     time::sleep,
 };
 
-use super::say;
+use super::{
+    notify::{STOPPING, notify},
+    say,
+};
 use crate::{app::StartError, log, server::StopHandle};
 
 /// The longest time for the lines of the log, and for the last one, when the process ends at once.
@@ -106,6 +109,7 @@ async fn obey(mut signals: Signals, starting: oneshot::Receiver<(StopHandle, Dur
     signals.stop().await;
     tracing::info!("stopping: requests in flight may finish; a second signal stops at once");
     server.stop();
+    notify(STOPPING);
     if let Either::Right(_) = select(pin!(signals.stop()), pin!(sleep(longest))).await {
         say(io::stderr(), "kennel: stopped unfinished: it took longer than SHUTDOWN_TIMEOUT\n".to_owned(), LAST_LINES);
     }

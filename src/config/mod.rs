@@ -6,7 +6,7 @@ mod misspelt;
 mod source;
 mod variables;
 
-use std::{fmt, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+use std::{ffi::OsString, fmt, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use self::source::EnvReader;
 pub use self::{
@@ -127,6 +127,13 @@ const PUBLIC_URLS: &str = "an http:// or https:// URL of a host alone: links and
     it a name of its own, in ASCII (xn--…), and no path";
 const APP_URLS: &str = "the http:// or https:// URL of a page, in ASCII (xn--…), without a #";
 const ORIGINS: &str = "exact origins, as a browser sends them: https://app.example.com,http://localhost:5173";
+
+/// The socket of the supervisor that wants to be told how the server is: `NOTIFY_SOCKET` (sd_notify(3)), which systemd
+/// sets and no operator.
+#[must_use]
+pub fn notify_socket() -> Option<OsString> {
+    std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())
+}
 
 impl Config {
     /// Reads the configuration from the process's environment; `dev` (the flag `--dev`) stands for `DEV=true`.

@@ -9,6 +9,7 @@ pub mod file_permissions;
 pub mod logs;
 pub mod lost_connections;
 pub mod migrations;
+pub mod notify;
 pub mod overload;
 pub mod panics;
 pub mod pgbouncer;
@@ -32,6 +33,7 @@ crate::support::gather![
     logs,
     lost_connections,
     migrations,
+    notify,
     overload,
     panics,
     pgbouncer,
