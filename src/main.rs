@@ -1,19 +1,30 @@
 //! The program `kennel`: reads the command line, `.env` and the configuration, and runs the command. Everything else is
 //! in the library; start at `lib.rs`.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::ArgMatches;
 use kennel::{
     cli,
-    config::Config,
+    config::{Config, ConfigError},
     files::{self, Exposure},
 };
 
 fn main() -> ExitCode {
     let dumps = cli::forbid_core_dumps();
     let matches = cli::command().get_matches();
-    match configure(&matches) {
+    let exposed = match read_env_file() {
+        Ok(exposed) => exposed,
+        Err(error) => return cli::fail(&error),
+    };
+    if let Some(code) = cli::run_unconfigured(&matches) {
+        return code;
+    }
+    match configure(&matches, exposed) {
         Ok(config) => {
             if let Err(error) = dumps {
                 tracing::warn!(%error, "core dumps cannot be turned off, and would hold secrets");
@@ -27,22 +38,27 @@ fn main() -> ExitCode {
 const UNREADABLE_LINE: &str =
     ".env has a line that cannot be read: write NAME=value, and put a value that has spaces or a # in quotes";
 
-/// Reads `.env` and then the configuration; variables of the environment win.
-fn configure(matches: &ArgMatches) -> Result<Config, Box<dyn std::error::Error>> {
-    let file = match dotenvy::dotenv() {
+/// Reads `.env` into the environment, whose own variables win. Returns the file's path if it holds secrets that others
+/// can read.
+fn read_env_file() -> Result<Option<PathBuf>, Box<dyn Error>> {
+    let path = match dotenvy::dotenv() {
+        Ok(path) => path,
         // The error itself quotes the line, and with it perhaps a secret.
         Err(dotenvy::Error::LineParse(..)) => return Err(UNREADABLE_LINE.into()),
         Err(error) if !error.not_found() => return Err(format!(".env cannot be read: {error}").into()),
-        file => file.ok(),
+        Err(_) => return Ok(None),
     };
-    let mut config = Config::from_env(cli::is_dev(matches))?;
-    if let Some(path) = file {
-        match files::exposure(&path)? {
-            Exposure::WritableByAll => return Err(format!(".env: {}", files::WRITABLE_BY_ALL).into()),
-            Exposure::Shared if has_secrets(&path) => config.exposed_files.push(path),
-            _ => {}
-        }
+    match files::exposure(&path)? {
+        Exposure::WritableByAll => Err(format!(".env: {}", files::WRITABLE_BY_ALL).into()),
+        Exposure::Shared if has_secrets(&path) => Ok(Some(path)),
+        _ => Ok(None),
     }
+}
+
+/// Reads the configuration, and starts the log; `exposed` is a file with secrets that others can read.
+fn configure(matches: &ArgMatches, exposed: Option<PathBuf>) -> Result<Config, ConfigError> {
+    let mut config = Config::from_env(cli::is_dev(matches))?;
+    config.exposed_files.extend(exposed);
     cli::start_log(matches, &config)?;
     Ok(config)
 }

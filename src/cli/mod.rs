@@ -1,6 +1,7 @@
-//! The command line: serve (the default), the schema, and the accounts.
+//! The command line: serve (the default), the schema, the accounts, and how the server is.
 
 mod archive;
+mod health;
 mod notify;
 mod seed;
 mod signals;
@@ -54,6 +55,7 @@ pub fn command() -> Command {
         .subcommand(user::command())
         .subcommand(seed::command())
         .subcommands(archive::commands())
+        .subcommand(health::command())
 }
 
 fn dev() -> Arg {
@@ -74,6 +76,16 @@ fn variables() -> String {
         format!("\n  {}{default}\n      {}", variable.name, variable.meaning)
     });
     "Environment variables (a file named .env is read too):".to_owned() + &described.collect::<String>()
+}
+
+/// Runs the command, if it is one that needs no configuration; a failure is one line on standard error.
+#[must_use]
+pub fn run_unconfigured(matches: &ArgMatches) -> Option<ExitCode> {
+    let outcome = match matches.subcommand() {
+        Some(("health", matches)) => health::run(matches),
+        _ => return None,
+    };
+    Some(outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS))
 }
 
 /// Runs the command; a failure is one line on standard error.

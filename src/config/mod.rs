@@ -128,11 +128,27 @@ const PUBLIC_URLS: &str = "an http:// or https:// URL of a host alone: links and
 const APP_URLS: &str = "the http:// or https:// URL of a page, in ASCII (xn--…), without a #";
 const ORIGINS: &str = "exact origins, as a browser sends them: https://app.example.com,http://localhost:5173";
 
+/// The address or host name, and the port, of the server with this process's environment (`HOST` and `PORT`). Nothing
+/// else is read, so that no other variable can be in the way.
+///
+/// # Errors
+/// `PORT` is no port.
+pub fn address() -> Result<(String, u16), ConfigError> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    listening(&EnvReader::new(&lookup))
+}
+
 /// The socket of the supervisor that wants to be told how the server is: `NOTIFY_SOCKET` (sd_notify(3)), which systemd
 /// sets and no operator.
 #[must_use]
 pub fn notify_socket() -> Option<OsString> {
     std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())
+}
+
+fn listening(source: &EnvReader<'_>) -> Result<(String, u16), ConfigError> {
+    // An IPv6 address may stand in brackets, as in a URL.
+    let host = source.text("HOST")?.trim_matches(['[', ']']).to_owned();
+    Ok((host, source.parsed("PORT", "a number from 0 to 65535")?))
 }
 
 impl Config {
@@ -164,6 +180,7 @@ impl Config {
         let source = EnvReader::new(&lookup);
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let dev = source.switch("DEV")?;
+        let (host, port) = listening(&source)?;
         let rate = |name| source.parsed_or(name, dev::rate(name).filter(|_| dev), RATE);
         let config = Self {
             database_url: source.parsed_or_in_file(
@@ -172,9 +189,8 @@ impl Config {
                 "sqlite://PATH, sqlite:PATH, a bare path, or postgres://…",
             )?,
             database_pool_size: source.number("DATABASE_POOL_SIZE", 1..=1000)?.unwrap_or(4 * cores),
-            // An IPv6 address may stand in brackets, as in a URL.
-            host: source.text("HOST")?.trim_matches(['[', ']']).to_owned(),
-            port: source.parsed("PORT", "a number from 0 to 65535")?,
+            host,
+            port,
             workers: source.number("WORKERS", 1..=512)?.unwrap_or(cores),
             jwt_secret: source.secret("JWT_SECRET", "JWT_SECRET_FILE")?,
             jwt_previous_secrets: source.secrets("JWT_PREVIOUS_SECRETS", "JWT_PREVIOUS_SECRETS_FILE")?,

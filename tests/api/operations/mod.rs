@@ -6,6 +6,7 @@ pub mod configuration;
 pub mod database_faults;
 pub mod dev_mode;
 pub mod file_permissions;
+pub mod health_command;
 pub mod logs;
 pub mod lost_connections;
 pub mod migrations;
@@ -30,6 +31,7 @@ crate::support::gather![
     database_faults,
     dev_mode,
     file_permissions,
+    health_command,
     logs,
     lost_connections,
     migrations,
