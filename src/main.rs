@@ -10,18 +10,19 @@ use std::{
 use clap::ArgMatches;
 use kennel::{
     cli,
-    config::{Config, ConfigError},
+    config::{self, Config, ConfigError},
     files::{self, Exposure},
 };
 
 fn main() -> ExitCode {
     let dumps = cli::forbid_core_dumps();
     let matches = cli::command().get_matches();
+    let before = config::variables_set();
     let exposed = match read_env_file() {
         Ok(exposed) => exposed,
         Err(error) => return cli::fail(&error),
     };
-    if let Some(code) = cli::run_unconfigured(&matches) {
+    if let Some(code) = cli::run_unconfigured(&matches, &before) {
         return code;
     }
     match configure(&matches, exposed) {

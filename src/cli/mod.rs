@@ -1,10 +1,12 @@
 //! The command line: serve (the default), the schema, the accounts, and how the server is.
 
 mod archive;
+mod config_check;
 mod health;
 mod notify;
 mod seed;
 mod signals;
+mod table;
 mod user;
 
 use std::{
@@ -25,7 +27,7 @@ use self::{
 };
 use crate::{
     app::StartError,
-    config::{Config, ConfigError, Misspelt, VARIABLES},
+    config::{Config, ConfigError, VARIABLES},
     db::{self, migrate},
     files, log,
     server::Server,
@@ -56,6 +58,7 @@ pub fn command() -> Command {
         .subcommand(seed::command())
         .subcommands(archive::commands())
         .subcommand(health::command())
+        .subcommand(config_check::command())
 }
 
 fn dev() -> Arg {
@@ -78,14 +81,17 @@ fn variables() -> String {
     "Environment variables (a file named .env is read too):".to_owned() + &described.collect::<String>()
 }
 
-/// Runs the command, if it is one that needs no configuration; a failure is one line on standard error.
+/// Runs the command, if it is one that needs no configuration that can be used; a failure is one line on standard error.
+/// `before` are the variables that were set before `.env` was read.
 #[must_use]
-pub fn run_unconfigured(matches: &ArgMatches) -> Option<ExitCode> {
-    let outcome = match matches.subcommand() {
-        Some(("health", matches)) => health::run(matches),
-        _ => return None,
-    };
-    Some(outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS))
+pub fn run_unconfigured(matches: &ArgMatches, before: &[&'static str]) -> Option<ExitCode> {
+    match matches.subcommand() {
+        Some(("health", matches)) => {
+            Some(health::run(matches).map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS))
+        }
+        Some(("config", _)) => Some(config_check::run(&Config::report(is_dev(matches), before))),
+        _ => None,
+    }
 }
 
 /// Runs the command; a failure is one line on standard error.
@@ -147,12 +153,7 @@ pub fn start_log(matches: &ArgMatches, config: &Config) -> Result<(), ConfigErro
     };
     log::start(&config.log, config.log_format, file.clone()).map_err(failed)?;
     config.exposed_files.iter().for_each(|path| files::tell(path));
-    for Misspelt { name, meant } in &config.misspelt {
-        let remedy = meant.map_or("`kennel --help` lists the variables that are".to_owned(), |meant| {
-            format!("did you mean {meant}?")
-        });
-        tracing::warn!("{name} is not read: {remedy}");
-    }
+    config.misspelt.iter().for_each(|misspelt| tracing::warn!("{misspelt}"));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `kennel user …`: lists, makes, disables and repairs accounts, for the people who run the server. The command works
 //! on the database itself, whether a server runs or not.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 
 use actix_web::rt::System;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 use tracing::Instrument;
 
+use super::table;
 use crate::{
     accounts::{ListedRow, LoginKey},
     api_keys::ApiKeys,
@@ -176,18 +177,7 @@ async fn list(db: &Db) -> Result<(), Problem> {
         ["ID", "USERNAME", "E-MAIL", "CREATED", "VERIFIED", "DISABLED", "SESSIONS", "KEYS"].map(str::to_owned);
     let rows = db.read(Users::list).await?;
     let rows: Vec<_> = std::iter::once(heading).chain(rows.iter().map(cells)).collect();
-    let width = |column| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or_default();
-    let mut table = String::new();
-    for row in &rows {
-        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:0$}", width(column)));
-        table.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        table.push('\n');
-    }
-    match io::stdout().write_all(table.as_bytes()) {
-        // The reader, such as `head`, has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(Problem::internal),
-    }
+    table::print(&rows).map_err(Problem::internal)
 }
 
 /// The cells of an account's row; days in UTC.

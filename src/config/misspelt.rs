@@ -1,5 +1,7 @@
 //! Variables that are not read, though whoever set them probably meant one that is.
 
+use std::fmt;
+
 use super::VARIABLES;
 
 /// The prefix that people expect on the variables of a program; these have none.
@@ -17,6 +19,16 @@ pub struct Misspelt {
     pub name: String,
     /// The variable that was probably meant; `None` if only the prefix says that one of Kennel's was.
     pub meant: Option<&'static str>,
+}
+
+impl fmt::Display for Misspelt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not read: ", self.name.escape_debug())?;
+        match self.meant {
+            Some(meant) => write!(f, "did you mean {meant}?"),
+            None => f.write_str("`kennel --help` lists the variables that are"),
+        }
+    }
 }
 
 /// The `names` that look like one of Kennel's variables and are none.

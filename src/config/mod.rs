@@ -3,6 +3,7 @@
 
 mod dev;
 mod misspelt;
+mod report;
 mod source;
 mod variables;
 
@@ -11,6 +12,7 @@ use std::{ffi::OsString, fmt, num::NonZeroUsize, path::PathBuf, thread, time::Du
 use self::source::EnvReader;
 pub use self::{
     misspelt::Misspelt,
+    report::{ConfigReport, Provenance, ResolvedVariable},
     variables::{VARIABLES, Variable},
 };
 use crate::{
@@ -145,6 +147,28 @@ pub fn notify_socket() -> Option<OsString> {
     std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())
 }
 
+/// The variables of the configuration that the environment sets.
+#[must_use]
+pub fn variables_set() -> Vec<&'static str> {
+    VARIABLES.iter().map(|variable| variable.name).filter(|name| std::env::var_os(name).is_some()).collect()
+}
+
+/// The value of a variable in the environment; `dev` (the flag `--dev`) stands for `DEV=true`.
+fn in_environment(name: &str, dev: bool) -> Option<String> {
+    if dev && name == "DEV" { Some("true".to_owned()) } else { std::env::var(name).ok() }
+}
+
+fn misspelt_names() -> Vec<Misspelt> {
+    misspelt::among(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+/// The errors of variables that hold no text.
+fn not_unicode() -> impl Iterator<Item = ConfigError> {
+    let is_text = |name| !matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_)));
+    let names = VARIABLES.iter().map(|variable| variable.name).filter(move |name| !is_text(*name));
+    names.map(|variable| ConfigError { variable, remedy: "it is not UTF-8".to_owned() })
+}
+
 fn listening(source: &EnvReader<'_>) -> Result<(String, u16), ConfigError> {
     // An IPv6 address may stand in brackets, as in a URL.
     let host = source.text("HOST")?.trim_matches(['[', ']']).to_owned();
@@ -158,17 +182,25 @@ impl Config {
     /// A variable has a value that it does not accept; `DEV` is on where other machines can reach the server or its
     /// database.
     pub fn from_env(dev: bool) -> Result<Self, ConfigError> {
-        for name in VARIABLES.iter().map(|variable| variable.name) {
-            if matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_))) {
-                return Err(ConfigError { variable: name, remedy: "it is not UTF-8".to_owned() });
-            }
+        if let Some(error) = not_unicode().next() {
+            return Err(error);
         }
-        let config = Self::from_lookup(|name| match name {
-            "DEV" if dev => Some("true".to_owned()),
-            _ => std::env::var(name).ok(),
-        })?;
-        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        Ok(Self { misspelt: misspelt::among(names), ..config })
+        let config = Self::from_lookup(|name| in_environment(name, dev))?;
+        Ok(Self { misspelt: misspelt_names(), ..config })
+    }
+
+    /// Reads the configuration from the process's environment, as [`Config::from_env`] does, and goes on after errors.
+    /// `before` are the variables that were set before `.env` was read ([`variables_set`]). Nothing but files with
+    /// secrets is opened, and nothing is made.
+    #[must_use]
+    pub fn report(dev: bool, before: &[&'static str]) -> ConfigReport {
+        let place = |name: &str| if before.contains(&name) { Provenance::Environment } else { Provenance::EnvFile };
+        let from = |name: &str| match std::env::var_os(name) {
+            _ if dev && name == "DEV" => Some(Provenance::Dev),
+            value => value.filter(|value| !value.to_string_lossy().trim().is_empty()).map(|_| place(name)),
+        };
+        let report = report::report(|name| in_environment(name, dev), not_unicode().collect(), from);
+        ConfigReport { misspelt: misspelt_names(), ..report }
     }
 
     /// Reads the configuration from `lookup`, which returns the value of the variable with a name; an empty value

@@ -2,6 +2,7 @@
 
 pub mod archives;
 pub mod audit_log;
+pub mod config_check;
 pub mod configuration;
 pub mod database_faults;
 pub mod dev_mode;
@@ -27,6 +28,7 @@ pub mod user_command;
 crate::support::gather![
     archives,
     audit_log,
+    config_check,
     configuration,
     database_faults,
     dev_mode,

@@ -1,6 +1,7 @@
 //! The program as people run it: a process of its own, with nothing in its environment but what the test says.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -48,7 +49,12 @@ impl Program {
         Self { engine: database.engine, command }
     }
 
-    pub fn set(mut self, name: &str, value: &str) -> Self {
+    pub fn set(self, name: &str, value: &str) -> Self {
+        self.set_bytes(name, OsStr::new(value))
+    }
+
+    /// A value that may be no text.
+    pub fn set_bytes(mut self, name: &str, value: &OsStr) -> Self {
         self.command.env(name, value);
         self
     }
