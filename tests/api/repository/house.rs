@@ -20,6 +20,7 @@ pub fn sentences() -> Vec<Sentence> {
         every_file_of_tests_is_declared_and_gathered_by_its_folder,
         the_example_of_an_environment_has_every_variable_with_its_default,
         the_configuration_lists_every_variable_with_its_default,
+        the_operators_book_explains_every_security_event,
         the_two_migration_trees_have_the_same_folders,
         diesel_toml_names_the_schema_file,
         the_lock_file_holds_no_crate_that_is_ruled_out,
@@ -281,6 +282,25 @@ fn the_configuration_lists_every_variable_with_its_default(repository: &Reposito
 
 fn is_name(name: &str) -> bool {
     name.len() > 2 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}
+
+/// Rows such as ``| `login` | … |``.
+fn the_operators_book_explains_every_security_event(repository: &Repository) {
+    let mut events = Vec::new();
+    for (_, text) in repository.sources() {
+        let places: Vec<_> = text.split(r#"target: "kennel::security""#).collect();
+        for pair in places.windows(2).filter(|pair| !pair[0].trim_end().ends_with("span!(")) {
+            let arguments = pair[1].split(");").next().unwrap_or_default();
+            events.extend(arguments.rsplit('"').nth(1).map(str::to_owned));
+        }
+    }
+    assert!(events.len() > 20, "the sources log security events");
+    // What else an event may be called.
+    events.retain(|event| event != "{event}");
+    events.extend(["logout", "refresh_reuse", "account_disabled", "account_enabled"].map(str::to_owned));
+    let book = repository.read("docs/operating.md");
+    events.retain(|event| !book.contains(&format!("\n| `{event}` | ")));
+    assert_eq!(events, [""; 0], "docs/operating.md says nothing about these");
 }
 
 fn the_two_migration_trees_have_the_same_folders(repository: &Repository) {
