@@ -26,7 +26,7 @@ use crate::{
     limits::{Limits, Proxies},
     mail::MailSignal,
     me::EraseSignal,
-    middleware::response,
+    middleware::{requests::RequestCounts, response},
     problem::{Kind, Problem},
     routes, routing,
     sessions::SessionLifetimes,
@@ -106,6 +106,8 @@ pub struct AppState {
     pub key_uses: Data<KeyUses>,
     /// The last answer to whether the server is well.
     pub pulse: Data<Pulse>,
+    /// The counts of requests, which count none unless there are metrics to show them.
+    pub requests: Data<RequestCounts>,
     /// The OpenAPI contract as it is served, with this server's URL in it.
     pub contract: Data<Contract>,
 }
@@ -148,6 +150,9 @@ impl AppState {
             draining: Data::default(),
             key_uses: Data::default(),
             pulse: Data::default(),
+            requests: Data::new(
+                config.metrics_addr.map_or_else(RequestCounts::default, |_| RequestCounts::of_routes()),
+            ),
             contract: Data::default(),
         })
     }
@@ -170,6 +175,7 @@ impl AppState {
             .app_data(Data::clone(&self.draining))
             .app_data(Data::clone(&self.key_uses))
             .app_data(Data::clone(&self.pulse))
+            .app_data(Data::clone(&self.requests))
             .app_data(Data::clone(&self.contract))
             // Each thread has its own.
             .app_data(VerifiedTokenCache::default())

@@ -59,11 +59,13 @@ pub mod cors;
 pub mod limits;
 pub mod middleware;
 
-// The program: its configuration and command line, the app put together, its log, whether it is well.
+// The program: its configuration and command line, the app put together, its log and its
+// metrics, whether it is well.
 pub mod app;
 pub mod cli;
 pub mod config;
 pub mod log;
+pub mod metrics;
 pub mod server;
 pub mod system;
 
@@ -73,6 +75,7 @@ pub mod crypto;
 pub mod duration;
 pub mod files;
 pub mod headers;
+pub mod histogram;
 pub mod ids;
 pub mod letters;
 pub mod problem;

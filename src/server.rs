@@ -10,10 +10,11 @@ use tokio::{
 
 use crate::{
     app::{AppState, StartError, app},
-    config::Config,
+    config::{Config, ConfigError},
     connection::{Admission, Listeners, ServingThreads, Shared},
     mail::{Destination, Transport, Worker},
-    sweeper,
+    metrics::{Metrics, MetricsServer},
+    sweeper::{self, SweepCounts},
     system::Draining,
 };
 
@@ -35,6 +36,8 @@ pub struct Server {
     addr: SocketAddr,
     state: AppState,
     mail: Worker,
+    sweeps: Arc<SweepCounts>,
+    metrics: Option<MetricsServer>,
     stop: StopHandle,
     drain_delay: Duration,
     shutdown_timeout: Duration,
@@ -85,7 +88,21 @@ impl Server {
         let mail = mail_worker(&state, &config, transport, addr);
         let proxies = state.limits.proxies.clone();
         let admission = Arc::new(Admission::new(most as usize, config.ip_connections.0, proxies));
-        let connections = Arc::new(Shared { times: config.times, admission });
+        let sweeps = Arc::<SweepCounts>::default();
+        let metrics = Metrics {
+            db: Data::clone(&state.db),
+            hasher: Data::clone(&state.hasher),
+            requests: Data::clone(&state.requests),
+            admission: Arc::clone(&admission),
+            sweeps: Arc::clone(&sweeps),
+        };
+        let metrics = config.metrics_addr.map(|address| {
+            let started = MetricsServer::start(address, metrics, config.times);
+            started.map_err(|error| StartError::Config(ConfigError::no_metrics_at(address, &error)))
+        });
+        let metrics = metrics.transpose()?;
+        let requests = Data::clone(&state.requests);
+        let connections = Arc::new(Shared { times: config.times, admission, requests });
         let shared = state.clone();
         // Connections that are about to close have a place, too.
         let threads = (config.workers, 2 * most);
@@ -93,13 +110,19 @@ impl Server {
         let (drain_delay, shutdown_timeout) = (config.drain_delay, config.shutdown_timeout);
         let draining = Data::clone(&state.draining);
         let stop = StopHandle { draining, connections, drain_delay, told: Arc::default() };
-        Ok(Self { http, addr, state, mail, stop, drain_delay, shutdown_timeout })
+        Ok(Self { http, addr, state, mail, sweeps, metrics, stop, drain_delay, shutdown_timeout })
     }
 
     /// The address in use.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address at which the metrics are served; `None` for nowhere.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsServer::addr)
     }
 
     /// A handle that can stop the server.
@@ -115,8 +138,9 @@ impl Server {
     pub async fn wait(self) -> Result<(), StartError> {
         let (db, limits) = (Data::clone(&self.state.db), Data::clone(&self.state.limits));
         let (uses, erase) = (Data::clone(&self.state.key_uses), Data::clone(&self.state.erase_signal));
+        let sweeps = self.sweeps;
         let background = [
-            actix_web::rt::spawn(async move { sweeper::run(&db, &uses, &erase).await }),
+            actix_web::rt::spawn(async move { sweeper::run(&db, &uses, &erase, &sweeps).await }),
             actix_web::rt::spawn(async move { limits.sweep().await }),
         ];
         let mut mail = actix_web::rt::spawn(self.mail.run());
@@ -133,6 +157,9 @@ impl Server {
         drop(timeout_at(end.min(Instant::now() + LAST_POST), &mut mail).await);
         mail.abort();
         self.http.end();
+        if let Some(metrics) = self.metrics {
+            metrics.end();
+        }
         self.state.hasher.close();
         sweeper::note_uses(&self.state.db, &self.state.key_uses).await;
         self.state.db.close();

@@ -1,7 +1,10 @@
 //! The sweeper: a task that deletes rows whose time is over, and stores which API keys were used, at the start and once
 //! in an hour; and that clears SQLite's files of the rows of deleted accounts, some seconds after they were deleted.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use crate::{
     auth,
@@ -30,10 +33,30 @@ const SWEEPS: &[(&str, Sweep)] = &[
     ("addresses that were asked for", sessions::sweep),
 ];
 
+/// The counts of the sweeper's rounds, for `metrics`.
+#[derive(Default)]
+pub struct SweepCounts {
+    /// The rounds that are over.
+    pub rounds: AtomicU64,
+    /// The sweeps of one room that failed.
+    pub failures: AtomicU64,
+    /// The time at which the last round was over, in seconds of Unix time; 0 before the first.
+    pub last: AtomicU64,
+}
+
+impl SweepCounts {
+    /// Counts a round that is over now.
+    fn note_round(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last.store(now.as_secs(), Ordering::Relaxed);
+        self.rounds.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Runs the sweeper, in a task of its own; never returns: deletes rows whose time is over and stores which API keys
 /// were used, at the start and then once an hour, and clears SQLite's files of deleted accounts. Failures are logged,
 /// and tried again the next time.
-pub async fn run(db: &Db, uses: &KeyUses, erase: &EraseSignal) {
+pub async fn run(db: &Db, uses: &KeyUses, erase: &EraseSignal, counts: &SweepCounts) {
     let mut interval = tokio::time::interval(INTERVAL);
     // A server that was killed may have left deleted rows in its files.
     let _cleared_or_later = db.clear_deleted().await;
@@ -41,11 +64,12 @@ pub async fn run(db: &Db, uses: &KeyUses, erase: &EraseSignal) {
         tokio::select! {
             _now = interval.tick() => {
                 for (what, sweep) in SWEEPS {
-                    while is_more_left(what, db.write(sweep).await) {
+                    while is_more_left(what, db.write(sweep).await, counts) {
                         erase.wake();
                     }
                 }
                 note_uses(db, uses).await;
+                counts.note_round();
             }
             () = erase.woken() => clear_deleted(db, erase).await,
         }
@@ -66,8 +90,9 @@ async fn clear_deleted(db: &Db, erase: &EraseSignal) {
     }
 }
 
-fn is_more_left(what: &str, swept: Result<bool, Problem>) -> bool {
+fn is_more_left(what: &str, swept: Result<bool, Problem>, counts: &SweepCounts) -> bool {
     swept.unwrap_or_else(|problem| {
+        counts.failures.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(what, cause = problem.cause_in_words(), "what is over could not be deleted");
         false
     })

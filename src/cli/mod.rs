@@ -165,7 +165,8 @@ async fn serve(config: Config) -> Result<(), StartError> {
     // Before it is announced that the server listens: from then on it may be stopped.
     signals.serves(server.stop_handle(), longest_stop);
     notify(READY);
-    say(io::stdout(), announcement(server.addr(), &database, dev), Duration::ZERO);
+    let metrics = server.metrics_addr().map(|at| format!("Metrics: http://{at}/metrics\n")).unwrap_or_default();
+    say(io::stdout(), announcement(server.addr(), &database, dev) + &metrics, Duration::ZERO);
     server.wait().await
 }
 

@@ -7,7 +7,7 @@ mod report;
 mod source;
 mod variables;
 
-use std::{ffi::OsString, fmt, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+use std::{ffi::OsString, fmt, io, net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use self::source::EnvReader;
 pub use self::{
@@ -41,6 +41,8 @@ pub struct Config {
     pub host: String,
     /// The port to listen on, 0 for any free one: `PORT`.
     pub port: u16,
+    /// The address, with a port, at which the metrics are served (`METRICS_ADDR`); `None` for nowhere.
+    pub metrics_addr: Option<SocketAddr>,
     /// The number of threads that serve requests, 1 to 512, by default one for each core: `WORKERS`.
     pub workers: usize,
     /// The secret that all keys are derived from (`JWT_SECRET`); `None` for the one beside the SQLite file, which is
@@ -128,6 +130,7 @@ const HEADERS: &str = "names of request headers: X-Tenant,X-Client-Version";
 const PUBLIC_URLS: &str = "an http:// or https:// URL of a host alone: links and the cookie are the whole host's, so give \
     it a name of its own, in ASCII (xn--…), and no path";
 const APP_URLS: &str = "the http:// or https:// URL of a page, in ASCII (xn--…), without a #";
+const METRICS_ADDRS: &str = "an IP address and a port: 127.0.0.1:9464, or [::1]:9464";
 const ORIGINS: &str = "exact origins, as a browser sends them: https://app.example.com,http://localhost:5173";
 
 /// The address or host name, and the port, of the server with this process's environment (`HOST` and `PORT`). Nothing
@@ -223,6 +226,7 @@ impl Config {
             database_pool_size: source.number("DATABASE_POOL_SIZE", 1..=1000)?.unwrap_or(4 * cores),
             host,
             port,
+            metrics_addr: source.optional("METRICS_ADDR", METRICS_ADDRS)?,
             workers: source.number("WORKERS", 1..=512)?.unwrap_or(cores),
             jwt_secret: source.secret("JWT_SECRET", "JWT_SECRET_FILE")?,
             jwt_previous_secrets: source.secrets("JWT_PREVIOUS_SECRETS", "JWT_PREVIOUS_SECRETS_FILE")?,
@@ -278,6 +282,16 @@ impl Config {
 }
 
 impl ConfigError {
+    /// The error of a `METRICS_ADDR` that cannot be listened on.
+    #[must_use]
+    pub fn no_metrics_at(address: SocketAddr, error: &io::Error) -> Self {
+        let remedy = format!(
+            "cannot listen on {address}: {error}. Set it to an address of this machine with a port that is free, or leave \
+             it away"
+        );
+        Self { variable: "METRICS_ADDR", remedy }
+    }
+
     /// The error of a missing `JWT_SECRET` with PostgreSQL: the instances on one database share the secret, so none of
     /// them can make it.
     #[must_use]
@@ -301,6 +315,8 @@ mod tests {
             ("DATABASE_URL", "sqlite::memory:"),
             ("DATABASE_POOL_SIZE", "0"),
             ("PORT", "65536"),
+            ("METRICS_ADDR", "9464"),
+            ("METRICS_ADDR", "localhost:9464"),
             ("WORKERS", "many"),
             ("ACCESS_TOKEN_TTL", "2h"),
             ("PASSWORD_MIN_LENGTH", "7"),

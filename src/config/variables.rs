@@ -19,6 +19,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("DATABASE_POOL_SIZE", "", "How many connections PostgreSQL is used with, 1 to 1000 (default: 4 for each core); a quarter of them is for reads alone"),
     variable("HOST", "127.0.0.1", "The address to listen on; 0.0.0.0 for all"),
     variable("PORT", "8000", "The port to listen on; 0 takes a free one"),
+    variable("METRICS_ADDR", "", "An address and a port of its own at which the server shows its metrics for Prometheus, as /metrics: 127.0.0.1:9464. Whoever reaches it reads them, so leave it on this machine or a private network (default: nowhere)"),
     variable("WORKERS", "", "How many threads serve requests, 1 to 512 (default: one for each core)"),
     variable("JWT_SECRET", "", "What all tokens are signed with: at least 32 random bytes in base64, base64url or hexadecimal digits. With SQLite one is made beside the database file; PostgreSQL demands it"),
     variable("JWT_SECRET_FILE", "", "A file that holds JWT_SECRET, instead of the variable"),

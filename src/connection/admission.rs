@@ -71,8 +71,25 @@ struct Open {
     next: u64,
     places: HashMap<u64, (Option<Source>, Arc<ConnectionState>)>,
     sources: HashMap<Source, Held>,
+    /// The connections that were closed since the start to make room for others, and those that were not admitted.
+    evicted: u64,
+    refused: u64,
     /// The connections when the log last said that there are too many; 0 once half of them are closed.
     told_at: usize,
+}
+
+/// The state of the register at one moment, for `metrics`.
+pub struct AdmissionStatus {
+    /// The connections that are open.
+    pub open: usize,
+    /// The most connections that may be open.
+    pub most: usize,
+    /// The connections that were closed since the start to make room for others.
+    pub evicted: u64,
+    /// The connections that were closed since the start as soon as they came, since all others were busy.
+    pub refused: u64,
+    /// The bytes of responses that clients have not read yet.
+    pub unread: usize,
 }
 
 /// The connections of one address.
@@ -129,12 +146,12 @@ impl Admission {
             && open.sources.get(&source).is_some_and(|held| held.count >= most)
         {
             open.tell(source);
-            self.evict(&mut open, |of| of == Some(source), usize::MAX)?;
+            self.make_room(&mut open, |of| of == Some(source), usize::MAX)?;
         }
         if open.places.len() >= self.most {
             open.tell_that_all_are_used();
             let own = source.and_then(|source| open.sources.get(&source)).map_or(0, |held| held.count);
-            self.evict(&mut open, |_| true, own)?;
+            self.make_room(&mut open, |_| true, own)?;
         }
         open.next += 1;
         let (number, slot) = (open.next, Arc::new(ConnectionState::default()));
@@ -143,6 +160,22 @@ impl Admission {
             open.sources.entry(source).or_default().count += 1;
         }
         Some(Permit { number, slot, admission: Arc::clone(self) })
+    }
+
+    /// The state of the register now.
+    pub fn status(&self) -> AdmissionStatus {
+        let open = lock(&self.open);
+        let unread = self.unread.load(Ordering::Relaxed);
+        let (evicted, refused) = (open.evicted, open.refused);
+        AdmissionStatus { open: open.places.len(), most: self.most, evicted, refused, unread }
+    }
+
+    /// Closes a connection for a new one, and counts either.
+    fn make_room(&self, open: &mut Open, among: impl Fn(Option<Source>) -> bool, own: usize) -> Option<()> {
+        let evicted = self.evict(open, among, own);
+        open.evicted += u64::from(evicted.is_some());
+        open.refused += u64::from(evicted.is_none());
+        evicted
     }
 
     /// Tells all connections to close after the next response, and those on which nothing is asked after `delay`, or

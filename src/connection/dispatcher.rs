@@ -79,7 +79,7 @@ where
             Next::Request(request) => request,
             Next::Refused(problem) => {
                 let mut context = ResponseContext { version: Version::HTTP_11, is_head: false, closes: true };
-                let refusal = response::refuse(&problem, peer.ip());
+                let refusal = response::refuse(&problem, peer.ip(), &shared.requests);
                 if connection.send(refusal, &mut context).await.is_ok() {
                     connection.hang_up(false).await;
                 }

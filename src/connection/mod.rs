@@ -16,10 +16,13 @@ mod threads;
 
 use std::{sync::Arc, time::Duration};
 
+use actix_web::web::Data;
+
 pub use self::{
-    admission::{Admission, MostConnections},
+    admission::{Admission, AdmissionStatus, MostConnections},
     threads::{Listeners, ServingThreads},
 };
+use crate::middleware::requests::RequestCounts;
 
 /// The time-outs of a connection, which keep slow and silent clients from holding it.
 #[derive(Clone, Copy, Debug)]
@@ -39,4 +42,6 @@ pub struct Shared {
     pub times: Times,
     /// The limits on the number of connections.
     pub admission: Arc<Admission>,
+    /// The counts of requests, for those that cannot be read.
+    pub requests: Data<RequestCounts>,
 }

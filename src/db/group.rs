@@ -20,17 +20,29 @@ use diesel::{
 
 use super::{Conn, Transactions};
 use crate::{
+    histogram::{SIZES, SizeHistogram},
     problem::{Kind, Problem},
     workers::{Batch, BatchEnd, Outcome},
 };
 
+/// The counts of a writer's groups.
+#[derive(Default)]
+pub struct GroupCounts {
+    /// The numbers of jobs in the groups that were run.
+    pub sizes: SizeHistogram,
+    /// The groups that could not be committed.
+    pub failures: AtomicU64,
+}
+
 /// Runs all waiting jobs of a batch in one transaction, and sends their results once it is committed (group commit, for
 /// SQLite's one writer). If a job fails, the transaction is undone and the jobs run again, each in a savepoint, so that
-/// a failure undoes itself alone. If the database cannot serve, it adds one to `failures` before anybody is answered.
-pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>, failures: &AtomicU64) -> BatchEnd<Conn> {
+/// a failure undoes itself alone. The group is in `counts` before anybody is answered, as a failure, too, if the
+/// database cannot serve.
+pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>, counts: &GroupCounts) -> BatchEnd<Conn> {
     if group.iter().all(|job| job.is_abandoned()) {
         return BatchEnd::answered(true);
     }
+    counts.sizes.record(&SIZES, u64::try_from(group.len()).unwrap_or(u64::MAX));
     let outcome = match run_together(conn, &mut group) {
         Ok(Ended::Undone) if group.len() > 1 => run_apart(conn, &mut group),
         outcome => outcome,
@@ -38,7 +50,7 @@ pub fn commit_together(conn: &mut Conn, mut group: Batch<Conn>, failures: &Atomi
     // Whatever state a failure left the connection in, a new one has none of it.
     let is_usable = !matches!(outcome, Ok(Ended::Faulty) | Err(_));
     if !is_usable {
-        failures.fetch_add(1, Ordering::Relaxed);
+        counts.failures.fetch_add(1, Ordering::Relaxed);
     }
     for job in group {
         match &outcome {

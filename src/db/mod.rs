@@ -51,7 +51,7 @@ use self::{
     postgres::PostgresEngine,
     sqlite::{SqliteEngine, SqliteFile},
 };
-use crate::problem::Problem;
+use crate::{histogram::SizeHistogram, problem::Problem, workers::WorkerStatus};
 
 /// The most rows that a transaction deletes, where there may be any number of them: the rest follows in further
 /// transactions, so that other writes get in between ([`Db::write_in_pieces`]).
@@ -90,6 +90,22 @@ impl std::error::Error for OpenError {}
 /// [`Db::write`] and [`Db::read_inline`] are the ways through; a job queues in the [`Flow`](crate::workers::Flow) of
 /// its caller.
 pub struct Db(Engine, DatabaseId);
+
+/// The state of a pool of threads with a connection each, at one moment, for `metrics`.
+pub struct PoolStatus {
+    /// The name of the pool: `sqlite-reader`, `sqlite-writer` or `postgres`.
+    pub name: &'static str,
+    /// The connections that there should be.
+    pub most: usize,
+    /// The connections that are open.
+    pub open: usize,
+    /// The open connections that nothing is done on.
+    pub idle: usize,
+    /// The reads that wait for a connection.
+    pub reads: usize,
+    /// The writes that wait for a connection.
+    pub writes: usize,
+}
 
 enum Engine {
     Sqlite(SqliteEngine),
@@ -266,6 +282,38 @@ impl Db {
     #[must_use]
     pub fn compares_rows(&self) -> bool {
         matches!(self.0, Engine::Postgres(_))
+    }
+
+    /// The state of each pool now. The connections of [`Db::read_inline`] are in none.
+    pub fn pools(&self) -> Vec<PoolStatus> {
+        let pool = |WorkerStatus { name, threads, with_state, idle, .. }, reads, writes| PoolStatus {
+            name,
+            most: threads,
+            open: with_state,
+            idle: idle.min(with_state),
+            reads,
+            writes,
+        };
+        match &self.0 {
+            Engine::Sqlite(door) => {
+                let [readers, writer] = door.status();
+                let (reads, writes) = (readers.prompt, writer.prompt);
+                vec![pool(readers, reads, 0), pool(writer, 0, writes)]
+            }
+            Engine::Postgres(door) => {
+                let status = door.status();
+                let (reads, writes) = (status.prompt, status.blocking);
+                vec![pool(status, reads, writes)]
+            }
+        }
+    }
+
+    /// The numbers of writes in the commits that they shared; `None` on PostgreSQL, where each has its own.
+    pub fn group_sizes(&self) -> Option<&SizeHistogram> {
+        match &self.0 {
+            Engine::Sqlite(door) => Some(door.group_sizes()),
+            Engine::Postgres(_) => None,
+        }
     }
 
     /// Finishes the waiting jobs and closes every connection; later calls are refused with `overloaded`. Blocks until

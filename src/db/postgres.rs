@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     problem::{Kind, Problem},
-    workers::{Batch, BatchEnd, JobClass, Outcome, WorkerLimits, Workers},
+    workers::{Batch, BatchEnd, JobClass, Outcome, WorkerLimits, WorkerStatus, Workers},
 };
 
 /// The longest wait of a caller for its result.
@@ -138,6 +138,11 @@ impl PostgresEngine {
             }
         };
         self.workers.run_as(JobClass::Blocking, write).await
+    }
+
+    /// The state of the workers now.
+    pub fn status(&self) -> WorkerStatus {
+        self.workers.status()
     }
 
     /// Finishes the waiting jobs and closes the connections; later calls are refused. Blocks until that is done, 3

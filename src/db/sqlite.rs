@@ -23,11 +23,16 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{Conn, OpenError, Transactions, group::commit_together, migrate, wal};
+use super::{
+    Conn, OpenError, Transactions,
+    group::{GroupCounts, commit_together},
+    migrate, wal,
+};
 use crate::{
     files::{self, sync_folder_of},
+    histogram::SizeHistogram,
     problem::{Kind, Problem},
-    workers::{Batch, BatchEnd, WorkerLimits, Workers, one_by_one},
+    workers::{Batch, BatchEnd, WorkerLimits, WorkerStatus, Workers, one_by_one},
 };
 
 /// The longest wait of SQLite itself for a lock that another process holds.
@@ -265,8 +270,7 @@ pub struct SqliteEngine {
     writer: Workers<Conn>,
     file: SqliteFile,
     identity: FileIdentity,
-    /// How many groups of writes could not be committed.
-    failures: Arc<AtomicU64>,
+    groups: Arc<GroupCounts>,
     /// How many of the failures came before a write that `check` made and that was committed. Only such a write is
     /// known to have reached the disk: a transaction with nothing to write commits on a dead one, too.
     overcome: AtomicU64,
@@ -283,10 +287,10 @@ impl SqliteEngine {
         // A writer waits for another process's lock as long as SQLite does, and then for its own commit.
         let patience = BUSY_TIMEOUT + Duration::from_secs(1);
         let writing = WorkerLimits { group: 256, ..WorkerLimits::new(1, 4096, patience) };
-        let failures = Arc::new(AtomicU64::new(0));
+        let groups = Arc::<GroupCounts>::default();
         let commit = {
-            let failures = Arc::clone(&failures);
-            move |conn: &mut Conn, group: Batch<Conn>| commit_together(conn, group, &failures)
+            let groups = Arc::clone(&groups);
+            move |conn: &mut Conn, group: Batch<Conn>| commit_together(conn, group, &groups)
         };
         let connect = |access| {
             let file = file.clone();
@@ -301,7 +305,7 @@ impl SqliteEngine {
             readers: Workers::start("sqlite-reader", reading, connect(OpenMode::Read), read_one_by_one)
                 .map_err(unstarted)?,
             writer: Workers::start("sqlite-writer", writing, connect(OpenMode::Write), commit).map_err(unstarted)?,
-            failures,
+            groups,
             overcome: AtomicU64::new(0),
         })
     }
@@ -353,7 +357,7 @@ impl SqliteEngine {
     /// database is damaged.
     pub async fn check(&self) -> Result<(), Problem> {
         self.check_place()?;
-        let failures = self.failures.load(Ordering::Relaxed);
+        let failures = self.groups.failures.load(Ordering::Relaxed);
         if failures != self.overcome.load(Ordering::Relaxed) {
             // A row that is written as it was is not written at all (`btreeOverwriteContent`); the header always is.
             self.write(|conn| Ok(conn.batch_execute("PRAGMA user_version = 0")?)).await?;
@@ -378,6 +382,16 @@ impl SqliteEngine {
         }
         Err(Problem::new(Kind::Unavailable)
             .caused_by("the database file was moved or deleted; restart with the right one"))
+    }
+
+    /// The state of the readers and of the writer now.
+    pub fn status(&self) -> [WorkerStatus; 2] {
+        [self.readers.status(), self.writer.status()]
+    }
+
+    /// The numbers of jobs in the groups that the writer has run.
+    pub fn group_sizes(&self) -> &SizeHistogram {
+        &self.groups.sizes
     }
 
     /// Finishes the waiting jobs and closes all connections; the last one moves the WAL into the database file. Blocks

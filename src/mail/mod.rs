@@ -16,7 +16,7 @@ pub use lettre::message::Mailbox;
 pub use self::{
     count::sweep as sweep_counts,
     letter::{Destination, MailKind},
-    repo::{Mails, sweep},
+    repo::{Mails, count_waiting, sweep},
     transport::Transport,
     url::MailUrl,
     worker::{MailSignal, Worker},

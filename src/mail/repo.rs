@@ -235,6 +235,14 @@ pub fn discard(conn: &mut Conn, mail: &MailRow) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Counts the mails that are to be sent, now or later, of all instances together.
+///
+/// # Errors
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+pub fn count_waiting(conn: &mut Conn) -> Result<i64, Problem> {
+    Ok(conn.one(mails::table.filter(mails::sent_at.is_null()).count())?)
+}
+
 /// Deletes up to 500 mails that were sent and had been queued a day ago or earlier. Returns whether to call it again,
 /// as there may be more.
 ///

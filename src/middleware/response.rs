@@ -32,6 +32,7 @@ use actix_web::{
 
 use tracing::Instrument;
 
+use super::requests::{ActiveRequest, RequestCounts};
 use crate::{
     cors::Cors,
     current_user::CurrentUser,
@@ -77,6 +78,7 @@ struct RequestContext {
     cors: Data<Cors>,
     is_https: bool,
     began: Instant,
+    active: ActiveRequest,
 }
 
 /// Middleware around the whole app: completes every response with a request id, the security headers, `Cache-Control`,
@@ -132,6 +134,7 @@ impl RequestContext {
     fn of(request: &ServiceRequest) -> Result<Self, Problem> {
         let cors = request.app_data::<Data<Cors>>().ok_or_else(|| Problem::internal("no origins in the app"))?;
         let proxies = &Limits::of(request.request())?.proxies;
+        let counts = request.app_data().ok_or_else(|| Problem::internal("no counts in the app"))?;
         let origin = cors.allowed(request.headers()).cloned();
         if origin.is_none() && request.headers().contains_key(header::ORIGIN) {
             cors.tell_of_stranger(request.headers());
@@ -147,6 +150,7 @@ impl RequestContext {
             cors: Data::clone(cors),
             is_https: proxies.say_https(request.request()),
             began: Instant::now(),
+            active: ActiveRequest::begin(counts, request.method()),
         })
     }
 }
@@ -214,6 +218,8 @@ fn complete_response(response: HttpResponse, context: &RequestContext, me: Optio
     if context.is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
+    let took = context.began.elapsed();
+    context.active.count_response(context.route.number, response.status(), took);
     tracing::info!(
         target: "kennel::access",
         request_id = context.id,
@@ -223,16 +229,17 @@ fn complete_response(response: HttpResponse, context: &RequestContext, me: Optio
         method = %context.method,
         route = context.route.name,
         status = response.status().as_u16(),
-        micros = u64::try_from(context.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
     );
     response
 }
 
 /// The response, with the body of `problem`, to bytes that cannot be read as a request, so that they never reach the
 /// app and [`complete`]: with a new request id, the security headers and `Cache-Control: no-store`, as every response.
-/// `source` is the address of the TCP peer, for the line in the log that is written here.
+/// `source` is the address of the TCP peer, for the line in the log that is written here; `counts` counts the refusal.
 #[must_use]
-pub fn refuse(problem: &Problem, source: IpAddr) -> HttpResponse {
+pub fn refuse(problem: &Problem, source: IpAddr, counts: &RequestCounts) -> HttpResponse {
+    counts.count_refused(problem.kind());
     let id = request_id(&HeaderMap::new());
     let mut response = problem.error_response().set_body(BoxBody::new(problem.body(None, &id)));
     let status = response.status().as_u16();
@@ -270,6 +277,7 @@ fn is_error(status: StatusCode) -> bool {
 /// Gives an error its problem document; an error of the framework gets the problem of its status.
 fn with_problem(response: HttpResponse, context: &RequestContext) -> HttpResponse {
     let describe = |problem: &Problem| {
+        context.active.count_problem(problem.kind());
         log_failure(problem, context);
         problem.body(Some(&context.path), &context.id)
     };

@@ -49,6 +49,8 @@ pub struct RouteInfo {
     /// The path's pattern, such as `/dogowner/dogs/{dog_id}`, or the prefix of its area if that has no such path; never
     /// the path as the caller wrote it, which may be a secret in the wrong place.
     pub name: &'static str,
+    /// The number of the path's pattern, its place in [`KnownRoutes::patterns`]; 0 if there is no such path.
+    pub number: usize,
     /// The policy of the path's responses towards caches.
     pub cache_control: CacheControl,
 }
@@ -63,6 +65,8 @@ struct KnownArea {
 /// A pattern, and the methods that it takes, each with the media type of its success.
 struct KnownPattern {
     whole: &'static str,
+    /// The place of the pattern among all of the table, from 1.
+    number: usize,
     /// Whether the pattern has parameters; one without is compared as a whole, and most have none.
     has_parameters: bool,
     methods: Vec<(Method, Option<&'static str>)>,
@@ -75,6 +79,7 @@ impl KnownRoutes {
     /// Makes the lookup of a table. The names of its areas and patterns are kept for as long as the process runs.
     #[must_use]
     pub fn of(table: Vec<Area>) -> Self {
+        let mut numbers = 1..;
         let known = |area: Area| {
             let method = |verb: &Verb| (verb.method.clone(), verb.answers);
             let mut patterns = Vec::new();
@@ -82,7 +87,8 @@ impl KnownRoutes {
                 for pattern in resource.patterns {
                     let whole = format!("{}{pattern}", area.prefix).leak();
                     let methods = resource.verbs.iter().map(method).collect();
-                    patterns.push(KnownPattern { whole, has_parameters: pattern.contains('{'), methods });
+                    let (number, has_parameters) = (numbers.next().unwrap_or_default(), pattern.contains('{'));
+                    patterns.push(KnownPattern { whole, number, has_parameters, methods });
                 }
             }
             KnownArea { prefix: area.prefix, cache_control: area.cache_control, patterns }
@@ -90,11 +96,19 @@ impl KnownRoutes {
         Self(table.into_iter().map(known).collect())
     }
 
+    /// The patterns of the table, such as `/dogowner/dogs/{dog_id}`, by their numbers ([`RouteInfo::number`]): first,
+    /// for paths without one, an empty text.
+    pub fn patterns(&self) -> impl Iterator<Item = &'static str> {
+        let patterns = self.0.iter().flat_map(|area| &area.patterns).map(|pattern| pattern.whole);
+        [""].into_iter().chain(patterns)
+    }
+
     /// The table's entry for `path`, which is percent-decoded and begins with `/`; the default outside of every area.
     #[must_use]
     pub fn info(&self, path: &str) -> RouteInfo {
         self.find(path).map_or_else(RouteInfo::default, |(area, pattern)| RouteInfo {
             name: pattern.map_or(area.prefix, |pattern| pattern.whole),
+            number: pattern.map_or(0, |pattern| pattern.number),
             cache_control: area.cache_control,
         })
     }
@@ -165,7 +179,10 @@ mod tests {
             ("/docs", "/docs", CacheControl::Revalidated),
             ("/assets/docs.js", "/assets/{asset}", CacheControl::Immutable),
         ] {
-            assert_eq!(KNOWN.info(path), RouteInfo { name, cache_control }, "{path}");
+            let info = KNOWN.info(path);
+            assert_eq!((info.name, info.cache_control), (name, cache_control), "{path}");
+            let is_pattern = KNOWN.patterns().nth(info.number) == Some(name);
+            assert_eq!(is_pattern, info.number > 0, "{path}");
         }
         for outside in ["/a-secret", "/health", "/health/a-secret", "/dogownera", "//me", "", "me"] {
             assert_eq!(KNOWN.info(outside), RouteInfo::default(), "{outside}");

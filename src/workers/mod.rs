@@ -63,6 +63,22 @@ impl WorkerLimits {
     }
 }
 
+/// The state of a kind of worker at one moment, for `metrics`.
+pub struct WorkerStatus {
+    /// The name of the threads.
+    pub name: &'static str,
+    /// The threads that there should be.
+    pub threads: usize,
+    /// The threads that have a state, such as a connection.
+    pub with_state: usize,
+    /// The threads that wait for a job.
+    pub idle: usize,
+    /// The prompt jobs that wait for a thread.
+    pub prompt: usize,
+    /// The blocking jobs that wait for a thread.
+    pub blocking: usize,
+}
+
 /// The two classes of jobs, which wait in queues of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobClass {
@@ -184,6 +200,12 @@ impl<S: 'static> Workers<S> {
             Err(_) if self.replace_hung() => Err(Problem::new(Kind::Unavailable).caused_by("a worker hangs")),
             Err(_) => Err(Kind::Overloaded.into()),
         }
+    }
+
+    /// The state of the threads and their queue now.
+    #[must_use]
+    pub fn status(&self) -> WorkerStatus {
+        self.queue.status()
     }
 
     /// Takes no more jobs (a later one is refused with `overloaded`), lets those that wait be done, and returns when no

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Batch, BatchEnd, FairQueue, Flow, Job, JobClass, WorkerLimits, lock};
+use super::{Batch, BatchEnd, FairQueue, Flow, Job, JobClass, WorkerLimits, WorkerStatus, lock};
 use crate::problem::{Kind, Problem};
 
 /// The pause after a first failed attempt to make a state; it doubles with each further one.
@@ -305,6 +305,19 @@ impl<S> Queue<S> {
         drop(waiting);
         self.changed.notify_all();
         (given_up, is_any)
+    }
+
+    /// The state of the threads and the queue now.
+    pub fn status(&self) -> WorkerStatus {
+        let waiting = lock(&self.waiting);
+        WorkerStatus {
+            name: self.name,
+            threads: self.limits.threads,
+            with_state: waiting.with_state,
+            idle: waiting.idle.len(),
+            prompt: waiting.prompt.len(),
+            blocking: waiting.blocking.len(),
+        }
     }
 
     /// Takes no more jobs; those that wait are done.

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     crypto::PasswordHash,
+    histogram::{DURATIONS, DurationHistogram},
     problem::Problem,
     workers::{WorkerLimits, Workers, one_by_one},
 };
@@ -47,6 +48,7 @@ pub struct Hasher {
     min_length: usize,
     /// The turns to hash: twice as many as threads, so that no thread waits for the database.
     turns: Turns,
+    durations: Arc<DurationHistogram>,
 }
 
 impl Hasher {
@@ -65,7 +67,8 @@ impl Hasher {
         let decoy = Arc::new(password::hash_decoy(&mut Memory::default())?);
         // It is the time of a turn, too, since two share a thread.
         let step = 2 * computed().saturating_sub(began);
-        Ok(Self { workers, judge, decoy, step, min_length, turns: Turns::new(2 * threads, queue, step) })
+        let (turns, durations) = (Turns::new(2 * threads, queue, step), Arc::default());
+        Ok(Self { workers, judge, decoy, step, min_length, turns, durations })
     }
 
     /// Waits for a turn to check a password, 20 seconds at most. Few checks are under way at any time, however many
@@ -101,7 +104,14 @@ impl Hasher {
     /// The errors of [`Hasher::turn`].
     pub async fn hash(&self, password: AcceptedPassword) -> Result<PasswordHash, Problem> {
         let _turn = self.turn().await?;
-        self.workers.run(move |memory: &mut Memory| password::hash(&password, memory)).await
+        let durations = Arc::clone(&self.durations);
+        let hash = move |memory: &mut Memory| {
+            let began = Instant::now();
+            let hash = password::hash(&password, memory);
+            record(&durations, began.elapsed());
+            hash
+        };
+        self.workers.run(hash).await
     }
 
     /// Checks `password` against `stored`; without a `stored`, takes as long and says that it is wrong. Gives with the
@@ -115,14 +125,28 @@ impl Hasher {
         password: Password,
         stored: Option<PasswordHash>,
     ) -> Result<(Verdict, Instant), Problem> {
-        let (decoy, step) = (Arc::clone(&self.decoy), self.step);
+        let (decoy, step, durations) = (Arc::clone(&self.decoy), self.step, Arc::clone(&self.durations));
         let verify = move |memory: &mut Memory| {
             let began = Instant::now();
             let verdict = password::verify(&password, stored.as_ref().unwrap_or(&decoy), memory)?;
             let verdict = if stored.is_some() { verdict } else { Verdict::Wrong };
-            Ok((verdict, began + up_to_a_step(began.elapsed(), step)))
+            let took = began.elapsed();
+            record(&durations, took);
+            Ok((verdict, began + up_to_a_step(took, step)))
         };
         self.workers.run(verify).await
+    }
+
+    /// The numbers of hashes and of new passwords to be judged that wait.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.turns.waiting() + self.workers.status().prompt, self.judge.status().prompt)
+    }
+
+    /// The times that hashes took, in nanoseconds, without the wait for them.
+    #[must_use]
+    pub fn durations(&self) -> &DurationHistogram {
+        &self.durations
     }
 
     /// Finishes the waiting jobs and ends the threads; later calls are refused. Blocks until that is done. Called when
@@ -143,6 +167,10 @@ impl Hasher {
     ) -> Result<T, Problem> {
         self.workers.run(move |_: &mut Memory| job()).await
     }
+}
+
+fn record(durations: &DurationHistogram, took: Duration) {
+    durations.record(&DURATIONS, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
 }
 
 /// The CPU time of this thread: other work of the machine at the start does not count.

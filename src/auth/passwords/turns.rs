@@ -76,6 +76,11 @@ impl Turns {
         turn.map_err(Problem::internal)
     }
 
+    /// The number of callers that wait for a turn.
+    pub fn waiting(&self) -> usize {
+        lock(&self.0).waiting.len()
+    }
+
     /// Gives a turn that has ended, and took so long, to the next caller that still waits.
     fn pass_on(&self, took: Duration) {
         let next = {

@@ -10,6 +10,7 @@ pub mod file_permissions;
 pub mod health_command;
 pub mod logs;
 pub mod lost_connections;
+pub mod metrics;
 pub mod migrations;
 pub mod notify;
 pub mod overload;
@@ -36,6 +37,7 @@ crate::support::gather![
     health_command,
     logs,
     lost_connections,
+    metrics,
     migrations,
     notify,
     overload,

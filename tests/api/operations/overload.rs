@@ -98,7 +98,7 @@ pub fn flood_hashers_now(app: &App) {
 }
 
 /// Keeps these threads busy, and fills their queue: as many callers, or as the one who asks.
-fn flood_now(app: &App, what: &str, by: &str) {
+pub fn flood_now(app: &App, what: &str, by: &str) {
     app.anon().get(&format!("/test/flood/{what}/{by}/{}", park_of(app))).expect(204);
 }
 

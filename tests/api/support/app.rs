@@ -1,6 +1,7 @@
 //! The real server, in this process, on a port of its own, over a fresh database; stopped when the test ends.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -20,6 +21,8 @@ pub const SECRET: &str = "q3Zt0PfWmJx8y7Vd2nKcLr5GhUeB1sAoT6iYwXvN9Qk";
 pub struct App {
     client: Client,
     pub database: Database,
+    /// Where its metrics are, if it has any.
+    pub metrics: Option<SocketAddr>,
     stop: StopHandle,
     thread: Option<JoinHandle<Result<(), String>>>,
 }
@@ -72,12 +75,13 @@ impl App {
                         return Ok(());
                     }
                 };
-                tell.send(Ok((server.addr(), server.stop_handle()))).expect("the test waits for the start");
+                tell.send(Ok((server.addr(), server.metrics_addr(), server.stop_handle())))
+                    .expect("the test waits for the start");
                 server.wait().await.map_err(|error| error.to_string())
             })
         });
-        let (address, stop) = told.recv_timeout(PATIENCE).map_err(|error| error.to_string())??;
-        Ok(Self { client: Client::new(address, database.engine), database, stop, thread: Some(thread) })
+        let (address, metrics, stop) = told.recv_timeout(PATIENCE).map_err(|error| error.to_string())??;
+        Ok(Self { client: Client::new(address, database.engine), database, metrics, stop, thread: Some(thread) })
     }
 
     /// Begins a graceful stop; [`App::stopped`] waits for its end.
