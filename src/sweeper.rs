@@ -80,7 +80,9 @@ pub async fn run(db: &Db, uses: &KeyUses, erase: &EraseSignal, counts: &SweepCou
 async fn clear_deleted(db: &Db, erase: &EraseSignal) {
     tokio::time::sleep(ERASE_PAUSE).await;
     match db.clear_deleted().await {
-        Ok(Some(())) => tracing::info!(target: "kennel::security", "erased"),
+        Ok(Some(())) => {
+            tracing::info!(target: "kennel::security", "erased");
+        }
         // PostgreSQL's own vacuum does it.
         Ok(None) => {}
         Err(problem) => {
