@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kennel::db::archive::TABLES;
 use serde_json::json;
 
 use crate::support::process::{Ended, Program};
@@ -13,6 +14,7 @@ use crate::support::{App, Database, Engine, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
     sentences![
+        every_table_is_archived,
         whatever_is_stored_is_the_same_after_every_move,
         a_moved_database_serves_the_same_tokens_rows_and_versions,
         the_number_of_a_deleted_row_comes_back_in_no_copy,
@@ -115,6 +117,12 @@ fn oddities(database: &Database) {
     );
     assert_eq!(database.execute(&key), Ok(1));
     assert_eq!(database.execute("DELETE FROM tasks WHERE id = (SELECT max(id) FROM tasks)"), Ok(1));
+}
+
+fn every_table_is_archived(app: &App) {
+    let mut archived: Vec<_> = TABLES.iter().map(|table| table.name.to_owned()).collect();
+    archived.sort();
+    assert_eq!(archived, app.database.tables());
 }
 
 fn whatever_is_stored_is_the_same_after_every_move(database: &Database) {
