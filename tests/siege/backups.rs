@@ -10,6 +10,7 @@ use super::database::{Engine, programs};
 use super::load::{Load, accounts};
 use super::scene::{Round, Scene};
 use super::server::Plan;
+use super::settings::SECRET;
 
 pub fn rounds() -> Vec<Round> {
     Round::on_both("R11 a backup under load, restored elsewhere", backup)
@@ -103,8 +104,12 @@ impl Way {
             let restored = format!("{copy}-restored");
             let _there_may_be_none = fs::remove_file(&restored);
             kennel(&format!("sqlite://{restored}"), &["restore", "--keep-sessions", copy])?;
-            if scene.engine == Engine::Sqlite {
-                fs::copy(format!("{}.key", url.trim_start_matches("sqlite://")), format!("{restored}.key"))?;
+            // Tokens are signed with the key beside a SQLite file, or else with the secret that is set.
+            match scene.engine {
+                Engine::Sqlite => {
+                    fs::copy(format!("{}.key", url.trim_start_matches("sqlite://")), format!("{restored}.key"))?;
+                }
+                Engine::Postgres => fs::write(format!("{restored}.key"), SECRET)?,
             }
             return Ok(format!("sqlite://{restored}"));
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::caller::{Caller, Reply};
 use super::client::{Result, request};
-use super::kept::{Home, Kept, program, until};
+use super::kept::{Home, Kept, freeze, program, thaw, until};
 use super::load::{Account, Load, Seen, Underway, accounts};
 use super::node::{Node, connect, url};
 use super::scene::{Round, Scene};
@@ -87,11 +87,13 @@ fn too_few_connections(scene: &Scene) -> Result<String> {
     all_well(&seen).map_err(|why| format!("with 4 of 8 connections: {why}"))?;
     let mut history = seen.history;
 
-    // The first has its four, and there is one for another instance.
+    // The first has its four, and there is one for another instance, which the first must not take, quick as it is.
+    let frozen = freeze(&[first.pid()])?;
     node.administer("ALTER ROLE app CONNECTION LIMIT 5")?;
     let crowd = plan.another()?;
-    let second = crowd.start()?;
-    // The first may have taken it meanwhile; the second must have it.
+    let second = crowd.start();
+    thaw(&frozen);
+    let second = second?;
     let one = Load::on(&[crowd.address], &accounts).labelled("one-");
     let (seen, ()) = one.during(|underway| underway.until_written(500))?;
     all_well(&seen).map_err(|why| format!("an instance with one connection: {why}"))?;
