@@ -166,9 +166,11 @@ pub fn program(name: &str) -> Result<PathBuf> {
     files.find(|file| file.is_file()).ok_or_else(|| format!("{name} is not installed").into())
 }
 
-/// The one block of this language in `docs/operating.md`, so that people are told what was tried.
-pub fn documented(language: &str) -> Result<&'static str> {
+/// The block of `docs/operating.md` that begins so (its language, and its first words), so that people are told what was
+/// tried.
+pub fn documented(beginning: &str) -> Result<&'static str> {
     let text = include_str!("../../docs/operating.md");
-    let block = text.split_once(&format!("\n```{language}\n")).and_then(|(_, rest)| rest.split_once("\n```\n"));
-    block.map(|(block, _)| block).ok_or_else(|| format!("docs/operating.md has no {language}").into())
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    let block = blocks.filter(|block| block.starts_with(beginning)).find_map(|block| block.split_once('\n'));
+    block.map(|(_, block)| block).ok_or_else(|| format!("docs/operating.md has no {beginning:?}").into())
 }
