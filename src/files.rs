@@ -103,6 +103,14 @@ pub fn create_durably(path: &Path, content: &[u8]) -> io::Result<bool> {
     Ok(made)
 }
 
+/// The path with something behind its name, as SQLite names the files beside a database.
+#[must_use]
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    PathBuf::from(path)
+}
+
 /// Lets nobody but its owner use a file.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     db::{
         DatabaseUrl,
-        archive::{self, ArchiveError, Digest, Step},
+        archive::{self, ArchiveError, Digest, Step, TIME_FORMAT},
     },
     mail::MailUrl,
 };
@@ -30,7 +30,6 @@ const ABSENT: &str = "absent";
 
 /// The part of a backup's name that its time is put in the place of.
 const TIME: &str = "{time}";
-const TIME_FORMAT: &str = "%Y-%m-%dT%H-%M-%SZ";
 
 /// The definitions of the commands, for clap.
 pub fn commands() -> [Command; 4] {
@@ -162,8 +161,8 @@ pub fn restore(matches: &ArgMatches, config: &Config) -> Result<(), StartError> 
 /// [`StartError::Run`], in one line for people that says what happened, and what stands.
 pub fn move_to(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
     let Some(to) = matches.get_one::<DatabaseUrl>(TO) else { return Ok(()) };
-    let moved = with_progress(|watch| archive::move_to(&config.database_url, to, watch))?;
-    println!("{} holds what {} does: {}", to.in_full(), config.database_url, in_words(&moved.digest));
+    let digest = with_progress(|watch| archive::move_to(&config.database_url, to, watch))?;
+    println!("{} holds what {} does: {}", to.in_full(), config.database_url, in_words(&digest));
     println!("Everything is as it was here, too. To serve from there, set:");
     match to {
         DatabaseUrl::Sqlite(path) => println!("DATABASE_URL=sqlite://{}", path.display()),

@@ -102,10 +102,8 @@ impl SqliteFile {
     /// Checks whether others than the owner can use the database's files and their folder.
     fn check_modes(&self) -> Result<(), OpenError> {
         for ending in ["", "-wal", "-shm"] {
-            let mut path = self.0.as_os_str().to_owned();
-            path.push(ending);
-            let path = Path::new(&path);
-            files::check(path).map_err(|error| {
+            let path = files::beside(&self.0, ending);
+            files::check(&path).map_err(|error| {
                 OpenError::new(format_args!("cannot trust the database {}", path.display()), &error.to_string())
             })?;
         }

@@ -5,10 +5,11 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use super::OpenError;
+use crate::files::beside;
 
 /// The offset of the write version in the file's header (SQLite's file format, §1.3.3), and its value in WAL mode.
 const WRITE_VERSION: usize = 18;
@@ -21,7 +22,7 @@ const WAL: u8 = 2;
 /// # Errors
 /// There is such a log, or the files cannot be read.
 pub fn refuse_foreign(database: &Path) -> Result<(), OpenError> {
-    let log = beside(database);
+    let log = beside(database, "-wal");
     // First: while another instance makes the database, its header is there before the log.
     let is_foreign = holds_something(&log).and_then(|holds| Ok(holds && !is_in_wal_mode(database)?));
     match is_foreign {
@@ -40,12 +41,6 @@ pub fn refuse_foreign(database: &Path) -> Result<(), OpenError> {
             "Make them readable and writable for this user",
         )),
     }
-}
-
-fn beside(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push("-wal");
-    PathBuf::from(path)
 }
 
 fn holds_something(path: &Path) -> io::Result<bool> {

@@ -33,13 +33,16 @@ pub use self::{
     check::{Finding, Findings, check, whereabouts},
     digest::{Digest, TableDigest},
     records::TABLES,
-    restore::{Moved, Restored, move_to, restore},
+    restore::{Restored, move_to, restore},
 };
 use super::{Conn, OpenError, Transactions, at_one_moment, migrate::CountRow};
 
 /// The table of a backup with the digests of its tables. A server that opens the file drops it: what it holds from then
 /// on is no backup any more.
 pub const BACKUP_DIGEST: &str = "backup_digest";
+
+/// The time in the name of a file, for `chrono`: such names stand in the order of their times.
+pub const TIME_FORMAT: &str = "%Y-%m-%dT%H-%M-%SZ";
 
 /// The reason why an archive could not be made, used or trusted, and what stands nevertheless. Its `Display` is one
 /// line for people, without a password.

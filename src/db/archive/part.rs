@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::ArchiveError;
-use crate::files::sync_folder_of;
+use crate::files::{beside, sync_folder_of};
 
 /// A draft of a file, which is removed with everything beside it unless it is [published](Self::publish).
 pub struct Part {
@@ -100,13 +100,6 @@ impl Drop for Part {
 
 /// The endings of the files that SQLite makes beside a database.
 pub const SIDE_FILES: &[&str] = &["-wal", "-shm", "-journal"];
-
-/// The path with something behind its name.
-pub fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(ending);
-    PathBuf::from(path)
-}
 
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

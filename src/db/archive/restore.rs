@@ -9,13 +9,16 @@ use chrono::Utc;
 use diesel::prelude::*;
 
 use super::{
-    ArchiveError, Digest, Step, Watch,
+    ArchiveError, Digest, Step, TIME_FORMAT, Watch,
     backup::{carried_digest, empty_file, into_one_file, refuse_other_version, whole_digest},
     check, copy_all, count,
-    part::{Part, SIDE_FILES, beside},
+    part::{Part, SIDE_FILES},
     table_names,
 };
-use crate::db::{Conn, DatabaseUrl, connect, connect_existing, migrate, schema::sessions, sqlite::SqliteFile};
+use crate::{
+    db::{Conn, DatabaseUrl, connect, connect_existing, migrate, schema::sessions, sqlite::SqliteFile},
+    files::{self, beside},
+};
 
 /// A backup that was restored.
 pub struct Restored {
@@ -27,12 +30,6 @@ pub struct Restored {
     pub aside: Option<PathBuf>,
     /// The number of sessions that were ended.
     pub ended: usize,
-}
-
-/// A database that was moved.
-pub struct Moved {
-    /// The digest of its rows, there as here.
-    pub digest: Digest,
 }
 
 /// Restores a backup in the place of a database. A SQLite file that is there is moved aside; a PostgreSQL database has to
@@ -68,7 +65,7 @@ fn into_file(backup: &Path, target: &Path, keep_sessions: bool, watch: Watch<'_>
     let ended = if keep_sessions { 0 } else { end_sessions(&mut conn)? };
     into_one_file(&mut conn)?;
     drop(conn);
-    let aside = is_there.then(|| beside(target, &format!(".before-{}", Utc::now().format("%Y-%m-%dT%H-%M-%SZ"))));
+    let aside = is_there.then(|| beside(target, &format!(".before-{}", Utc::now().format(TIME_FORMAT))));
     match &aside {
         Some(aside) => {
             match &mut alone {
@@ -103,12 +100,12 @@ fn into_server(
 }
 
 /// Moves a database into another, empty one, which may be of the other kind: everything, with the ids of its rows and
-/// its own, so that tokens stay good. The original stays as it is.
+/// its own, so that tokens stay good. The original stays as it is. Returns the digest of the rows, there as here.
 ///
 /// # Errors
 /// A server runs on either; the other database is not empty, or not Kennel's; either fails, or is of another version.
 /// The other database is as empty as it was then.
-pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result<Moved, ArchiveError> {
+pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result<Digest, ArchiveError> {
     let mut source = connect_existing(from)?;
     refuse_other_version(&mut source)?;
     let mut alone = match from {
@@ -140,7 +137,7 @@ pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result
     if matches!(from, DatabaseUrl::Postgres(_)) {
         refuse_servers(&mut alone)?;
     }
-    Ok(Moved { digest })
+    Ok(digest)
 }
 
 /// A PostgreSQL database to copy into, with the newest schema.
@@ -188,7 +185,7 @@ fn up_to_date_copy(backup: &Path, copy: &Path) -> Result<(Conn, Vec<String>), Ar
             copy.display()
         ))
     })?;
-    crate::files::make_private(copy)?;
+    files::make_private(copy)?;
     let mut conn = SqliteFile::at(copy).create()?;
     let migrated = migrate::run(&mut conn)?;
     Ok((conn, migrated))
