@@ -23,6 +23,7 @@ use crate::{
     crypto::keys::{Keys, Secret},
     db::{DatabaseId, DatabaseUrl, Db, OpenError},
     export::ExportTimeout,
+    import::Importer,
     limits::{Limits, Proxies},
     mail::MailSignal,
     me::EraseSignal,
@@ -96,6 +97,8 @@ pub struct AppState {
     pub signup: Data<SignupPolicy>,
     /// The longest time of `GET /me/export`.
     pub export_timeout: Data<ExportTimeout>,
+    /// The thread that reads imported documents.
+    pub importer: Data<Importer>,
     /// The signal that wakes the worker that sends mails.
     pub mail_signal: Data<MailSignal>,
     /// The signal that the rows of an account were deleted.
@@ -145,6 +148,7 @@ impl AppState {
             cors: Data::new(Cors::new(config.cors.clone(), config.public_url.as_ref())),
             signup: Data::new(config.signup),
             export_timeout: Data::new(ExportTimeout(config.export_timeout)),
+            importer: Data::new(Importer::start().map_err(|error| failed(&error))?),
             mail_signal: Data::default(),
             erase_signal: Data::default(),
             draining: Data::default(),
@@ -170,6 +174,7 @@ impl AppState {
             .app_data(Data::clone(&self.cors))
             .app_data(Data::clone(&self.signup))
             .app_data(Data::clone(&self.export_timeout))
+            .app_data(Data::clone(&self.importer))
             .app_data(Data::clone(&self.mail_signal))
             .app_data(Data::clone(&self.erase_signal))
             .app_data(Data::clone(&self.draining))

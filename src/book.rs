@@ -87,10 +87,12 @@ impl FromStr for MostRows {
 pub struct Full {
     rows: Rows,
     most: i64,
+    /// The rows that may still be created: fewer than were asked for.
+    left: i64,
 }
 
 impl From<Full> for Problem {
-    fn from(Full { rows, most }: Full) -> Self {
+    fn from(Full { rows, most, left }: Full) -> Self {
         let (kind, rows) = match rows {
             Rows::Owners => (Kind::TooManyOwners, "owners"),
             Rows::Dogs => (Kind::TooManyDogs, "dogs"),
@@ -103,7 +105,10 @@ impl From<Full> for Problem {
                 return Self::new(Kind::TooManyIdempotencyKeys).with_detail(detail);
             }
         };
-        Self::new(kind).with_detail(format!("A book has {most} {rows} at most, and yours has them. Delete one first."))
+        Self::new(kind).with_detail(match left {
+            0 => format!("A book has {most} {rows} at most, and yours has them. Delete one first."),
+            _ => format!("A book has {most} {rows} at most, and yours has room for {left} more. Delete some first."),
+        })
     }
 }
 
@@ -203,7 +208,7 @@ impl Book {
         }
         let counted = db.read(move |conn| count_rows(conn, user, most)).await?;
         if counted >= most {
-            return Ok(Err(Full { rows, most }));
+            return Ok(Err(Full { rows, most, left: 0 }));
         }
         count.grant(most - counted, most);
         Ok(Ok(if count.take() {
@@ -211,6 +216,33 @@ impl Book {
         } else {
             Reservation::Alone { _held: alone }
         }))
+    }
+
+    /// Reserves room for `wanted` rows of the kind `shelf` for `user` at once, before they are created; the inner error
+    /// is [`Full`], when there is less. Always counts the rows, while the user's other creates of this kind wait.
+    ///
+    /// # Errors
+    /// `overloaded`, `too-many-requests` or `unavailable`, as [`Book::reserve`].
+    pub async fn reserve_many(
+        &self,
+        db: &Db,
+        user: UserId,
+        shelf: &Shelf,
+        wanted: usize,
+    ) -> Result<Result<Reservation, Full>, Problem> {
+        let Shelf { rows, count: count_rows } = *shelf;
+        let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
+        let Some(most) = self.most(rows).filter(|_| wanted > 0) else { return Ok(Ok(Reservation::Anywhere)) };
+        let count = self.count_of(user, rows);
+        let alone = timeout(PATIENCE, Arc::clone(&count.turn).write_owned()).await;
+        let held = alone.map_err(|_| Problem::new(Kind::Overloaded))?;
+        let left = most - db.read(move |conn| count_rows(conn, user, most)).await?;
+        if wanted > left {
+            return Ok(Err(Full { rows, most, left: left.max(0) }));
+        }
+        // The last count knows nothing of so many.
+        count.grant(0, most);
+        Ok(Ok(Reservation::Alone { _held: held }))
     }
 
     /// The limit of one kind; of keys, as many as all rows together.

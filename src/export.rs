@@ -35,9 +35,15 @@ use crate::{
     workers::Flow,
 };
 
+/// The number of the form that an exported document has, and that an imported one must have. Another form is another
+/// number.
+pub const FORM: u32 = 1;
+
 /// The members of the document that there is one of.
 #[derive(Serialize)]
 struct Head {
+    /// The number of the document's form, by which `POST /me/import` knows it.
+    kennel: u32,
     exported_at: Timestamp,
     user: UserOut,
     /// The address that waits to be confirmed.
@@ -161,7 +167,7 @@ fn read_head(conn: &mut Conn, me: CurrentUser) -> Result<Head, Problem> {
     let user = Users::of(me.id).show(conn)?.into();
     let new_email = Users::of(me.id).account(conn)?.and_then(|account| account.pending).map(|pending| pending.address);
     let profile = Profiles::of(me.id).find(conn)?.map(ProfileOut::from);
-    Ok(Head { exported_at: Timestamp::now(), user, new_email, profile })
+    Ok(Head { kennel: FORM, exported_at: Timestamp::now(), user, new_email, profile })
 }
 
 impl Export {

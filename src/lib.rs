@@ -77,6 +77,7 @@ pub mod files;
 pub mod headers;
 pub mod histogram;
 pub mod ids;
+pub mod import;
 pub mod letters;
 pub mod problem;
 pub mod urls;

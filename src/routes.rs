@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use actix_web::{http::Method, web::ServiceConfig};
 
 use crate::{
-    api_keys, auth, co_owners, dogs, export,
+    api_keys, auth, co_owners, dogs, export, import,
     limits::NEW_PASSWORD,
     me, owners, pages,
     problem::handlers as problems,
@@ -58,6 +58,7 @@ fn table() -> Vec<Area> {
                 delete(me::handlers::delete).weighing(50),
             ]),
             at(&["/export"], vec![get(export::show_export).weighing(50).taking_keys()]),
+            at(&["/import"], vec![post(import::import_book).with_query().weighing(50)]),
             at(&["/password"], vec![put(auth::handlers::password::replace_password).without_a_body().weighing(NEW_PASSWORD)]),
             at(&["/profile"], vec![
                 get(profiles::handlers::show).taking_keys(),

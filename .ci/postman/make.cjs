@@ -53,14 +53,16 @@ const { refresh_token } = bodyExample(operations.get('POST /auth/refresh'))
 
 /** A body whose names, secrets and ids are variables, where the contract's examples fit each other by their values. */
 function withVariables(raw) {
-  const put = (key, value) => {
-    if (typeof value === 'number' && key.endsWith('_id')) return `#${key}#`
+  const body = JSON.parse(raw)
+  // Ids further inside name what stands in the body, too.
+  function put(key, value) {
+    if (typeof value === 'number' && key.endsWith('_id') && this === body) return `#${key}#`
     if (typeof value !== 'string') return value
     if (value === password) return '{{password}}'
     if (value === refresh_token) return '{{refresh_token}}'
     return value.replace(username, '{{username}}')
   }
-  return JSON.stringify(JSON.parse(raw), put, 2).replace(/"#(\w+)#"/g, '{{$1}}')
+  return JSON.stringify(body, put, 2).replace(/"#(\w+)#"/g, '{{$1}}')
 }
 
 /** The value of a path parameter: a variable, unless the contract's example is good everywhere. */

@@ -544,6 +544,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add what was exported
+         * @description Takes what `GET /me/export` answered, here or from another server, as one body of at most 8 MiB, and adds its owners, dogs and tasks to your book, 10,000 rows at most (each co-owner of a dog is one, too), and the profile if you have none: all of it or, if anything is not acceptable, nothing. It always adds and never changes what is there. The rows get ids of their own; ids in the document only say which of its rows belong together. Times are kept (none may be later than a day from now), and each field is checked as where a single row is made; errors point into the document (`/dogs/3/owner_id`). The account, sessions and API keys of the document are ignored. With `dry_run=true` everything is checked and nothing is added. You may send one import at a time, in 60 seconds.
+         */
+        post: operations["import_book"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me/profile": {
         parameters: {
             query?: never;
@@ -1105,6 +1125,11 @@ export interface components {
         };
         /** @description Everything that is kept about you, but for what proves who you are, and what is gone after a day (mails that were sent, wrong passwords, answers to retries). */
         Export: {
+            /**
+             * @description The number of this form, which `POST /me/import` takes.
+             * @constant
+             */
+            kennel: 1;
             exported_at: components["schemas"]["Timestamp"];
             user: components["schemas"]["User"];
             /** @description The address that waits to be confirmed, while the session stands that asked for it; null if there is none. */
@@ -1389,6 +1414,84 @@ export interface components {
             created_at?: components["schemas"]["Ignored"];
             updated_at?: components["schemas"]["Ignored"];
         };
+        /** @description What was exported, or was written by hand in the same form. What is absent is not added. */
+        Import: {
+            /**
+             * @description The number of the form.
+             * @constant
+             */
+            kennel: 1;
+            /** @description Null or absent if there is none. It is left out if you have one. */
+            profile?: components["schemas"]["ImportedProfile"] | null;
+            /** @description At most 10,000, with the dogs, their co-owners and the tasks. */
+            owners?: components["schemas"]["ImportedOwner"][];
+            dogs?: components["schemas"]["ImportedDog"][];
+            tasks?: components["schemas"]["ImportedTask"][];
+            exported_at?: components["schemas"]["Ignored"];
+            user?: components["schemas"]["Ignored"];
+            new_email?: components["schemas"]["Ignored"];
+            sessions?: components["schemas"]["Ignored"];
+            api_keys?: components["schemas"]["Ignored"];
+        };
+        /** @description A profile with its times; without them it is of now. */
+        ImportedProfile: {
+            description: components["schemas"]["DescriptionIn"];
+            created_at?: components["schemas"]["Moment"];
+            updated_at?: components["schemas"]["Moment"];
+        };
+        /** @description An owner with its times; without them it is of now. */
+        ImportedOwner: {
+            /** @description The id by which the document's dogs name it, once in the list. It gets another here. */
+            id?: components["schemas"]["Id"];
+            name: components["schemas"]["NameIn"];
+            created_at?: components["schemas"]["Moment"];
+            updated_at?: components["schemas"]["Moment"];
+            user_id?: components["schemas"]["Ignored"];
+        };
+        /** @description A dog with its times; without them it is of now. */
+        ImportedDog: {
+            /** @description The id by which the document's tasks name it, once in the list. It gets another here. */
+            id?: components["schemas"]["Id"];
+            name: components["schemas"]["NameIn"];
+            /** @description One of the document's owners. */
+            owner_id: components["schemas"]["Id"];
+            /** @description The date of birth; null or absent if nobody knows. */
+            born_on?: components["schemas"]["CalendarDate"] | null;
+            /** @description Others of the document's owners, each named once; null or absent if there are none. */
+            co_owner_ids?: components["schemas"]["Id"][] | null;
+            created_at?: components["schemas"]["Moment"];
+            updated_at?: components["schemas"]["Moment"];
+            user_id?: components["schemas"]["Ignored"];
+            owner?: components["schemas"]["Ignored"];
+            co_owners?: components["schemas"]["Ignored"];
+        };
+        /** @description A task with its times; without them it is of now. */
+        ImportedTask: {
+            /** @description Once in the list. It gets another here. */
+            id?: components["schemas"]["Id"];
+            name: components["schemas"]["TaskNameIn"];
+            /** @description Whether it is done; not so if absent. */
+            completed?: boolean;
+            /** @description When it was done; null or absent if it is open, and when it is absent of one that is done, now. */
+            completed_at?: components["schemas"]["Moment"] | null;
+            /** @description One of the document's dogs; null or absent if it is for none in particular. */
+            dog_id?: components["schemas"]["Id"] | null;
+            /** @description By which day it is to be done; null or absent if that does not matter. */
+            due_on?: components["schemas"]["CalendarDate"] | null;
+            created_at?: components["schemas"]["Moment"];
+            updated_at?: components["schemas"]["Moment"];
+            user_id?: components["schemas"]["Ignored"];
+        };
+        /** @description How much of a document was added, or would be. */
+        Imported: {
+            /** @description Whether it was only checked, and nothing was added. */
+            dry_run: boolean;
+            /** @description Whether the profile is added; not so if the document has none, or you have one. */
+            profile: boolean;
+            owners: number;
+            dogs: number;
+            tasks: number;
+        };
         /** @description What an owner needs. */
         OwnerIn: {
             name: components["schemas"]["NameIn"];
@@ -1660,6 +1763,13 @@ export interface components {
             /** @enum {integer} */
             status?: 409;
         };
+        /** @description The book has too many rows of a kind. */
+        TooManyRowsProblem: components["schemas"]["ProblemDetails"] & {
+            /** @enum {string} */
+            type?: "/problems/too-many-owners" | "/problems/too-many-dogs" | "/problems/too-many-tasks" | "/problems/too-many-idempotency-keys";
+            /** @enum {integer} */
+            status?: 409;
+        };
         /** @description The row has changed, or exists already. */
         PreconditionFailedProblem: components["schemas"]["ProblemDetails"] & {
             /** @enum {string} */
@@ -1757,6 +1867,22 @@ export interface components {
         };
     };
     responses: {
+        /** @description What was added. */
+        Imported: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                /** @description Where all that is yours can be read. */
+                Location: "/me/export";
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Imported"];
+            };
+        };
         /** @description You. */
         Me: {
             headers: {
@@ -2741,6 +2867,29 @@ export interface components {
                 "application/problem+json": components["schemas"]["TooManyTasksProblem"];
             };
         };
+        /** @description With the document the book would have more owners, dogs or tasks than it may have, or the account more idempotency keys; `detail` says how many. Nothing was added. */
+        TooManyRows: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/too-many-dogs",
+                 *       "title": "The book has too many dogs",
+                 *       "status": 409,
+                 *       "detail": "A book has 20000 dogs at most, and yours has room for 12 more. Delete some first.",
+                 *       "instance": "/me/import",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["TooManyRowsProblem"];
+            };
+        };
         /** @description You have 20 API keys, as many as there may be, with those that have expired. */
         TooManyApiKeys: {
             headers: {
@@ -2808,6 +2957,42 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["ContentTooLargeProblem"];
+            };
+        };
+        /** @description The body has more than 8,388,608 bytes, or more than 500,000 values. */
+        ImportTooLarge: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/content-too-large",
+                 *       "title": "The body is too large",
+                 *       "status": 413,
+                 *       "detail": "An import may have 8,388,608 bytes and 500,000 values.",
+                 *       "instance": "/me/import",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ContentTooLargeProblem"];
+            };
+        };
+        /** @description The document was read, and something in it (or in the query) is not acceptable; or the `Idempotency-Key` stands for another request already. Nothing was added. */
+        ImportRefused: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ValidationProblem"] | components["schemas"]["IdempotencyKeyReusedProblem"];
             };
         };
         /** @description The body is not `application/json` in UTF-8, or it is compressed. */
@@ -3168,6 +3353,8 @@ export interface components {
         Role: "primary" | "co";
         /** @description Whether to remove the owner's dogs too, and their tasks. */
         Force: boolean;
+        /** @description Whether to check only, and add nothing. */
+        DryRun: boolean;
         /** @description Only the tasks that are completed, or only those that are not. */
         Completed: boolean;
         /** @description Only the tasks for this dog. For a dog that is not yours there are none. */
@@ -3194,6 +3381,11 @@ export interface components {
         IdempotencyKey: string;
     };
     requestBodies: {
+        Import: {
+            content: {
+                "application/json": components["schemas"]["Import"];
+            };
+        };
         Signup: {
             content: {
                 "application/json": components["schemas"]["SignupIn"];
@@ -4357,6 +4549,47 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             406: components["responses"]["NotAcceptable"];
             422: components["responses"]["UnknownParameter"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    import_book: {
+        parameters: {
+            query?: {
+                /** @description Whether to check only, and add nothing. */
+                dry_run?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Your own name for this request, of 1–255 visible ASCII characters. Sent again with the same request within 24 hours, it gets the first answer again, and nothing is done twice. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Import"];
+        responses: {
+            /** @description What an import of this document would add now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Never"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            201: components["responses"]["Imported"];
+            400: components["responses"]["MalformedJson"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["LoginNeeded"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["TooManyRows"];
+            413: components["responses"]["ImportTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ImportRefused"];
             429: components["responses"]["TooManyRequests"];
             default: components["responses"]["Problem"];
         };

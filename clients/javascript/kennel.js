@@ -104,7 +104,7 @@ export class Kennel {
 
   async #call(method, target, options = {}) {
     const { body, signal } = options
-    const isCreate = method === 'POST' && target.startsWith('/dogowner/')
+    const isCreate = method === 'POST' && /^\/(dogowner\/|me\/import(?![^?]))/.test(target)
     // Of other writes nothing tells afterwards whether the first one was done: a second would be answered with 404 or
     // 412, or undo what others have written in between.
     const pauses = isCreate || method === 'GET' ? PAUSES : []

@@ -6,4 +6,4 @@ mod reference;
 mod valid;
 
 pub use reference::read_fields;
-pub use valid::{ACCEPT_PATCH, BODY_LIMIT, Optional, PATCH_TYPES, Valid, read_json};
+pub use valid::{ACCEPT_PATCH, BodyLimits, Optional, PATCH_TYPES, Valid, parse, read_bytes, read_json};

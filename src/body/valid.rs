@@ -1,6 +1,7 @@
 //! [`Valid`]: the extractor that lets only acceptable bodies into a handler.
 
 use std::{
+    cell::Cell,
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
@@ -28,10 +29,21 @@ use crate::{
     wire::FromBody,
 };
 
-/// The largest body of a request, in bytes: 64 KiB. A longer one is refused with `content-too-large`.
-pub const BODY_LIMIT: usize = 65_536;
-/// The longest time for a whole body to arrive; actix itself has no such limit.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
+/// The limits on the body of a request.
+#[derive(Clone, Copy)]
+pub struct BodyLimits {
+    /// The most bytes. A longer body is refused with `content-too-large`.
+    pub bytes: usize,
+    /// The longest time for the whole body to arrive; actix itself has no such limit. `request-timeout` after it.
+    pub patience: Duration,
+}
+
+/// The limits on nearly every body: 64 KiB in 10 seconds.
+const USUAL: BodyLimits = BodyLimits { bytes: 65_536, patience: Duration::from_secs(10) };
+
+/// The most values in one JSON document, each member of each object and list, so that memory stays near the bytes that
+/// came: a value takes 72 bytes there, and in the document two. Only of a large body can there be more.
+const MOST_VALUES: usize = 500_000;
 
 /// The time after which the sender of a body is authenticated again. Nearly all bodies come with their headers.
 const BODY_PROMPTNESS: Duration = Duration::from_millis(100);
@@ -78,35 +90,47 @@ impl<T: FromBody> FromRequest for Optional<T> {
         let request = request.clone();
         let mut payload = payload.take();
         Box::pin(async move {
-            let body = collect_in_time(&request, &mut payload).await?;
+            let body = collect_in_time(&request, &mut payload, USUAL).await?;
             if body.is_empty() {
                 return Ok(Self(None));
             }
             check_content_type(&request)?;
-            let json = parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))?;
+            let json = parse(&body)?;
             read_fields(&request, json).await.map(|body| Self(Some(body)))
         })
     }
 }
 
-/// Reads the body of a request as JSON, of at most [`BODY_LIMIT`] bytes.
+/// Reads the body of a request as JSON, of at most 64 KiB.
 ///
 /// # Errors
-/// `unsupported-media-type`, when it is not sent as JSON; `content-too-large`; `request-timeout`, when it takes longer
-/// than 10 seconds; `malformed-json`; `malformed-request`, when it breaks off; `revoked-token`, `revoked-api-key` or
-/// `expired-api-key`, when it took longer than 100 ms and the credential has ended meanwhile.
+/// As [`read_bytes`] and [`parse`].
 pub fn read_json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Value, Problem>> + use<> {
+    let body = read_bytes(request, payload, USUAL);
+    async move { parse(&body.await?) }
+}
+
+/// Reads the body of a request that is sent as JSON, for [`parse`].
+///
+/// # Errors
+/// `unsupported-media-type`, when it is not sent as JSON; `content-too-large` and `request-timeout`, by the `limits`;
+/// `malformed-request`, when it breaks off; `revoked-token`, `revoked-api-key` or `expired-api-key`, when it took longer
+/// than 100 ms and the credential has ended meanwhile.
+pub fn read_bytes(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    limits: BodyLimits,
+) -> impl Future<Output = Result<Bytes, Problem>> + use<> {
     let admitted = check_content_type(request);
     let mut payload = payload.take();
     let request = request.clone();
     async move {
         admitted?;
-        let body = collect_in_time(&request, &mut payload).await?;
-        parse(&body).map_err(|_| Problem::new(Kind::MalformedJson))
+        collect_in_time(&request, &mut payload, limits).await
     }
 }
 
-/// Checks the headers of a body: its type, its encoding and its length.
+/// Checks the headers of a body: its type and its encoding.
 fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let is_patch = request.method() == Method::PATCH;
@@ -118,10 +142,6 @@ fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
     let mut encodings = parts(headers, &header::CONTENT_ENCODING, b',');
     if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(unsupported(is_patch).with_detail("Send the body as it is, not compressed."));
-    }
-    let length = single(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-    if length.is_some_and(|length| length > BODY_LIMIT as u64) {
-        return Err(Kind::ContentTooLarge.into());
     }
     Ok(())
 }
@@ -154,9 +174,13 @@ fn is_json(content_type: &[u8], is_patch: bool) -> bool {
         })
 }
 
-async fn collect_in_time(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, Problem> {
+async fn collect_in_time(request: &HttpRequest, payload: &mut Payload, limits: BodyLimits) -> Result<Bytes, Problem> {
+    let length = single(request.headers(), &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > limits.bytes as u64) {
+        return Err(Kind::ContentTooLarge.into());
+    }
     let began = Instant::now();
-    let body = tokio::time::timeout(BODY_PATIENCE, collect(payload)).await;
+    let body = tokio::time::timeout(limits.patience, collect(payload, limits.bytes)).await;
     let body = body.map_err(|_| Problem::new(Kind::RequestTimeout))??;
     if began.elapsed() > BODY_PROMPTNESS {
         reauthenticate(request).await?;
@@ -165,11 +189,11 @@ async fn collect_in_time(request: &HttpRequest, payload: &mut Payload) -> Result
     Ok(if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body })
 }
 
-async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {
+async fn collect(payload: &mut Payload, most: usize) -> Result<Bytes, Problem> {
     let mut body = BytesMut::new();
     while let Some(chunk) = poll_fn(|cx| Pin::new(&mut *payload).poll_next(cx)).await {
         let chunk = chunk.map_err(|error| Problem::new(Kind::MalformedRequest).caused_by(error.to_string()))?;
-        if body.len() + chunk.len() > BODY_LIMIT {
+        if body.len() + chunk.len() > most {
             return Err(Kind::ContentTooLarge.into());
         }
         body.extend_from_slice(&chunk);
@@ -178,17 +202,33 @@ async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {
 }
 
 /// Parses JSON as RFC 8259 §4 recommends: a duplicate key in an object is an error, at any depth.
-fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
+///
+/// # Errors
+/// `malformed-json`; `content-too-large`, for a document of more than 500,000 values.
+pub fn parse(body: &[u8]) -> Result<Value, Problem> {
+    let left = Cell::new(MOST_VALUES);
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = Strict.deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
+    let parsed = Strict(&left).deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+    parsed.map_err(|_| {
+        let kind = if left.get() == 0 { Kind::ContentTooLarge } else { Kind::MalformedJson };
+        Problem::new(kind)
+    })
 }
 
-/// A builder of a [`Value`] that refuses duplicate keys.
-struct Strict;
+/// A builder of a [`Value`] that refuses duplicate keys, and more values than are left.
+#[derive(Clone, Copy)]
+struct Strict<'a>(&'a Cell<usize>);
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl Strict<'_> {
+    /// Counts a member of a list or an object.
+    fn count<E: Error>(self) -> Result<(), E> {
+        let left = self.0.get().saturating_sub(1);
+        self.0.set(left);
+        if left == 0 { Err(E::custom("too many values")) } else { Ok(()) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -196,7 +236,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -233,7 +273,8 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(Strict)? {
+        while let Some(item) = items.next_element_seed(self)? {
+            self.count()?;
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -242,7 +283,8 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            let value = entries.next_value_seed(Strict)?;
+            self.count()?;
+            let value = entries.next_value_seed(self)?;
             if object.insert(key, value).is_some() {
                 return Err(A::Error::custom("a key stands twice"));
             }

@@ -17,7 +17,7 @@ use crate::{
         column::CommonColumns,
         columns,
         expression::{AnyOf, expression},
-        rows,
+        records, rows,
         schema::{dog_co_owners, owners},
     },
     dogs::Dogs,
@@ -174,6 +174,18 @@ impl CoOwners {
             None => conn.execute(diesel::delete(all))?,
             Some(owner) => conn.execute(diesel::delete(all.filter(dog_co_owners::owner_id.eq(owner))))?,
         })
+    }
+
+    /// Makes the second of each pair a co-owner of the first, a dog that has just been made in the same transaction.
+    ///
+    /// # Errors
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+    pub fn import(&self, conn: &mut Conn, pairs: Vec<(DogId, OwnerId)>) -> Result<(), Problem> {
+        let row = |(dog, owner): (DogId, OwnerId)| {
+            let (dog_id, owner_id, user_id) = (dog.get(), owner.get(), self.0.get());
+            records::dog_co_owners::Row { dog_id, owner_id, user_id }
+        };
+        Ok(records::dog_co_owners::insert(conn, pairs.into_iter().map(row).collect())?)
     }
 
     /// Makes the owners `co_owners`, at most [`MOST_CO_OWNERS`] and each named once (the caller checks both), the

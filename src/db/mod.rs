@@ -39,6 +39,7 @@ use std::fmt;
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
+pub(crate) use self::archive::{records, sequences::take_ids};
 pub use self::{
     atomic::Atomic,
     connection::{Conn, columns},

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The dogs of a book, which are limited.
-const SHELF: Shelf = Shelf { rows: Rows::Dogs, count: |conn, me, most| Dogs::of(me).count_up_to(conn, most) };
+pub const SHELF: Shelf = Shelf { rows: Rows::Dogs, count: |conn, me, most| Dogs::of(me).count_up_to(conn, most) };
 
 /// `GET /dogowner/dogs`: lists a page of the user's dogs, with their owners if `expand` asks for them.
 ///

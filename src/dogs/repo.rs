@@ -19,9 +19,9 @@ use crate::{
         column::CommonColumns,
         columns,
         expression::{AnyOf, CountUpTo, Narrowed, When, when},
-        rows,
+        records, rows,
         schema::{dog_co_owners, dogs},
-        search_key,
+        search_key, take_ids,
         timestamp::Timestamp,
     },
     ids::{DogId, Owner, OwnerId, UserId},
@@ -30,7 +30,7 @@ use crate::{
     problem::{Kind, Problem},
     tasks::Tasks,
     users::Users,
-    wire::{Preconditions, no_row},
+    wire::{Imported, Preconditions, no_row},
 };
 
 /// A stored dog of one user, with the ids of its co-owners, which are rows of another table.
@@ -232,6 +232,40 @@ impl Dogs {
             dog.co_owner_ids = CoOwners::of(self.0).fill(conn, dog.id, new.owner_id, &new.co_owner_ids)?;
             Ok(dog)
         })
+    }
+
+    /// Creates the dogs of an imported document, with their times and co-owners. `owner` is the owner here for one in
+    /// the document. Returns their ids, in the same order.
+    ///
+    /// # Errors
+    /// The errors of `owner`; `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
+    pub fn import(
+        &self,
+        conn: &mut Conn,
+        dogs: &[Imported<DogIn>],
+        owner: impl Fn(OwnerId) -> Result<OwnerId, Problem>,
+    ) -> Result<Vec<DogId>, Problem> {
+        let ids = take_ids(conn, "dogs", dogs.len())?;
+        let (mut rows, mut pairs) = (Vec::new(), Vec::new());
+        for (id, Imported { new, times, .. }) in ids.iter().zip(dogs) {
+            rows.push(records::dogs::Row {
+                id: id.get(),
+                user_id: self.0.get(),
+                owner_id: owner(new.owner_id)?.get(),
+                name: new.name.clone(),
+                born_on: new.born_on,
+                created_at: times.created_at,
+                updated_at: times.updated_at,
+                version: 1,
+                name_key: search_key(&new.name),
+            });
+            for co_owner in &new.co_owner_ids {
+                pairs.push((*id, owner(*co_owner)?));
+            }
+        }
+        records::dogs::insert(conn, rows)?;
+        CoOwners::of(self.0).import(conn, pairs)?;
+        Ok(ids)
     }
 
     fn insert(&self, atomic: Atomic<'_>, new: &DogIn) -> Result<DogRow, Problem> {

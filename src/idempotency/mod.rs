@@ -25,7 +25,7 @@ use serde_json::Value;
 pub use self::repo::{Answers, sweep};
 use crate::{
     body::{read_fields, read_json},
-    book::{Book, Full, Reservation, Rows, Shelf},
+    book::{Book, Full, Rows, Shelf},
     db::{Atomic, Db},
     ids::UserId,
     lists::CanonicalPath,
@@ -68,15 +68,17 @@ impl<T: FromBody> FromRequest for Idempotent<T> {
         Box::pin(async move {
             let name = name?;
             let mut json = json.await?;
-            let key =
-                name.zip(path).map(|(name, path)| RequestKey { name, fingerprint: fingerprint(&path, &mut json) });
-            Ok(Self { new: read_fields(&request, json).await?, key })
+            let key = name.zip(path).map(|(name, path)| RequestKey::new(name, &path, &mut json));
+            Ok(Self::of(read_fields(&request, json).await?, key))
         })
     }
 }
 
 /// The caller's `Idempotency-Key`, if there is one.
-fn key_name(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+///
+/// # Errors
+/// `malformed-request`, when it is not 1 to 255 visible ASCII characters, or there are two.
+pub fn key_name(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let malformed = || {
         let detail = format!("Idempotency-Key is one header of 1 to {LONGEST_KEY} visible ASCII characters.");
         Problem::new(Kind::MalformedRequest).with_detail(detail)
@@ -88,14 +90,25 @@ fn key_name(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     if is_plain && values.next().is_none() { Ok(Some(name.to_owned())) } else { Err(malformed()) }
 }
 
-/// The fingerprint of a request. The order of the body's keys, and white space between them, do not matter.
-fn fingerprint(path: &str, body: &mut Value) -> Vec<u8> {
-    body.sort_all_objects();
-    digest::digest(&digest::SHA256, format!("{path}\n{body}").as_bytes()).as_ref().to_vec()
+impl RequestKey {
+    /// The key `name` of a request with this path and body. The order of the body's keys, and white space between them,
+    /// do not matter.
+    pub fn new(name: String, path: &str, body: &mut Value) -> Self {
+        body.sort_all_objects();
+        let fingerprint = digest::digest(&digest::SHA256, format!("{path}\n{body}").as_bytes());
+        Self { name, fingerprint: fingerprint.as_ref().to_vec() }
+    }
 }
 
 /// The limit on keys of the last day: as many as rows.
 const SHELF: Shelf = Shelf { rows: Rows::Keys, count: |conn, me, most| Answers::of(me).count_up_to(conn, most) };
+
+impl<T> Idempotent<T> {
+    /// The body `new` of a request that came with `key`.
+    pub fn of(new: T, key: Option<RequestKey>) -> Self {
+        Self { new, key }
+    }
+}
 
 impl<T: Send + 'static> Idempotent<T> {
     /// Makes the row with `make`, after reserving room for it in the limits of `user` on rows of the kind `shelf`
@@ -103,9 +116,7 @@ impl<T: Send + 'static> Idempotent<T> {
     /// before, it is returned, with `Idempotency-Replayed: true`, and nothing is made.
     ///
     /// # Errors
-    /// The errors of `make`, which are not stored; `idempotency-key-reused`, when the key came with another path or
-    /// body; the problem of [`Full`], such as `too-many-dogs` or `too-many-idempotency-keys`; `overloaded`,
-    /// `too-many-requests` or `unavailable`, as [`Db::write`].
+    /// As [`Idempotent::create_in`].
     pub async fn create<F>(
         self,
         db: &Db,
@@ -117,12 +128,36 @@ impl<T: Send + 'static> Idempotent<T> {
     where
         F: Fn(Atomic<'_>, &T) -> Result<Created, Problem> + Send + 'static,
     {
+        self.create_in(db, book, user, book.reserve(db, user, shelf), make).await
+    }
+
+    /// Makes rows as [`Idempotent::create`] does, in the room that `room` reserves.
+    ///
+    /// # Errors
+    /// The errors of `make`, which are not stored; `idempotency-key-reused`, when the key came with another path or
+    /// body; the problem of [`Full`], such as `too-many-dogs` or `too-many-idempotency-keys`; `overloaded`,
+    /// `too-many-requests` or `unavailable`, as [`Db::write`].
+    pub async fn create_in<R, F>(
+        self,
+        db: &Db,
+        book: &Book,
+        user: UserId,
+        room: impl Future<Output = Result<Result<R, Full>, Problem>>,
+        make: F,
+    ) -> Result<HttpResponse, Problem>
+    where
+        F: Fn(Atomic<'_>, &T) -> Result<Created, Problem> + Send + 'static,
+    {
         let Self { new, key } = self;
         let Some(key) = key else {
-            let _room = book.reserve(db, user, shelf).await??;
+            let _room = room.await??;
             return Ok(db.write_statement(move |atomic| make(atomic, &new)).await?.into());
         };
-        let reserved = reserve_both(db, book, user, shelf).await?;
+        // Room for the key and for the rows.
+        let reserved = match book.reserve(db, user, &SHELF).await? {
+            Ok(of_key) => room.await?.map(|of_rows| (of_key, of_rows)),
+            Err(full) => Err(full),
+        };
         // A stored response is sent again, however full the book is by now.
         let full = reserved.as_ref().err().copied();
         let make = move |atomic: Atomic<'_>| full.map_or_else(|| make(atomic, &new), |full| Err(full.into()));
@@ -132,18 +167,5 @@ impl<T: Send + 'static> Idempotent<T> {
             response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
         }
         Ok(response)
-    }
-}
-
-/// Room for the key and for the row.
-async fn reserve_both(
-    db: &Db,
-    book: &Book,
-    user: UserId,
-    shelf: &Shelf,
-) -> Result<Result<(Reservation, Reservation), Full>, Problem> {
-    match book.reserve(db, user, &SHELF).await? {
-        Ok(of_key) => Ok(book.reserve(db, user, shelf).await?.map(|of_row| (of_key, of_row))),
-        Err(full) => Ok(Err(full)),
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The owners of a book, which are limited.
-const SHELF: Shelf = Shelf { rows: Rows::Owners, count: |conn, me, most| Owners::of(me).count_up_to(conn, most) };
+pub const SHELF: Shelf = Shelf { rows: Rows::Owners, count: |conn, me, most| Owners::of(me).count_up_to(conn, most) };
 
 /// `GET /dogowner/owners`: lists a page of the user's owners.
 ///

@@ -13,9 +13,9 @@ use crate::{
         column::CommonColumns,
         columns,
         expression::{AnyOf, CountUpTo, Narrowed, when},
-        rows,
+        records, rows,
         schema::owners,
-        search_key,
+        search_key, take_ids,
         timestamp::Timestamp,
     },
     dogs::Dogs,
@@ -23,7 +23,7 @@ use crate::{
     lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
     users::Users,
-    wire::{Preconditions, no_row},
+    wire::{Imported, Preconditions, no_row},
 };
 
 /// A stored owner: a person whose dogs a user looks after, no account.
@@ -151,9 +151,26 @@ impl Owners {
             updated_at: now,
         };
         let insert = diesel::insert_into(owners::table).values(row).returning(columns::<OwnerRow>());
-        atomic
-            .statement(insert)
-            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::RevokedToken)))
+        atomic.statement(insert).on_constraint(no_user)
+    }
+
+    /// Creates the owners of an imported document, with their times. Returns their ids, in the same order.
+    ///
+    /// # Errors
+    /// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
+    pub fn import(&self, conn: &mut Conn, owners: &[Imported<OwnerIn>]) -> Result<Vec<OwnerId>, Problem> {
+        let ids = take_ids(conn, "owners", owners.len())?;
+        let rows = ids.iter().zip(owners).map(|(id, Imported { new, times, .. })| records::owners::Row {
+            id: id.get(),
+            user_id: self.0.get(),
+            name: new.name.clone(),
+            created_at: times.created_at,
+            updated_at: times.updated_at,
+            version: 1,
+            name_key: search_key(&new.name),
+        });
+        records::owners::insert(conn, rows.collect()).on_constraint(no_user)?;
+        Ok(ids)
     }
 
     /// Changes the fields that `patch` names, and raises the version, which the `ETag` shows; nothing, if it names
@@ -274,4 +291,9 @@ fn has_dogs(count: i64) -> Problem {
          with ?force=true."
     );
     Problem::new(Kind::OwnerHasDogs).with_detail(detail)
+}
+
+/// The only row that an owner's refers to is the user's.
+fn no_user(broken: &Broken) -> Option<Problem> {
+    (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::RevokedToken))
 }

@@ -85,7 +85,7 @@ impl Invalid {
 }
 
 /// The most errors that a response lists, so that it stays small.
-const MOST_ERRORS: usize = 50;
+pub const MOST_ERRORS: usize = 50;
 
 /// The one error type of the service: what the caller is told (RFC 9457's problem details), and the cause for the log,
 /// which the caller is not told. As a handler's error it becomes a response with the status of its [`Kind`].
@@ -173,6 +173,8 @@ impl Problem {
     pub fn validation(mut errors: Vec<FieldError>) -> Self {
         let detail = match errors.len() {
             1 => Cow::Borrowed("1 field needs attention."),
+            // Whoever reads a long body stops there.
+            many if many > MOST_ERRORS => Cow::Owned(format!("More than {MOST_ERRORS} fields need attention.")),
             many => Cow::Owned(format!("{many} fields need attention.")),
         };
         let mut problem = Self::new(Kind::ValidationFailed).with_detail(detail);
@@ -283,6 +285,18 @@ impl FieldError {
     /// An error in the body, at `pointer`, a JSON pointer such as `/name`.
     pub fn body(pointer: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { place: ErrorLocation::Pointer(pointer.to_owned()), code, detail: detail.into() }
+    }
+
+    /// The error of a value in the body as one of the whole that it stands in, at `pointer`, a JSON pointer such as
+    /// `/dogs/3`.
+    #[must_use]
+    pub fn below(self, pointer: &str) -> Self {
+        match self.place {
+            ErrorLocation::Pointer(place) => {
+                Self { place: ErrorLocation::Pointer(format!("{pointer}{place}")), ..self }
+            }
+            ErrorLocation::Parameter(_) => self,
+        }
     }
 
     /// Whether the error is about `place`, a JSON pointer into the body, or about a whole that contains it.

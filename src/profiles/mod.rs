@@ -6,4 +6,4 @@ mod repo;
 mod wire;
 
 pub use repo::Profiles;
-pub use wire::{ProfileIn, ProfileOut};
+pub use wire::{ImportedProfile, ProfileIn, ProfileOut};

@@ -3,7 +3,7 @@
 
 use diesel::{prelude::*, sqlite::Sqlite};
 
-use super::wire::ProfileIn;
+use super::wire::{ImportedProfile, ProfileIn};
 use crate::{
     db::{
         Conn, columns,
@@ -12,7 +12,7 @@ use crate::{
     },
     ids::UserId,
     problem::{Kind, Problem},
-    wire::Preconditions,
+    wire::{Preconditions, Times},
 };
 
 /// A stored profile, the public description of a user.
@@ -92,16 +92,33 @@ impl Profiles {
             let mine = profiles::table.find(self.0);
             conn.one(diesel::update(mine).set(changes).returning(columns::<ProfileRow>()))?
         } else {
-            let row = NewProfile {
-                user_id: self.0,
-                description: &new.description,
-                created_at: now,
-                updated_at: now,
-                version: now.micros(),
-            };
-            conn.one(diesel::insert_into(profiles::table).values(row).returning(columns::<ProfileRow>()))?
+            self.insert(conn, &new.description, Times { created_at: now, updated_at: now })?
         };
         Ok((row, version.is_none()))
+    }
+
+    /// Makes the profile of an imported document the user's, with its times, and the user public, with all dogs.
+    /// Nothing changes, if the user has one already. Tells whether it was made.
+    ///
+    /// # Errors
+    /// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
+    pub fn import(&self, conn: &mut Conn, profile: &ImportedProfile) -> Result<bool, Problem> {
+        if self.publish(conn, true)?.is_some() {
+            return Ok(false);
+        }
+        let _row = self.insert(conn, &profile.new.description, profile.times)?;
+        Ok(true)
+    }
+
+    fn insert(&self, conn: &mut Conn, description: &str, times: Times) -> Result<ProfileRow, Problem> {
+        let row = NewProfile {
+            user_id: self.0,
+            description,
+            created_at: times.created_at,
+            updated_at: times.updated_at,
+            version: Timestamp::now().micros(),
+        };
+        Ok(conn.one(diesel::insert_into(profiles::table).values(row).returning(columns::<ProfileRow>()))?)
     }
 
     /// Deletes the user's profile, and makes the user private again, with all dogs.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::repo::ProfileRow;
 use crate::{
     db::timestamp::Timestamp,
-    wire::{Fields, FromBody, text::Rule},
+    wire::{Fields, FromBody, Times, text::Rule},
 };
 
 const DESCRIPTION: Rule = Rule { least: 1, most: 2000 };
@@ -22,6 +22,22 @@ impl FromBody for ProfileIn {
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let description = fields.required("description", |value| DESCRIPTION.read(value));
         Some(Self { description: description? })
+    }
+}
+
+/// The profile of an imported document.
+pub struct ImportedProfile {
+    /// The fields that `PUT /me/profile` takes.
+    pub new: ProfileIn,
+    /// The times of the profile.
+    pub times: Times,
+}
+
+impl FromBody for ImportedProfile {
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let new = ProfileIn::from_body(fields);
+        let times = Times::from_body(fields);
+        Some(Self { new: new?, times: times? })
     }
 }
 

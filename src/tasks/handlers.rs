@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The tasks of a book, which are limited.
-const SHELF: Shelf = Shelf { rows: Rows::Tasks, count: |conn, me, most| Tasks::of(me).count_up_to(conn, most) };
+pub const SHELF: Shelf = Shelf { rows: Rows::Tasks, count: |conn, me, most| Tasks::of(me).count_up_to(conn, most) };
 
 /// `GET /dogowner/tasks`: lists a page of the user's tasks.
 ///

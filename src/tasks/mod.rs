@@ -5,4 +5,4 @@ mod repo;
 mod wire;
 
 pub use repo::Tasks;
-pub use wire::{TaskIn, TaskOut};
+pub use wire::{ImportedTask, TaskIn, TaskOut};

@@ -8,23 +8,23 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use super::wire::{TaskFilter, TaskIn, TaskPatch};
+use super::wire::{ImportedTask, TaskFilter, TaskIn, TaskPatch};
 use crate::{
     db::{
         Atomic, Broken, Conn, OnConstraint,
         column::CommonColumns,
         columns,
         expression::{AnyOf, Between, CountUpTo, DayOrLast, Narrowed, When, when},
-        rows,
+        records, rows,
         schema::tasks,
-        search_key,
+        search_key, take_ids,
         timestamp::Timestamp,
     },
     dogs::NO_SUCH_DOG,
     ids::{DogId, TaskId, UserId},
     lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
-    wire::{Preconditions, no_row},
+    wire::{Imported, Preconditions, no_row},
 };
 
 /// A stored task of one user: a thing to do, for a dog or for none in particular.
@@ -162,6 +162,36 @@ impl Tasks {
         };
         let insert = diesel::insert_into(tasks::table).values(row).returning(columns::<TaskRow>());
         atomic.statement(insert).on_constraint(|broken| broken_by(broken, new.dog_id.is_some()))
+    }
+
+    /// Creates the tasks of an imported document, with their times. `dog` is the dog here for one in the document.
+    ///
+    /// # Errors
+    /// The errors of `dog`; `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
+    pub fn import(
+        &self,
+        conn: &mut Conn,
+        tasks: &[Imported<ImportedTask>],
+        dog: impl Fn(DogId) -> Result<DogId, Problem>,
+    ) -> Result<(), Problem> {
+        let ids: Vec<TaskId> = take_ids(conn, "tasks", tasks.len())?;
+        let mut rows = Vec::new();
+        for (id, Imported { new: ImportedTask { task, completed_at }, times, .. }) in ids.iter().zip(tasks) {
+            rows.push(records::tasks::Row {
+                id: id.get(),
+                user_id: self.0.get(),
+                dog_id: task.dog_id.map(|id| dog(id).map(DogId::get)).transpose()?,
+                name: task.name.clone(),
+                name_key: search_key(&task.name),
+                completed: task.completed,
+                completed_at: *completed_at,
+                due_on: task.due_on,
+                created_at: times.created_at,
+                updated_at: times.updated_at,
+                version: 1,
+            });
+        }
+        records::tasks::insert(conn, rows).on_constraint(|broken| broken_by(broken, false))
     }
 
     /// Changes the fields that `patch` names, and raises the version, which the `ETag` shows; nothing, if it names

@@ -11,7 +11,7 @@ use crate::{
     ids::{DogId, TaskId, UserId},
     lists::{List, Sort},
     problem::Invalid,
-    wire::{Fields, FromBody, FromQuery, Patch, Query, Reference, Wanted, boolean, date, day, text::Rule},
+    wire::{Fields, FromBody, FromQuery, Patch, Query, Reference, Wanted, boolean, date, day, past, text::Rule},
 };
 
 const READ_ONLY: &[&str] = &["id", "user_id", "completed_at", "created_at", "updated_at"];
@@ -45,6 +45,30 @@ impl FromBody for TaskIn {
         let dog_id = fields.optional("dog_id", DogId::from_json);
         let due_on = fields.optional("due_on", date);
         Some(Self { dog_id: dog_id?, name: name?, completed: completed?, due_on: due_on? })
+    }
+}
+
+/// A task of an imported document.
+pub struct ImportedTask {
+    /// The fields that `POST` takes; the dog is one of the document.
+    pub task: TaskIn,
+    /// The time when the task was completed; `None`, while it is open.
+    pub completed_at: Option<Timestamp>,
+}
+
+impl FromBody for ImportedTask {
+    const READ_ONLY: &'static [&'static str] = READ_ONLY;
+
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let completed_at = fields.optional("completed_at", past);
+        let (task, completed_at) = (TaskIn::from_body(fields)?, completed_at?);
+        if completed_at.is_some() && !task.completed {
+            let fault = Invalid::new("out_of_range", "An open task has no time of completion: null, or leave it out.");
+            fields.refuse("/completed_at", fault);
+            return None;
+        }
+        let completed_at = task.completed.then(|| completed_at.unwrap_or_else(Timestamp::now));
+        Some(Self { task, completed_at })
     }
 }
 

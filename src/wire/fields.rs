@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Patch, names::Names, reference::Reference};
 use crate::{
     ids::Id,
-    problem::{FieldError, Invalid},
+    problem::{FieldError, Invalid, MOST_ERRORS},
 };
 
 /// Reads `true` or `false` from a body.
@@ -48,7 +48,7 @@ impl Fields {
     /// pointer), if that is no object.
     pub fn read<T: FromBody>(body: Value) -> Result<T, Vec<FieldError>> {
         let Value::Object(object) = body else {
-            return Err(vec![FieldError::body("", "type", "The body is one JSON object.")]);
+            return Err(vec![FieldError::body("", "type", "This is one JSON object.")]);
         };
         let mut fields = Self { object, errors: Vec::new(), known: Names::default() };
         let read = T::from_body(&mut fields);
@@ -149,13 +149,58 @@ impl Fields {
             });
             match id {
                 Ok(id) => ids.push(id),
-                Err(fault) => {
-                    let (code, detail) = fault.into_parts();
-                    self.errors.push(FieldError::body(&format!("/{name}/{index}"), code, detail));
-                }
+                Err(fault) => self.refuse(&format!("/{name}/{index}"), fault),
             }
         }
         (self.errors.len() == before).then_some(Patch::Set(ids))
+    }
+
+    /// Takes a field that is an object, read as a `T`: `Some(None)` if it is absent or null. `None`, with its errors
+    /// kept, each at its place in the object, if it is not acceptable.
+    pub fn object<T: FromBody>(&mut self, name: &'static str) -> Option<Option<T>> {
+        match self.remove(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => self.read_at(&format!("/{name}"), value).map(Some),
+        }
+    }
+
+    /// Takes a field that is a list of at most `most` objects, each read as a `T`; absent is an empty list. `None`, with
+    /// the errors kept, each at its place in the list, if it is not acceptable; reading ends when there are more errors
+    /// than a response lists.
+    pub fn objects<T: FromBody>(&mut self, name: &'static str, most: usize) -> Option<Vec<T>> {
+        let values = match self.remove(name) {
+            None => return Some(Vec::new()),
+            Some(Value::Array(values)) => values,
+            Some(_) => return self.check(name, Err(Invalid::new("type", "This is a list of objects: [{…}, {…}]."))),
+        };
+        if values.len() > most {
+            return self.check(name, Err(Invalid::new("too_long", format!("At most {most}."))));
+        }
+        let mut objects = Some(Vec::with_capacity(values.len()));
+        for (index, value) in values.into_iter().enumerate() {
+            let read = self.read_at(&format!("/{name}/{index}"), value);
+            objects = objects.zip(read).map(|(mut objects, read)| {
+                objects.push(read);
+                objects
+            });
+            if self.errors.len() > MOST_ERRORS {
+                return None;
+            }
+        }
+        objects
+    }
+
+    /// Keeps an error of a field that was taken already. `pointer` is its place in the body, a JSON pointer (RFC 6901).
+    pub fn refuse(&mut self, pointer: &str, fault: Invalid) {
+        let (code, detail) = fault.into_parts();
+        self.errors.push(FieldError::body(pointer, code, detail));
+    }
+
+    /// Reads a value that stands at `pointer`.
+    fn read_at<T: FromBody>(&mut self, pointer: &str, value: Value) -> Option<T> {
+        let read = Self::read(value);
+        read.map_err(|errors: Vec<FieldError>| self.errors.extend(errors.into_iter().map(|error| error.below(pointer))))
+            .ok()
     }
 
     fn remove(&mut self, name: &'static str) -> Option<Value> {

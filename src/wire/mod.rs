@@ -17,6 +17,7 @@ mod created;
 mod date;
 mod encoding;
 mod fields;
+mod imported;
 mod moment;
 mod names;
 mod patch;
@@ -31,6 +32,8 @@ pub use conditional::{Preconditions, WithEtag, etag_from_body, is_known, no_row,
 pub use created::Created;
 pub use date::{date, day};
 pub use fields::{Fields, FromBody, boolean};
+pub use imported::{Imported, Times};
+pub use moment::past;
 pub use names::Names;
 pub use patch::Patch;
 pub use precompressed::Precompressed;

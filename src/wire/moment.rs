@@ -1,9 +1,15 @@
-//! Moments in queries: RFC 3339, with any offset.
+//! Moments in queries and bodies: RFC 3339, with any offset.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, SubsecRound};
+use serde_json::Value;
 
 use super::query::Refusal;
-use crate::db::timestamp::Timestamp;
+use crate::{db::timestamp::Timestamp, problem::Invalid};
+
+/// The time from now after which a moment is taken for a mistake: clocks differ, but not by days.
+const FUTURE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads a moment from a query parameter: RFC 3339 with any offset, cut off after the milliseconds, which is all that
 /// responses show. A `+` that was not percent-encoded arrives as a blank, and is read as one.
@@ -16,6 +22,24 @@ pub fn read(text: &str) -> Result<Timestamp, Refusal> {
         "A moment is a date, a time and its offset (RFC 3339): 2026-11-20T09:30:00Z, or 2026-11-20T10:30:00%2B01:00."
             .into(),
     ))
+}
+
+/// Reads the moment at which something happened from a body: a text as [`read`] takes it, of the years from 1 to now,
+/// or at most a day later.
+///
+/// # Errors
+/// The code of the [`Invalid`] is `type` for a value that is no text, `format` for a text that is not written so, and
+/// `out_of_range` for a moment of other years or in the future.
+pub fn past(value: &Value) -> Result<Timestamp, Invalid> {
+    let text = value.as_str().ok_or(Invalid::new("type", "A moment is text: 2026-11-20T09:30:00Z."))?;
+    let moment = parse(text).filter(|_| !text.contains(' ')).ok_or(Invalid::new(
+        "format",
+        "A moment is a date, a time and its offset (RFC 3339): 2026-11-20T09:30:00Z, or 2026-11-20T10:30:00+01:00.",
+    ))?;
+    if moment.day().year() < 1 || moment > Timestamp::now().plus(FUTURE) {
+        return Err(Invalid::new("out_of_range", "A moment of the years from 1 on, and not in the future."));
+    }
+    Ok(moment)
 }
 
 fn parse(text: &str) -> Option<Timestamp> {

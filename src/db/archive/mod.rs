@@ -15,9 +15,9 @@ mod backup;
 mod check;
 mod digest;
 mod part;
-mod records;
+pub mod records;
 mod restore;
-mod sequences;
+pub mod sequences;
 
 use std::{fmt, io};
 

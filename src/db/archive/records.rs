@@ -1,5 +1,5 @@
-//! The tables that an archive holds, and how the rows of each get from one database into another. The one list of
-//! them: a column that is missing here does not compile, and a table that is missing is found by a test.
+//! The tables that an archive holds, and how the rows of each get from one database into another; an import, too,
+//! inserts its rows so. The one list of them: a column that is missing here does not compile, and a table that is missing is found by a test.
 
 use chrono::NaiveDate;
 use diesel::{connection::DefaultLoadingMode, dsl::copy_from, pg::PgRowByRowLoadingMode, prelude::*};
@@ -21,39 +21,36 @@ pub struct ArchivedTable {
 /// Defines a row type for each table, and [`TABLES`]. The columns stand in the order of `schema`.
 macro_rules! tables {
     ($($table:ident { $($column:ident: $kind:ty),+ })+) => {
-        $(mod $table {
+        $(pub(crate) mod $table {
             use super::*;
 
+            /// A row with all its columns.
             #[derive(Queryable, Insertable)]
             #[diesel(table_name = schema::$table, treat_none_as_default_value = false)]
-            struct Row {
-                $($column: $kind),+
+            pub struct Row {
+                $(pub $column: $kind),+
             }
 
             pub fn copy(from: &mut Conn, to: &mut Conn, watch: Watch<'_>) -> Result<(), ArchiveError> {
                 let all = schema::$table::table.select(schema::$table::all_columns);
                 match from {
-                    Conn::Sqlite(from) => insert(all.load_iter::<Row, DefaultLoadingMode>(from)?, to, watch),
-                    Conn::Postgres(from) => insert(all.load_iter::<Row, PgRowByRowLoadingMode>(from)?, to, watch),
+                    Conn::Sqlite(from) => in_chunks(all.load_iter::<Row, DefaultLoadingMode>(from)?, |rows| insert(to, rows), watch),
+                    Conn::Postgres(from) => in_chunks(all.load_iter::<Row, PgRowByRowLoadingMode>(from)?, |rows| insert(to, rows), watch),
                 }
             }
 
-            fn insert(
-                rows: impl Iterator<Item = QueryResult<Row>>,
-                to: &mut Conn,
-                watch: Watch<'_>,
-            ) -> Result<(), ArchiveError> {
-                in_chunks(rows, |rows| {
-                    match to {
-                        Conn::Sqlite(to) => for row in rows {
-                            let _one = diesel::insert_into(schema::$table::table).values(row).execute(to)?;
-                        },
-                        Conn::Postgres(to) => {
-                            let _all = copy_from(schema::$table::table).from_insertable(rows).execute(to)?;
-                        }
+            /// Inserts rows: SQLite is here in the process, and runs one prepared statement row after row; PostgreSQL
+            /// is a round trip away, and gets them in one `COPY`.
+            pub fn insert(to: &mut Conn, rows: Vec<Row>) -> QueryResult<()> {
+                match to {
+                    Conn::Sqlite(to) => for row in rows {
+                        let _one = diesel::insert_into(schema::$table::table).values(row).execute(to)?;
+                    },
+                    Conn::Postgres(to) => {
+                        let _all = copy_from(schema::$table::table).from_insertable(rows).execute(to)?;
                     }
-                    Ok(())
-                }, watch)
+                }
+                Ok(())
             }
         })+
 

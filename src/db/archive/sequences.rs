@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use diesel::{
     prelude::*,
+    result::Error,
     sql_query,
     sql_types::{BigInt, Text},
 };
 
-use crate::db::Conn;
+use crate::{db::Conn, ids::Id};
 
 #[derive(QueryableByName)]
 struct Sequence {
@@ -33,6 +34,41 @@ pub fn of(conn: &mut Conn) -> QueryResult<BTreeMap<String, i64>> {
     };
     let sequences: Vec<Sequence> = conn.load(sql_query(query))?;
     Ok(sequences.into_iter().map(|sequence| (sequence.table_name, sequence.latest)).collect())
+}
+
+#[derive(QueryableByName)]
+struct Taken {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// Takes the next ids of a table for so many rows, in ascending order. The rows are inserted with them next, in the
+/// transaction that is open on `conn`.
+///
+/// # Errors
+/// The database's errors, as Diesel reports them.
+pub fn take_ids<T>(conn: &mut Conn, table: &str, count: usize) -> QueryResult<Vec<Id<T>>> {
+    let numbers = take(conn, table, i64::try_from(count).unwrap_or(i64::MAX))?;
+    numbers.into_iter().map(|number| Id::new(number).ok_or(Error::NotFound)).collect()
+}
+
+fn take(conn: &mut Conn, table: &str, count: i64) -> QueryResult<Vec<i64>> {
+    match conn {
+        // The only writer inserts them before another one reads the number again.
+        Conn::Sqlite(conn) => {
+            let latest = sql_query("SELECT CAST(seq AS BIGINT) AS number FROM sqlite_sequence WHERE name = ?");
+            let latest = latest.bind::<Text, _>(table).get_result::<Taken>(conn).optional()?;
+            let latest = latest.map_or(0, |latest| latest.number);
+            Ok((latest + 1..=latest + count).collect())
+        }
+        Conn::Postgres(conn) => {
+            let next = "SELECT nextval(pg_get_serial_sequence($1, 'id')) AS number FROM generate_series(1, $2)";
+            let next = sql_query(next).bind::<Text, _>(table).bind::<BigInt, _>(count);
+            let mut numbers: Vec<_> = next.load::<Taken>(conn)?.into_iter().map(|next| next.number).collect();
+            numbers.sort_unstable();
+            Ok(numbers)
+        }
+    }
 }
 
 /// Sets the last number of each of the tables.

@@ -70,6 +70,7 @@ fn work_is_counted_by_its_weight(scene: &Database) {
     weighs(alice.delete(&format!("/dogowner/owners/{ann}?force=true")).expect(204), 20);
     let passwords = json!({"current_password": PASSWORD, "new_password": NEW});
     weighs(alice.put("/me/password", &passwords).expect(204), 50);
+    weighs(alice.post("/me/import", &json!({"kennel": 1})).expect(201), 50);
     weighs(alice.delete("/me").expect(204), 50);
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::contract::{Operation, contract, fields};
 use crate::support::walk::{body, call, path, row};
+use crate::support::wire::exchange;
 use crate::support::{Actor, Answer, App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
@@ -240,16 +241,24 @@ fn options_tells_what_a_patch_is_sent_as(app: &App) {
 }
 
 fn a_body_above_the_limit_is_413(app: &App) {
+    let token = app.sign_in("mia").token().to_owned();
     each_body(app, |alice, operation, path, body| {
         let body = body.to_string();
         let padded = |length: usize| format!("{body}{}", " ".repeat(length - body.len()));
         let rows = app.database.rows();
-        for length in [65_537, 70_000, 1 << 20] {
-            let answer = alice.send_text(&operation.method, path, &padded(length));
-            answer.expect(413).problem("content-too-large");
+        let limit = operation.body_limit();
+        for length in [limit + 1, limit + 5_000, limit + (1 << 20)] {
+            // What is refused by its length alone is not waited for, and a client that sends much more than fits the
+            // buffers on the way may find out by a broken connection: this one sends none of it.
+            let head = format!(
+                "{} {path} HTTP/1.1\r\nHost: kennel\r\nAuthorization: Bearer {token}\r\n\
+                 Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n",
+                operation.method
+            );
+            exchange(app, head.as_bytes()).expect(413).problem("content-too-large");
         }
         assert_eq!(app.database.rows(), rows, "{}", operation.id);
-        let at_the_limit = alice.send_text(&operation.method, path, &padded(65_536));
+        let at_the_limit = alice.send_text(&operation.method, path, &padded(limit));
         assert!(is_understood(&at_the_limit), "{at_the_limit}");
     });
 }
@@ -331,7 +340,10 @@ fn each_field_refuses_each_type_that_it_is_not(app: &App) {
                     continue;
                 }
                 let answer = call(alice, operation, path, Some(&body)).expect(422).problem("validation-failed");
-                assert_eq!(answer.json["errors"][0]["pointer"], format!("/{name}"), "{body}: {answer}");
+                // Of an object that lacks a field it is that one.
+                let pointer = answer.json["errors"][0]["pointer"].as_str().unwrap_or_default();
+                let is_there = pointer == format!("/{name}") || pointer.starts_with(&format!("/{name}/"));
+                assert!(is_there, "{body}: {answer}");
                 assert_eq!(answer.error_count(), 1, "{body}: {answer}");
             }
         }

@@ -61,7 +61,9 @@ fn given_again(first: &Answer, again: &Answer) {
 
 fn every_creation_takes_a_key(app: &App) {
     for operation in &contract().operations {
-        assert_eq!(operation.knows_header("Idempotency-Key"), operation.creates(), "{}", operation.id);
+        // An import makes many rows, and has its own sentences.
+        let creates = operation.creates() || operation.id == "import_book";
+        assert_eq!(operation.knows_header("Idempotency-Key"), creates, "{}", operation.id);
     }
     each_creation(app, |alice, operation, body| {
         drop(post(alice, &operation.path, &operation.id, &body).expect(201));

@@ -71,6 +71,7 @@ const FLOORS: &[&[&str]] = &[
     &["dogs"],
     &["co_owners", "tasks"],
     &["export", "me", "public", "system"],
+    &["import"],
     &["pages", "routing"],
     &["routes", "sweeper"],
     &["middleware"],

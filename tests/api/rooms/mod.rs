@@ -7,6 +7,7 @@ pub mod dogs;
 pub mod expand;
 pub mod export;
 pub mod hidden_dogs;
+pub mod import;
 pub mod owners;
 pub mod profiles;
 pub mod public;
@@ -21,6 +22,7 @@ crate::support::gather![
     expand,
     export,
     hidden_dogs,
+    import,
     owners,
     profiles,
     public,

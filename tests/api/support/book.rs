@@ -136,8 +136,12 @@ fn id_ways<'b>(create: &Operation, above: &[&'b str]) -> Vec<(String, &'b str)> 
 }
 
 /// Texts, numbers and flags that a field of a body can be: what the examples have, here and in other bodies of the same
-/// kind of row, some that are like it, and what many a field takes. Two at least.
+/// kind of row, some that are like it, and what many a field takes. Two at least, unless the contract names the only
+/// one.
 fn plain_values(operation: &Operation, field: &str) -> Vec<Value> {
+    if let Some(only) = operation.field(field).get("const") {
+        return vec![only.clone()];
+    }
     let collection = |path: &str| path.split("/{").next().unwrap_or_default().to_owned();
     let alike = contract().operations.iter().filter(|one| collection(&one.path) == collection(&operation.path));
     let mut values: Vec<Value> =

@@ -254,6 +254,12 @@ impl Operation {
         self.method == "POST" && self.path.starts_with("/dogowner/")
     }
 
+    /// The most bytes that its body may have.
+    pub fn body_limit(&self) -> usize {
+        let limit = self.definition["x-body-limit"].as_u64().unwrap_or(65_536);
+        usize::try_from(limit).expect("a length")
+    }
+
     pub fn statuses(&self) -> Vec<String> {
         fields(&self.definition["responses"]).map(|(status, _)| status.clone()).collect()
     }

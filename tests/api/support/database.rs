@@ -31,6 +31,11 @@ impl Engine {
     pub fn at_hand() -> Vec<Self> {
         if postgres::is_installed() { vec![Self::Sqlite, Self::Postgres] } else { vec![Self::Sqlite] }
     }
+
+    /// The other one, if this machine has both.
+    pub fn other(self) -> Self {
+        Self::at_hand().into_iter().find(|engine| *engine != self).unwrap_or(self)
+    }
 }
 
 impl fmt::Display for Engine {

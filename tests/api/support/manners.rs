@@ -145,8 +145,13 @@ fn quota(answer: &Answer) -> Result<(), String> {
 
 /// Whether a request takes more than one of its quota.
 fn is_heavy(answer: &Answer) -> bool {
-    const HEAVY: [(&str, &str); 4] =
-        [("PUT", "/me/password"), ("GET", "/me/export"), ("HEAD", "/me/export"), ("DELETE", "/me")];
+    const HEAVY: [(&str, &str); 5] = [
+        ("PUT", "/me/password"),
+        ("GET", "/me/export"),
+        ("HEAD", "/me/export"),
+        ("POST", "/me/import"),
+        ("DELETE", "/me"),
+    ];
     let (method, path) = (answer.method.as_str(), answer.asked_path());
     HEAVY.contains(&(method, path)) || path == "/auth/password/reset" || answer.path.contains('?')
 }
