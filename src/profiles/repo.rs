@@ -12,7 +12,7 @@ use crate::{
     },
     ids::UserId,
     problem::{Kind, Problem},
-    wire::{Preconditions, Times},
+    wire::{Preconditions, RowTimes},
 };
 
 /// A stored profile, the public description of a user.
@@ -92,7 +92,7 @@ impl Profiles {
             let mine = profiles::table.find(self.0);
             conn.one(diesel::update(mine).set(changes).returning(columns::<ProfileRow>()))?
         } else {
-            self.insert(conn, &new.description, Times { created_at: now, updated_at: now })?
+            self.insert(conn, &new.description, RowTimes { created_at: now, updated_at: now })?
         };
         Ok((row, version.is_none()))
     }
@@ -110,7 +110,7 @@ impl Profiles {
         Ok(true)
     }
 
-    fn insert(&self, conn: &mut Conn, description: &str, times: Times) -> Result<ProfileRow, Problem> {
+    fn insert(&self, conn: &mut Conn, description: &str, times: RowTimes) -> Result<ProfileRow, Problem> {
         let row = NewProfile {
             user_id: self.0,
             description,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::repo::ProfileRow;
 use crate::{
     db::timestamp::Timestamp,
-    wire::{Fields, FromBody, Times, text::Rule},
+    wire::{Fields, FromBody, RowTimes, text::Rule},
 };
 
 const DESCRIPTION: Rule = Rule { least: 1, most: 2000 };
@@ -30,13 +30,13 @@ pub struct ImportedProfile {
     /// The fields that `PUT /me/profile` takes.
     pub new: ProfileIn,
     /// The times of the profile.
-    pub times: Times,
+    pub times: RowTimes,
 }
 
 impl FromBody for ImportedProfile {
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let new = ProfileIn::from_body(fields);
-        let times = Times::from_body(fields);
+        let times = RowTimes::from_body(fields);
         Some(Self { new: new?, times: times? })
     }
 }

@@ -5,14 +5,14 @@ use crate::{db::timestamp::Timestamp, ids::Id};
 
 /// The times of a row that was made elsewhere, and keeps them.
 #[derive(Clone, Copy)]
-pub struct Times {
+pub struct RowTimes {
     /// The time when the row was made.
     pub created_at: Timestamp,
     /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
-impl Times {
+impl RowTimes {
     /// Takes the fields `created_at` and `updated_at`; now, where one is absent. `None`, with the errors kept, if one is
     /// not acceptable ([`past`]).
     pub fn from_body(fields: &mut Fields) -> Option<Self> {
@@ -30,7 +30,7 @@ pub struct Imported<T> {
     /// The fields that a single create takes.
     pub new: T,
     /// The times of the row.
-    pub times: Times,
+    pub times: RowTimes,
 }
 
 impl<T: FromBody> FromBody for Imported<T> {
@@ -39,7 +39,7 @@ impl<T: FromBody> FromBody for Imported<T> {
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let id = fields.usual("id", None, |value| Id::<()>::from_json(value).map(|id| Some(id.get())));
         let new = T::from_body(fields);
-        let times = Times::from_body(fields);
+        let times = RowTimes::from_body(fields);
         Some(Self { id: id?, new: new?, times: times? })
     }
 }

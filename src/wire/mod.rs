@@ -32,7 +32,7 @@ pub use conditional::{Preconditions, WithEtag, etag_from_body, is_known, no_row,
 pub use created::Created;
 pub use date::{date, day};
 pub use fields::{Fields, FromBody, boolean};
-pub use imported::{Imported, Times};
+pub use imported::{Imported, RowTimes};
 pub use moment::past;
 pub use names::Names;
 pub use patch::Patch;

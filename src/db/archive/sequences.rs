@@ -37,7 +37,7 @@ pub fn of(conn: &mut Conn) -> QueryResult<BTreeMap<String, i64>> {
 }
 
 #[derive(QueryableByName)]
-struct Taken {
+struct NextId {
     #[diesel(sql_type = BigInt)]
     number: i64,
 }
@@ -57,14 +57,14 @@ fn take(conn: &mut Conn, table: &str, count: i64) -> QueryResult<Vec<i64>> {
         // The only writer inserts them before another one reads the number again.
         Conn::Sqlite(conn) => {
             let latest = sql_query("SELECT CAST(seq AS BIGINT) AS number FROM sqlite_sequence WHERE name = ?");
-            let latest = latest.bind::<Text, _>(table).get_result::<Taken>(conn).optional()?;
+            let latest = latest.bind::<Text, _>(table).get_result::<NextId>(conn).optional()?;
             let latest = latest.map_or(0, |latest| latest.number);
             Ok((latest + 1..=latest + count).collect())
         }
         Conn::Postgres(conn) => {
             let next = "SELECT nextval(pg_get_serial_sequence($1, 'id')) AS number FROM generate_series(1, $2)";
             let next = sql_query(next).bind::<Text, _>(table).bind::<BigInt, _>(count);
-            let mut numbers: Vec<_> = next.load::<Taken>(conn)?.into_iter().map(|next| next.number).collect();
+            let mut numbers: Vec<_> = next.load::<NextId>(conn)?.into_iter().map(|next| next.number).collect();
             numbers.sort_unstable();
             Ok(numbers)
         }
