@@ -59,9 +59,10 @@ pub mod cors;
 pub mod limits;
 pub mod middleware;
 
-// The program: its configuration and command line, the app put together, its log and its
+// The program: its configuration and command line, the app put together, its backups, its log and its
 // metrics, whether it is well.
 pub mod app;
+pub mod backups;
 pub mod cli;
 pub mod config;
 pub mod log;

@@ -2,34 +2,31 @@
 
 use std::{
     cell::RefCell,
-    fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use chrono::Utc;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     app::StartError,
+    backups::{self, BackupPattern, TIME, Verified},
     config::Config,
     db::{
         DatabaseUrl,
-        archive::{self, ArchiveError, Digest, Step, TIME_FORMAT},
+        archive::{self, ArchiveError, Digest, Step},
     },
     mail::MailUrl,
 };
 
 const FILE: &str = "file";
 const KEEP: &str = "keep";
+const VERIFY: &str = "verify";
 const KEEP_SESSIONS: &str = "keep-sessions";
 const TO: &str = "to";
 const ABSENT: &str = "absent";
-
-/// The part of a backup's name that its time is put in the place of.
-const TIME: &str = "{time}";
 
 /// The definitions of the commands, for clap.
 pub fn commands() -> [Command; 4] {
@@ -44,7 +41,10 @@ pub fn commands() -> [Command; 4] {
                     .value_name("N")
                     .value_parser(value_parser!(u16).range(1..))
                     .help("Then delete all but the newest N files whose names differ in {time} only"),
-            ),
+            )
+            .arg(Arg::new(VERIFY).long(VERIFY).action(ArgAction::SetTrue).help(
+                "Start the app on a copy of it, too, and read it through its routes; keep it only if that is well",
+            )),
         Command::new("restore")
             .about(
                 "Put a backup in the place of the database; the file that is there is moved aside. No server may run",
@@ -89,44 +89,25 @@ pub fn commands() -> [Command; 4] {
 /// # Errors
 /// [`StartError::Run`], in one line for people that says what happened, and what stands.
 pub fn back_up(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
-    let pattern = matches.get_one::<PathBuf>(FILE).cloned().unwrap_or_default();
+    let pattern = BackupPattern::new(matches.get_one::<PathBuf>(FILE).map_or(Path::new(""), PathBuf::as_path));
     let keep = matches.get_one::<u16>(KEEP).copied().map(usize::from);
-    let now = Utc::now().format(TIME_FORMAT).to_string();
-    let name = pattern.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if keep.is_some() && !name.contains(TIME) {
+    if keep.is_some() && !pattern.has_time() {
         return Err(StartError::Run(format!("--keep needs a name with {TIME} in it, such as kennel-{TIME}.db")));
     }
-    let made = with_progress(|watch| {
-        archive::backup(&config.database_url, &pattern.with_file_name(name.replace(TIME, &now)), watch)
-    })?;
+    let (made, verified) = with_progress(|watch| backups::back_up(config, &pattern, matches.get_flag(VERIFY), watch))?;
     println!("{} is whole: {} bytes, {}", made.path.display(), made.bytes, in_words(&made.digest));
+    if let Some(Verified { users, rows }) = verified {
+        println!("Verified: the app, started on a copy of it, served {rows} rows of {users} users as they are stored.");
+    }
     if let DatabaseUrl::Sqlite(_) = config.database_url
         && config.jwt_secret.is_none()
     {
         println!("The key beside the database is not in it. Keep a copy elsewhere: without it people log in again.");
     }
-    for old in keep.map(|keep| older(&pattern, &name, keep)).transpose().map_err(failed)?.unwrap_or_default() {
-        fs::remove_file(&old).map_err(failed)?;
+    for old in keep.map(|keep| pattern.delete_older(keep)).transpose().map_err(failed)?.unwrap_or_default() {
         println!("deleted {}", old.display());
     }
     Ok(())
-}
-
-/// The backups of this pattern but for the newest.
-fn older(pattern: &Path, name: &str, keep: usize) -> io::Result<Vec<PathBuf>> {
-    let (before, after) = name.split_once(TIME).unwrap_or((name, ""));
-    let folder = crate::files::folder_of(pattern);
-    let is_one = |name: &str| {
-        let time = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-        time.is_some_and(|time| chrono::NaiveDateTime::parse_from_str(time, TIME_FORMAT).is_ok())
-    };
-    let mut names = Vec::new();
-    for entry in fs::read_dir(&folder)? {
-        names.extend(entry?.file_name().into_string().ok().filter(|name| is_one(name)));
-    }
-    // In the order of their times, the newest first.
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(names.into_iter().skip(keep).map(|name| folder.join(name)).collect())
 }
 
 /// Runs `kennel restore`.

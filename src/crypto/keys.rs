@@ -72,7 +72,10 @@ impl Secret {
     }
 
     /// Makes a new secret.
-    fn random() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn random() -> io::Result<Self> {
         let mut bytes = vec![0; Self::LEAST];
         rand::fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random numbers"))?;
         Ok(Self(bytes))

@@ -26,14 +26,19 @@ pub struct Backup {
 }
 
 /// Backs up a database into a new SQLite file, for its owner only, while servers may go on: on SQLite by `VACUUM INTO`,
-/// which reads and keeps nobody from writing, and on PostgreSQL from one snapshot, row by row. The file is synced,
-/// checked and given its name last, so that at every moment there is none or a good one. Sees everything that was
-/// acknowledged before it began.
+/// which reads and keeps nobody from writing, and on PostgreSQL from one snapshot, row by row. The file is checked,
+/// looked at by `inspect`, synced and given its name last, so that at every moment there is none or a good one. Sees
+/// everything that was acknowledged before it began.
 ///
 /// # Errors
 /// The file is there already, or cannot be written; the database is not there, fails, or is damaged; a PostgreSQL
-/// database is of an older version than this program.
-pub fn backup(url: &DatabaseUrl, target: &Path, watch: Watch<'_>) -> Result<Backup, ArchiveError> {
+/// database is of an older version than this program; `inspect` fails.
+pub fn backup(
+    url: &DatabaseUrl,
+    target: &Path,
+    inspect: impl FnOnce(&Path) -> Result<(), ArchiveError>,
+    watch: Watch<'_>,
+) -> Result<Backup, ArchiveError> {
     let mut source = connect_existing(url)?;
     let part = Part::of(target)?;
     match &mut source {
@@ -49,7 +54,10 @@ pub fn backup(url: &DatabaseUrl, target: &Path, watch: Watch<'_>) -> Result<Back
             into_one_file(&mut copy)?;
         }
     }
+    // A server that stops from now on is the last one to have the file open, and empties its log.
+    drop(source);
     let digest = seal(part.path(), watch)?;
+    inspect(part.path())?;
     let bytes = fs::metadata(part.path())?.len();
     part.publish()?;
     Ok(Backup { path: target.to_owned(), bytes, digest })

@@ -17,6 +17,7 @@ mod digest;
 mod part;
 pub mod records;
 mod restore;
+mod sample;
 pub mod sequences;
 
 use std::{fmt, io};
@@ -32,8 +33,10 @@ pub use self::{
     backup::{Backup, backup},
     check::{Finding, Findings, check, whereabouts},
     digest::{Digest, TableDigest},
+    part::{DRAFT, PrivateCopy, remove_draft},
     records::TABLES,
     restore::{Restored, move_to, restore},
+    sample::{SampledUser, sample},
 };
 use super::{Conn, OpenError, Transactions, at_one_moment, migrate::CountRow};
 
@@ -50,12 +53,14 @@ pub const TIME_FORMAT: &str = "%Y-%m-%dT%H-%M-%SZ";
 pub struct ArchiveError(String);
 
 impl ArchiveError {
-    fn new(what: impl fmt::Display) -> Self {
+    /// The error with this text, which is one line.
+    pub fn new(what: impl fmt::Display) -> Self {
         Self(what.to_string())
     }
 
     /// Puts what was being done in front of the error.
-    fn during(self, what: impl fmt::Display) -> Self {
+    #[must_use]
+    pub fn during(self, what: impl fmt::Display) -> Self {
         Self(format!("{what}: {}", self.0))
     }
 }

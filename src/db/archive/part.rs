@@ -4,12 +4,15 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use super::ArchiveError;
-use crate::files::{beside, sync_folder_of};
+use crate::files::{self, beside, sync_folder_of};
+
+/// The ending of a draft's name.
+pub const DRAFT: &str = ".part";
 
 /// A draft of a file, which is removed with everything beside it unless it is [published](Self::publish).
 pub struct Part {
@@ -39,15 +42,22 @@ impl Part {
     /// # Errors
     /// The file is being made by another program just now, or the folder cannot be written to.
     pub fn replacing(target: &Path) -> Result<Self, ArchiveError> {
-        let path = beside(target, ".part");
+        let path = beside(target, DRAFT);
         let failed = |error: io::Error| {
             ArchiveError::new(format_args!("cannot write {}: {error}. Nothing was changed", path.display()))
         };
-        let lock =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
-        if lock.try_lock().is_err() {
-            return Err(ArchiveError::new(format_args!("another program is making {} just now", target.display())));
-        }
+        let lock = loop {
+            let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).to_owned();
+            let lock = options.open(&path).map_err(failed)?;
+            if lock.try_lock().is_err() {
+                return Err(ArchiveError::new(format_args!("another program is making {} just now", target.display())));
+            }
+            // Between the two another program may have been done with it, and removed it.
+            let number = lock.metadata().map_err(failed)?.ino();
+            if fs::metadata(&path).is_ok_and(|there| there.ino() == number) {
+                break lock;
+            }
+        };
         lock.set_len(0).map_err(failed)?;
         for ending in SIDE_FILES {
             remove(&beside(&path, ending)).map_err(failed)?;
@@ -96,6 +106,35 @@ impl Drop for Part {
             drop(remove(&beside(&self.path, ending)));
         }
     }
+}
+
+/// A copy of a file, beside it and for its owner only, which is removed with everything beside it in the end.
+pub struct PrivateCopy(Part);
+
+impl PrivateCopy {
+    /// Copies a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, the copy not be written, or another program makes one just now.
+    pub fn of(path: &Path) -> Result<Self, ArchiveError> {
+        let part = Part::replacing(path)?;
+        let _bytes = fs::copy(path, part.path())
+            .map_err(|error| ArchiveError::new(format_args!("cannot write {}: {error}", part.path().display())))?;
+        files::make_private(part.path())?;
+        Ok(Self(part))
+    }
+
+    /// The path of the copy.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// Removes the draft at this path, with everything beside it, unless a program makes it just now.
+pub fn remove_draft(path: &Path) {
+    // One that cannot be removed is in nobody's way.
+    drop(Part::replacing(&path.with_extension("")));
 }
 
 /// The endings of the files that SQLite makes beside a database.

@@ -1,6 +1,7 @@
 //! `kennel backup`, `restore`, `move` and `check`: everything is there afterwards, and what went wrong is told.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -24,6 +25,9 @@ pub fn sentences() -> Vec<Sentence> {
         a_bit_that_flips_in_a_backup_is_told_or_means_nothing,
         a_backup_that_is_killed_leaves_no_file_or_a_good_one,
         of_backups_with_a_time_in_their_names_the_newest_are_kept,
+        what_killed_backups_have_left_is_removed_by_the_next_of_the_same_pattern,
+        a_verified_backup_was_served_from_a_copy_that_is_gone,
+        a_backup_that_is_not_served_as_it_is_stored_is_told_and_not_kept,
         a_restored_backup_takes_the_place_of_the_file_and_ends_all_sessions,
         sessions_go_on_where_they_are_to,
         a_backup_of_an_older_version_is_brought_up_to_date,
@@ -279,6 +283,88 @@ fn names(folder: &Path, beginning: &str) -> Vec<String> {
     let mut names: Vec<_> = names.filter(|name| name.starts_with(beginning)).collect();
     names.sort();
     names
+}
+
+fn what_killed_backups_have_left_is_removed_by_the_next_of_the_same_pattern(database: &Database) {
+    seed(database);
+    let folder = database.directory();
+    let write = |name: &str| fs::write(folder.join(name), "half").expect("it is written");
+    // A draft, the copy of one that was being served, and what SQLite has beside them.
+    for ending in ["part", "part-journal", "part.part", "part.part-wal", "part.part-shm"] {
+        write(&format!("k-2026-01-01T00-00-00Z.db.{ending}"));
+    }
+    let strangers = ["k-2026-01-02T00-00-00Z.db.part", "k-2026-01-02T00-00-00Z.parts", "k-mine.db.part"];
+    for name in strangers {
+        write(name);
+    }
+    // Another program makes this one just now.
+    let locked = File::open(folder.join(strangers[0])).expect("it is there");
+    locked.lock().expect("nobody else has it");
+    drop(good(database, &["backup", "k-{time}.db"]));
+    let mut names = names(&folder, "k-");
+    names.retain(|name| !strangers.contains(&name.as_str()));
+    assert!(names.len() == 1 && !names[0].starts_with("k-2026-01-01"), "{names:?}");
+    assert!(strangers.iter().all(|name| folder.join(name).exists()));
+    // A name without the time is a pattern of one.
+    drop(locked);
+    drop(good(database, &["backup", "k-2026-01-02T00-00-00Z.db"]));
+    assert!(!folder.join(strangers[0]).exists() && folder.join(strangers[2]).exists());
+    write("k-mine.db.part.part");
+    drop(good(database, &["backup", "k-mine.db"]));
+    assert!(!folder.join("k-mine.db.part.part").exists() && !folder.join(strangers[2]).exists());
+}
+
+fn a_verified_backup_was_served_from_a_copy_that_is_gone(database: &Database) {
+    let server = Program::on(database).serve();
+    let alice = server.sign_in("alice");
+    let dog = alice.dog("Rex", alice.owner("Ann"));
+    alice.post("/dogowner/tasks", &json!({"name": "Walk", "dog_id": dog})).expect(201);
+    alice.post("/me/keys", &json!({"name": "A script", "scope": "read"})).expect(201);
+    alice.put("/me/profile", &json!({"description": "Hello"})).expect(201);
+    server.sign_in("bob").owner("Ben");
+    assert_eq!(server.stop("TERM").code, Some(0));
+    let folder = database.directory();
+    let mails = || names(&folder.join("outbox"), "");
+    let before = (database.everything(), mails());
+    let ended = Program::on(database).set("LOG", "info").args(&["backup", "v-{time}.db", "--verify"]).run();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.stdout.matches("served 5 rows of 2 users").count(), 1, "{ended:?}");
+    assert!(!ended.stderr.contains("/me/export"), "{ended:?}");
+    assert_eq!((database.everything(), mails()), before);
+    let [name] = &names(&folder, "v-")[..] else { panic!("{:?}", names(&folder, "v-")) };
+    let mode = fs::metadata(folder.join(name)).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(digest(&good(database, &["check", name])), digest(&ended.stdout));
+    assert_eq!(digest(&good(database, &["check"])), digest(&ended.stdout));
+}
+
+fn a_backup_that_is_not_served_as_it_is_stored_is_told_and_not_kept(database: &Database) {
+    seed(database);
+    let refused_for = |why: &str| {
+        let said = refused(database, &["backup", "v.db", "--verify"]);
+        assert!(said.contains("not kept") && said.contains(why), "{said}");
+        assert_eq!(names(&database.directory(), "v.db"), [""; 0]);
+    };
+    if database.engine == Engine::Sqlite {
+        // Rows that go as soon as somebody logs in.
+        let thief =
+            "CREATE TRIGGER thief AFTER INSERT ON sessions BEGIN DELETE FROM tasks WHERE user_id = NEW.user_id; END";
+        database.execute(thief).expect("it is made");
+        refused_for("0 tasks of user 1");
+        database.execute("DROP TRIGGER thief").expect("it is gone");
+    }
+    drop(good(database, &["backup", "well.db", "--verify"]));
+    let key = database.texts("SELECT name_key AS value FROM dogs WHERE id = 3");
+    for (key, well) in [("x", false), (&key[0], true)] {
+        assert_eq!(database.execute(&format!("UPDATE dogs SET name_key = '{key}' WHERE id = 3")), Ok(1));
+        if !well {
+            refused_for("row 3 of dogs");
+        }
+    }
+    assert_eq!(database.execute("DELETE FROM database_identity"), Ok(1));
+    refused_for("the database has no id");
+    // Without it, all that can be had is had.
+    drop(good(database, &["backup", "v.db"]));
 }
 
 fn a_restored_backup_takes_the_place_of_the_file_and_ends_all_sessions(database: &Database) {

@@ -78,6 +78,7 @@ const FLOORS: &[&[&str]] = &[
     &["connection"],
     &["config", "metrics"],
     &["app"],
+    &["backups"],
     &["server"],
     &["cli"],
     &["lib", "main"],
