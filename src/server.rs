@@ -10,6 +10,7 @@ use tokio::{
 
 use crate::{
     app::{AppState, StartError, app},
+    backups::BackupThread,
     config::{Config, ConfigError},
     connection::{Admission, Listeners, ServingThreads, Shared},
     mail::{Destination, Transport, Worker},
@@ -37,6 +38,7 @@ pub struct Server {
     state: AppState,
     mail: Worker,
     sweeps: Arc<SweepCounts>,
+    backups: Option<BackupThread>,
     metrics: Option<MetricsServer>,
     stop: StopHandle,
     drain_delay: Duration,
@@ -89,12 +91,15 @@ impl Server {
         let proxies = state.limits.proxies.clone();
         let admission = Arc::new(Admission::new(most as usize, config.ip_connections.0, proxies));
         let sweeps = Arc::<SweepCounts>::default();
+        let backups = config.backups.as_ref().map(|schedule| BackupThread::start(&config, schedule)).transpose();
+        let backups = backups.map_err(|error| StartError::Run(format!("cannot make backups: {error}")))?;
         let metrics = Metrics {
             db: Data::clone(&state.db),
             hasher: Data::clone(&state.hasher),
             requests: Data::clone(&state.requests),
             admission: Arc::clone(&admission),
             sweeps: Arc::clone(&sweeps),
+            backups: backups.as_ref().map(BackupThread::counts),
         };
         let metrics = config.metrics_addr.map(|address| {
             let started = MetricsServer::start(address, metrics, config.times);
@@ -110,7 +115,7 @@ impl Server {
         let (drain_delay, shutdown_timeout) = (config.drain_delay, config.shutdown_timeout);
         let draining = Data::clone(&state.draining);
         let stop = StopHandle { draining, connections, drain_delay, told: Arc::default() };
-        Ok(Self { http, addr, state, mail, sweeps, metrics, stop, drain_delay, shutdown_timeout })
+        Ok(Self { http, addr, state, mail, sweeps, backups, metrics, stop, drain_delay, shutdown_timeout })
     }
 
     /// The address in use.
@@ -145,6 +150,8 @@ impl Server {
         ];
         let mut mail = actix_web::rt::spawn(self.mail.run());
         self.stop.told.notified().await;
+        // None begins any more; one that is being made is not waited for.
+        drop(self.backups);
         let end = Instant::now() + self.shutdown_timeout - TO_CLOSE.min(self.shutdown_timeout / 5);
         sleep(self.drain_delay).await;
         self.http.close_listeners().await;

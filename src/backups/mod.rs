@@ -2,12 +2,14 @@
 //! verified by starting the app on a copy. How the file itself is made and checked is in `db::archive`.
 
 mod pattern;
+mod schedule;
 mod verify;
 
 use chrono::Utc;
 
 pub use self::{
     pattern::{BackupPattern, TIME},
+    schedule::BackupThread,
     verify::Verified,
 };
 use crate::{

@@ -45,6 +45,8 @@ pub struct Config {
     pub metrics_addr: Option<SocketAddr>,
     /// The number of threads that serve requests, 1 to 512, by default one for each core: `WORKERS`.
     pub workers: usize,
+    /// The backups that the server makes by itself: `BACKUP_DIR`, `BACKUP_EVERY` and `BACKUP_KEEP`.
+    pub backups: Option<BackupSchedule>,
     /// The secret that all keys are derived from (`JWT_SECRET`); `None` for the one beside the SQLite file, which is
     /// made at the first start.
     pub jwt_secret: Option<Secret>,
@@ -102,6 +104,17 @@ pub struct Config {
     pub exposed_files: Vec<PathBuf>,
     /// The variables of the environment that look like those here and are not read.
     pub misspelt: Vec<Misspelt>,
+}
+
+/// The schedule of the backups that a server makes by itself.
+#[derive(Clone, Debug)]
+pub struct BackupSchedule {
+    /// The folder for them, which need not be there: `BACKUP_DIR`.
+    pub folder: PathBuf,
+    /// The age of the newest at which the next is made, 1 minute to 31 days: `BACKUP_EVERY`.
+    pub every: Duration,
+    /// The number of backups that are kept, at least 1: `BACKUP_KEEP`.
+    pub keep: usize,
 }
 
 /// The reason why a variable cannot be used: its name, and the values that it accepts. Its value is not part of it, as
@@ -216,18 +229,21 @@ impl Config {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let dev = source.switch("DEV")?;
         let (host, port) = listening(&source)?;
+        let database_url = source.parsed_or_in_file(
+            "DATABASE_URL",
+            "DATABASE_URL_FILE",
+            "sqlite://PATH, sqlite:PATH, a bare path, or postgres://…",
+        )?;
+        let backups = backup_schedule(&source, &database_url)?;
         let rate = |name| source.parsed_or(name, dev::rate(name).filter(|_| dev), RATE);
         let config = Self {
-            database_url: source.parsed_or_in_file(
-                "DATABASE_URL",
-                "DATABASE_URL_FILE",
-                "sqlite://PATH, sqlite:PATH, a bare path, or postgres://…",
-            )?,
+            database_url,
             database_pool_size: source.number("DATABASE_POOL_SIZE", 1..=1000)?.unwrap_or(4 * cores),
             host,
             port,
             metrics_addr: source.optional("METRICS_ADDR", METRICS_ADDRS)?,
             workers: source.number("WORKERS", 1..=512)?.unwrap_or(cores),
+            backups,
             jwt_secret: source.secret("JWT_SECRET", "JWT_SECRET_FILE")?,
             jwt_previous_secrets: source.secrets("JWT_PREVIOUS_SECRETS", "JWT_PREVIOUS_SECRETS_FILE")?,
             access_token_ttl: source.duration("ACCESS_TOKEN_TTL", 1..=3600)?,
@@ -281,6 +297,29 @@ impl Config {
     }
 }
 
+/// The schedule of backups; `None`, where none are to be made.
+fn backup_schedule(source: &EnvReader<'_>, database: &DatabaseUrl) -> Result<Option<BackupSchedule>, ConfigError> {
+    let every = source.duration("BACKUP_EVERY", 60..=31 * DAY)?;
+    let keep = source.number("BACKUP_KEEP", 1..=10_000)?.unwrap_or(7);
+    let refused = |variable, remedy: &str| Err(ConfigError { variable, remedy: remedy.to_owned() });
+    match (source.optional("BACKUP_DIR", "the path of a folder")?, database) {
+        (Some(_), DatabaseUrl::Postgres(_)) => refused(
+            "BACKUP_DIR",
+            "a server on PostgreSQL makes no backups by itself. Leave it away, and let a timer run `kennel backup FILE \
+             --verify`, or pg_dump",
+        ),
+        (Some(folder), DatabaseUrl::Sqlite(_)) => Ok(Some(BackupSchedule { folder, every, keep })),
+        (None, _) => {
+            for name in ["BACKUP_EVERY", "BACKUP_KEEP"] {
+                if source.optional::<String>(name, "")?.is_some() {
+                    return refused(name, "it goes with BACKUP_DIR, the folder for backups. Set both, or neither");
+                }
+            }
+            Ok(None)
+        }
+    }
+}
+
 impl ConfigError {
     /// The error of a `METRICS_ADDR` that cannot be listened on.
     #[must_use]
@@ -315,6 +354,8 @@ mod tests {
             ("DATABASE_URL", "sqlite::memory:"),
             ("DATABASE_POOL_SIZE", "0"),
             ("PORT", "65536"),
+            ("BACKUP_EVERY", "1h"),
+            ("BACKUP_KEEP", "7"),
             ("METRICS_ADDR", "9464"),
             ("METRICS_ADDR", "localhost:9464"),
             ("WORKERS", "many"),

@@ -46,6 +46,7 @@ impl Collector for Scrape {
         self.write_database(&mut exposition)?;
         self.write_passwords(&mut exposition)?;
         self.write_background(&mut exposition)?;
+        self.write_backups(&mut exposition)?;
         write_process(&mut exposition)
     }
 }
@@ -130,6 +131,19 @@ impl Scrape {
         exposition.counter("kennel_log_lines_lost", help, one(log::lost_lines()))?;
         let build = [([("version", env!("CARGO_PKG_VERSION"))], 1_u64)];
         exposition.gauge("kennel_build_info", "The version that runs", build)
+    }
+
+    fn write_backups(&self, exposition: &mut Exposition<'_>) -> fmt::Result {
+        let backups = self.metrics.backups.as_deref();
+        let read = |count: Option<&AtomicU64>| count.map(|count| (NO_LABELS, count.load(Ordering::Relaxed)));
+        let help = "Time from one backup of BACKUP_DIR to the next";
+        let every = backups.map(|backups| (NO_LABELS, backups.every.as_secs()));
+        exposition.gauge("kennel_backup_interval_seconds", help, every)?;
+        let help = "Unix time of the newest backup in BACKUP_DIR; 0, if there is none";
+        let last = read(backups.map(|backups| &backups.last));
+        exposition.gauge("kennel_backup_last_success_timestamp_seconds", help, last)?;
+        let help = "Tries to make a backup in BACKUP_DIR, and to verify it, that failed";
+        exposition.counter("kennel_backup_failures", help, read(backups.map(|backups| &backups.failures)))
     }
 }
 

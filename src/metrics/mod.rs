@@ -24,7 +24,7 @@ use self::exposition::Scrape;
 use crate::{
     auth::passwords::hasher::Hasher,
     connection::{Admission, Listeners, ServingThreads, Shared, Times},
-    db::Db,
+    db::{Db, archive::BackupCounts},
     limits::Proxies,
     mail,
     middleware::requests::RequestCounts,
@@ -50,6 +50,8 @@ pub struct Metrics {
     pub admission: Arc<Admission>,
     /// The rounds of the sweeper.
     pub sweeps: Arc<SweepCounts>,
+    /// The backups that the server makes by itself; `None`, where it makes none.
+    pub backups: Option<Arc<BackupCounts>>,
 }
 
 /// The running listener of the metrics, with two threads of its own: it answers while those that serve requests have

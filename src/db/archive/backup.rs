@@ -3,8 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use diesel::{
     connection::SimpleConnection,
     prelude::*,
@@ -23,6 +26,29 @@ pub struct Backup {
     pub bytes: u64,
     /// The digest of the rows in it.
     pub digest: Digest,
+}
+
+/// The counts of the backups that a server makes by itself, for `metrics`.
+pub struct BackupCounts {
+    /// The time from one to the next.
+    pub every: Duration,
+    /// The time of the newest, in seconds of Unix time; 0, if there is none.
+    pub last: AtomicU64,
+    /// The tries that failed.
+    pub failures: AtomicU64,
+}
+
+impl BackupCounts {
+    /// The counts before the first backup.
+    #[must_use]
+    pub fn new(every: Duration) -> Self {
+        Self { every, last: AtomicU64::new(0), failures: AtomicU64::new(0) }
+    }
+
+    /// Notes the time of the newest backup.
+    pub fn note(&self, time: DateTime<Utc>) {
+        self.last.store(time.timestamp().try_into().unwrap_or_default(), Ordering::Relaxed);
+    }
 }
 
 /// Backs up a database into a new SQLite file, for its owner only, while servers may go on: on SQLite by `VACUUM INTO`,

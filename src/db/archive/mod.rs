@@ -30,7 +30,7 @@ use diesel::{
 };
 
 pub use self::{
-    backup::{Backup, backup},
+    backup::{Backup, BackupCounts, backup},
     check::{Finding, Findings, check, whereabouts},
     digest::{Digest, TableDigest},
     part::{DRAFT, PrivateCopy, remove_draft},

@@ -40,18 +40,18 @@ pub fn sentences() -> Vec<Sentence> {
     ]
 }
 
-const ON: (&str, &str) = ("METRICS_ADDR", "127.0.0.1:0");
+pub const ON: (&str, &str) = ("METRICS_ADDR", "127.0.0.1:0");
 const COUNT: &str = "http_server_request_duration_seconds_count";
 
 /// What a scrape has shown.
-struct Scrape {
+pub struct Scrape {
     text: String,
     /// The values by name and labels, as they are written.
     values: BTreeMap<String, String>,
 }
 
 impl Scrape {
-    fn of(app: &App) -> Self {
+    pub fn of(app: &App) -> Self {
         Self::at(app.metrics.expect("a listener"))
     }
 
@@ -76,8 +76,13 @@ impl Scrape {
         self.text_of(name).parse().expect("a number")
     }
 
+    /// Whether a metric without labels has a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
     /// A value that is a whole number.
-    fn count(&self, name: &str) -> u64 {
+    pub fn count(&self, name: &str) -> u64 {
         self.text_of(name).parse().expect("a whole number")
     }
 
@@ -111,7 +116,7 @@ fn ask(address: SocketAddr, method: &str, path: &str) -> std::io::Result<(String
 }
 
 /// Scrapes until it shows what is waited for.
-fn until(app: &App, is_shown: impl Fn(&Scrape) -> bool) -> Scrape {
+pub fn until(app: &App, is_shown: impl Fn(&Scrape) -> bool) -> Scrape {
     let end = Instant::now() + PATIENCE;
     loop {
         let scrape = Scrape::of(app);

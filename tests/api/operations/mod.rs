@@ -18,6 +18,7 @@ pub mod panics;
 pub mod pgbouncer;
 pub mod postgresql;
 pub mod request_costs;
+pub mod scheduled_backups;
 pub mod secrets_in_logs;
 pub mod seed_command;
 pub mod shutdown;
@@ -45,6 +46,7 @@ crate::support::gather![
     pgbouncer,
     postgresql,
     request_costs,
+    scheduled_backups,
     secrets_in_logs,
     seed_command,
     shutdown,
