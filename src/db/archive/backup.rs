@@ -45,7 +45,7 @@ pub fn backup(url: &DatabaseUrl, target: &Path, watch: Watch<'_>) -> Result<Back
         Conn::Postgres(_) => {
             refuse_other_version(&mut source)?;
             let mut copy = empty_file(part.path())?;
-            let _digest = copy_all(&mut source, &mut copy, watch)?;
+            let _done = copy_all(&mut source, &mut copy, watch, |_, _| Ok(()))?;
             into_one_file(&mut copy)?;
         }
     }

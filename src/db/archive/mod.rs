@@ -104,16 +104,21 @@ fn table_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Copies everything from a database into an empty one, of the same version, and compares the digests, all in one
-/// transaction of each: afterwards all of it is there, or nothing.
+/// transaction of each: afterwards all of it is there, or nothing. `finish` is the last step before the commit.
 ///
 /// # Errors
-/// A database fails, or what was written is not what was read.
-fn copy_all(from: &mut Conn, to: &mut Conn, watch: Watch<'_>) -> Result<Digest, ArchiveError> {
+/// A database fails, or what was written is not what was read; the errors of `finish`.
+fn copy_all<T>(
+    from: &mut Conn,
+    to: &mut Conn,
+    watch: Watch<'_>,
+    finish: impl FnOnce(&mut Conn, &mut Conn) -> Result<T, ArchiveError>,
+) -> Result<(Digest, T), ArchiveError> {
     at_one_moment(from, |from| {
         take_your_time(from)?;
         Transactions::begin_transaction(to)?;
-        match copy_into(from, to, watch) {
-            Ok(digest) => Transactions::commit_transaction(to).map(|()| digest).map_err(ArchiveError::from),
+        match copy_into(from, to, watch).and_then(|digest| Ok((digest, finish(from, to)?))) {
+            Ok(done) => Transactions::commit_transaction(to).map(|()| done).map_err(ArchiveError::from),
             Err(error) => {
                 // The first error is the one to tell; the connection is not used again.
                 drop(Transactions::rollback_transaction(to));

@@ -94,7 +94,7 @@ fn into_server(
     let copy = Part::replacing(backup)?;
     let (mut from, migrated) = up_to_date_copy(backup, copy.path())?;
     let mut to = empty_target(url)?;
-    let digest = copy_all(&mut from, &mut to, watch)?;
+    let (digest, ()) = copy_all(&mut from, &mut to, watch, refuse_any_server)?;
     let ended = if keep_sessions { 0 } else { end_sessions(&mut to)? };
     Ok(Restored { digest, migrated, aside: None, ended })
 }
@@ -123,7 +123,7 @@ pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result
         DatabaseUrl::Sqlite(path) => {
             let part = Part::of(path)?;
             let mut copy = empty_file(part.path())?;
-            let digest = copy_all(&mut alone, &mut copy, watch)?;
+            let (digest, ()) = copy_all(&mut alone, &mut copy, watch, refuse_any_server)?;
             into_one_file(&mut copy)?;
             drop(copy);
             part.publish()?;
@@ -131,12 +131,9 @@ pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result
         }
         DatabaseUrl::Postgres(_) => {
             let mut target = empty_target(to)?;
-            copy_all(&mut alone, &mut target, watch)?
+            copy_all(&mut alone, &mut target, watch, refuse_any_server)?.0
         }
     };
-    if matches!(from, DatabaseUrl::Postgres(_)) {
-        refuse_servers(&mut alone)?;
-    }
     Ok(digest)
 }
 
@@ -164,8 +161,18 @@ const OTHER_TABLES: &str = "SELECT count(*) AS count FROM pg_class c WHERE c.rel
 const SERVERS: &str = "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = current_database() \
     AND application_name = 'kennel' AND pid <> pg_backend_pid()";
 
-/// Refuses a PostgreSQL database that a server runs on: what it writes meanwhile would be lost.
+/// Refuses to go on where a server has started meanwhile, on either database.
+fn refuse_any_server(from: &mut Conn, to: &mut Conn) -> Result<(), ArchiveError> {
+    refuse_servers(from)?;
+    refuse_servers(to)
+}
+
+/// Refuses a PostgreSQL database that a server runs on: what it writes meanwhile would be lost. A SQLite file that is
+/// copied is open to nobody else.
 fn refuse_servers(conn: &mut Conn) -> Result<(), ArchiveError> {
+    if let Conn::Sqlite(_) = conn {
+        return Ok(());
+    }
     let connections = count(conn, SERVERS.to_owned())?;
     if connections == 0 {
         return Ok(());

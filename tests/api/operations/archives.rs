@@ -37,12 +37,12 @@ pub fn sentences() -> Vec<Sentence> {
     ]
 }
 
-fn kennel(database: &Database, args: &[&str]) -> Ended {
+pub fn kennel(database: &Database, args: &[&str]) -> Ended {
     Program::on(database).args(args).run()
 }
 
 #[track_caller]
-fn good(database: &Database, args: &[&str]) -> String {
+pub fn good(database: &Database, args: &[&str]) -> String {
     let ended = kennel(database, args);
     assert_eq!(ended.code, Some(0), "{args:?}: {ended:?}");
     ended.stdout
@@ -50,7 +50,7 @@ fn good(database: &Database, args: &[&str]) -> String {
 
 /// The one line that says why a command did nothing.
 #[track_caller]
-fn refused(database: &Database, args: &[&str]) -> String {
+pub fn refused(database: &Database, args: &[&str]) -> String {
     let ended = kennel(database, args);
     let told: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("kennel: ")).collect();
     assert_eq!((ended.code, told.len()), (Some(1), 1), "{args:?}: {ended:?}");
@@ -64,13 +64,13 @@ fn digest(said: &str) -> String {
     digest.split_whitespace().next().expect("a digest").to_owned()
 }
 
-fn other(engine: Engine) -> Engine {
+pub fn other(engine: Engine) -> Engine {
     let other = if engine == Engine::Sqlite { Engine::Postgres } else { Engine::Sqlite };
     // Without PostgreSQL there is but one.
     if Engine::at_hand().contains(&other) { other } else { engine }
 }
 
-fn seed(database: &Database) {
+pub fn seed(database: &Database) {
     drop(good(database, &["seed", "--dogs", "300"]));
 }
 
@@ -273,7 +273,7 @@ fn of_backups_with_a_time_in_their_names_the_newest_are_kept(database: &Database
 }
 
 /// The names in a folder that begin so, in order.
-fn names(folder: &Path, beginning: &str) -> Vec<String> {
+pub fn names(folder: &Path, beginning: &str) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder").flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<_> = names.filter(|name| name.starts_with(beginning)).collect();

@@ -1,0 +1,67 @@
+//! Archives when something is in the way: a server that comes, another version, a full disk, Ctrl-C. One line tells what
+//! happened and what stands, and no half of anything is left.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::archives::{good, names, other, refused, seed};
+use crate::support::client::PATIENCE;
+use crate::support::process::{Ended, Program, Starting};
+use crate::support::{Database, Engine, Sentence, sentences};
+
+pub fn sentences() -> Vec<Sentence> {
+    sentences![
+        a_server_that_starts_during_a_move_undoes_it,
+    ]
+}
+
+/// The line that says why a command ended.
+#[track_caller]
+fn told(ended: &Ended) -> &str {
+    let told: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("kennel: ")).collect();
+    assert_eq!((ended.code, told.len()), (Some(1), 1), "{ended:?}");
+    told[0]
+}
+
+#[track_caller]
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "{what} has not come to be");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Starts a command, which comes to stand still at this table of a PostgreSQL database, and does something meanwhile.
+fn held_at(table: &str, of: &Database, program: Program, meanwhile: impl FnOnce(Starting) -> Starting) -> Ended {
+    let (aside, mut held) = (Database::fresh(Engine::Postgres), None);
+    let waits = format!(
+        "pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT l.granted AND d.datname = '{}'",
+        of.own_part_of_the_url()
+    );
+    of.execute_while(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"), || {
+        let starting = program.spawn();
+        until("the wait for a lock", || aside.count(&waits) > 0);
+        held = Some(meanwhile(starting));
+    });
+    held.expect("it was started").ended()
+}
+
+fn a_server_that_starts_during_a_move_undoes_it(database: &Database) {
+    if database.engine == Engine::Sqlite {
+        return;
+    }
+    seed(database);
+    for engine in [Engine::Postgres, Engine::Sqlite] {
+        let (there, mut server) = (Database::fresh(engine), None);
+        let program = Program::on(database).args(&["move", "--to", &there.url()]);
+        let ended = held_at("mails", database, program, |moving| {
+            server = Some(Program::on(database).serve());
+            moving
+        });
+        assert!(told(&ended).contains("a server runs on"), "{ended:?}");
+        assert!(engine == Engine::Sqlite || there.count("users") == 0, "{ended:?}");
+        assert_eq!(names(&there.directory(), "kennel.db"), [""; 0]);
+        assert_eq!(server.expect("it was started").stop("TERM").code, Some(0));
+    }
+}
