@@ -194,6 +194,9 @@ pub fn check(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
             println!("    {wrong}");
         }
     }
+    if findings.is_older {
+        println!("It is of an older version than this program: only what every version has was looked at.");
+    }
     if let Some(digest) = &findings.digest {
         println!("{}: {}", url.in_full(), in_words(digest));
     }

@@ -35,7 +35,10 @@ pub use self::{
     records::TABLES,
     restore::{Restored, move_to, restore},
 };
-use super::{Conn, OpenError, Transactions, at_one_moment, migrate::CountRow};
+use super::{
+    Conn, DatabaseUrl, OpenError, Transactions, at_one_moment,
+    migrate::{self, CountRow},
+};
 
 /// The table of a backup with the digests of its tables. A server that opens the file drops it: what it holds from then
 /// on is no backup any more.
@@ -149,6 +152,16 @@ fn copy_into(from: &mut Conn, to: &mut Conn, watch: Watch<'_>) -> Result<Digest,
         return Err(ArchiveError::new("the numbers for the next rows are not those of the original"));
     }
     Ok(written)
+}
+
+/// Refuses a database, at this URL, that a newer program has made.
+fn refuse_newer(conn: &mut Conn, url: &DatabaseUrl) -> Result<(), ArchiveError> {
+    migrate::refuse_newer(conn).map_err(|error| ArchiveError::from(error).during(url.in_full()))
+}
+
+/// Refuses a database, at this URL, with another schema than this program's: the rows of one are not those of the other.
+fn refuse_other_version(conn: &mut Conn, url: &DatabaseUrl) -> Result<(), ArchiveError> {
+    migrate::refuse_other_version(conn).map_err(|error| ArchiveError::from(error).during(url.in_full()))
 }
 
 /// Lifts the limits on how long a statement may take, for the transaction that is open.

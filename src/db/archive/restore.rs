@@ -10,10 +10,10 @@ use diesel::prelude::*;
 
 use super::{
     ArchiveError, Digest, Step, TIME_FORMAT, Watch,
-    backup::{carried_digest, empty_file, into_one_file, refuse_other_version, whole_digest},
+    backup::{carried_digest, empty_file, into_one_file, whole_digest},
     check, copy_all, count,
     part::{Part, SIDE_FILES},
-    table_names,
+    refuse_other_version, table_names,
 };
 use crate::{
     db::{Conn, DatabaseUrl, connect, connect_existing, migrate, schema::sessions, sqlite::SqliteFile},
@@ -107,23 +107,18 @@ fn into_server(
 /// The other database is as empty as it was then.
 pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result<Digest, ArchiveError> {
     let mut source = connect_existing(from)?;
-    refuse_other_version(&mut source)?;
-    let mut alone = match from {
-        DatabaseUrl::Sqlite(path) => {
-            drop(source);
-            let alone = SqliteFile::at(path).take_alone()?;
-            alone.ok_or_else(|| ArchiveError::new("the database is damaged. Restore a backup of it first"))?
-        }
-        DatabaseUrl::Postgres(_) => {
-            refuse_servers(&mut source)?;
-            source
-        }
-    };
+    if let DatabaseUrl::Sqlite(path) = from {
+        drop(source);
+        let alone = SqliteFile::at(path).take_alone()?;
+        source = alone.ok_or_else(|| ArchiveError::new("the database is damaged. Restore a backup of it first"))?;
+    }
+    refuse_servers(&mut source)?;
+    refuse_other_version(&mut source, from)?;
     let digest = match to {
         DatabaseUrl::Sqlite(path) => {
             let part = Part::of(path)?;
             let mut copy = empty_file(part.path())?;
-            let (digest, ()) = copy_all(&mut alone, &mut copy, watch, refuse_any_server)?;
+            let (digest, ()) = copy_all(&mut source, &mut copy, watch, refuse_any_server)?;
             into_one_file(&mut copy)?;
             drop(copy);
             part.publish()?;
@@ -131,25 +126,28 @@ pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result
         }
         DatabaseUrl::Postgres(_) => {
             let mut target = empty_target(to)?;
-            copy_all(&mut alone, &mut target, watch, refuse_any_server)?.0
+            copy_all(&mut source, &mut target, watch, refuse_any_server)?.0
         }
     };
     Ok(digest)
 }
 
-/// A PostgreSQL database to copy into, with the newest schema.
+/// A PostgreSQL database to copy into, with the newest schema. Only one without a schema gets it: to another one, which
+/// may hold something, nothing is done before that is known.
 fn empty_target(url: &DatabaseUrl) -> Result<Conn, ArchiveError> {
     let mut conn = connect(url)?;
-    if !migrate::is_known(&mut conn)? {
+    refuse_servers(&mut conn)?;
+    if migrate::is_known(&mut conn)? {
+        refuse_other_version(&mut conn, url)?;
+    } else {
         let tables = count(&mut conn, OTHER_TABLES.to_owned())?;
         if tables > 0 {
             return Err(ArchiveError::new(format_args!(
                 "the database ({url}) has {tables} tables of another program. Name a database of Kennel's own"
             )));
         }
+        let _names = migrate::run(&mut conn)?;
     }
-    refuse_servers(&mut conn)?;
-    let _names = migrate::run(&mut conn)?;
     Ok(conn)
 }
 

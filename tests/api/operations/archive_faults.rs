@@ -12,6 +12,7 @@ use crate::support::{Database, Engine, Sentence, sentences};
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         a_server_that_starts_during_a_move_undoes_it,
+        a_database_of_another_version_is_refused_in_a_line,
     ]
 }
 
@@ -64,4 +65,39 @@ fn a_server_that_starts_during_a_move_undoes_it(database: &Database) {
         assert_eq!(names(&there.directory(), "kennel.db"), [""; 0]);
         assert_eq!(server.expect("it was started").stop("TERM").code, Some(0));
     }
+}
+
+fn a_database_of_another_version_is_refused_in_a_line(database: &Database) {
+    const NEWER: &str = "99990101000001";
+    seed(database);
+    drop(good(database, &["backup", "a.db"]));
+    let there = Database::fresh(other(database.engine));
+    let is_postgres = database.engine == Engine::Postgres;
+    let (back_up, go, check, restore) =
+        (&["backup", "b.db"][..], &["move", "--to", &there.url()][..], &["check"][..], &["restore", "a.db"][..]);
+    let refuses = |all: &[&[&str]], why: &str| {
+        let before = (database.everything(), database.count("__diesel_schema_migrations"));
+        for args in all {
+            let said = refused(database, args);
+            assert!(said.contains(why), "{said}");
+            assert_eq!((database.everything(), database.count("__diesel_schema_migrations")), before, "{said}");
+        }
+        assert_eq!((names(&database.directory(), "b.db"), names(&there.directory(), "kennel.db")), (vec![], vec![]));
+    };
+    // A file is put in the place of a file, whatever that is; the rows of a server's tables have to fit them.
+    let of_postgres = |args| if is_postgres { args } else { check };
+
+    let newer = format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{NEWER}')");
+    assert_eq!(database.execute(&newer), Ok(1));
+    refuses(&[back_up, go, check, of_postgres(restore)], NEWER);
+
+    let not_newer = format!("DELETE FROM __diesel_schema_migrations WHERE version = '{NEWER}'");
+    assert_eq!(database.execute(&not_newer), Ok(1));
+    drop(good(database, &["migrate", "revert"]));
+    refuses(&[go], "older version");
+    if is_postgres {
+        refuses(&[back_up, restore], "older version");
+    }
+    let said = good(database, check);
+    assert!(said.contains("older version") && said.contains("[ok] foreign keys"), "{said}");
 }
