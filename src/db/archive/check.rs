@@ -118,24 +118,26 @@ fn look_at(conn: &mut Conn, (what, look): &(&'static str, Look)) -> Finding {
 }
 
 fn compare_digests(conn: &mut Conn, watch: Watch<'_>) -> (Option<Finding>, Option<Digest>) {
-    const WHAT: &str = "it holds what it held when it was made";
-    watch(Step::Begins("computing the digest", 0));
-    let computed = match conn {
-        Conn::Sqlite(_) => whole_digest(conn, watch),
-        Conn::Postgres(_) => Digest::of(conn, table_names(), watch),
-    };
-    let carried = match conn {
-        Conn::Sqlite(_) => carried_digest(conn).map_err(ArchiveError::from),
-        Conn::Postgres(_) => Ok(None),
-    };
-    match (computed, carried) {
-        (Ok(computed), Ok(None)) => (None, Some(computed.of_data())),
-        (Ok(computed), Ok(Some(carried))) => {
-            let wrong = carried.differences(&computed).into_iter().map(|table| format!("{table} has changed"));
-            (Some(Finding { what: WHAT, wrong: wrong.collect() }), Some(computed.of_data()))
-        }
-        (Err(error), _) | (_, Err(error)) => (Some(Finding { what: WHAT, wrong: vec![error.to_string()] }), None),
+    let finding = |wrong| Some(Finding { what: "it holds what it held when it was made", wrong });
+    match verify(conn, watch) {
+        Ok((digest, changed)) => (changed.and_then(finding), Some(digest)),
+        Err(error) => (finding(vec![error.to_string()]), None),
     }
+}
+
+/// The digest of what people have stored, and what a backup says itself to have changed since it was made, in words;
+/// `None`, if it does not say what it was.
+pub fn verify(conn: &mut Conn, watch: Watch<'_>) -> Result<(Digest, Option<Vec<String>>), ArchiveError> {
+    watch(Step::Begins("computing the digest", 0));
+    if let Conn::Postgres(_) = conn {
+        return Ok((Digest::of(conn, table_names(), watch)?, None));
+    }
+    let computed = whole_digest(conn, watch)?;
+    let changed = carried_digest(conn)?.map(|carried| {
+        let changed = carried.differences(&computed).into_iter();
+        changed.map(|table| format!("{table} has changed")).collect()
+    });
+    Ok((computed.of_data(), changed))
 }
 
 /// Refuses a database whose file is damaged or whose foreign keys lead nowhere.

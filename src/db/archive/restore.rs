@@ -10,7 +10,7 @@ use diesel::prelude::*;
 
 use super::{
     ArchiveError, Digest, Step, TIME_FORMAT, Watch,
-    backup::{carried_digest, empty_file, into_one_file, whole_digest},
+    backup::{empty_file, into_one_file},
     check, copy_all, count,
     part::{Part, SIDE_FILES},
     refuse_other_version, table_names,
@@ -46,7 +46,7 @@ pub fn restore(
     watch: Watch<'_>,
 ) -> Result<Restored, ArchiveError> {
     refuse_log(backup)?;
-    verify(&mut SqliteFile::at(backup).open_to_read()?, watch)
+    refuse_bad(&mut SqliteFile::at(backup).open_to_read()?, watch)
         .map_err(|error| error.during(format_args!("{} is not restored", backup.display())))?;
     match url {
         DatabaseUrl::Sqlite(path) => into_file(backup, path, keep_sessions, watch),
@@ -214,15 +214,14 @@ fn refuse_log(backup: &Path) -> Result<(), ArchiveError> {
 }
 
 /// Checks that a file is a database of Kennel's, whole, and, if it carries a digest, what it was when it was made.
-fn verify(conn: &mut Conn, watch: Watch<'_>) -> Result<(), ArchiveError> {
+fn refuse_bad(conn: &mut Conn, watch: Watch<'_>) -> Result<(), ArchiveError> {
     check::refuse_damage(conn)?;
     migrate::refuse_newer(conn)?;
-    let Some(carried) = carried_digest(conn)? else { return Ok(()) };
-    watch(Step::Begins("verifying", carried.rows().try_into().unwrap_or_default()));
-    let computed = whole_digest(conn, watch)?;
-    if carried == computed {
-        return Ok(());
+    match check::verify(conn, watch)? {
+        (_, Some(changed)) if !changed.is_empty() => {
+            let changed = changed.join(", ");
+            Err(ArchiveError::new(format_args!("it is not what it was when it was made: {changed}")))
+        }
+        _ => Ok(()),
     }
-    let changed = carried.differences(&computed).join(", ");
-    Err(ArchiveError::new(format_args!("it is not what it was when it was made: {changed} changed")))
 }
