@@ -94,8 +94,10 @@ fn into_server(
     let copy = Part::replacing(backup)?;
     let (mut from, migrated) = up_to_date_copy(backup, copy.path())?;
     let mut to = empty_target(url)?;
-    let (digest, ()) = copy_all(&mut from, &mut to, watch, refuse_any_server)?;
-    let ended = if keep_sessions { 0 } else { end_sessions(&mut to)? };
+    let (digest, ended) = copy_all(&mut from, &mut to, watch, |from, to| {
+        let ended = if keep_sessions { 0 } else { end_sessions(to)? };
+        refuse_any_server(from, to).map(|()| ended)
+    })?;
     Ok(Restored { digest, migrated, aside: None, ended })
 }
 

@@ -13,6 +13,7 @@ pub fn sentences() -> Vec<Sentence> {
     sentences![
         a_server_that_starts_during_a_move_undoes_it,
         a_database_of_another_version_is_refused_in_a_line,
+        where_sessions_cannot_be_ended_nothing_is_restored,
     ]
 }
 
@@ -100,4 +101,32 @@ fn a_database_of_another_version_is_refused_in_a_line(database: &Database) {
     }
     let said = good(database, check);
     assert!(said.contains("older version") && said.contains("[ok] foreign keys"), "{said}");
+}
+
+/// Makes the database fail like this when anything is done to a table.
+fn fail_at(act: &str, table: &str, how: &str, database: &Database) {
+    for statement in [
+        format!(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION USING {}; END'",
+            how.replace('\'', "''")
+        ),
+        format!("CREATE TRIGGER fail BEFORE {act} ON {table} EXECUTE FUNCTION fail()"),
+    ] {
+        database.execute(&statement).expect("it is made");
+    }
+}
+
+fn where_sessions_cannot_be_ended_nothing_is_restored(database: &Database) {
+    if database.engine == Engine::Sqlite {
+        return;
+    }
+    seed(database);
+    drop(good(database, &["backup", "a.db"]));
+    let there = Database::fresh(Engine::Postgres);
+    drop(good(&there, &["migrate", "run"]));
+    fail_at("DELETE", "sessions", "MESSAGE = 'they go on'", &there);
+    let backup = database.directory().join("a.db").display().to_string();
+    let said = refused(&there, &["restore", &backup]);
+    assert!(said.contains("they go on"), "{said}");
+    assert_eq!((there.count("users"), there.count("dogs")), (0, 0));
 }
