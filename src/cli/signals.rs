@@ -6,6 +6,8 @@
 //! | SIGTERM, SIGINT | the end | it stops gracefully | the end |
 //! | SIGHUP | the log file is opened again, if there is one | likewise | likewise |
 //! | SIGXFSZ | nothing: a write beyond the limit on file sizes fails, and that is handled | likewise | likewise |
+//!
+//! The commands that make files handle SIGXFSZ alike.
 
 use std::{
     future::{Future, poll_fn},
@@ -69,8 +71,7 @@ impl SignalThread {
 impl Signals {
     fn listen(runtime: &Runtime, has_log_file: bool) -> io::Result<Self> {
         let _entered = runtime.enter();
-        // A signal that was listened for once does not end the process any more.
-        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
+        survive_large_files()?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -95,6 +96,23 @@ impl Signals {
             if is_told.contains(&true) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
         })
     }
+}
+
+/// Lets a write beyond the limit on file sizes fail instead of ending the process. Needs tokio's runtime.
+fn survive_large_files() -> io::Result<()> {
+    // A signal that was listened for once does not end the process any more.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+/// Lets a command, too, fail in order where it may write no more.
+///
+/// # Errors
+/// The system does not let the process listen.
+pub fn prepare_command() -> Result<(), StartError> {
+    let failed = |error: io::Error| StartError::Run(format!("cannot listen for signals: {error}"));
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let _entered = runtime.enter();
+    survive_large_files().map_err(failed)
 }
 
 /// Does what the signals ask for, in the order in which they come.

@@ -47,7 +47,7 @@ pub const BACKUP_DIGEST: &str = "backup_digest";
 /// The time in the name of a file, for `chrono`: such names stand in the order of their times.
 pub const TIME_FORMAT: &str = "%Y-%m-%dT%H-%M-%SZ";
 
-/// The reason why an archive could not be made, used or trusted, and what stands nevertheless. Its `Display` is one
+/// The reason why an archive could not be made, used or trusted; nothing was changed then. Its `Display` is one
 /// line for people, without a password.
 #[derive(Debug)]
 pub struct ArchiveError(String);
@@ -189,7 +189,7 @@ fn refuse_rows(conn: &mut Conn) -> Result<(), ArchiveError> {
     for table in table_names().filter(|table| *table != "database_identity") {
         if count(conn, format!("SELECT count(*) AS count FROM (SELECT 1 FROM {table} LIMIT 1) AS first_row"))? > 0 {
             return Err(ArchiveError::new(format_args!(
-                "the database is not empty: there are {table}. Nothing was changed; name an empty or a new one"
+                "the database is not empty: there are {table}. Name an empty or a new one"
             )));
         }
     }

@@ -41,7 +41,7 @@ impl Part {
     pub fn replacing(target: &Path) -> Result<Self, ArchiveError> {
         let path = beside(target, ".part");
         let failed = |error: io::Error| {
-            ArchiveError::new(format_args!("cannot write {}: {error}. Nothing was changed", path.display()))
+            ArchiveError::new(format_args!("cannot write {}: {error}", path.display()))
         };
         let lock =
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
@@ -67,21 +67,22 @@ impl Part {
     pub fn publish(self) -> Result<(), ArchiveError> {
         self.sync()?;
         fs::hard_link(&self.path, &self.target)?;
-        sync_folder_of(&self.target)?;
-        Ok(())
+        Ok(sync_folder_of(&self.target).inspect_err(|_| drop(remove(&self.target)))?)
     }
 
     /// Makes the draft durable, and puts it in the place of the file that has its name; that one gets the name `aside`
-    /// before. There is a file of that name at every moment.
+    /// before, `with_side_files` together with what lies beside it. There is a file of that name at every moment.
     ///
     /// # Errors
-    /// The disk fails.
-    pub fn take_the_place(self, aside: &Path) -> Result<(), ArchiveError> {
+    /// The disk fails; the file that was there is in its place then.
+    pub fn take_the_place(self, aside: &Path, with_side_files: bool) -> Result<(), ArchiveError> {
         self.sync()?;
         fs::hard_link(&self.target, aside)?;
-        fs::rename(&self.path, &self.target)?;
-        sync_folder_of(&self.target)?;
-        Ok(())
+        let side_files = if with_side_files { SIDE_FILES } else { &[] };
+        let placed = move_beside(&self.target, aside, side_files)
+            .and_then(|()| fs::rename(&self.path, &self.target))
+            .and_then(|()| sync_folder_of(&self.target));
+        Ok(placed.inspect_err(|_| put_back(aside, &self.target, side_files))?)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -99,7 +100,21 @@ impl Drop for Part {
 }
 
 /// The endings of the files that SQLite makes beside a database.
-pub const SIDE_FILES: &[&str] = &["-wal", "-shm", "-journal"];
+const SIDE_FILES: &[&str] = &["-wal", "-shm", "-journal"];
+
+/// Gives a file its name back, where another was not put in its place. Where that fails, too, it keeps the other name.
+fn put_back(aside: &Path, target: &Path, side_files: &[&str]) {
+    drop(move_beside(aside, target, side_files));
+    // Two names of one file stay as they are when one is renamed to the other.
+    if fs::rename(aside, target).is_ok() {
+        drop(remove(aside));
+    }
+}
+
+fn move_beside(from: &Path, to: &Path, side_files: &[&str]) -> io::Result<()> {
+    let mut there = side_files.iter().filter(|ending| beside(from, ending).exists());
+    there.try_for_each(|ending| fs::rename(beside(from, ending), beside(to, ending)))
+}
 
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

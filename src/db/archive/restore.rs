@@ -1,7 +1,7 @@
 //! The ways back: a backup into the place of a database, and a database into another.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,7 @@ use super::{
     ArchiveError, Digest, Step, TIME_FORMAT, Watch,
     backup::{empty_file, into_one_file},
     check, copy_all, count,
-    part::{Part, SIDE_FILES},
+    part::Part,
     refuse_other_version, table_names,
 };
 use crate::{
@@ -46,8 +46,7 @@ pub fn restore(
     watch: Watch<'_>,
 ) -> Result<Restored, ArchiveError> {
     refuse_log(backup)?;
-    refuse_bad(&mut SqliteFile::at(backup).open_to_read()?, watch)
-        .map_err(|error| error.during(format_args!("{} is not restored", backup.display())))?;
+    refuse_bad(&mut SqliteFile::at(backup).open_to_read()?, watch)?;
     match url {
         DatabaseUrl::Sqlite(path) => into_file(backup, path, keep_sessions, watch),
         DatabaseUrl::Postgres(_) => into_server(backup, url, keep_sessions, watch),
@@ -68,21 +67,13 @@ fn into_file(backup: &Path, target: &Path, keep_sessions: bool, watch: Watch<'_>
     let aside = is_there.then(|| beside(target, &format!(".before-{}", Utc::now().format(TIME_FORMAT))));
     match &aside {
         Some(aside) => {
-            match &mut alone {
-                Some(alone) => into_one_file(alone)?,
-                // What lies beside a damaged file may help to repair it.
-                None => move_side_files(target, aside)?,
-            }
-            part.take_the_place(aside)?;
+            alone.as_mut().map(into_one_file).transpose()?;
+            // What lies beside a damaged file may help to repair it.
+            part.take_the_place(aside, alone.is_none())?;
         }
         None => part.publish()?,
     }
     Ok(Restored { digest, migrated, aside, ended })
-}
-
-fn move_side_files(from: &Path, to: &Path) -> io::Result<()> {
-    let mut there = SIDE_FILES.iter().filter(|ending| beside(from, ending).exists());
-    there.try_for_each(|ending| fs::rename(beside(from, ending), beside(to, ending)))
 }
 
 fn into_server(
@@ -186,11 +177,7 @@ fn refuse_servers(conn: &mut Conn) -> Result<(), ArchiveError> {
 /// A copy of a backup, with the newest schema and without the backup's digest, and the migrations that it took.
 fn up_to_date_copy(backup: &Path, copy: &Path) -> Result<(Conn, Vec<String>), ArchiveError> {
     let _bytes = fs::copy(backup, copy).map_err(|error| {
-        ArchiveError::new(format_args!(
-            "cannot copy {} to {}: {error}. Nothing was changed",
-            backup.display(),
-            copy.display()
-        ))
+        ArchiveError::new(format_args!("cannot copy {} to {}: {error}", backup.display(), copy.display()))
     })?;
     files::make_private(copy)?;
     let mut conn = SqliteFile::at(copy).create()?;

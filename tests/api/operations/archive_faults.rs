@@ -14,6 +14,10 @@ pub fn sentences() -> Vec<Sentence> {
         a_server_that_starts_during_a_move_undoes_it,
         a_database_of_another_version_is_refused_in_a_line,
         where_sessions_cannot_be_ended_nothing_is_restored,
+        a_disk_that_fills_leaves_nothing_of_a_backup,
+        a_disk_that_fills_leaves_nothing_of_a_move,
+        a_disk_that_fills_leaves_everything_where_something_is_restored,
+        a_server_whose_disk_fills_stays_empty,
     ]
 }
 
@@ -73,9 +77,9 @@ fn a_database_of_another_version_is_refused_in_a_line(database: &Database) {
     seed(database);
     drop(good(database, &["backup", "a.db"]));
     let there = Database::fresh(other(database.engine));
-    let is_postgres = database.engine == Engine::Postgres;
+    let (is_postgres, url) = (database.engine == Engine::Postgres, there.url());
     let (back_up, go, check, restore) =
-        (&["backup", "b.db"][..], &["move", "--to", &there.url()][..], &["check"][..], &["restore", "a.db"][..]);
+        (&["backup", "b.db"][..], &["move", "--to", &url][..], &["check"][..], &["restore", "a.db"][..]);
     let refuses = |all: &[&[&str]], why: &str| {
         let before = (database.everything(), database.count("__diesel_schema_migrations"));
         for args in all {
@@ -129,4 +133,83 @@ fn where_sessions_cannot_be_ended_nothing_is_restored(database: &Database) {
     let said = refused(&there, &["restore", &backup]);
     assert!(said.contains("they go on"), "{said}");
     assert_eq!((there.count("users"), there.count("dogs")), (0, 0));
+}
+
+/// Runs a command that may write files of so many blocks only: of few at first, and of ever more until it is done. What
+/// it says whenever it fails is looked at.
+fn with_ever_more_room(database: &Database, args: impl Fn() -> Vec<String>, failed: impl Fn(&str)) {
+    let mut failures = 0;
+    for power in 3.. {
+        let limit = format!("-f {}", 1 << power);
+        let args = args();
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let ended = Program::on(database).args(&args).with_limit(&limit).run();
+        if ended.code == Some(0) {
+            break;
+        }
+        failed(told(&ended));
+        failures += 1;
+    }
+    assert!(failures > 3, "{failures}");
+}
+
+fn a_disk_that_fills_leaves_nothing_of_a_backup(database: &Database) {
+    seed(database);
+    let before = database.everything();
+    let back_up = || vec!["backup".to_owned(), "a.db".to_owned()];
+    with_ever_more_room(database, back_up, |said| {
+        assert!(said.starts_with("kennel: no backup was made: "), "{said}");
+        assert_eq!(names(&database.directory(), "a.db"), [""; 0], "{said}");
+    });
+    assert_eq!(database.everything(), before);
+    drop(good(database, &["check", "a.db"]));
+}
+
+fn a_disk_that_fills_leaves_nothing_of_a_move(database: &Database) {
+    seed(database);
+    let (before, there) = (database.everything(), Database::fresh(Engine::Sqlite));
+    let go = || vec!["move".to_owned(), "--to".to_owned(), there.url()];
+    with_ever_more_room(database, go, |said| {
+        assert!(said.starts_with("kennel: nothing was moved, and both databases hold what they held: "), "{said}");
+        assert_eq!(names(&there.directory(), "kennel.db"), [""; 0], "{said}");
+    });
+    assert_eq!(database.everything(), before);
+    assert_eq!(digest(&good(&there, &["check"])), digest(&good(database, &["check"])));
+}
+
+fn a_disk_that_fills_leaves_everything_where_something_is_restored(database: &Database) {
+    let elsewhere = Database::fresh(Engine::Sqlite);
+    seed(&elsewhere);
+    let backup = elsewhere.directory().join("a.db").display().to_string();
+    drop(good(&elsewhere, &["backup", "a.db"]));
+    drop(good(database, &["migrate", "run"]));
+    let (before, there) = (database.everything(), names(&database.directory(), ""));
+    let restore = || vec!["restore".to_owned(), "--keep-sessions".to_owned(), backup.clone()];
+    with_ever_more_room(database, restore, |said| {
+        assert!(said.contains("is not restored, and the database holds what it held: "), "{said}");
+        assert_eq!((database.everything(), names(&database.directory(), "")), (before.clone(), there.clone()), "{said}");
+        assert_eq!(names(&elsewhere.directory(), "a.db"), ["a.db"], "{said}");
+    });
+    assert_eq!(database.count("dogs"), elsewhere.count("dogs"));
+}
+
+fn a_server_whose_disk_fills_stays_empty(database: &Database) {
+    if !Engine::at_hand().contains(&Engine::Postgres) {
+        return;
+    }
+    const FULL: &str = "could not extend file: No space left on device";
+    seed(database);
+    drop(good(database, &["backup", "a.db"]));
+    let there = Database::fresh(Engine::Postgres);
+    drop(good(&there, &["migrate", "run"]));
+    let before = there.everything();
+    fail_at("INSERT", "dogs", &format!("ERRCODE = 'disk_full', MESSAGE = '{FULL}'"), &there);
+    let backup = database.directory().join("a.db").display().to_string();
+    let moved = refused(database, &["move", "--to", &there.url()]);
+    let restored = refused(&there, &["restore", &backup]);
+    for said in [moved, restored] {
+        assert!(said.contains("copying dogs") && said.contains(FULL), "{said}");
+    }
+    assert_eq!(there.everything(), before);
+    assert_eq!(names(&database.directory(), "a.db"), ["a.db"]);
 }
