@@ -230,12 +230,14 @@ fn failed(error: impl std::fmt::Display) -> StartError {
     StartError::Run(error.to_string())
 }
 
-/// Runs something that is done wholly or not at all; of a failure it is said what stands then: `nothing`.
+/// Runs something that is done wholly or not at all; of a failure, and when it is told to stop, it is said what stands
+/// then: `nothing`.
 fn or_nothing<T>(
     nothing: &str,
     work: impl FnOnce(archive::Watch<'_>) -> Result<T, ArchiveError>,
 ) -> Result<T, StartError> {
-    signals::prepare_command()?;
+    let stopped = format!("{nothing}: it was told to stop");
+    signals::stop_by(move || archive::stop(|| signals::stop_at_once(&stopped)))?;
     with_progress(work).map_err(|error| StartError::Run(format!("{nothing}: {error}")))
 }
 

@@ -14,6 +14,7 @@
 mod backup;
 mod check;
 mod digest;
+mod outcome;
 mod part;
 pub mod records;
 mod restore;
@@ -32,6 +33,7 @@ pub use self::{
     backup::{Backup, backup},
     check::{Finding, Findings, check, whereabouts},
     digest::{Digest, TableDigest},
+    outcome::stop,
     records::TABLES,
     restore::{Restored, move_to, restore},
 };
@@ -121,7 +123,10 @@ fn copy_all<T>(
         take_your_time(from)?;
         Transactions::begin_transaction(to)?;
         match copy_into(from, to, watch).and_then(|digest| Ok((digest, finish(from, to)?))) {
-            Ok(done) => Transactions::commit_transaction(to).map(|()| done).map_err(ArchiveError::from),
+            Ok(done) => {
+                commit(to)?;
+                Ok(done)
+            }
             Err(error) => {
                 // The first error is the one to tell; the connection is not used again.
                 drop(Transactions::rollback_transaction(to));
@@ -129,6 +134,14 @@ fn copy_all<T>(
             }
         }
     })
+}
+
+/// Commits to a server, which settles it, or to a draft.
+fn commit(to: &mut Conn) -> QueryResult<()> {
+    match to {
+        Conn::Sqlite(_) => Transactions::commit_transaction(to),
+        Conn::Postgres(_) => outcome::settle(|| Transactions::commit_transaction(to)),
+    }
 }
 
 fn copy_into(from: &mut Conn, to: &mut Conn, watch: Watch<'_>) -> Result<Digest, ArchiveError> {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::ArchiveError;
+use super::{ArchiveError, outcome};
 use crate::files::{beside, sync_folder_of};
 
 /// A draft of a file, which is removed with everything beside it unless it is [published](Self::publish).
@@ -16,7 +16,7 @@ pub struct Part {
     path: PathBuf,
     target: PathBuf,
     /// The lock; it ends with the process, too.
-    _lock: File,
+    lock: File,
 }
 
 impl Part {
@@ -40,19 +40,19 @@ impl Part {
     /// The file is being made by another program just now, or the folder cannot be written to.
     pub fn replacing(target: &Path) -> Result<Self, ArchiveError> {
         let path = beside(target, ".part");
-        let failed = |error: io::Error| {
-            ArchiveError::new(format_args!("cannot write {}: {error}", path.display()))
-        };
+        let failed = |error: io::Error| ArchiveError::new(format_args!("cannot write {}: {error}", path.display()));
         let lock =
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
         if lock.try_lock().is_err() {
             return Err(ArchiveError::new(format_args!("another program is making {} just now", target.display())));
         }
-        lock.set_len(0).map_err(failed)?;
+        outcome::begin(&path);
+        let part = Self { path: path.clone(), target: target.to_owned(), lock };
+        part.lock.set_len(0).map_err(failed)?;
         for ending in SIDE_FILES {
             remove(&beside(&path, ending)).map_err(failed)?;
         }
-        Ok(Self { path, target: target.to_owned(), _lock: lock })
+        Ok(part)
     }
 
     /// The path of the draft.
@@ -66,8 +66,10 @@ impl Part {
     /// The disk fails, or there is such a file by now.
     pub fn publish(self) -> Result<(), ArchiveError> {
         self.sync()?;
-        fs::hard_link(&self.path, &self.target)?;
-        Ok(sync_folder_of(&self.target).inspect_err(|_| drop(remove(&self.target)))?)
+        Ok(outcome::settle(|| {
+            fs::hard_link(&self.path, &self.target)?;
+            sync_folder_of(&self.target).inspect_err(|_| drop(remove(&self.target)))
+        })?)
     }
 
     /// Makes the draft durable, and puts it in the place of the file that has its name; that one gets the name `aside`
@@ -77,12 +79,14 @@ impl Part {
     /// The disk fails; the file that was there is in its place then.
     pub fn take_the_place(self, aside: &Path, with_side_files: bool) -> Result<(), ArchiveError> {
         self.sync()?;
-        fs::hard_link(&self.target, aside)?;
-        let side_files = if with_side_files { SIDE_FILES } else { &[] };
-        let placed = move_beside(&self.target, aside, side_files)
-            .and_then(|()| fs::rename(&self.path, &self.target))
-            .and_then(|()| sync_folder_of(&self.target));
-        Ok(placed.inspect_err(|_| put_back(aside, &self.target, side_files))?)
+        Ok(outcome::settle(|| {
+            fs::hard_link(&self.target, aside)?;
+            let side_files = if with_side_files { SIDE_FILES } else { &[] };
+            let placed = move_beside(&self.target, aside, side_files)
+                .and_then(|()| fs::rename(&self.path, &self.target))
+                .and_then(|()| sync_folder_of(&self.target));
+            placed.inspect_err(|_| put_back(aside, &self.target, side_files))
+        })?)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -92,10 +96,15 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // Where a draft cannot be deleted, nothing more can be done; the next one overwrites it.
-        for ending in SIDE_FILES.iter().chain(&[""]) {
-            drop(remove(&beside(&self.path, ending)));
-        }
+        remove_draft(&self.path);
+        outcome::forget(&self.path);
+    }
+}
+
+/// Removes a draft and what is beside it. Where that fails, nothing more can be done; the next one overwrites it.
+pub fn remove_draft(path: &Path) {
+    for ending in SIDE_FILES.iter().chain(&[""]) {
+        drop(remove(&beside(path, ending)));
     }
 }
 

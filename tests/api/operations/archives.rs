@@ -59,7 +59,7 @@ pub fn refused(database: &Database, args: &[&str]) -> String {
 
 /// The digest in what a command says.
 #[track_caller]
-fn digest(said: &str) -> String {
+pub fn digest(said: &str) -> String {
     let (_, digest) = said.split_once("digest ").unwrap_or_else(|| panic!("no digest in {said:?}"));
     digest.split_whitespace().next().expect("a digest").to_owned()
 }
