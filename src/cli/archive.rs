@@ -10,6 +10,7 @@ use std::{
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::signals;
 use crate::{
     app::StartError,
     backups::{self, BackupPattern, TIME, Verified},
@@ -94,7 +95,8 @@ pub fn back_up(matches: &ArgMatches, config: &Config) -> Result<(), StartError> 
     if keep.is_some() && !pattern.has_time() {
         return Err(StartError::Run(format!("--keep needs a name with {TIME} in it, such as kennel-{TIME}.db")));
     }
-    let (made, verified) = with_progress(|watch| backups::back_up(config, &pattern, matches.get_flag(VERIFY), watch))?;
+    let (made, verified) =
+        or_nothing("no backup was made", |watch| backups::back_up(config, &pattern, matches.get_flag(VERIFY), watch))?;
     println!("{} is whole: {} bytes, {}", made.path.display(), made.bytes, in_words(&made.digest));
     if let Some(Verified { users, rows }) = verified {
         println!("Verified: the app, started on a copy of it, served {rows} rows of {users} users as they are stored.");
@@ -117,7 +119,8 @@ pub fn back_up(matches: &ArgMatches, config: &Config) -> Result<(), StartError> 
 pub fn restore(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
     let backup = matches.get_one::<PathBuf>(FILE).cloned().unwrap_or_default();
     let keep_sessions = matches.get_flag(KEEP_SESSIONS);
-    let restored = with_progress(|watch| archive::restore(&backup, &config.database_url, keep_sessions, watch))?;
+    let nothing = format!("{} is not restored, and the database holds what it held", backup.display());
+    let restored = or_nothing(&nothing, |watch| archive::restore(&backup, &config.database_url, keep_sessions, watch))?;
     println!("{} holds the backup: {}", config.database_url.in_full(), in_words(&restored.digest));
     if let Some(aside) = &restored.aside {
         println!("The database that was there is {} now.", aside.display());
@@ -142,7 +145,8 @@ pub fn restore(matches: &ArgMatches, config: &Config) -> Result<(), StartError> 
 /// [`StartError::Run`], in one line for people that says what happened, and what stands.
 pub fn move_to(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
     let Some(to) = matches.get_one::<DatabaseUrl>(TO) else { return Ok(()) };
-    let digest = with_progress(|watch| archive::move_to(&config.database_url, to, watch))?;
+    let nothing = "nothing was moved, and both databases hold what they held";
+    let digest = or_nothing(nothing, |watch| archive::move_to(&config.database_url, to, watch))?;
     println!("{} holds what {} does: {}", to.in_full(), config.database_url, in_words(&digest));
     println!("Everything is as it was here, too. To serve from there, set:");
     match to {
@@ -168,12 +172,15 @@ pub fn check(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
     if let Some(text) = matches.get_one::<String>(ABSENT) {
         return check_absence(url, config, text);
     }
-    let findings = with_progress(|watch| archive::check(url, watch))?;
+    let findings = with_progress(|watch| archive::check(url, watch)).map_err(failed)?;
     for finding in &findings.findings {
         println!("[{}] {}", if finding.wrong.is_empty() { "ok" } else { "WRONG" }, finding.what);
         for wrong in &finding.wrong {
             println!("    {wrong}");
         }
+    }
+    if findings.is_older {
+        println!("It is of an older version than this program: only what every version has was looked at.");
     }
     if let Some(digest) = &findings.digest {
         println!("{}: {}", url.in_full(), in_words(digest));
@@ -205,10 +212,21 @@ fn failed(error: impl std::fmt::Display) -> StartError {
     StartError::Run(error.to_string())
 }
 
+/// Runs something that is done wholly or not at all; of a failure, and when it is told to stop, it is said what stands
+/// then: `nothing`.
+fn or_nothing<T>(
+    nothing: &str,
+    work: impl FnOnce(archive::Watch<'_>) -> Result<T, ArchiveError>,
+) -> Result<T, StartError> {
+    let stopped = format!("{nothing}: it was told to stop");
+    signals::stop_by(move || archive::stop(|| signals::stop_at_once(&stopped)))?;
+    with_progress(work).map_err(|error| StartError::Run(format!("{nothing}: {error}")))
+}
+
 /// Runs something with its progress on standard error, if that is a terminal.
-fn with_progress<T>(work: impl FnOnce(archive::Watch<'_>) -> Result<T, ArchiveError>) -> Result<T, StartError> {
+fn with_progress<T>(work: impl FnOnce(archive::Watch<'_>) -> Result<T, ArchiveError>) -> Result<T, ArchiveError> {
     if !io::stderr().is_terminal() {
-        return work(&|_| {}).map_err(failed);
+        return work(&|_| {});
     }
     let bar = RefCell::new(ProgressBar::new_spinner());
     let outcome = work(&|step| match step {
@@ -224,5 +242,5 @@ fn with_progress<T>(work: impl FnOnce(archive::Watch<'_>) -> Result<T, ArchiveEr
         Step::Rows(rows) => bar.borrow().inc(rows as u64),
     });
     bar.borrow().finish_and_clear();
-    outcome.map_err(failed)
+    outcome
 }

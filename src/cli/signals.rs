@@ -6,10 +6,13 @@
 //! | SIGTERM, SIGINT | the end | it stops gracefully | the end |
 //! | SIGHUP | the log file is opened again, if there is one | likewise | likewise |
 //! | SIGXFSZ | nothing: a write beyond the limit on file sizes fails, and that is handled | likewise | likewise |
+//!
+//! The commands that make, fill or replace a database handle SIGXFSZ alike; SIGTERM and SIGINT end them in order
+//! ([`stop_at_once`]).
 
 use std::{
     future::{Future, poll_fn},
-    io,
+    io::{self, IsTerminal},
     pin::pin,
     process, thread,
     time::Duration,
@@ -69,8 +72,7 @@ impl SignalThread {
 impl Signals {
     fn listen(runtime: &Runtime, has_log_file: bool) -> io::Result<Self> {
         let _entered = runtime.enter();
-        // A signal that was listened for once does not end the process any more.
-        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
+        survive_large_files()?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -95,6 +97,44 @@ impl Signals {
             if is_told.contains(&true) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
         })
     }
+}
+
+/// Lets a write beyond the limit on file sizes fail instead of ending the process. Needs tokio's runtime.
+fn survive_large_files() -> io::Result<()> {
+    // A signal that was listened for once does not end the process any more.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+/// Lets SIGTERM and SIGINT call `stop`, on a thread of its own, and a file that grows too large fail in order.
+///
+/// # Errors
+/// The system has no thread to give, or does not let the process listen.
+pub fn stop_by(stop: impl Fn() + Send + 'static) -> Result<(), StartError> {
+    let failed = |error: io::Error| StartError::Run(format!("cannot listen for signals: {error}"));
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let (mut terminate, mut interrupt) = {
+        let _entered = runtime.enter();
+        survive_large_files().map_err(failed)?;
+        (signal(SignalKind::terminate()).map_err(failed)?, signal(SignalKind::interrupt()).map_err(failed)?)
+    };
+    let obey = move || {
+        runtime.block_on(async {
+            loop {
+                let _either = select(pin!(terminate.recv()), pin!(interrupt.recv())).await;
+                stop();
+            }
+        })
+    };
+    let _it_ends_with_the_process = thread::Builder::new().name("signals".to_owned()).spawn(obey).map_err(failed)?;
+    Ok(())
+}
+
+/// Ends the process at once, with exit code 1 and a line that says why.
+pub fn stop_at_once(why: &str) {
+    // Behind what a terminal shows of the progress, and of Ctrl-C.
+    let gap = if io::stderr().is_terminal() { "\n" } else { "" };
+    say(io::stderr(), format!("{gap}kennel: {why}\n"), LAST_LINES);
+    end(1)
 }
 
 /// Does what the signals ask for, in the order in which they come.

@@ -148,12 +148,30 @@ pub fn is_up_to_date(conn: &mut Conn) -> QueryResult<bool> {
     Ok(applied(conn)? == known)
 }
 
+/// Refuses a database whose schema is not just what this program's migrations make: its rows are not those that the
+/// program knows. Changes nothing.
+///
+/// # Errors
+/// [`OpenError`], for such a database, for one that is not Kennel's, and when it cannot be read.
+pub fn refuse_other_version(conn: &mut Conn) -> Result<(), OpenError> {
+    refuse_newer(conn)?;
+    let is_so =
+        is_up_to_date(conn).map_err(|error| OpenError::new(error, "See that this user may read the database"))?;
+    if is_so {
+        return Ok(());
+    }
+    Err(OpenError::new(
+        "it is of an older version than this program",
+        "Use the version that it belongs to, or let `kennel migrate run` bring it up to date first",
+    ))
+}
+
 /// Refuses a database that is not Kennel's, or whose schema is newer than the program. Changes nothing.
 ///
 /// # Errors
 /// [`OpenError`], for such a database, and when it cannot be read.
 pub fn refuse_newer(conn: &mut Conn) -> Result<(), OpenError> {
-    let unreadable = |error: Failure| OpenError::new(error, "Use a newer version of Kennel, or another file");
+    let unreadable = |error: Failure| OpenError::new(error, "Use a newer version of Kennel, or another database");
     if applied(conn).map_err(|error| unreadable(error.into()))?.is_empty() {
         return Err(OpenError::new("it is no database of Kennel's", "Name one"));
     }

@@ -5,6 +5,12 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use diesel::RunQueryDsl;
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::BigInt;
+use diesel::{Connection, SqliteConnection, sql_query};
+
+use super::availability;
 use super::client::Result;
 use super::database::{Engine, programs};
 use super::load::{Load, accounts};
@@ -13,7 +19,10 @@ use super::server::Plan;
 use super::settings::SECRET;
 
 pub fn rounds() -> Vec<Round> {
-    Round::on_both("R11 a backup under load, restored elsewhere", backup)
+    let mut rounds = Round::on_both("R11 a backup under load, restored elsewhere", backup);
+    rounds.push(Round::on(Engine::Sqlite, "R11 a large backup under 500 writes a second", large_backup));
+    rounds.push(Round::on(Engine::Postgres, "R11 many rows moved from SQLite and back", there_and_back));
+    rounds
 }
 
 fn backup(scene: &Scene) -> Result<String> {
@@ -50,6 +59,74 @@ fn backup(scene: &Scene) -> Result<String> {
     }
     server.stop()?;
     Ok(figures.join("; "))
+}
+
+/// The longest that 99 of 100 writes may take during a backup.
+const WRITE_P99: Duration = Duration::from_millis(250);
+
+fn large_backup(scene: &Scene) -> Result<String> {
+    let file = scene.database.url.trim_start_matches("sqlite://");
+    let server = scene.plan()?.start()?;
+    let accounts = accounts(server.address, 25)?;
+    let size = scene.long_or(1 << 30, 1 << 25);
+    while fs::metadata(file)?.len() < size {
+        add_tasks(file, 50_000)?;
+    }
+    let load = Load { rest: Duration::from_millis(40), ..Load::on(&[server.address], &accounts) };
+    let copy = format!("{file}-copy");
+    let (seen, (began, ended)) = load.during(|underway| {
+        underway.until_written(500)?;
+        let began = Instant::now();
+        kennel(&scene.database.url, &["backup", &copy])?;
+        Ok((began, Instant::now()))
+    })?;
+    seen.writes.only(&[])?;
+    seen.reads.only(&[])?;
+    let writes = seen.writes.between(began, ended);
+    let (took, p99) = (ended - began, writes.percentile(0.99));
+    let rate = availability::count(writes.0.len()) / took.as_secs_f64();
+    let megabytes = fs::metadata(&copy)?.len() >> 20;
+    let figures = format!(
+        "{megabytes} MiB in {took:.1?} under {rate:.0} writes/s, of which p99 {p99:.1?}, slowest {:.1?}",
+        writes.slowest()
+    );
+    server.stop()?;
+    scene.strictly(p99 <= WRITE_P99, || figures.clone())?;
+    Ok(figures)
+}
+
+/// The longest that a million rows may be on the move.
+const MOVE: Duration = Duration::from_secs(120);
+
+fn there_and_back(scene: &Scene) -> Result<String> {
+    let [first, last] = ["first.db", "last.db"].map(|name| scene.database.home().join(name).display().to_string());
+    let [from, to] = [&first, &last].map(|file| format!("sqlite://{file}"));
+    kennel(&from, &["seed", "--users", "25", "--dogs", "0"])?;
+    let rows = scene.long_or(1_000_000, 10_000);
+    add_tasks(&first, rows)?;
+    let mut took = Vec::new();
+    for (from, to) in [(&from, &scene.database.url), (&scene.database.url, &to)] {
+        let began = Instant::now();
+        kennel(from, &["move", "--to", to])?;
+        took.push(began.elapsed());
+    }
+    let figures = format!("{rows} tasks to PostgreSQL in {:.1?}, and back in {:.1?}", took[0], took[1]);
+    scene.strictly(took.iter().all(|took| *took < MOVE), || figures.clone())?;
+    Ok(figures)
+}
+
+/// Adds so many tasks to the books of the first 25 users.
+fn add_tasks(file: &str, count: i64) -> Result<()> {
+    let mut connection = SqliteConnection::establish(file)?;
+    connection.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON")?;
+    let add = "INSERT INTO tasks \
+        (user_id, name, name_key, completed, completed_at, due_on, created_at, updated_at, version) \
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) \
+        SELECT 1 + i % 25, 'Walk round the lake with number ' || i, 'walk round the lake with number ' || i, i % 2, \
+        CASE i % 2 WHEN 1 THEN 1764288000000000 + i END, date('2026-01-01', '+' || i % 700 || ' days'), \
+        1764288000000000 + i, 1764288000000000 + i, 1 FROM n";
+    let _rows = sql_query(add).bind::<BigInt, _>(count).execute(&mut connection)?;
+    Ok(())
 }
 
 /// How a backup is made and restored, as `docs/operating.md` says.

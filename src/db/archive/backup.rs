@@ -15,7 +15,10 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{ArchiveError, BACKUP_DIGEST, Digest, Step, TableDigest, Watch, check, copy_all, part::Part};
+use super::{
+    ArchiveError, BACKUP_DIGEST, Digest, Step, TableDigest, Watch, check, copy_all, part::Part, refuse_newer,
+    refuse_other_version,
+};
 use crate::db::{Conn, DatabaseUrl, connect_existing, migrate, sqlite::SqliteFile};
 
 /// A backup that was made.
@@ -57,8 +60,8 @@ impl BackupCounts {
 /// everything that was acknowledged before it began.
 ///
 /// # Errors
-/// The file is there already, or cannot be written; the database is not there, fails, or is damaged; a PostgreSQL
-/// database is of an older version than this program; `inspect` fails.
+/// The file is there already, or cannot be written; the database is not there, fails, is damaged, or is of a newer
+/// version than this program, or, on PostgreSQL, of an older one; `inspect` fails.
 pub fn backup(
     url: &DatabaseUrl,
     target: &Path,
@@ -66,6 +69,11 @@ pub fn backup(
     watch: Watch<'_>,
 ) -> Result<Backup, ArchiveError> {
     let mut source = connect_existing(url)?;
+    match source {
+        // The file is copied as it is.
+        Conn::Sqlite(_) => refuse_newer(&mut source, url)?,
+        Conn::Postgres(_) => refuse_other_version(&mut source, url)?,
+    }
     let part = Part::of(target)?;
     match &mut source {
         Conn::Sqlite(source) => {
@@ -74,9 +82,8 @@ pub fn backup(
             let _done = sql_query("VACUUM INTO ?").bind::<Text, _>(path).execute(source)?;
         }
         Conn::Postgres(_) => {
-            refuse_other_version(&mut source)?;
             let mut copy = empty_file(part.path())?;
-            let _digest = copy_all(&mut source, &mut copy, watch)?;
+            let _done = copy_all(&mut source, &mut copy, watch, |_, _| Ok(()))?;
             into_one_file(&mut copy)?;
         }
     }
@@ -100,17 +107,6 @@ pub fn empty_file(path: &Path) -> Result<Conn, ArchiveError> {
 /// one file. Nobody else may have it open.
 pub fn into_one_file(conn: &mut Conn) -> Result<(), ArchiveError> {
     Ok(conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE")?)
-}
-
-/// Refuses a database with another schema than this program's: the rows of one are not those of the other.
-pub fn refuse_other_version(conn: &mut Conn) -> Result<(), ArchiveError> {
-    if migrate::show(conn)?.iter().all(|migration| migration.applied) {
-        return Ok(());
-    }
-    Err(ArchiveError::new(
-        "the database is of an older version than this program. Use the version that it belongs to, or let `kennel \
-         migrate run` bring it up to date first",
-    ))
 }
 
 /// Writes the digest of a file into it, once the file is found to be whole.

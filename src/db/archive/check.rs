@@ -18,7 +18,7 @@ use diesel::{
 use super::{
     ArchiveError, Digest, Step, Watch,
     backup::{carried_digest, whole_digest},
-    count, sequences, table_names, take_your_time,
+    count, refuse_newer, sequences, table_names, take_your_time,
 };
 use crate::{
     db::{
@@ -44,6 +44,8 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// The digest of what is stored; `None`, where it cannot be read.
     pub digest: Option<Digest>,
+    /// Whether the database is of an older version than the program, so that the rest was not looked at.
+    pub is_older: bool,
 }
 
 impl Findings {
@@ -63,7 +65,8 @@ const TOLD: usize = 10;
 /// depend on the version is checked.
 ///
 /// # Errors
-/// The database is not there, or cannot be opened. One that is so damaged that it cannot be read is a finding.
+/// The database is not there, cannot be opened, or is of a newer version. One that is so damaged that it cannot be read
+/// is a finding.
 pub fn check(url: &DatabaseUrl, watch: Watch<'_>) -> Result<Findings, ArchiveError> {
     let mut conn = match url {
         DatabaseUrl::Sqlite(path) => SqliteFile::at(path).open_to_read()?,
@@ -71,7 +74,7 @@ pub fn check(url: &DatabaseUrl, watch: Watch<'_>) -> Result<Findings, ArchiveErr
     };
     at_one_moment(&mut conn, |conn| {
         take_your_time(conn)?;
-        Ok(look_at_all(conn, watch))
+        look_at_all(conn, url, watch)
     })
 }
 
@@ -88,19 +91,25 @@ const OF_THIS_VERSION: &[(&str, Look)] = &[
     ("the numbers for new rows are free", numbers),
 ];
 
-fn look_at_all(conn: &mut Conn, watch: Watch<'_>) -> Findings {
+fn look_at_all(conn: &mut Conn, url: &DatabaseUrl, watch: Watch<'_>) -> Result<Findings, ArchiveError> {
     watch(Step::Begins("checking", 0));
-    let mut findings: Vec<_> = ALWAYS.iter().map(|look| look_at(conn, look)).collect();
-    let mut digest = None;
-    if findings.iter().all(|finding| finding.wrong.is_empty()) {
-        if is_of_this_version(conn) {
-            findings.extend(OF_THIS_VERSION.iter().map(|look| look_at(conn, look)));
-        }
-        let (finding, computed) = compare_digests(conn, watch);
-        findings.extend(finding);
-        digest = computed;
+    let findings = ALWAYS.iter().map(|look| look_at(conn, look)).collect();
+    let mut all = Findings { findings, digest: None, is_older: false };
+    if !all.are_well() {
+        return Ok(all);
     }
-    Findings { findings, digest }
+    refuse_newer(conn, url)?;
+    all.is_older = !migrate::is_up_to_date(conn)?;
+    if !all.is_older {
+        all.findings.extend(OF_THIS_VERSION.iter().map(|look| look_at(conn, look)));
+    }
+    // In SQLite the tables of any version are found; those of PostgreSQL are known for this one.
+    if !all.is_older || matches!(conn, Conn::Sqlite(_)) {
+        let (finding, digest) = compare_digests(conn, watch);
+        all.findings.extend(finding);
+        all.digest = digest;
+    }
+    Ok(all)
 }
 
 fn look_at(conn: &mut Conn, (what, look): &(&'static str, Look)) -> Finding {
@@ -108,29 +117,27 @@ fn look_at(conn: &mut Conn, (what, look): &(&'static str, Look)) -> Finding {
     Finding { what, wrong }
 }
 
-fn is_of_this_version(conn: &mut Conn) -> bool {
-    migrate::is_up_to_date(conn).unwrap_or(false)
+fn compare_digests(conn: &mut Conn, watch: Watch<'_>) -> (Option<Finding>, Option<Digest>) {
+    let finding = |wrong| Some(Finding { what: "it holds what it held when it was made", wrong });
+    match verify(conn, watch) {
+        Ok((digest, changed)) => (changed.and_then(finding), Some(digest)),
+        Err(error) => (finding(vec![error.to_string()]), None),
+    }
 }
 
-fn compare_digests(conn: &mut Conn, watch: Watch<'_>) -> (Option<Finding>, Option<Digest>) {
-    const WHAT: &str = "it holds what it held when it was made";
+/// The digest of what people have stored, and what a backup says itself to have changed since it was made, in words;
+/// `None`, if it does not say what it was.
+pub fn verify(conn: &mut Conn, watch: Watch<'_>) -> Result<(Digest, Option<Vec<String>>), ArchiveError> {
     watch(Step::Begins("computing the digest", 0));
-    let computed = match conn {
-        Conn::Sqlite(_) => whole_digest(conn, watch),
-        Conn::Postgres(_) => Digest::of(conn, table_names(), watch),
-    };
-    let carried = match conn {
-        Conn::Sqlite(_) => carried_digest(conn).map_err(ArchiveError::from),
-        Conn::Postgres(_) => Ok(None),
-    };
-    match (computed, carried) {
-        (Ok(computed), Ok(None)) => (None, Some(computed.of_data())),
-        (Ok(computed), Ok(Some(carried))) => {
-            let wrong = carried.differences(&computed).into_iter().map(|table| format!("{table} has changed"));
-            (Some(Finding { what: WHAT, wrong: wrong.collect() }), Some(computed.of_data()))
-        }
-        (Err(error), _) | (_, Err(error)) => (Some(Finding { what: WHAT, wrong: vec![error.to_string()] }), None),
+    if let Conn::Postgres(_) = conn {
+        return Ok((Digest::of(conn, table_names(), watch)?, None));
     }
+    let computed = whole_digest(conn, watch)?;
+    let changed = carried_digest(conn)?.map(|carried| {
+        let changed = carried.differences(&computed).into_iter();
+        changed.map(|table| format!("{table} has changed")).collect()
+    });
+    Ok((computed.of_data(), changed))
 }
 
 /// Refuses a database whose file is damaged or whose foreign keys lead nowhere.

@@ -14,6 +14,7 @@
 mod backup;
 mod check;
 mod digest;
+mod outcome;
 mod part;
 pub mod records;
 mod restore;
@@ -33,12 +34,16 @@ pub use self::{
     backup::{Backup, BackupCounts, backup},
     check::{Finding, Findings, check, whereabouts},
     digest::{Digest, TableDigest},
+    outcome::stop,
     part::{DRAFT, PrivateCopy, remove_draft},
     records::TABLES,
     restore::{Restored, move_to, restore},
     sample::{SampledUser, sample},
 };
-use super::{Conn, OpenError, Transactions, at_one_moment, migrate::CountRow};
+use super::{
+    Conn, DatabaseUrl, OpenError, Transactions, at_one_moment,
+    migrate::{self, CountRow},
+};
 
 /// The table of a backup with the digests of its tables. A server that opens the file drops it: what it holds from then
 /// on is no backup any more.
@@ -47,7 +52,7 @@ pub const BACKUP_DIGEST: &str = "backup_digest";
 /// The time in the name of a file, for `chrono`: such names stand in the order of their times.
 pub const TIME_FORMAT: &str = "%Y-%m-%dT%H-%M-%SZ";
 
-/// The reason why an archive could not be made, used or trusted, and what stands nevertheless. Its `Display` is one
+/// The reason why an archive could not be made, used or trusted; nothing was changed then. Its `Display` is one
 /// line for people, without a password.
 #[derive(Debug)]
 pub struct ArchiveError(String);
@@ -109,16 +114,24 @@ fn table_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Copies everything from a database into an empty one, of the same version, and compares the digests, all in one
-/// transaction of each: afterwards all of it is there, or nothing.
+/// transaction of each: afterwards all of it is there, or nothing. `finish` is the last step before the commit.
 ///
 /// # Errors
-/// A database fails, or what was written is not what was read.
-fn copy_all(from: &mut Conn, to: &mut Conn, watch: Watch<'_>) -> Result<Digest, ArchiveError> {
+/// A database fails, or what was written is not what was read; the errors of `finish`.
+fn copy_all<T>(
+    from: &mut Conn,
+    to: &mut Conn,
+    watch: Watch<'_>,
+    finish: impl FnOnce(&mut Conn, &mut Conn) -> Result<T, ArchiveError>,
+) -> Result<(Digest, T), ArchiveError> {
     at_one_moment(from, |from| {
         take_your_time(from)?;
         Transactions::begin_transaction(to)?;
-        match copy_into(from, to, watch) {
-            Ok(digest) => Transactions::commit_transaction(to).map(|()| digest).map_err(ArchiveError::from),
+        match copy_into(from, to, watch).and_then(|digest| Ok((digest, finish(from, to)?))) {
+            Ok(done) => {
+                commit(to)?;
+                Ok(done)
+            }
             Err(error) => {
                 // The first error is the one to tell; the connection is not used again.
                 drop(Transactions::rollback_transaction(to));
@@ -126,6 +139,14 @@ fn copy_all(from: &mut Conn, to: &mut Conn, watch: Watch<'_>) -> Result<Digest, 
             }
         }
     })
+}
+
+/// Commits to a server, which settles it, or to a draft.
+fn commit(to: &mut Conn) -> QueryResult<()> {
+    match to {
+        Conn::Sqlite(_) => Transactions::commit_transaction(to),
+        Conn::Postgres(_) => outcome::settle(|| Transactions::commit_transaction(to)),
+    }
 }
 
 fn copy_into(from: &mut Conn, to: &mut Conn, watch: Watch<'_>) -> Result<Digest, ArchiveError> {
@@ -149,6 +170,16 @@ fn copy_into(from: &mut Conn, to: &mut Conn, watch: Watch<'_>) -> Result<Digest,
         return Err(ArchiveError::new("the numbers for the next rows are not those of the original"));
     }
     Ok(written)
+}
+
+/// Refuses a database, at this URL, that a newer program has made.
+fn refuse_newer(conn: &mut Conn, url: &DatabaseUrl) -> Result<(), ArchiveError> {
+    migrate::refuse_newer(conn).map_err(|error| ArchiveError::from(error).during(url.in_full()))
+}
+
+/// Refuses a database, at this URL, with another schema than this program's: the rows of one are not those of the other.
+fn refuse_other_version(conn: &mut Conn, url: &DatabaseUrl) -> Result<(), ArchiveError> {
+    migrate::refuse_other_version(conn).map_err(|error| ArchiveError::from(error).during(url.in_full()))
 }
 
 /// Lifts the limits on how long a statement may take, for the transaction that is open.
@@ -176,7 +207,7 @@ fn refuse_rows(conn: &mut Conn) -> Result<(), ArchiveError> {
     for table in table_names().filter(|table| *table != "database_identity") {
         if count(conn, format!("SELECT count(*) AS count FROM (SELECT 1 FROM {table} LIMIT 1) AS first_row"))? > 0 {
             return Err(ArchiveError::new(format_args!(
-                "the database is not empty: there are {table}. Nothing was changed; name an empty or a new one"
+                "the database is not empty: there are {table}. Name an empty or a new one"
             )));
         }
     }

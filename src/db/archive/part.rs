@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::ArchiveError;
+use super::{ArchiveError, outcome};
 use crate::files::{self, beside, sync_folder_of};
 
 /// The ending of a draft's name.
@@ -19,7 +19,7 @@ pub struct Part {
     path: PathBuf,
     target: PathBuf,
     /// The lock; it ends with the process, too.
-    _lock: File,
+    lock: File,
 }
 
 impl Part {
@@ -43,9 +43,7 @@ impl Part {
     /// The file is being made by another program just now, or the folder cannot be written to.
     pub fn replacing(target: &Path) -> Result<Self, ArchiveError> {
         let path = beside(target, DRAFT);
-        let failed = |error: io::Error| {
-            ArchiveError::new(format_args!("cannot write {}: {error}. Nothing was changed", path.display()))
-        };
+        let failed = |error: io::Error| ArchiveError::new(format_args!("cannot write {}: {error}", path.display()));
         let lock = loop {
             let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).to_owned();
             let lock = options.open(&path).map_err(failed)?;
@@ -58,11 +56,13 @@ impl Part {
                 break lock;
             }
         };
-        lock.set_len(0).map_err(failed)?;
+        outcome::begin(&path);
+        let part = Self { path: path.clone(), target: target.to_owned(), lock };
+        part.lock.set_len(0).map_err(failed)?;
         for ending in SIDE_FILES {
             remove(&beside(&path, ending)).map_err(failed)?;
         }
-        Ok(Self { path, target: target.to_owned(), _lock: lock })
+        Ok(part)
     }
 
     /// The path of the draft.
@@ -76,22 +76,27 @@ impl Part {
     /// The disk fails, or there is such a file by now.
     pub fn publish(self) -> Result<(), ArchiveError> {
         self.sync()?;
-        fs::hard_link(&self.path, &self.target)?;
-        sync_folder_of(&self.target)?;
-        Ok(())
+        Ok(outcome::settle(|| {
+            fs::hard_link(&self.path, &self.target)?;
+            sync_folder_of(&self.target).inspect_err(|_| drop(remove(&self.target)))
+        })?)
     }
 
     /// Makes the draft durable, and puts it in the place of the file that has its name; that one gets the name `aside`
-    /// before. There is a file of that name at every moment.
+    /// before, `with_side_files` together with what lies beside it. There is a file of that name at every moment.
     ///
     /// # Errors
-    /// The disk fails.
-    pub fn take_the_place(self, aside: &Path) -> Result<(), ArchiveError> {
+    /// The disk fails; the file that was there is in its place then.
+    pub fn take_the_place(self, aside: &Path, with_side_files: bool) -> Result<(), ArchiveError> {
         self.sync()?;
-        fs::hard_link(&self.target, aside)?;
-        fs::rename(&self.path, &self.target)?;
-        sync_folder_of(&self.target)?;
-        Ok(())
+        Ok(outcome::settle(|| {
+            fs::hard_link(&self.target, aside)?;
+            let side_files = if with_side_files { SIDE_FILES } else { &[] };
+            let placed = move_beside(&self.target, aside, side_files)
+                .and_then(|()| fs::rename(&self.path, &self.target))
+                .and_then(|()| sync_folder_of(&self.target));
+            placed.inspect_err(|_| put_back(aside, &self.target, side_files))
+        })?)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -101,10 +106,15 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // Where a draft cannot be deleted, nothing more can be done; the next one overwrites it.
-        for ending in SIDE_FILES.iter().chain(&[""]) {
-            drop(remove(&beside(&self.path, ending)));
-        }
+        remove_files(&self.path);
+        outcome::forget(&self.path);
+    }
+}
+
+/// Removes a draft and what is beside it. Where that fails, nothing more can be done; the next one overwrites it.
+pub fn remove_files(path: &Path) {
+    for ending in SIDE_FILES.iter().chain(&[""]) {
+        drop(remove(&beside(path, ending)));
     }
 }
 
@@ -138,7 +148,21 @@ pub fn remove_draft(path: &Path) {
 }
 
 /// The endings of the files that SQLite makes beside a database.
-pub const SIDE_FILES: &[&str] = &["-wal", "-shm", "-journal"];
+const SIDE_FILES: &[&str] = &["-wal", "-shm", "-journal"];
+
+/// Gives a file its name back, where another was not put in its place. Where that fails, too, it keeps the other name.
+fn put_back(aside: &Path, target: &Path, side_files: &[&str]) {
+    drop(move_beside(aside, target, side_files));
+    // Two names of one file stay as they are when one is renamed to the other.
+    if fs::rename(aside, target).is_ok() {
+        drop(remove(aside));
+    }
+}
+
+fn move_beside(from: &Path, to: &Path, side_files: &[&str]) -> io::Result<()> {
+    let mut there = side_files.iter().filter(|ending| beside(from, ending).exists());
+    there.try_for_each(|ending| fs::rename(beside(from, ending), beside(to, ending)))
+}
 
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

@@ -1,7 +1,7 @@
 //! The ways back: a backup into the place of a database, and a database into another.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -10,10 +10,10 @@ use diesel::prelude::*;
 
 use super::{
     ArchiveError, Digest, Step, TIME_FORMAT, Watch,
-    backup::{carried_digest, empty_file, into_one_file, refuse_other_version, whole_digest},
+    backup::{empty_file, into_one_file},
     check, copy_all, count,
-    part::{Part, SIDE_FILES},
-    table_names,
+    part::Part,
+    refuse_other_version, table_names,
 };
 use crate::{
     db::{Conn, DatabaseUrl, connect, connect_existing, migrate, schema::sessions, sqlite::SqliteFile},
@@ -46,8 +46,7 @@ pub fn restore(
     watch: Watch<'_>,
 ) -> Result<Restored, ArchiveError> {
     refuse_log(backup)?;
-    verify(&mut SqliteFile::at(backup).open_to_read()?, watch)
-        .map_err(|error| error.during(format_args!("{} is not restored", backup.display())))?;
+    refuse_bad(&mut SqliteFile::at(backup).open_to_read()?, watch)?;
     match url {
         DatabaseUrl::Sqlite(path) => into_file(backup, path, keep_sessions, watch),
         DatabaseUrl::Postgres(_) => into_server(backup, url, keep_sessions, watch),
@@ -68,21 +67,13 @@ fn into_file(backup: &Path, target: &Path, keep_sessions: bool, watch: Watch<'_>
     let aside = is_there.then(|| beside(target, &format!(".before-{}", Utc::now().format(TIME_FORMAT))));
     match &aside {
         Some(aside) => {
-            match &mut alone {
-                Some(alone) => into_one_file(alone)?,
-                // What lies beside a damaged file may help to repair it.
-                None => move_side_files(target, aside)?,
-            }
-            part.take_the_place(aside)?;
+            alone.as_mut().map(into_one_file).transpose()?;
+            // What lies beside a damaged file may help to repair it.
+            part.take_the_place(aside, alone.is_none())?;
         }
         None => part.publish()?,
     }
     Ok(Restored { digest, migrated, aside, ended })
-}
-
-fn move_side_files(from: &Path, to: &Path) -> io::Result<()> {
-    let mut there = SIDE_FILES.iter().filter(|ending| beside(from, ending).exists());
-    there.try_for_each(|ending| fs::rename(beside(from, ending), beside(to, ending)))
 }
 
 fn into_server(
@@ -94,8 +85,10 @@ fn into_server(
     let copy = Part::replacing(backup)?;
     let (mut from, migrated) = up_to_date_copy(backup, copy.path())?;
     let mut to = empty_target(url)?;
-    let digest = copy_all(&mut from, &mut to, watch)?;
-    let ended = if keep_sessions { 0 } else { end_sessions(&mut to)? };
+    let (digest, ended) = copy_all(&mut from, &mut to, watch, |from, to| {
+        let ended = if keep_sessions { 0 } else { end_sessions(to)? };
+        refuse_any_server(from, to).map(|()| ended)
+    })?;
     Ok(Restored { digest, migrated, aside: None, ended })
 }
 
@@ -107,23 +100,18 @@ fn into_server(
 /// The other database is as empty as it was then.
 pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result<Digest, ArchiveError> {
     let mut source = connect_existing(from)?;
-    refuse_other_version(&mut source)?;
-    let mut alone = match from {
-        DatabaseUrl::Sqlite(path) => {
-            drop(source);
-            let alone = SqliteFile::at(path).take_alone()?;
-            alone.ok_or_else(|| ArchiveError::new("the database is damaged. Restore a backup of it first"))?
-        }
-        DatabaseUrl::Postgres(_) => {
-            refuse_servers(&mut source)?;
-            source
-        }
-    };
+    if let DatabaseUrl::Sqlite(path) = from {
+        drop(source);
+        let alone = SqliteFile::at(path).take_alone()?;
+        source = alone.ok_or_else(|| ArchiveError::new("the database is damaged. Restore a backup of it first"))?;
+    }
+    refuse_servers(&mut source)?;
+    refuse_other_version(&mut source, from)?;
     let digest = match to {
         DatabaseUrl::Sqlite(path) => {
             let part = Part::of(path)?;
             let mut copy = empty_file(part.path())?;
-            let digest = copy_all(&mut alone, &mut copy, watch)?;
+            let (digest, ()) = copy_all(&mut source, &mut copy, watch, refuse_any_server)?;
             into_one_file(&mut copy)?;
             drop(copy);
             part.publish()?;
@@ -131,28 +119,28 @@ pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result
         }
         DatabaseUrl::Postgres(_) => {
             let mut target = empty_target(to)?;
-            copy_all(&mut alone, &mut target, watch)?
+            copy_all(&mut source, &mut target, watch, refuse_any_server)?.0
         }
     };
-    if matches!(from, DatabaseUrl::Postgres(_)) {
-        refuse_servers(&mut alone)?;
-    }
     Ok(digest)
 }
 
-/// A PostgreSQL database to copy into, with the newest schema.
+/// A PostgreSQL database to copy into, with the newest schema. Only one without a schema gets it: to another one, which
+/// may hold something, nothing is done before that is known.
 fn empty_target(url: &DatabaseUrl) -> Result<Conn, ArchiveError> {
     let mut conn = connect(url)?;
-    if !migrate::is_known(&mut conn)? {
+    refuse_servers(&mut conn)?;
+    if migrate::is_known(&mut conn)? {
+        refuse_other_version(&mut conn, url)?;
+    } else {
         let tables = count(&mut conn, OTHER_TABLES.to_owned())?;
         if tables > 0 {
             return Err(ArchiveError::new(format_args!(
                 "the database ({url}) has {tables} tables of another program. Name a database of Kennel's own"
             )));
         }
+        let _names = migrate::run(&mut conn)?;
     }
-    refuse_servers(&mut conn)?;
-    let _names = migrate::run(&mut conn)?;
     Ok(conn)
 }
 
@@ -164,8 +152,18 @@ const OTHER_TABLES: &str = "SELECT count(*) AS count FROM pg_class c WHERE c.rel
 const SERVERS: &str = "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = current_database() \
     AND application_name = 'kennel' AND pid <> pg_backend_pid()";
 
-/// Refuses a PostgreSQL database that a server runs on: what it writes meanwhile would be lost.
+/// Refuses to go on where a server has started meanwhile, on either database.
+fn refuse_any_server(from: &mut Conn, to: &mut Conn) -> Result<(), ArchiveError> {
+    refuse_servers(from)?;
+    refuse_servers(to)
+}
+
+/// Refuses a PostgreSQL database that a server runs on: what it writes meanwhile would be lost. A SQLite file that is
+/// copied is open to nobody else.
 fn refuse_servers(conn: &mut Conn) -> Result<(), ArchiveError> {
+    if let Conn::Sqlite(_) = conn {
+        return Ok(());
+    }
     let connections = count(conn, SERVERS.to_owned())?;
     if connections == 0 {
         return Ok(());
@@ -179,11 +177,7 @@ fn refuse_servers(conn: &mut Conn) -> Result<(), ArchiveError> {
 /// A copy of a backup, with the newest schema and without the backup's digest, and the migrations that it took.
 fn up_to_date_copy(backup: &Path, copy: &Path) -> Result<(Conn, Vec<String>), ArchiveError> {
     let _bytes = fs::copy(backup, copy).map_err(|error| {
-        ArchiveError::new(format_args!(
-            "cannot copy {} to {}: {error}. Nothing was changed",
-            backup.display(),
-            copy.display()
-        ))
+        ArchiveError::new(format_args!("cannot copy {} to {}: {error}", backup.display(), copy.display()))
     })?;
     files::make_private(copy)?;
     let mut conn = SqliteFile::at(copy).create()?;
@@ -209,15 +203,14 @@ fn refuse_log(backup: &Path) -> Result<(), ArchiveError> {
 }
 
 /// Checks that a file is a database of Kennel's, whole, and, if it carries a digest, what it was when it was made.
-fn verify(conn: &mut Conn, watch: Watch<'_>) -> Result<(), ArchiveError> {
+fn refuse_bad(conn: &mut Conn, watch: Watch<'_>) -> Result<(), ArchiveError> {
     check::refuse_damage(conn)?;
     migrate::refuse_newer(conn)?;
-    let Some(carried) = carried_digest(conn)? else { return Ok(()) };
-    watch(Step::Begins("verifying", carried.rows().try_into().unwrap_or_default()));
-    let computed = whole_digest(conn, watch)?;
-    if carried == computed {
-        return Ok(());
+    match check::verify(conn, watch)? {
+        (_, Some(changed)) if !changed.is_empty() => {
+            let changed = changed.join(", ");
+            Err(ArchiveError::new(format_args!("it is not what it was when it was made: {changed}")))
+        }
+        _ => Ok(()),
     }
-    let changed = carried.differences(&computed).join(", ");
-    Err(ArchiveError::new(format_args!("it is not what it was when it was made: {changed} changed")))
 }

@@ -41,12 +41,12 @@ pub fn sentences() -> Vec<Sentence> {
     ]
 }
 
-fn kennel(database: &Database, args: &[&str]) -> Ended {
+pub fn kennel(database: &Database, args: &[&str]) -> Ended {
     Program::on(database).args(args).run()
 }
 
 #[track_caller]
-fn good(database: &Database, args: &[&str]) -> String {
+pub fn good(database: &Database, args: &[&str]) -> String {
     let ended = kennel(database, args);
     assert_eq!(ended.code, Some(0), "{args:?}: {ended:?}");
     ended.stdout
@@ -54,7 +54,7 @@ fn good(database: &Database, args: &[&str]) -> String {
 
 /// The one line that says why a command did nothing.
 #[track_caller]
-fn refused(database: &Database, args: &[&str]) -> String {
+pub fn refused(database: &Database, args: &[&str]) -> String {
     let ended = kennel(database, args);
     let told: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("kennel: ")).collect();
     assert_eq!((ended.code, told.len()), (Some(1), 1), "{args:?}: {ended:?}");
@@ -63,18 +63,18 @@ fn refused(database: &Database, args: &[&str]) -> String {
 
 /// The digest in what a command says.
 #[track_caller]
-fn digest(said: &str) -> String {
+pub fn digest(said: &str) -> String {
     let (_, digest) = said.split_once("digest ").unwrap_or_else(|| panic!("no digest in {said:?}"));
     digest.split_whitespace().next().expect("a digest").to_owned()
 }
 
-fn other(engine: Engine) -> Engine {
+pub fn other(engine: Engine) -> Engine {
     let other = if engine == Engine::Sqlite { Engine::Postgres } else { Engine::Sqlite };
     // Without PostgreSQL there is but one.
     if Engine::at_hand().contains(&other) { other } else { engine }
 }
 
-fn seed(database: &Database) {
+pub fn seed(database: &Database) {
     drop(good(database, &["seed", "--dogs", "300"]));
 }
 
@@ -204,10 +204,12 @@ fn another_program_computes_the_same_digest(database: &Database) {
     let (program, _) = program.split_once("```").expect("its end");
     oddities(database);
     let said = digest(&good(database, &["backup", "a.db"]));
-    let path = database.directory().join("a.db");
-    match Command::new("python3").args(["-c", program]).arg(&path).output() {
-        Ok(ended) => assert_eq!(String::from_utf8_lossy(&ended.stdout).trim(), said, "{ended:?}"),
-        Err(error) => assert!(std::env::var_os("CI").is_none(), "python3: {error}"),
+    for source in [database.directory().join("a.db").display().to_string(), database.url()] {
+        let source = source.trim_start_matches("sqlite://");
+        match Command::new("python3").args(["-c", program, source]).output() {
+            Ok(ended) => assert_eq!(String::from_utf8_lossy(&ended.stdout).trim(), said, "{source}: {ended:?}"),
+            Err(error) => assert!(std::env::var_os("CI").is_none(), "python3: {error}"),
+        }
     }
 }
 
@@ -277,7 +279,7 @@ fn of_backups_with_a_time_in_their_names_the_newest_are_kept(database: &Database
 }
 
 /// The names in a folder that begin so, in order.
-fn names(folder: &Path, beginning: &str) -> Vec<String> {
+pub fn names(folder: &Path, beginning: &str) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder").flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<_> = names.filter(|name| name.starts_with(beginning)).collect();

@@ -1,5 +1,6 @@
 //! Running it: configuration, start and end, logs, migrations, health, and databases that fail.
 
+pub mod archive_faults;
 pub mod archives;
 pub mod audit_log;
 pub mod config_check;
@@ -28,6 +29,7 @@ pub mod system;
 pub mod user_command;
 
 crate::support::gather![
+    archive_faults,
     archives,
     audit_log,
     config_check,

@@ -245,7 +245,7 @@ fn help_and_version_are_told_and_nonsense_is_not(database: &Database) {
 }
 
 fn a_low_limit_on_open_files_is_raised_as_far_as_all_connections_need(database: &Database) {
-    let server = Program::on(database).set("LOG", "warn").with_open_files(256).serve();
+    let server = Program::on(database).set("LOG", "warn").with_limit("-n 256").serve();
     let limit: usize = server.limit("Max open files")[0].parse().expect("a number");
     assert!(limit > 2 * 4_096, "{limit} for 4,096 connections, as many that are about to close, and other files");
     let ended = server.stop("TERM");

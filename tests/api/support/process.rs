@@ -59,10 +59,11 @@ impl Program {
         self
     }
 
-    /// With this soft limit on open files, which the program may raise.
-    pub fn with_open_files(mut self, limit: u32) -> Self {
+    /// With a soft limit, which the program may raise, as the shell's `ulimit` takes it: `-n 256`.
+    pub fn with_limit(mut self, limit: &str) -> Self {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", &format!("ulimit -S -n {limit} && exec \"$0\""), env!("CARGO_BIN_EXE_kennel")]);
+        command.args(["-c", &format!("ulimit -S {limit} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_kennel")]);
+        command.args(self.command.get_args());
         let set = self.command.get_envs().filter_map(|(name, value)| Some((name, value?)));
         command.env_clear().envs(set).current_dir(self.command.get_current_dir().expect("the database's"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -159,7 +160,17 @@ impl Starting {
 
     /// Sends it the signal of this name, and waits for its end.
     pub fn stop(self, signal: &str) -> Ended {
-        self.process.signal(signal);
+        self.signal(signal);
+        self.ended()
+    }
+
+    /// Sends it the signal of this name, and waits for nothing.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits for its end.
+    pub fn ended(self) -> Ended {
         self.process.end()
     }
 }

@@ -1,0 +1,51 @@
+//! The moment from which everything is there and before which nothing is, and what stops an operation before it: drafts
+//! are removed then, and nothing is settled any more.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::part::remove_files;
+
+/// The operation of this process: a command does one, and only commands are stopped so.
+static OPERATION: Mutex<Operation> = Mutex::new(Operation { drafts: Vec::new(), is_settled: false });
+
+struct Operation {
+    drafts: Vec<PathBuf>,
+    is_settled: bool,
+}
+
+fn operation() -> MutexGuard<'static, Operation> {
+    OPERATION.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes a draft, to be removed by [`stop`]: something is being done again that is not settled yet.
+pub fn begin(draft: &Path) {
+    let mut operation = operation();
+    operation.drafts.push(draft.to_owned());
+    operation.is_settled = false;
+}
+
+/// Forgets a draft that is gone.
+pub fn forget(draft: &Path) {
+    operation().drafts.retain(|path| path != draft);
+}
+
+/// Runs the step that makes everything stand: a commit, or a new name for a file. A [`stop`] comes before it or after.
+pub fn settle<T, E>(step: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let mut operation = operation();
+    let settled = step();
+    operation.is_settled = settled.is_ok();
+    settled
+}
+
+/// Stops the operation of this process for good, unless everything that it is for is there by now: removes its drafts
+/// and calls `end`, which is to end the process. Until that has returned, nothing is settled.
+pub fn stop(end: impl FnOnce()) {
+    let operation = operation();
+    if !operation.is_settled {
+        operation.drafts.iter().for_each(|draft| remove_files(draft));
+        end();
+    }
+}
