@@ -47,26 +47,37 @@ impl BackupPattern {
         NaiveDateTime::parse_from_str(time, TIME_FORMAT).ok().map(|time| time.and_utc())
     }
 
-    /// The backups of this pattern that there are, the newest first, with their times.
+    /// The backups of this pattern that there are, the newest first, with their times. Empty files, links and folders
+    /// are none.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub fn all(&self) -> io::Result<Vec<(DateTime<Utc>, PathBuf)>> {
         let mut found = Vec::new();
         for path in self.neighbours()? {
+            if fs::symlink_metadata(&path).is_ok_and(|file| !file.is_file() || file.len() == 0) {
+                continue;
+            }
             found.extend(name_of(&path).and_then(|name| self.time_in(name)).map(|time| (time, path.clone())));
         }
         found.sort_unstable_by(|a, b| b.cmp(a));
         Ok(found)
     }
 
-    /// Deletes the backups of this pattern but for the newest, so many of which are kept. Returns those that are gone.
+    /// Deletes the backups of this pattern but for the newest, so many of which are kept. Those from the future do not
+    /// count, and stay: a clock was wrong once, and the newest good one must not go for them. Returns those that are
+    /// gone.
     ///
     /// # Errors
     /// The folder cannot be read, or a file not be deleted.
     pub fn delete_older(&self, kept: usize) -> io::Result<Vec<PathBuf>> {
-        let older: Vec<_> = self.all()?.into_iter().skip(kept).map(|(_, path)| path).collect();
-        older.iter().try_for_each(fs::remove_file)?;
+        let now = Utc::now();
+        let so_far = self.all()?.into_iter().filter(|(time, _)| *time <= now);
+        let older: Vec<_> = so_far.skip(kept).map(|(_, path)| path).collect();
+        for path in &older {
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+            fs::remove_file(path).map_err(named)?;
+        }
         Ok(older)
     }
 

@@ -106,7 +106,11 @@ pub fn back_up(matches: &ArgMatches, config: &Config) -> Result<(), StartError> 
     {
         println!("The key beside the database is not in it. Keep a copy elsewhere: without it people log in again.");
     }
-    for old in keep.map(|keep| pattern.delete_older(keep)).transpose().map_err(failed)?.unwrap_or_default() {
+    let deleted = keep
+        .map(|keep| pattern.delete_older(keep))
+        .transpose()
+        .map_err(|error| StartError::Run(format!("the backup is made, but an older one cannot be deleted: {error}")))?;
+    for old in deleted.unwrap_or_default() {
         println!("deleted {}", old.display());
     }
     Ok(())

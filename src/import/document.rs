@@ -48,8 +48,9 @@ impl FromBody for Document {
 }
 
 fn form(value: &Value) -> Result<(), Invalid> {
-    let number = value.as_u64().ok_or(Invalid::new("type", "This is a number: 1."))?;
-    if number == u64::from(FORM) {
+    // JSON does not tell 1 from 1.0.
+    let number = value.as_f64().ok_or(Invalid::new("type", "This is a number: 1."))?;
+    if (number - f64::from(FORM)).abs() < f64::EPSILON {
         return Ok(());
     }
     Err(Invalid::new(

@@ -84,6 +84,8 @@ impl Invalid {
     }
 }
 
+/// The most characters of a place that a response names, for the same reason: a caller may have made up the name.
+const LONGEST_PLACE: usize = 500;
 /// The most errors that a response lists, so that it stays small.
 pub const MOST_ERRORS: usize = 50;
 
@@ -179,6 +181,7 @@ impl Problem {
         };
         let mut problem = Self::new(Kind::ValidationFailed).with_detail(detail);
         errors.truncate(MOST_ERRORS);
+        errors.iter_mut().for_each(FieldError::shorten);
         problem.0.errors = errors;
         problem
     }
@@ -285,6 +288,15 @@ impl FieldError {
     /// An error in the body, at `pointer`, a JSON pointer such as `/name`.
     pub fn body(pointer: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { place: ErrorLocation::Pointer(pointer.to_owned()), code, detail: detail.into() }
+    }
+
+    /// Cuts a place that is too long to be told.
+    fn shorten(&mut self) {
+        let (ErrorLocation::Pointer(place) | ErrorLocation::Parameter(place)) = &mut self.place;
+        if let Some((end, _)) = place.char_indices().nth(LONGEST_PLACE) {
+            place.truncate(end);
+            place.push('…');
+        }
     }
 
     /// The error of a value in the body as one of the whole that it stands in, at `pointer`, a JSON pointer such as

@@ -37,7 +37,7 @@ pub fn past(value: &Value) -> Result<Timestamp, Invalid> {
         "A moment is a date, a time and its offset (RFC 3339): 2026-11-20T09:30:00Z, or 2026-11-20T10:30:00+01:00.",
     ))?;
     if moment.day().year() < 1 || moment > Timestamp::now().plus(FUTURE) {
-        return Err(Invalid::new("out_of_range", "A moment of the years from 1 on, and not in the future."));
+        return Err(Invalid::new("out_of_range", "A moment of the years from 1 on, and at most a day from now."));
     }
     Ok(moment)
 }

@@ -16,7 +16,7 @@ use diesel::{
 };
 
 use super::{
-    ArchiveError, BACKUP_DIGEST, Digest, Step, TableDigest, Watch, check, copy_all, part::Part, refuse_newer,
+    ArchiveError, BACKUP_DIGEST, Digest, Others, Step, TableDigest, Watch, check, copy_all, part::Part, refuse_newer,
     refuse_other_version,
 };
 use crate::db::{Conn, DatabaseUrl, connect_existing, migrate, sqlite::SqliteFile};
@@ -83,7 +83,7 @@ pub fn backup(
         }
         Conn::Postgres(_) => {
             let mut copy = empty_file(part.path())?;
-            let _done = copy_all(&mut source, &mut copy, watch, |_, _| Ok(()))?;
+            let _done = copy_all(&mut source, &mut copy, watch, Others::Write, |_, _| Ok(()))?;
             into_one_file(&mut copy)?;
         }
     }
@@ -143,7 +143,7 @@ struct TableName {
 }
 
 /// The names of a SQLite file's tables but for the digest's own.
-fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
+pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
     let query = format!(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> '{BACKUP_DIGEST}' \
          UNION SELECT 'sqlite_schema' ORDER BY name"

@@ -17,7 +17,7 @@ use diesel::{
 
 use super::{
     ArchiveError, Digest, Step, Watch,
-    backup::{carried_digest, whole_digest},
+    backup::{carried_digest, tables, whole_digest},
     count, refuse_newer, sequences, table_names, take_your_time,
 };
 use crate::{
@@ -290,8 +290,8 @@ fn numbers(conn: &mut Conn) -> Result<Vec<String>, ArchiveError> {
     Ok(wrong)
 }
 
-/// Where a text still is, of everything that a server stores: in the files of a SQLite database and its key, byte by
-/// byte, or in the rows of a PostgreSQL database, and in the files of the folder that mails are written to, if there is
+/// Where a text still is, of everything that a server stores: in the rows of the database, in the files of a SQLite
+/// database and its key, byte by byte, and in the files of the folder that mails are written to, if there is
 /// one. Nothing, if the text is found nowhere: the proof that what was deleted is gone.
 ///
 /// # Errors
@@ -301,7 +301,10 @@ pub fn whereabouts(url: &DatabaseUrl, mails: Option<&Path>, text: &str) -> Resul
         DatabaseUrl::Sqlite(path) => {
             // The database, what lies beside it, and its key.
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            in_files(&files::folder_of(path), &name, text)?
+            let mut found = in_files(&files::folder_of(path), &name, text)?;
+            // In the file a long value is in pieces.
+            found.extend(in_rows(&mut SqliteFile::at(path).open_to_read()?, text)?);
+            found
         }
         DatabaseUrl::Postgres(_) => in_rows(&mut connect_existing(url)?, text)?,
     };
@@ -343,11 +346,28 @@ fn holds(path: &Path, text: &[u8]) -> io::Result<bool> {
 }
 
 fn in_rows(conn: &mut Conn, text: &str) -> Result<Vec<String>, ArchiveError> {
-    let Conn::Postgres(conn) = conn else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    for table in table_names() {
-        let query = format!("SELECT count(*) AS count FROM {table} AS row WHERE strpos(row::text, $1) > 0");
-        let rows = sql_query(query).bind::<Text, _>(text).get_result::<CountRow>(conn)?.count;
+    let tables = match conn {
+        Conn::Sqlite(_) => tables(conn)?,
+        Conn::Postgres(_) => table_names().map(str::to_owned).collect(),
+    };
+    for table in tables {
+        let rows = match conn {
+            Conn::Sqlite(conn) => {
+                let columns = format!("SELECT name AS said FROM pragma_table_info('{table}')");
+                let columns: Vec<Told> = sql_query(columns).load(conn)?;
+                let has = |column: Told| format!("instr(CAST(\"{}\" AS BLOB), CAST(?1 AS BLOB)) > 0", column.said);
+                let has: Vec<_> = columns.into_iter().map(has).collect();
+                sql_query(format!("SELECT count(*) AS count FROM \"{table}\" WHERE {}", has.join(" OR ")))
+                    .bind::<Text, _>(text)
+                    .get_result::<CountRow>(conn)?
+                    .count
+            }
+            Conn::Postgres(conn) => {
+                let query = format!("SELECT count(*) AS count FROM {table} AS row WHERE strpos(row::text, $1) > 0");
+                sql_query(query).bind::<Text, _>(text).get_result::<CountRow>(conn)?.count
+            }
+        };
         if rows > 0 {
             found.push(format!("{rows} rows of {table}"));
         }

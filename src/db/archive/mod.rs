@@ -113,6 +113,15 @@ fn table_names() -> impl Iterator<Item = &'static str> {
     TABLES.iter().map(|table| table.name)
 }
 
+/// Whoever would write into a database while it is copied.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    /// They write; what they write is not in the copy.
+    Write,
+    /// They wait until the copy is there, since they would lose what they write.
+    Wait,
+}
+
 /// Copies everything from a database into an empty one, of the same version, and compares the digests, all in one
 /// transaction of each: afterwards all of it is there, or nothing. `finish` is the last step before the commit.
 ///
@@ -122,10 +131,14 @@ fn copy_all<T>(
     from: &mut Conn,
     to: &mut Conn,
     watch: Watch<'_>,
+    others: Others,
     finish: impl FnOnce(&mut Conn, &mut Conn) -> Result<T, ArchiveError>,
 ) -> Result<(Digest, T), ArchiveError> {
     at_one_moment(from, |from| {
         take_your_time(from)?;
+        if others == Others::Wait {
+            hold(from)?;
+        }
         Transactions::begin_transaction(to)?;
         match copy_into(from, to, watch).and_then(|digest| Ok((digest, finish(from, to)?))) {
             Ok(done) => {
@@ -139,6 +152,18 @@ fn copy_all<T>(
             }
         }
     })
+}
+
+/// Keeps everybody from writing into a database until the transaction ends that is open on `conn`. Comes first in it: a
+/// snapshot is taken by what comes next. A SQLite file that is copied is open to nobody else.
+fn hold(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(conn) => {
+            let tables: Vec<_> = table_names().collect();
+            conn.batch_execute(&format!("LOCK TABLE {} IN SHARE MODE", tables.join(", ")))
+        }
+    }
 }
 
 /// Commits to a server, which settles it, or to a draft.

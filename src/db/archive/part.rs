@@ -26,13 +26,23 @@ impl Part {
     /// Makes the draft of `target`, empty and for its owner only; what a killed program left of one is overwritten.
     ///
     /// # Errors
-    /// There is a file `target`, another program makes it just now, or the folder cannot be written to.
+    /// There is a file `target`, or beside it what is left of one; another program makes it just now, or the folder
+    /// cannot be written to.
     pub fn of(target: &Path) -> Result<Self, ArchiveError> {
         if fs::symlink_metadata(target).is_ok() {
             return Err(ArchiveError::new(format_args!(
                 "{} is there already, and stays as it is. Choose another name",
                 target.display()
             )));
+        }
+        for ending in SIDE_FILES {
+            let left = beside(target, ending);
+            if fs::metadata(&left).is_ok_and(|left| left.len() > 0) {
+                return Err(ArchiveError::new(format_args!(
+                    "{} is left of another database of that name, and SQLite would mix them. Move it away first",
+                    left.display()
+                )));
+            }
         }
         Self::replacing(target)
     }

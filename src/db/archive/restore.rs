@@ -9,7 +9,7 @@ use chrono::Utc;
 use diesel::prelude::*;
 
 use super::{
-    ArchiveError, Digest, Step, TIME_FORMAT, Watch,
+    ArchiveError, Digest, Others, Step, TIME_FORMAT, Watch,
     backup::{empty_file, into_one_file},
     check, copy_all, count,
     part::Part,
@@ -48,7 +48,11 @@ pub fn restore(
     refuse_log(backup)?;
     refuse_bad(&mut SqliteFile::at(backup).open_to_read()?, watch)?;
     match url {
-        DatabaseUrl::Sqlite(path) => into_file(backup, path, keep_sessions, watch),
+        // Of a link what it leads to.
+        DatabaseUrl::Sqlite(path) => {
+            let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+            into_file(backup, &path, keep_sessions, watch)
+        }
         DatabaseUrl::Postgres(_) => into_server(backup, url, keep_sessions, watch),
     }
 }
@@ -57,7 +61,7 @@ fn into_file(backup: &Path, target: &Path, keep_sessions: bool, watch: Watch<'_>
     let is_there = target.exists();
     // From here on no server starts on it, and none runs.
     let mut alone = if is_there { SqliteFile::at(target).take_alone()? } else { None };
-    let part = Part::replacing(target)?;
+    let part = if is_there { Part::replacing(target)? } else { Part::of(target)? };
     watch(Step::Begins("copying", 0));
     let (mut conn, migrated) = up_to_date_copy(backup, part.path())?;
     let digest = Digest::of(&mut conn, table_names(), watch)?;
@@ -85,7 +89,7 @@ fn into_server(
     let copy = Part::replacing(backup)?;
     let (mut from, migrated) = up_to_date_copy(backup, copy.path())?;
     let mut to = empty_target(url)?;
-    let (digest, ended) = copy_all(&mut from, &mut to, watch, |from, to| {
+    let (digest, ended) = copy_all(&mut from, &mut to, watch, Others::Write, |from, to| {
         let ended = if keep_sessions { 0 } else { end_sessions(to)? };
         refuse_any_server(from, to).map(|()| ended)
     })?;
@@ -111,7 +115,7 @@ pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result
         DatabaseUrl::Sqlite(path) => {
             let part = Part::of(path)?;
             let mut copy = empty_file(part.path())?;
-            let (digest, ()) = copy_all(&mut source, &mut copy, watch, refuse_any_server)?;
+            let (digest, ()) = copy_all(&mut source, &mut copy, watch, Others::Wait, refuse_any_server)?;
             into_one_file(&mut copy)?;
             drop(copy);
             part.publish()?;
@@ -119,7 +123,7 @@ pub fn move_to(from: &DatabaseUrl, to: &DatabaseUrl, watch: Watch<'_>) -> Result
         }
         DatabaseUrl::Postgres(_) => {
             let mut target = empty_target(to)?;
-            copy_all(&mut source, &mut target, watch, refuse_any_server)?.0
+            copy_all(&mut source, &mut target, watch, Others::Wait, refuse_any_server)?.0
         }
     };
     Ok(digest)

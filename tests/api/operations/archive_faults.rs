@@ -14,6 +14,7 @@ use crate::support::{Database, Engine, Sentence, sentences};
 pub fn sentences() -> Vec<Sentence> {
     sentences![
         a_server_that_starts_during_a_move_undoes_it,
+        whoever_writes_into_a_database_that_is_moved_waits,
         a_database_of_another_version_is_refused_in_a_line,
         where_sessions_cannot_be_ended_nothing_is_restored,
         a_disk_that_fills_leaves_nothing_of_a_backup,
@@ -73,6 +74,23 @@ fn a_server_that_starts_during_a_move_undoes_it(database: &Database) {
         assert_eq!(names(&there.directory(), "kennel.db"), [""; 0]);
         assert_eq!(server.stop("TERM").code, Some(0));
     }
+}
+
+/// What was acknowledged meanwhile would be missing where it was moved to.
+fn whoever_writes_into_a_database_that_is_moved_waits(database: &Database) {
+    if database.engine == Engine::Sqlite {
+        return;
+    }
+    seed(database);
+    let there = Database::fresh(Engine::Sqlite);
+    let program = Program::on(database).args(&["move", "--to", &there.url()]);
+    let (user, moving) = held_at("mails", database, program, |moving| {
+        (Program::on(database).args(&["user", "create", "zed", "zed@example.com"]).run(), moving)
+    });
+    assert_eq!(user.code, Some(1), "nobody is told that it is done: {user:?}");
+    assert_eq!(moving.ended().code, Some(0));
+    assert_eq!(database.count("users WHERE username = 'zed'"), 0);
+    assert_eq!(database.count("users"), there.count("users"));
 }
 
 fn a_database_of_another_version_is_refused_in_a_line(database: &Database) {

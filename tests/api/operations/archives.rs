@@ -25,6 +25,9 @@ pub fn sentences() -> Vec<Sentence> {
         a_bit_that_flips_in_a_backup_is_told_or_means_nothing,
         a_backup_that_is_killed_leaves_no_file_or_a_good_one,
         of_backups_with_a_time_in_their_names_the_newest_are_kept,
+        what_is_no_backup_or_from_the_future_does_not_count_as_one_that_is_kept,
+        what_is_left_beside_a_name_is_told_before_anything_is_done,
+        a_backup_is_restored_where_a_link_leads_to,
         what_killed_backups_have_left_is_removed_by_the_next_of_the_same_pattern,
         a_verified_backup_was_served_from_a_copy_that_is_gone,
         a_backup_that_is_not_served_as_it_is_stored_is_told_and_not_kept,
@@ -268,7 +271,7 @@ fn a_backup_that_is_killed_leaves_no_file_or_a_good_one(database: &Database) {
 fn of_backups_with_a_time_in_their_names_the_newest_are_kept(database: &Database) {
     seed(database);
     for name in ["b-2026-01-01T00-00-00Z.db", "b-2025-01-01T00-00-00Z.db", "b-mine.db"] {
-        fs::write(database.directory().join(name), "").expect("it is written");
+        fs::write(database.directory().join(name), "old").expect("it is written");
     }
     let said = good(database, &["backup", "b-{time}.db", "--keep", "2"]);
     assert!(said.contains("deleted") && said.contains("b-2025-01-01T00-00-00Z.db"), "{said}");
@@ -276,6 +279,57 @@ fn of_backups_with_a_time_in_their_names_the_newest_are_kept(database: &Database
     assert_eq!((names.len(), names.remove(0).as_str()), (3, "b-2026-01-01T00-00-00Z.db"));
     let said = refused(database, &["backup", "b.db", "--keep", "2"]);
     assert!(said.contains("{time}"), "{said}");
+}
+
+fn what_is_no_backup_or_from_the_future_does_not_count_as_one_that_is_kept(database: &Database) {
+    seed(database);
+    let path = |name: &str| database.directory().join(name);
+    // The clock was wrong once; a copy was cut short; somebody made a folder, or a link.
+    for name in ["b-2098-01-01T00-00-00Z.db", "b-2099-01-01T00-00-00Z.db", "b-2026-01-01T00-00-00Z.db"] {
+        fs::write(path(name), "old").expect("it is written");
+    }
+    fs::write(path("b-2026-01-02T00-00-00Z.db"), "").expect("it is written");
+    fs::create_dir(path("b-2026-01-03T00-00-00Z.db")).expect("a folder");
+    std::os::unix::fs::symlink(path("kennel.db"), path("b-2026-01-04T00-00-00Z.db")).expect("a link");
+    let said = good(database, &["backup", "b-{time}.db", "--keep", "1"]);
+    let deleted: Vec<_> = said.lines().filter(|line| line.starts_with("deleted")).collect();
+    assert!(deleted.len() == 1 && deleted[0].ends_with("b-2026-01-01T00-00-00Z.db"), "{said}");
+    let (made, _) = said.split_once(" is whole").expect("a name");
+    assert!(path(made.rsplit('/').next().unwrap_or_default()).is_file(), "{said}");
+    assert_eq!(names(&database.directory(), "b-").len(), 6);
+}
+
+/// A log that is taken for that of another database of its name would be mixed with it.
+fn what_is_left_beside_a_name_is_told_before_anything_is_done(database: &Database) {
+    seed(database);
+    let folder = database.directory();
+    drop(good(database, &["backup", "good.db"]));
+    let there = Database::fresh(Engine::Sqlite);
+    fs::write(there.directory().join("kennel.db-wal"), "of another one").expect("it is written");
+    let good = folder.join("good.db").display().to_string();
+    for (on, args) in [
+        (&there, vec!["restore", good.as_str()]),
+        (database, vec!["move", "--to", &there.url()]),
+        (database, vec!["backup", &there.file().display().to_string()]),
+    ] {
+        let said = refused(on, &args);
+        assert!(said.contains("kennel.db-wal") && said.contains("Move it away"), "{said}");
+        assert_eq!(names(&there.directory(), "kennel.db"), ["kennel.db-wal"]);
+    }
+}
+
+fn a_backup_is_restored_where_a_link_leads_to(database: &Database) {
+    if database.engine == Engine::Postgres {
+        return;
+    }
+    seed(database);
+    drop(good(database, &["backup", "good.db"]));
+    let (file, real) = (database.file(), database.directory().join("elsewhere.db"));
+    fs::rename(&file, &real).expect("it is moved");
+    std::os::unix::fs::symlink(&real, &file).expect("a link");
+    drop(good(database, &["restore", "good.db"]));
+    assert!(fs::symlink_metadata(&file).is_ok_and(|file| file.is_symlink()), "the link is one still");
+    assert!(real.is_file() && names(&database.directory(), "elsewhere.db.before-").len() == 1);
 }
 
 /// The names in a folder that begin so, in order.
@@ -528,6 +582,13 @@ fn a_text_is_found_wherever_it_still_is(app: &App) {
     alice.owner("Canary-in-an-owner");
     let found = kennel(&app.database, &["check", "--absent", "Canary-in-an-owner"]);
     assert_eq!(found.code, Some(1), "{found:?}");
+    // In SQLite's file a long text lies in pieces, wherever they end.
+    for before in (700..1_000).step_by(7) {
+        let description = format!("{}Canary-in-a-long-text{}", "🐶".repeat(before), "🐶".repeat(979));
+        alice.put("/me/profile", &json!({ "description": description }));
+        let found = kennel(&app.database, &["check", "--absent", "Canary-in-a-long-text"]);
+        assert_eq!(found.code, Some(1), "{before}: {found:?}");
+    }
     let absent = good(&app.database, &["check", "--absent", "Canary-in-nothing"]);
     assert!(absent.contains("nowhere"), "{absent}");
 }

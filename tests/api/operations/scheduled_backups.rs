@@ -47,12 +47,12 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// The path of a backup that is as old as this; there is nothing in it.
+/// The path of a backup that is as old as this; what is in it is none.
 fn make_old(folder: &Path, seconds: i64) -> PathBuf {
     let time = Utc::now() - TimeDelta::seconds(seconds);
     let path = folder.join(format!("kennel-{}.db", time.format(TIME_FORMAT)));
     fs::create_dir_all(folder).expect("a folder");
-    fs::write(&path, "").expect("it is written");
+    fs::write(&path, "old").expect("it is written");
     path
 }
 
@@ -101,7 +101,7 @@ fn the_next_is_made_when_the_newest_is_old_and_the_newest_are_kept(database: &Da
     let folder = database.directory().join("backups");
     let old = [200, 190, 180].map(|seconds| make_old(&folder, seconds));
     let stranger = folder.join("kennel.db");
-    fs::write(&stranger, "").expect("it is written");
+    fs::write(&stranger, "old").expect("it is written");
     // Due in some seconds.
     let newest = make_old(&folder, 56);
     let server = serving(database, "1m").set("BACKUP_KEEP", "2").serve();
