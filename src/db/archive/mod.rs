@@ -113,12 +113,12 @@ fn table_names() -> impl Iterator<Item = &'static str> {
     TABLES.iter().map(|table| table.name)
 }
 
-/// Whoever would write into a database while it is copied.
+/// The programs that would write into a database while it is copied.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Others {
-    /// They write; what they write is not in the copy.
+    /// Writing goes on; what is written is not in the copy.
     Write,
-    /// They wait until the copy is there, since they would lose what they write.
+    /// Writing waits until the copy is there, since what is written would be lost.
     Wait,
 }
 
