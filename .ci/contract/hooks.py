@@ -772,6 +772,20 @@ BEYOND_THE_SCHEMA = {
     ("/password", "too_guessable"),
     ("/token", "invalid_or_used"),
     ("/username", "reserved"),
+    ("", "too_long"),
+    ("/dogs/*/owner_id", "not_found"),
+    ("/dogs/*/co_owner_ids/*", "not_found"),
+    ("/dogs/*/co_owner_ids/*", "already_primary"),
+    ("/dogs/*/co_owner_ids/*", "repeated"),
+    ("/tasks/*/dog_id", "not_found"),
+    *((f"/{rows}/*/id", "repeated") for rows in ("owners", "dogs", "tasks")),
+    # A moment is of the years from 1 on and not in the future, and an open task was not done at any.
+    *(
+        (f"/{place}_at", code)
+        for row in ("profile", "owners/*", "dogs/*", "tasks/*")
+        for place in (f"{row}/created", f"{row}/updated", f"{row}/completed")
+        for code in ("format", "out_of_range")
+    ),
 }
 
 
@@ -788,7 +802,7 @@ def refused_for_a_reason_beyond_the_schema(ctx, response, case):
     ids = {(f"/{field}/*" if field.endswith("_ids") else f"/{field}", "not_found") for field in fields}
     ids |= {(f"/{field}/*", "repeated") for field in fields if field.endswith("_ids")}
     for error in problem["errors"]:
-        place = re.sub(r"/[0-9]+$", "/*", error.get("pointer", error.get("parameter")))
+        place = re.sub(r"/[0-9]+(?=/|$)", "/*", error.get("pointer", error.get("parameter")))
         # Whether a text can be seen no pattern says.
         if error["code"] == "invisible":
             continue

@@ -39,6 +39,7 @@ pub const BUDGETS: &[Budget] = &[
     of(Sqlite, "create_owner", 176_000, 109, 4, 2),
     of(Sqlite, "create_dog", 236_100, 146, 4, 2),
     of(Sqlite, "login", 477_600, 242, 18, 6),
+    of(Sqlite, "me_observed", 77_400, 49, 2, 0),
     of(Postgres, "me", 68_700, 61, 2, 0),
     of(Postgres, "owners", 190_100, 109, 2, 0),
     of(Postgres, "owners_by_key", 190_300, 105, 2, 0),
@@ -50,4 +51,5 @@ pub const BUDGETS: &[Budget] = &[
     of(Postgres, "create_owner", 117_000, 112, 2, 0),
     of(Postgres, "create_dog", 137_400, 137, 2, 0),
     of(Postgres, "login", 356_800, 343, 18, 0),
+    of(Postgres, "me_observed", 88_900, 69, 2, 0),
 ];
