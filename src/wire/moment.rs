@@ -24,7 +24,7 @@ pub fn read(text: &str) -> Result<Timestamp, Refusal> {
     ))
 }
 
-/// Reads the moment at which something happened from a body: a text as [`read`] takes it, of the years from 1 to now,
+/// Reads the moment at which something happened from a body: a text in RFC 3339, with any offset, of the years from 1 to now,
 /// or at most a day later.
 ///
 /// # Errors
