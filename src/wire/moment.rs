@@ -24,8 +24,8 @@ pub fn read(text: &str) -> Result<Timestamp, Refusal> {
     ))
 }
 
-/// Reads the moment at which something happened from a body: a text in RFC 3339, with any offset, of the years from 1 to now,
-/// or at most a day later.
+/// Reads the moment at which something happened from a body: a text in RFC 3339, with any offset, of the years from 1 to
+/// now, or at most a day later.
 ///
 /// # Errors
 /// The code of the [`Invalid`] is `type` for a value that is no text, `format` for a text that is not written so, and
