@@ -223,7 +223,7 @@ fn or_nothing<T>(
     work: impl FnOnce(archive::Watch<'_>) -> Result<T, ArchiveError>,
 ) -> Result<T, StartError> {
     let stopped = format!("{nothing}: it was told to stop");
-    signals::stop_by(move || archive::stop(|| signals::stop_at_once(&stopped)))?;
+    signals::stop_by(move || archive::stop(|| signals::tell_last(&stopped), signals::fail_at_once))?;
     with_progress(work).map_err(|error| StartError::Run(format!("{nothing}: {error}")))
 }
 

@@ -8,7 +8,7 @@
 //! | SIGXFSZ | nothing: a write beyond the limit on file sizes fails, and that is handled | likewise | likewise |
 //!
 //! The commands that make, fill or replace a database handle SIGXFSZ alike; SIGTERM and SIGINT end them in order
-//! ([`stop_at_once`]).
+//! ([`stop_by`]).
 
 use std::{
     future::{Future, poll_fn},
@@ -129,12 +129,18 @@ pub fn stop_by(stop: impl Fn() + Send + 'static) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Ends the process at once, with exit code 1 and a line that says why.
-pub fn stop_at_once(why: &str) {
+/// Writes the line that says why the process is about to end.
+pub fn tell_last(why: &str) {
     // Behind what a terminal shows of the progress, and of Ctrl-C.
     let gap = if io::stderr().is_terminal() { "\n" } else { "" };
     say(io::stderr(), format!("{gap}kennel: {why}\n"), LAST_LINES);
-    end(1)
+    log::flush(LAST_LINES);
+}
+
+/// Ends the process at once, with exit code 1.
+#[expect(clippy::exit, reason = "what runs is not waited for")]
+pub fn fail_at_once() {
+    process::exit(1)
 }
 
 /// Does what the signals ask for, in the order in which they come.

@@ -40,11 +40,13 @@ pub fn settle<T, E>(step: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     settled
 }
 
-/// Stops the operation of this process for good, unless everything that it is for is there by now: removes its drafts
-/// and calls `end`, which is to end the process. Until that has returned, nothing is settled.
-pub fn stop(end: impl FnOnce()) {
+/// Stops the operation of this process for good, unless everything that it is for is there by now: calls `tell`, removes
+/// its drafts, and calls `end`, which is to end the process and do nothing else: the operation still runs, and may put
+/// another file beside a draft that is gone. Until that has returned, nothing is settled.
+pub fn stop(tell: impl FnOnce(), end: impl FnOnce()) {
     let operation = operation();
     if !operation.is_settled {
+        tell();
         operation.drafts.iter().for_each(|draft| remove_files(draft));
         end();
     }
