@@ -176,18 +176,15 @@ impl Fields {
         if values.len() > most {
             return self.check(name, Err(Invalid::new("too_long", format!("At most {most}."))));
         }
-        let mut objects = Some(Vec::with_capacity(values.len()));
+        let before = self.errors.len();
+        let mut objects = Vec::new();
         for (index, value) in values.into_iter().enumerate() {
-            let read = self.read_at(&format!("/{name}/{index}"), value);
-            objects = objects.zip(read).map(|(mut objects, read)| {
-                objects.push(read);
-                objects
-            });
+            objects.extend(self.read_at(&format!("/{name}/{index}"), value));
             if self.errors.len() > MOST_ERRORS {
-                return None;
+                break;
             }
         }
-        objects
+        (self.errors.len() == before).then_some(objects)
     }
 
     /// Keeps an error of a field that was taken already. `pointer` is its place in the body, a JSON pointer (RFC 6901).

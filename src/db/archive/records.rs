@@ -1,5 +1,6 @@
 //! The tables that an archive holds, and how the rows of each get from one database into another; an import, too,
-//! inserts its rows so. The one list of them: a column that is missing here does not compile, and a table that is missing is found by a test.
+//! inserts its rows so. The one list of them: a column that is missing here does not compile, and a table that is
+//! missing is found by a test.
 
 use chrono::NaiveDate;
 use diesel::{connection::DefaultLoadingMode, dsl::copy_from, pg::PgRowByRowLoadingMode, prelude::*};

@@ -55,10 +55,8 @@ pub fn take_ids<T>(conn: &mut Conn, table: &str, count: usize) -> QueryResult<Ve
 fn take(conn: &mut Conn, table: &str, count: i64) -> QueryResult<Vec<i64>> {
     match conn {
         // The only writer inserts them before another one reads the number again.
-        Conn::Sqlite(conn) => {
-            let latest = sql_query("SELECT CAST(seq AS BIGINT) AS number FROM sqlite_sequence WHERE name = ?");
-            let latest = latest.bind::<Text, _>(table).get_result::<NextId>(conn).optional()?;
-            let latest = latest.map_or(0, |latest| latest.number);
+        Conn::Sqlite(_) => {
+            let latest = of(conn)?.get(table).copied().unwrap_or_default();
             Ok((latest + 1..=latest + count).collect())
         }
         Conn::Postgres(conn) => {

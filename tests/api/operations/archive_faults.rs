@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::archives::{digest, good, names, other, refused, seed};
+use super::archives::{digest, good, names, refused, seed};
 use crate::support::client::PATIENCE;
 use crate::support::process::{Ended, Program, Starting};
 use crate::support::{Database, Engine, Sentence, sentences};
@@ -97,7 +97,7 @@ fn a_database_of_another_version_is_refused_in_a_line(database: &Database) {
     const NEWER: &str = "99990101000001";
     seed(database);
     drop(good(database, &["backup", "a.db"]));
-    let there = Database::fresh(other(database.engine));
+    let there = Database::fresh(database.engine.other());
     let (is_postgres, url) = (database.engine == Engine::Postgres, there.url());
     let (back_up, go, check, restore) =
         (&["backup", "b.db"][..], &["move", "--to", &url][..], &["check"][..], &["restore", "a.db"][..]);

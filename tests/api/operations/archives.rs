@@ -71,12 +71,6 @@ pub fn digest(said: &str) -> String {
     digest.split_whitespace().next().expect("a digest").to_owned()
 }
 
-pub fn other(engine: Engine) -> Engine {
-    let other = if engine == Engine::Sqlite { Engine::Postgres } else { Engine::Sqlite };
-    // Without PostgreSQL there is but one.
-    if Engine::at_hand().contains(&other) { other } else { engine }
-}
-
 pub fn seed(database: &Database) {
     drop(good(database, &["seed", "--dogs", "300"]));
 }
@@ -138,7 +132,7 @@ fn whatever_is_stored_is_the_same_after_every_move(database: &Database) {
     let mut chain = vec![];
     for number in 0..3 {
         let from: &Database = chain.last().unwrap_or(database);
-        let to = Database::fresh(if number % 2 == 0 { other(database.engine) } else { database.engine });
+        let to = Database::fresh(if number % 2 == 0 { database.engine.other() } else { database.engine });
         assert_eq!(digest(&good(from, &["move", "--to", &to.url()])), original);
         chain.push(to);
     }
@@ -151,7 +145,7 @@ fn whatever_is_stored_is_the_same_after_every_move(database: &Database) {
     // An empty database is moved, too.
     let empty = Database::fresh(database.engine);
     drop(good(&empty, &["migrate", "run"]));
-    drop(good(&empty, &["move", "--to", &Database::fresh(other(database.engine)).url()]));
+    drop(good(&empty, &["move", "--to", &Database::fresh(database.engine.other()).url()]));
 }
 
 fn a_moved_database_serves_the_same_tokens_rows_and_versions(database: &Database) {
@@ -164,7 +158,7 @@ fn a_moved_database_serves_the_same_tokens_rows_and_versions(database: &Database
     let token = alice.token().to_owned();
     assert_eq!(server.stop("TERM").code, Some(0));
 
-    let there = Database::fresh(other(database.engine));
+    let there = Database::fresh(database.engine.other());
     drop(good(database, &["move", "--to", &there.url()]));
     let server = Program::on(&there).serve();
     let alice = server.anon().with_token(&token);
@@ -179,7 +173,7 @@ fn the_number_of_a_deleted_row_comes_back_in_no_copy(database: &Database) {
     alice.delete(&format!("/dogowner/owners/{gone}")).expect(204);
     let token = alice.token().to_owned();
     assert_eq!(server.stop("TERM").code, Some(0));
-    let there = Database::fresh(other(database.engine));
+    let there = Database::fresh(database.engine.other());
     drop(good(database, &["move", "--to", &there.url()]));
     let server = Program::on(&there).serve();
     let owner = server.anon().with_token(&token).post("/dogowner/owners", &json!({"name": "Ben"})).expect(201);
@@ -512,7 +506,7 @@ fn nothing_is_restored_over_or_moved_from_a_server_that_runs(database: &Database
     seed(database);
     drop(good(database, &["backup", "a.db"]));
     let server = Program::on(database).serve();
-    let there = Database::fresh(other(database.engine));
+    let there = Database::fresh(database.engine.other());
     for args in [&["restore", "a.db"][..], &["move", "--to", &there.url()][..]] {
         let said = refused(database, args);
         let why = if database.engine == Engine::Sqlite { "open" } else { "server" };
@@ -525,7 +519,7 @@ fn nothing_is_restored_over_or_moved_from_a_server_that_runs(database: &Database
 
 fn nothing_is_copied_into_a_database_that_is_not_empty(database: &Database) {
     seed(database);
-    let there = Database::fresh(other(database.engine));
+    let there = Database::fresh(database.engine.other());
     seed(&there);
     let before = there.everything();
     let said = refused(database, &["move", "--to", &there.url()]);
