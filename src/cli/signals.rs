@@ -145,12 +145,14 @@ pub fn fail_at_once() {
 
 /// Does what the signals ask for, in the order in which they come.
 async fn obey(mut signals: Signals, starting: oneshot::Receiver<(StopHandle, Duration)>) {
-    let (server, longest) = match select(pin!(signals.stop()), starting).await {
-        // Nothing was served that could be finished.
-        Either::Left(_) => end(0),
-        Either::Right((Ok(started), _)) => started,
+    // A signal may come before this thread has heard of a server that serves by then: of two that are ready, `select`
+    // takes the first.
+    let (server, longest) = match select(starting, pin!(signals.stop())).await {
+        Either::Left((Ok(started), _)) => started,
         // The start has failed, and the process is about to end.
-        Either::Right((Err(_), _)) => return,
+        Either::Left((Err(_), _)) => return,
+        // Nothing was served that could be finished.
+        Either::Right(_) => end(0),
     };
     signals.stop().await;
     tracing::info!("stopping: requests in flight may finish; a second signal stops at once");

@@ -20,16 +20,21 @@ fn operation() -> MutexGuard<'static, Operation> {
     OPERATION.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes a draft, to be removed by [`stop`]: something is being done again that is not settled yet.
-pub fn begin(draft: &Path) {
+/// Runs the step that makes a draft, which [`stop`] removes from then on: something is being done again that is not
+/// settled yet. A [`stop`] comes before the step or after.
+pub fn begin<T, E>(draft: &Path, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let mut operation = operation();
+    let made = make()?;
     operation.drafts.push(draft.to_owned());
     operation.is_settled = false;
+    Ok(made)
 }
 
-/// Forgets a draft that is gone.
-pub fn forget(draft: &Path) {
-    operation().drafts.retain(|path| path != draft);
+/// Removes a draft.
+pub fn discard(draft: &Path) {
+    let mut operation = operation();
+    remove_files(draft);
+    operation.drafts.retain(|path| path != draft);
 }
 
 /// Runs the step that makes everything stand: a commit, or a new name for a file. A [`stop`] comes before it or after.

@@ -53,20 +53,8 @@ impl Part {
     /// The file is being made by another program just now, or the folder cannot be written to.
     pub fn replacing(target: &Path) -> Result<Self, ArchiveError> {
         let path = beside(target, DRAFT);
-        let failed = |error: io::Error| ArchiveError::new(format_args!("cannot write {}: {error}", path.display()));
-        let lock = loop {
-            let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).to_owned();
-            let lock = options.open(&path).map_err(failed)?;
-            if lock.try_lock().is_err() {
-                return Err(ArchiveError::new(format_args!("another program is making {} just now", target.display())));
-            }
-            // Between the two another program may have been done with it, and removed it.
-            let number = lock.metadata().map_err(failed)?.ino();
-            if fs::metadata(&path).is_ok_and(|there| there.ino() == number) {
-                break lock;
-            }
-        };
-        outcome::begin(&path);
+        let lock = outcome::begin(&path, || lock(&path, target))?;
+        let failed = |error| not_written(&path, &error);
         let part = Self { path: path.clone(), target: target.to_owned(), lock };
         part.lock.set_len(0).map_err(failed)?;
         for ending in SIDE_FILES {
@@ -116,9 +104,29 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        remove_files(&self.path);
-        outcome::forget(&self.path);
+        outcome::discard(&self.path);
     }
+}
+
+/// Makes the file at `path`, unless what a killed program left of one is there, and locks it.
+fn lock(path: &Path, target: &Path) -> Result<File, ArchiveError> {
+    let failed = |error| not_written(path, &error);
+    loop {
+        let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).to_owned();
+        let lock = options.open(path).map_err(failed)?;
+        if lock.try_lock().is_err() {
+            return Err(ArchiveError::new(format_args!("another program is making {} just now", target.display())));
+        }
+        // Between the two another program may have been done with it, and removed it.
+        let number = lock.metadata().map_err(failed)?.ino();
+        if fs::metadata(path).is_ok_and(|there| there.ino() == number) {
+            return Ok(lock);
+        }
+    }
+}
+
+fn not_written(path: &Path, error: &io::Error) -> ArchiveError {
+    ArchiveError::new(format_args!("cannot write {}: {error}", path.display()))
 }
 
 /// Removes a draft and what is beside it. Where that fails, nothing more can be done; the next one overwrites it.
@@ -138,8 +146,7 @@ impl PrivateCopy {
     /// The file cannot be read, the copy not be written, or another program makes one just now.
     pub fn of(path: &Path) -> Result<Self, ArchiveError> {
         let part = Part::replacing(path)?;
-        let _bytes = fs::copy(path, part.path())
-            .map_err(|error| ArchiveError::new(format_args!("cannot write {}: {error}", part.path().display())))?;
+        let _bytes = fs::copy(path, part.path()).map_err(|error| not_written(part.path(), &error))?;
         files::make_private(part.path())?;
         Ok(Self(part))
     }
