@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use serde_json::Value;
 
+use super::caller::Reply;
 use super::client::Result;
 use super::kept::{Home, Kept, documented, freeze, program, thaw, until};
 use super::load::{Load, accounts};
@@ -178,7 +179,7 @@ fn failover(scene: &Scene, fault: Fault) -> Result<String> {
     let server = plan.start()?;
     let accounts = accounts(plan.address, 8)?;
     let load = Load { rest: Duration::from_millis(20), ..Load::on(&[plan.address], &accounts) };
-    let (seen, (gone, leads)) = load.during(|underway| {
+    let (mut seen, (gone, leads)) = load.during(|underway| {
         underway.until_written(200)?;
         let gone = Instant::now();
         let leads = patroni.suffer(fault, |others| {
@@ -191,6 +192,11 @@ fn failover(scene: &Scene, fault: Fault) -> Result<String> {
         go_on(underway)?;
         Ok((gone, leads))
     })?;
+    if matches!(fault, Fault::Frozen) {
+        // A leader that thaws knows of nothing since, and serves until its Patroni looks, unless a watchdog is quicker:
+        // a row that was made on the new leader is not there. The history tells whether one was lost.
+        seen.writes.0.retain(|asked| asked.at < leads || asked.reply != Reply::Status(404));
+    }
     let normal = only_unavailable(&seen, leads).map_err(|why| format!("leader {fault:?}: {why}"))?;
     let promised = seen.history.check(&load.read_back()?)?;
     server.stop()?;
