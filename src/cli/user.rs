@@ -7,7 +7,6 @@ use actix_web::rt::System;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
-use tracing::Instrument;
 
 use super::table;
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
     crypto::PasswordHash,
     db::{Conn, Db, timestamp::Timestamp},
     ids::UserId,
+    log::{self, Cause},
     mail::{MailKind, Mails},
     problem::{ErrorLocation, Problem},
     sessions::Sessions,
@@ -75,9 +75,8 @@ pub fn command() -> Command {
 /// there is no such account, a field is not acceptable, or the database fails.
 pub fn run(matches: &ArgMatches, config: &Config) -> Result<(), StartError> {
     let db = Db::open_existing(&config.database_url, 1).map_err(StartError::Database)?;
-    // The span has the command line in place of a request's address.
-    let span = tracing::info_span!(target: "kennel::security", "command", source = "command line");
-    let done = System::new().block_on(act(matches, config, &db).instrument(span));
+    let cause = Cause { request_id: None, source: Box::new("command line") };
+    let done = System::new().block_on(log::scope(cause, act(matches, config, &db)));
     db.close();
     done.map_err(|problem| StartError::Run(in_words(&problem)))
 }

@@ -1,31 +1,35 @@
 //! Log lines, to standard error or a file: one for each event, as text or as a JSON object. Every field of every line goes
-//! through `Field`, so that none is long and none has a control character, whatever a caller put into it. The fields
-//! of a span (the request's id, the address that it came from) are in each line that is written inside of it. A thread
-//! of its own writes the lines (`queue`), so that no request waits for the log's reader.
+//! through `Field`, so that none is long and none has a control character, whatever a caller put into it. A thread of its
+//! own writes the lines (`queue`), so that no request waits for the log's reader.
+//!
+//! # Why there are no spans
+//!
+//! The id of a request and the address that it came from are to be in each line that is written on its behalf. The usual
+//! means is a span, and `tracing-subscriber` keeps the fields of one as text from its beginning on, for each request and
+//! whether or not a line comes of it. Here the task that serves a request has them as they are ([`scope`]), and they
+//! become text in a line.
 
 mod queue;
 
 use std::{
-    fmt::{self, Write},
+    cell::RefCell,
+    fmt::{self, Display, Write},
     fs::OpenOptions,
-    io,
+    future::Future,
+    io, mem,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use chrono::{DateTime, Utc};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field as Name, Visit},
 };
 use tracing_subscriber::{
     EnvFilter,
-    field::RecordFields,
-    fmt::{
-        FmtContext, FormatEvent, FormatFields, FormattedFields,
-        format::Writer,
-        time::{FormatTime, SystemTime},
-    },
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     registry::LookupSpan,
 };
 
@@ -44,6 +48,24 @@ const LONGEST_FIELD: usize = 512;
 /// The lines that wait to be written.
 static QUEUE: LineQueue = LineQueue::new();
 
+tokio::task_local! {
+    static CAUSE: Cause;
+}
+
+/// The cause of what a task does, for the lines that it writes.
+pub struct Cause {
+    /// The id of the request; `None` for a command.
+    pub request_id: Option<String>,
+    /// The address that the request came from, or what stands for it.
+    pub source: Box<dyn Display>,
+}
+
+/// Runs `work`, with the cause of it in each line that it writes, unless that has such fields itself. The lines of tasks
+/// that it spawns have none.
+pub fn scope<F: Future>(cause: Cause, work: F) -> impl Future<Output = F::Output> {
+    CAUSE.scope(cause, work)
+}
+
 /// Begins to log events and panics: to standard error, or to a file that lines are appended to, made for its owner only
 /// if there is none.
 ///
@@ -59,7 +81,6 @@ pub fn start(filter: &str, format: LogFormat, file: Option<PathBuf>) -> io::Resu
         // When the log has no reader any more, there is nowhere to say so, and trying to would panic.
         .log_internal_errors(false)
         .with_ansi(false)
-        .fmt_fields(LineFormat(format))
         .event_format(LineFormat(format))
         .init();
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
@@ -111,70 +132,76 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
         begin(self.0, &mut line, *metadata.level(), metadata.target())?;
         let mut fields = FieldVisitor::new(self.0, &mut line);
         event.record(&mut fields);
-        fields.result?;
-        for span in context.event_scope().into_iter().flatten() {
-            let extensions = span.extensions();
-            let known = extensions.get::<FormattedFields<N>>().map_or("", |fields| fields.fields.as_str());
-            for (name, field) in known.lines().filter_map(|field| field.split_once(' ')) {
-                // A field of the event itself is written once.
-                if metadata.fields().field(name).is_none() {
-                    line.write_str(field)?;
-                }
+        // Outside of a request there is no cause to tell.
+        let _told_or_none = CAUSE.try_with(|cause| {
+            let is_own = |name| metadata.fields().field(name).is_some();
+            if let Some(id) = cause.request_id.as_deref().filter(|_| !is_own("request_id")) {
+                fields.text("request_id", id);
             }
-        }
+            if !is_own("source") {
+                fields.display("source", format_args!("{}", cause.source));
+            }
+        });
+        fields.result?;
         line.write_str(if self.0 == LogFormat::Json { "}\n" } else { "\n" })
     }
+}
+
+thread_local! {
+    /// The second in which this thread wrote its last line, and its text. A busy thread writes many in the same one.
+    static SECOND: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+/// Writes the time as RFC 3339 has it, in UTC and with microseconds.
+fn write_time(line: &mut Writer<'_>) -> fmt::Result {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let written = SECOND.try_with(|second| {
+        let (second, text) = &mut *second.borrow_mut();
+        if text.is_empty() || *second != now.as_secs() {
+            *second = now.as_secs();
+            text.clear();
+            let time = DateTime::<Utc>::from(UNIX_EPOCH + now);
+            write!(text, "{}", time.format("%Y-%m-%dT%H:%M:%S."))?;
+        }
+        line.write_str(text)
+    });
+    // A thread that is about to end has no text any more.
+    written.unwrap_or(Err(fmt::Error))?;
+    let mut micros = now.subsec_micros();
+    let mut digits = ['0'; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = char::from(b'0' + u8::try_from(micros % 10).unwrap_or_default());
+        micros /= 10;
+    }
+    digits.into_iter().try_for_each(|digit| line.write_char(digit))?;
+    line.write_char('Z')
 }
 
 /// Writes the time, the level and the target.
 fn begin(format: LogFormat, line: &mut Writer<'_>, level: Level, target: &str) -> fmt::Result {
     match format {
         LogFormat::Text => {
-            SystemTime.format_time(line)?;
-            write!(line, " {level:>5} {target}:")
+            write_time(line)?;
+            line.write_str(match level {
+                Level::ERROR => " ERROR ",
+                Level::WARN => "  WARN ",
+                Level::INFO => "  INFO ",
+                Level::DEBUG => " DEBUG ",
+                Level::TRACE => " TRACE ",
+            })?;
+            line.write_str(target)?;
+            line.write_char(':')
         }
         LogFormat::Json => {
             line.write_str("{\"timestamp\":\"")?;
-            SystemTime.format_time(line)?;
+            write_time(line)?;
             write!(line, "\",\"level\":\"{level}\",\"target\":\"{target}\"")
         }
-    }
-}
-
-/// Keeps a span's fields with their names before them, a line for each, until an event is written.
-impl<'writer> FormatFields<'writer> for LineFormat {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut kept = Kept { format: self.0, writer, result: Ok(()) };
-        fields.record(&mut kept);
-        kept.result
-    }
-}
-
-struct Kept<'a> {
-    format: LogFormat,
-    writer: Writer<'a>,
-    result: fmt::Result,
-}
-
-impl Visit for Kept<'_> {
-    fn record_debug(&mut self, name: &Name, value: &dyn fmt::Debug) {
-        let mut keep = || {
-            write!(self.writer, "{name} ")?;
-            let mut fields = FieldVisitor::new(self.format, &mut self.writer);
-            fields.record_debug(name, value);
-            fields.result?;
-            writeln!(self.writer)
-        };
-        self.result = self.result.and_then(|()| keep());
-    }
-
-    fn record_str(&mut self, name: &Name, value: &str) {
-        self.record_debug(name, &format_args!("{value}"));
     }
 }
 
@@ -191,47 +218,79 @@ impl<'a, 'b> FieldVisitor<'a, 'b> {
         Self { format, line, field: Field::default(), result: Ok(()) }
     }
 
-    fn text(&mut self, name: &Name, value: fmt::Arguments<'_>) {
-        self.field.set(value);
-        let text = self.field.text.as_str();
-        let written = match (self.format, name.name()) {
-            (LogFormat::Json, name) => write!(self.line, ",\"{name}\":\"{}\"", Escaped { text, quoted: true }),
-            (LogFormat::Text, "message") => write!(self.line, " {}", Escaped { text, quoted: false }),
-            (LogFormat::Text, name) if self.field.is_plain() => write!(self.line, " {name}={text}"),
-            (LogFormat::Text, name) => write!(self.line, " {name}=\"{}\"", Escaped { text, quoted: true }),
-        };
+    /// Writes a field whose text has yet to be made.
+    fn display(&mut self, name: &str, value: fmt::Arguments<'_>) {
+        let mut field = mem::take(&mut self.field);
+        field.set(value);
+        let written = self.write(name, &field.text);
+        self.field = field;
         self.result = self.result.and(written);
     }
 
-    fn literal(&mut self, name: &Name, value: &dyn fmt::Display) {
-        let written = match self.format {
-            LogFormat::Json => write!(self.line, ",\"{name}\":{value}"),
-            LogFormat::Text => write!(self.line, " {name}={value}"),
-        };
+    fn text(&mut self, name: &str, text: &str) {
+        if text.len() > LONGEST_FIELD {
+            return self.display(name, format_args!("{text}"));
+        }
+        let written = self.write(name, text);
+        self.result = self.result.and(written);
+    }
+
+    /// Writes a field that is short enough.
+    fn write(&mut self, name: &str, text: &str) -> fmt::Result {
+        let is_message = self.format == LogFormat::Text && name == "message";
+        if is_message {
+            self.line.write_char(' ')?;
+            return write_escaped(self.line, text, false);
+        }
+        self.begin(name)?;
+        if self.format == LogFormat::Text && is_plain(text) {
+            return self.line.write_str(text);
+        }
+        self.line.write_char('"')?;
+        write_escaped(self.line, text, true)?;
+        self.line.write_char('"')
+    }
+
+    /// Writes the name of a field, and what stands before and behind it.
+    fn begin(&mut self, name: &str) -> fmt::Result {
+        let (before, behind) = if self.format == LogFormat::Json { (",\"", "\":") } else { (" ", "=") };
+        self.line.write_str(before)?;
+        self.line.write_str(name)?;
+        self.line.write_str(behind)
+    }
+
+    fn literal(&mut self, name: &str, value: &dyn Display) {
+        let written = self.begin(name).and_then(|()| write!(self.line, "{value}"));
         self.result = self.result.and(written);
     }
 }
 
 impl Visit for FieldVisitor<'_, '_> {
     fn record_debug(&mut self, name: &Name, value: &dyn fmt::Debug) {
-        self.text(name, format_args!("{value:?}"));
+        self.display(name.name(), format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, name: &Name, value: &str) {
-        self.text(name, format_args!("{value}"));
+        self.text(name.name(), value);
     }
 
     fn record_i64(&mut self, name: &Name, value: i64) {
-        self.literal(name, &value);
+        self.literal(name.name(), &value);
     }
 
     fn record_u64(&mut self, name: &Name, value: u64) {
-        self.literal(name, &value);
+        self.literal(name.name(), &value);
     }
 
     fn record_bool(&mut self, name: &Name, value: bool) {
-        self.literal(name, &value);
+        self.literal(name.name(), &value);
     }
+}
+
+/// Whether a reader sees where a field ends without quotes.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
+    !text.is_empty() && text.bytes().all(is_plain)
 }
 
 /// The beginning of a field's text, up to [`LONGEST_FIELD`]; a write beyond it fails.
@@ -247,12 +306,6 @@ impl Field {
             self.text.push('…');
         }
     }
-
-    /// Whether a reader sees where the field ends without quotes.
-    fn is_plain(&self) -> bool {
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
-        !self.text.is_empty() && self.text.bytes().all(is_plain)
-    }
 }
 
 impl Write for Field {
@@ -264,23 +317,17 @@ impl Write for Field {
     }
 }
 
-/// A text as it stands in a line, in quotes or not, with control characters escaped.
-struct Escaped<'a> {
-    text: &'a str,
-    quoted: bool,
-}
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.text.chars() {
-            match c {
-                '"' | '\\' if self.quoted => write!(f, "\\{c}")?,
-                c if breaks_a_line(c) => write!(f, "\\u{:04x}", u32::from(c))?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
+/// Writes a text as it stands in a line, in quotes or not, with control characters escaped.
+fn write_escaped(line: &mut Writer<'_>, text: &str, is_quoted: bool) -> fmt::Result {
+    let is_clean = |byte: u8| matches!(byte, b' '..=b'~') && !(is_quoted && matches!(byte, b'"' | b'\\'));
+    if text.bytes().all(is_clean) {
+        return line.write_str(text);
     }
+    text.chars().try_for_each(|c| match c {
+        '"' | '\\' if is_quoted => write!(line, "\\{c}"),
+        c if breaks_a_line(c) => write!(line, "\\u{:04x}", u32::from(c)),
+        c => line.write_char(c),
+    })
 }
 
 /// Whether a character ends a line, steers a terminal, or shows the rest in another order.

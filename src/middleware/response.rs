@@ -30,14 +30,13 @@ use actix_web::{
     web::Data,
 };
 
-use tracing::Instrument;
-
 use super::requests::{ActiveRequest, RequestCounts};
 use crate::{
     cors::Cors,
     current_user::CurrentUser,
     ids::ApiKeyId,
     limits::{Counted, Limits, Source},
+    log::{self, Cause},
     problem::{Kind, Problem},
     routes::KNOWN,
     routing::{APPLICATION_JSON, RouteInfo},
@@ -115,11 +114,8 @@ async fn answer(
     next: Next<BoxBody>,
     context: RequestContext,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    // The span is in each line that is written inside of it, and so in each security event. It has the target of those:
-    // a filter that lets them through lets it through.
-    let span =
-        tracing::info_span!(target: "kennel::security", "request", request_id = context.id, source = %context.source);
-    match without_panic(next.call(request).instrument(span)).await {
+    let cause = Cause { request_id: Some(context.id.clone()), source: Box::new(context.source) };
+    match without_panic(log::scope(cause, next.call(request))).await {
         Ok(Ok(response)) if is_accepted(&response) => Ok(finish(response, &context)),
         Ok(Ok(response)) => Ok(finish(response.error_response(Problem::new(Kind::NotAcceptable)), &context)),
         Ok(Err(error)) => Err(finish_without_request(HttpResponse::from_error(error), &context)),
