@@ -63,7 +63,7 @@ pub async fn login(
     let (login, user_agent) = (LoginKey::of(&login), user_agent(request.headers()));
     let login_attempt = Login { hasher: &hasher, issuer: &issuer, db: &db, source };
     let (session, user) = login_attempt.log_in(login, password, user_agent).await?;
-    tracing::info!(target: "kennel::security", user_id = user.id.get(), session_id = session.id.get(), %source, "login");
+    tracing::info!(target: "kennel::security", user_id = user.id.get(), session_id = session.id.get(), "login");
     issuer.answer(&session, user.into(), delivery)
 }
 
@@ -111,7 +111,7 @@ impl Login<'_> {
                 return Ok(begun);
             }
         }
-        Err(self.failed(None))
+        Err(Self::failed(None))
     }
 
     /// Checks the password. A locked login is refused without a hash.
@@ -124,7 +124,7 @@ impl Login<'_> {
         }
         let verdict = attempt.check(self.db, self.hasher, password, stored.clone()).await?;
         let (Some(user), Some(checked), Verdict::Right { rehashed }) = (attempt.user, stored, verdict) else {
-            return Err(self.failed(attempt.user));
+            return Err(Self::failed(attempt.user));
         };
         let kept = rehashed.unwrap_or_else(|| checked.clone());
         Ok(Proven { user, forgiven: [attempt.failures, here], checked, kept })
@@ -153,9 +153,9 @@ impl Login<'_> {
         self.db.write(begin).await
     }
 
-    fn failed(&self, user: Option<UserId>) -> Problem {
-        let (user_id, source) = (user.map(UserId::get), self.source);
-        tracing::info!(target: "kennel::security", user_id, %source, "login_failed");
+    fn failed(user: Option<UserId>) -> Problem {
+        let user_id = user.map(UserId::get);
+        tracing::info!(target: "kennel::security", user_id, "login_failed");
         Problem::new(Kind::InvalidCredentials)
     }
 }
@@ -168,7 +168,7 @@ impl Candidate {
         let here = FailureKey::of_known_source(signer, login, source);
         let failures = if is_known { here } else { FailureKey::of_login(signer, login) };
         let lock = Failures::of(failures).lock(conn, Timestamp::now())?;
-        Ok(Self { stored, here, attempt: Attempt { user, source, failures, wider: None }, lock })
+        Ok(Self { stored, here, attempt: Attempt { user, failures, wider: None }, lock })
     }
 }
 

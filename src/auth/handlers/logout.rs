@@ -20,7 +20,6 @@ use crate::{
     credentials::looks_like_key,
     current_user::TokenSubject,
     db::Db,
-    limits::{Limits, Source},
     problem::{Kind, Problem},
 };
 
@@ -46,9 +45,8 @@ pub async fn logout(
     let named = body.0.and_then(|body| body.refresh_token);
     let is_by_cookie = named.is_none() && !Cookies::of(request.headers()).tokens.is_empty();
     let tokens = if is_by_cookie { cookie::admitted(&request, &cors)?.tokens } else { Vec::from_iter(named) };
-    let source = Limits::of(&request)?.proxies.source(&request);
-    end(Vec::from_iter(access), LOGOUT, source, &db).await?;
-    end_refreshed(parsed(&tokens), issuer, source, &db).await?;
+    end(Vec::from_iter(access), LOGOUT, &db).await?;
+    end_refreshed(parsed(&tokens), issuer, &db).await?;
     let mut answer = HttpResponse::Ok();
     if is_by_cookie {
         let _one = answer.append_header((SET_COOKIE, cookie::cleared().map_err(Problem::internal)?));
@@ -71,11 +69,11 @@ fn access_token(request: &HttpRequest, issuer: &Issuer) -> Result<Option<TokenSu
 }
 
 /// Ends the sessions of genuine refresh tokens.
-async fn end_refreshed(tokens: Arc<[Presented]>, issuer: Data<Issuer>, source: Source, db: &Db) -> Result<(), Problem> {
+async fn end_refreshed(tokens: Arc<[Presented]>, issuer: Data<Issuer>, db: &Db) -> Result<(), Problem> {
     if tokens.is_empty() {
         return Ok(());
     }
     let flow = flow_of(&tokens, &issuer);
     let find = move |conn: &mut _| Ok(genuine(conn, &tokens, &issuer)?.iter().map(|(_, it)| it.subject()).collect());
-    flow.scope(async { end(db.read(find).await?, LOGOUT, source, db).await }).await
+    flow.scope(async { end(db.read(find).await?, LOGOUT, db).await }).await
 }

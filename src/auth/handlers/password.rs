@@ -1,6 +1,6 @@
 //! `PUT /me/password`: how a user changes the password.
 
-use actix_web::{HttpRequest, HttpResponse, web::Data};
+use actix_web::{HttpResponse, web::Data};
 
 use crate::{
     api_keys::ApiKeys,
@@ -17,7 +17,6 @@ use crate::{
     current_user::LoggedInUser,
     db::{Conn, Db},
     ids::UserId,
-    limits::{Limits, Source},
     mail::{MailKind, MailSignal, Mails},
     problem::{Invalid, Problem},
     sessions::{self, Sessions},
@@ -31,7 +30,6 @@ use crate::{
 /// `validation-failed`, when the present password is wrong or the new one too easy to guess; `too-many-attempts`;
 /// `too-many-requests`; `revoked-token`, when the session has ended meanwhile; the database's errors ([`Db::write`]).
 pub async fn replace_password(
-    request: HttpRequest,
     me: LoggedInUser,
     body: Valid<PasswordIn>,
     hasher: Data<Hasher>,
@@ -42,21 +40,20 @@ pub async fn replace_password(
     let PasswordIn { current, new, keep_keys } = body.0;
     let read = move |conn: &mut _| Ok((Users::of(me.id).show(conn)?, Users::of(me.id).password_hash(conn)?));
     let (user, checked) = db.read(read).await?;
-    let source = Limits::of(&request)?.proxies.source(&request);
-    check_current(attempt(&me, &keys, source), current, checked.clone(), &db, &hasher).await?;
+    check_current(attempt(&me, &keys), current, checked.clone(), &db, &hasher).await?;
     let new = hasher.judge(new, vec![user.username, user.email.clone()], "new_password").await?;
     let change = Change { checked, new: hasher.hash(new).await?, email: Email::stored(user.email), keep_keys };
     db.write(move |conn| change_password(conn, me, &keys, &change)).await?;
     mail_signal.wake();
-    tracing::info!(target: "kennel::security", user_id = me.id.get(), keep_keys, %source, "password_changed");
+    tracing::info!(target: "kennel::security", user_id = me.id.get(), keep_keys, "password_changed");
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// A try to show the present password. Tries are counted for each session, so that a stolen one locks no other; and for
 /// all sessions of the user together, except those whose password was given a moment ago.
-fn attempt(me: &LoggedInUser, keys: &Keys, source: Source) -> Attempt {
+fn attempt(me: &LoggedInUser, keys: &Keys) -> Attempt {
     let wider = (!me.is_fresh()).then(|| FailureKey::of_all_changes(&keys.sources, me.id));
-    Attempt { user: Some(me.id), source, failures: FailureKey::of_change(&keys.sources, me.session), wider }
+    Attempt { user: Some(me.id), failures: FailureKey::of_change(&keys.sources, me.session), wider }
 }
 
 /// Checks the present password.
@@ -70,9 +67,9 @@ async fn check_current(
     db: &Db,
     hasher: &Hasher,
 ) -> Result<(), Problem> {
-    let (user_id, source) = (attempt.user.map(UserId::get), attempt.source);
+    let user_id = attempt.user.map(UserId::get);
     let Verdict::Right { .. } = attempt.check(db, hasher, current, Some(stored)).await? else {
-        tracing::info!(target: "kennel::security", user_id, %source, "password_change_failed");
+        tracing::info!(target: "kennel::security", user_id, "password_change_failed");
         return Err(Invalid::new("wrong", "This is not your present password.").at("current_password"));
     };
     // At once: a new password that is too easy to guess is no failure of the present one.

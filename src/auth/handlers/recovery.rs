@@ -41,7 +41,7 @@ pub async fn forgot_password(
     limits.forgot.count(&request, source)?;
     db.write(move |conn| Mails::queue_reset(conn, &keys.sources, &body.0.email)).await?;
     mail_signal.wake();
-    tracing::info!(target: "kennel::security", %source, "password_reset_requested");
+    tracing::info!(target: "kennel::security", "password_reset_requested");
     Ok(HttpResponse::Accepted().finish())
 }
 
@@ -61,14 +61,13 @@ pub async fn reset_password(
 ) -> Result<HttpResponse, Problem> {
     let ResetIn { token, password, keep_keys } = body.0;
     let (account, _) = account_of(&token, &[Purpose::Reset], &keys, &db).await?;
-    let limits = Limits::of(&request)?;
-    let (user_id, source) = (account.id.get(), limits.proxies.source(&request));
-    limits.user.weigh(&request, user_id, NEW_PASSWORD)?;
+    let user_id = account.id.get();
+    Limits::of(&request)?.user.weigh(&request, user_id, NEW_PASSWORD)?;
     let context = vec![account.username.clone(), account.email.clone()];
     let new = hasher.hash(hasher.judge(password, context, "password").await?).await?;
     db.write(move |conn| reset(conn, &account, &new, keep_keys, &keys)).await?;
     mail_signal.wake();
-    tracing::info!(target: "kennel::security", user_id, keep_keys, %source, "password_reset");
+    tracing::info!(target: "kennel::security", user_id, keep_keys, "password_reset");
     Ok(HttpResponse::NoContent().finish())
 }
 

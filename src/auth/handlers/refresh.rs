@@ -18,7 +18,7 @@ use crate::{
     current_user::{TokenSubject, flow},
     db::{Conn, Db, timestamp::Timestamp},
     ids::UserId,
-    limits::{Limits, Source},
+    limits::Limits,
     problem::{Kind, Problem},
     sessions::{LiveSession, Sessions, find_live},
     users::{UserRow, Users},
@@ -45,8 +45,7 @@ pub async fn refresh(
     let (Cookies { tokens, has_old }, delivery) = sent(body.0, &request, &cors)?;
     let tokens = parsed(&tokens);
     let flow = count(&tokens, &request, &issuer)?;
-    let source = Limits::of(&request)?.proxies.source(&request);
-    let Some((session, user)) = flow.scope(renew(tokens, source, &issuer, &db)).await? else {
+    let Some((session, user)) = flow.scope(renew(tokens, &issuer, &db)).await? else {
         // Without a good token it is a guess; where no token is sealed the address was counted already.
         if matches!(flow, Flow::User(_)) {
             Limits::of(&request)?.count_anonymous(&request)?;
@@ -101,7 +100,6 @@ enum RefreshOutcome {
 /// The session that one of the tokens renews, and its user; `None` without a good token.
 async fn renew(
     tokens: Arc<[Presented]>,
-    source: Source,
     issuer: &Data<Issuer>,
     db: &Db,
 ) -> Result<Option<(LiveSession, UserRow)>, Problem> {
@@ -111,7 +109,7 @@ async fn renew(
         let (tokens, issuer) = (Arc::clone(&tokens), Data::clone(issuer));
         let (standing, session, user) = match db.read(move |conn| find(conn, &tokens, &issuer)).await? {
             RefreshOutcome::Good(standing, session, user) => (standing, session, user),
-            RefreshOutcome::Reused(subjects) => return end(subjects, REUSE, source, db).await.map(|()| None),
+            RefreshOutcome::Reused(subjects) => return end(subjects, REUSE, db).await.map(|()| None),
             RefreshOutcome::Nothing => return Ok(None),
         };
         if standing == Standing::JustRotated {
@@ -164,12 +162,7 @@ pub(super) fn parsed(tokens: &[String]) -> Arc<[Presented]> {
 }
 
 /// Ends sessions, in one transaction, and logs each that had not ended before.
-pub(super) async fn end(
-    subjects: Vec<TokenSubject>,
-    event: &'static str,
-    source: Source,
-    db: &Db,
-) -> Result<(), Problem> {
+pub(super) async fn end(subjects: Vec<TokenSubject>, event: &'static str, db: &Db) -> Result<(), Problem> {
     if subjects.is_empty() {
         return Ok(());
     }
@@ -184,8 +177,7 @@ pub(super) async fn end(
     };
     for (user_id, session_id) in db.write(end).await? {
         if event == REUSE {
-            // The event names the source itself: where only warnings are logged there is no span that does.
-            tracing::warn!(target: "kennel::security", user_id, session_id, %source, "{event}");
+            tracing::warn!(target: "kennel::security", user_id, session_id, "{event}");
         } else {
             tracing::info!(target: "kennel::security", user_id, session_id, "{event}");
         }

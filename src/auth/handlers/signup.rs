@@ -36,7 +36,7 @@ pub async fn signup(
     let new = new_user(&request, source, body.0, &hasher).await?;
     let user = db.write(move |conn| create(conn, &new, &keys.sources)).await?;
     mail_signal.wake();
-    tracing::info!(target: "kennel::security", user_id = user.id.get(), %source, "signup");
+    tracing::info!(target: "kennel::security", user_id = user.id.get(), "signup");
     Ok(Created::new("/me".to_owned(), &UserOut::from(user))?.into())
 }
 

@@ -13,18 +13,15 @@ use crate::{
     crypto::PasswordHash,
     db::{Conn, Db},
     ids::UserId,
-    limits::Source,
     problem::Problem,
 };
 
-/// A try to give the right password, in a login or to change the password: whose, from where, and which counters of
+/// A try to give the right password, in a login or to change the password: whose, and which counters of
 /// failures ([`Failures`]) it is counted in. [`Attempt::check`] makes it.
 #[derive(Clone, Copy)]
 pub struct Attempt {
     /// The user whose password is tried; `None`, if there is no such account.
     pub user: Option<UserId>,
-    /// The network that the request comes from, for the log.
-    pub source: Source,
     /// The key of the counter that locks further tries.
     pub failures: FailureKey,
     /// The key of a second counter, of all of the user's sessions together, in which the try is counted too.
@@ -88,8 +85,8 @@ impl Attempt {
     /// The problem `too-many-attempts` of a caller that has to wait for `lock`, with `Retry-After`; logs it as a
     /// security event.
     pub fn refused(self, lock: Lock) -> Problem {
-        let (user_id, source) = (self.user.map(UserId::get), self.source);
-        tracing::info!(target: "kennel::security", user_id, %source, "locked");
+        let user_id = self.user.map(UserId::get);
+        tracing::info!(target: "kennel::security", user_id, "locked");
         lock.into()
     }
 }
