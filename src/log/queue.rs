@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{LogFormat, lines_were_lost};
+use super::{LogFormat, line::lines_were_lost};
 
 /// The most bytes of lines that wait, some fourteen thousand lines; as many may be with the thread that writes.
 const MOST_WAITING: usize = 4 * 1024 * 1024;
