@@ -84,10 +84,10 @@ impl Invalid {
     }
 }
 
-/// The most characters of a place that a response names, for the same reason: a caller may have made up the name.
-const LONGEST_PLACE: usize = 500;
 /// The most errors that a response lists, so that it stays small.
 pub const MOST_ERRORS: usize = 50;
+/// The most characters of a place that a response names, for the same reason: a caller may have made up the name.
+const LONGEST_PLACE: usize = 500;
 
 /// The one error type of the service: what the caller is told (RFC 9457's problem details), and the cause for the log,
 /// which the caller is not told. As a handler's error it becomes a response with the status of its [`Kind`].

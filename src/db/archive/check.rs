@@ -352,25 +352,29 @@ fn in_rows(conn: &mut Conn, text: &str) -> Result<Vec<String>, ArchiveError> {
         Conn::Postgres(_) => table_names().map(str::to_owned).collect(),
     };
     for table in tables {
-        let rows = match conn {
-            Conn::Sqlite(conn) => {
-                let columns = format!("SELECT name AS said FROM pragma_table_info('{table}')");
-                let columns: Vec<Told> = sql_query(columns).load(conn)?;
-                let has = |column: Told| format!("instr(CAST(\"{}\" AS BLOB), CAST(?1 AS BLOB)) > 0", column.said);
-                let has: Vec<_> = columns.into_iter().map(has).collect();
-                sql_query(format!("SELECT count(*) AS count FROM \"{table}\" WHERE {}", has.join(" OR ")))
-                    .bind::<Text, _>(text)
-                    .get_result::<CountRow>(conn)?
-                    .count
-            }
-            Conn::Postgres(conn) => {
-                let query = format!("SELECT count(*) AS count FROM {table} AS row WHERE strpos(row::text, $1) > 0");
-                sql_query(query).bind::<Text, _>(text).get_result::<CountRow>(conn)?.count
-            }
-        };
+        let rows = rows_with(conn, &table, text)?;
         if rows > 0 {
             found.push(format!("{rows} rows of {table}"));
         }
     }
     Ok(found)
+}
+
+/// The number of rows in which a text is, in whatever column.
+fn rows_with(conn: &mut Conn, table: &str, text: &str) -> QueryResult<i64> {
+    let count = match conn {
+        Conn::Sqlite(conn) => {
+            let columns = format!("SELECT name AS said FROM pragma_table_info('{table}')");
+            let columns: Vec<Told> = sql_query(columns).load(conn)?;
+            let has = |column: Told| format!("instr(CAST(\"{}\" AS BLOB), CAST(?1 AS BLOB)) > 0", column.said);
+            let has: Vec<_> = columns.into_iter().map(has).collect();
+            let query = format!("SELECT count(*) AS count FROM \"{table}\" WHERE {}", has.join(" OR "));
+            sql_query(query).bind::<Text, _>(text).get_result::<CountRow>(conn)?
+        }
+        Conn::Postgres(conn) => {
+            let query = format!("SELECT count(*) AS count FROM {table} AS row WHERE strpos(row::text, $1) > 0");
+            sql_query(query).bind::<Text, _>(text).get_result::<CountRow>(conn)?
+        }
+    };
+    Ok(count.count)
 }
