@@ -119,6 +119,12 @@ fn states(operations: &[&Operation]) -> BTreeSet<State> {
     states
 }
 
+/// The operations in words. One that was tried again and again to the same end is told once, with the number of tries.
 fn told(operations: &[&Operation]) -> String {
-    operations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let words: Vec<_> = operations.iter().map(ToString::to_string).collect();
+    let tries = words.chunk_by(|one, next| one == next).map(|tries| match tries {
+        [one] => one.clone(),
+        tries => format!("{} ({} times)", tries[0], tries.len()),
+    });
+    tries.collect::<Vec<_>>().join("; ")
 }

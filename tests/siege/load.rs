@@ -68,6 +68,19 @@ impl Seen {
         self.writes.0.extend(other.writes.0);
         self.reads.0.extend(other.reads.0);
     }
+
+    /// The requests that were made from then on.
+    pub fn since(&self, then: Instant) -> Self {
+        let since = |asks: &Asks| Asks(asks.0.iter().filter(|asked| asked.at >= then).copied().collect());
+        Self { history: History::default(), writes: since(&self.writes), reads: since(&self.reads) }
+    }
+
+    /// Leaves out what came to nothing good from then on.
+    pub fn forget_failures_since(&mut self, then: Instant) {
+        for asks in [&mut self.writes, &mut self.reads] {
+            asks.0.retain(|asked| asked.at < then || asked.reply.is_good());
+        }
+    }
 }
 
 /// A load that is under way.

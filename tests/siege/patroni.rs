@@ -1,5 +1,6 @@
 //! A Patroni cluster of three PostgreSQL servers, with etcd: its leader is killed, frozen, and asked to hand over.
 
+use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
 use std::thread;
@@ -129,9 +130,15 @@ impl Patroni {
         self.until_all_run("the cluster is whole", |list| list.iter().any(|[_, role, _]| role == "Sync Standby"))
     }
 
-    /// Waits until all three run, and one of them leads.
+    /// Waits until all three run, and one of them leads, by their own word: to Patroni a leader that thaws runs, too.
     fn until_one_leads(&self) -> Result<()> {
-        self.until_all_run("one leads and two follow", |_| true)
+        let follows =
+            |server: &SocketAddr| told(&mut connect(*server, "postgres")?, "SELECT pg_is_in_recovery()::text AS value");
+        self.until_all_run("one leads and two follow", |_| {
+            let mut told: Vec<_> = self.addresses().iter().filter_map(|server| follows(server).ok()).collect();
+            told.sort_unstable();
+            told == ["false", "true", "true"]
+        })
     }
 
     fn until_all_run(&self, what: &str, is_so: impl Fn(&[[String; 3]]) -> bool) -> Result<()> {
@@ -179,28 +186,34 @@ fn failover(scene: &Scene, fault: Fault) -> Result<String> {
     let server = plan.start()?;
     let accounts = accounts(plan.address, 8)?;
     let load = Load { rest: Duration::from_millis(20), ..Load::on(&[plan.address], &accounts) };
-    let (mut seen, (gone, leads)) = load.during(|underway| {
+    let (mut seen, (gone, leads, back, alone)) = load.during(|underway| {
         underway.until_written(200)?;
         let gone = Instant::now();
-        let leads = patroni.suffer(fault, |others| {
+        let (leads, back) = patroni.suffer(fault, |others| {
             let leads = until_writable(others)?;
             go_on(underway)?;
-            Ok(leads)
+            Ok((leads, Instant::now()))
         })?;
         // The one that comes back has to see that it leads no more.
         patroni.until_one_leads()?;
+        let alone = Instant::now();
         go_on(underway)?;
-        Ok((gone, leads))
+        Ok((gone, leads, back, alone))
     })?;
     if matches!(fault, Fault::Frozen) {
         // A leader that thaws knows of nothing since, and serves until its Patroni looks, unless a watchdog is quicker:
         // a row that was made on the new leader is not there. The history tells whether one was lost.
-        seen.writes.0.retain(|asked| asked.at < leads || asked.reply != Reply::Status(404));
+        seen.writes.0.retain(|asked| asked.at < back || asked.reply != Reply::Status(404));
     }
-    let normal = only_unavailable(&seen, leads).map_err(|why| format!("leader {fault:?}: {why}"))?;
-    let promised = seen.history.check(&load.read_back()?)?;
+    // That it comes back is a fault of its own: who was sent to it is refused until there is one leader again.
+    let name = |why: Box<dyn Error + Send + Sync>| format!("leader {fault:?}: {why}");
+    let normal_again = only_unavailable(&seen.since(back), alone).map_err(name)?;
+    seen.forget_failures_since(back);
+    let normal = only_unavailable(&seen, leads).map_err(name)?;
+    let promised = seen.history.check(&load.read_back()?).map_err(name)?;
     server.stop()?;
-    Ok(format!("{fault:?}: another leads after {:.1?}, normal {normal:.2?} after that, {promised}", leads - gone))
+    let led = format!("another leads after {:.1?}, normal {normal:.2?} after that", leads - gone);
+    Ok(format!("{fault:?}: {led}, and {normal_again:.2?} after the old one follows, {promised}"))
 }
 
 impl Patroni {
@@ -232,10 +245,11 @@ impl Patroni {
     }
 }
 
-/// When one of these servers has first taken a write.
+/// When one of these servers has first taken a write, and its synchronous standby has it, too.
 fn until_writable(servers: &[SocketAddr]) -> Result<Instant> {
-    // A transaction with a number is one that is replicated, and a standby has none.
-    let write = |server: &SocketAddr| told(&mut connect(*server, "postgres")?, "SELECT txid_current()::text AS value");
+    // A new leader waits with each commit until it has a standby, but for a transaction that has logged nothing.
+    let logged = "SELECT pg_logical_emit_message(true, 'siege', 'a write')::text AS value";
+    let write = |server: &SocketAddr| told(&mut connect(*server, "postgres")?, logged);
     until("another leads", || Ok(servers.iter().any(|server| write(server).is_ok())))?;
     Ok(Instant::now())
 }
