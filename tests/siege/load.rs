@@ -71,8 +71,9 @@ impl Seen {
 
     /// The requests that were made from then on.
     pub fn since(&self, then: Instant) -> Self {
-        let since = |asks: &Asks| Asks(asks.0.iter().filter(|asked| asked.at >= then).copied().collect());
-        Self { history: History::default(), writes: since(&self.writes), reads: since(&self.reads) }
+        let now = Instant::now();
+        let (writes, reads) = (self.writes.between(then, now), self.reads.between(then, now));
+        Self { history: History::default(), writes, reads }
     }
 
     /// Leaves out what came to nothing good from then on.

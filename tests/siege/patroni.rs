@@ -1,6 +1,5 @@
 //! A Patroni cluster of three PostgreSQL servers, with etcd: its leader is killed, frozen, and asked to hand over.
 
-use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
 use std::thread;
@@ -176,7 +175,8 @@ enum Fault {
 /// replication key updated by someone else", again and again), which is its own affair.
 fn failovers(scene: &Scene) -> Result<String> {
     let faults = [Fault::Killed, Fault::Frozen, Fault::Switched];
-    let told = faults.into_iter().cycle().take(scene.long_or(10, faults.len())).map(|fault| failover(scene, fault));
+    let faults = faults.into_iter().cycle().take(scene.long_or(10, faults.len()));
+    let told = faults.map(|fault| failover(scene, fault).map_err(|why| format!("leader {fault:?}: {why}").into()));
     Ok(told.collect::<Result<Vec<_>>>()?.join("; "))
 }
 
@@ -206,11 +206,10 @@ fn failover(scene: &Scene, fault: Fault) -> Result<String> {
         seen.writes.0.retain(|asked| asked.at < back || asked.reply != Reply::Status(404));
     }
     // That it comes back is a fault of its own: who was sent to it is refused until there is one leader again.
-    let name = |why: Box<dyn Error + Send + Sync>| format!("leader {fault:?}: {why}");
-    let normal_again = only_unavailable(&seen.since(back), alone).map_err(name)?;
+    let normal_again = only_unavailable(&seen.since(back), alone)?;
     seen.forget_failures_since(back);
-    let normal = only_unavailable(&seen, leads).map_err(name)?;
-    let promised = seen.history.check(&load.read_back()?).map_err(name)?;
+    let normal = only_unavailable(&seen, leads)?;
+    let promised = seen.history.check(&load.read_back()?)?;
     server.stop()?;
     let led = format!("another leads after {:.1?}, normal {normal:.2?} after that", leads - gone);
     Ok(format!("{fault:?}: {led}, and {normal_again:.2?} after the old one follows, {promised}"))
