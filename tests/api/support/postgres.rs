@@ -17,6 +17,7 @@ use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+use rustix::fs::statvfs;
 use tempfile::TempDir;
 
 /// Runs the server until standard input ends, then ends the server and removes its directory. The log is the server's
@@ -31,6 +32,9 @@ kill -s "$signal" $!
 wait
 rm -rf "$directory"
 "#;
+
+/// The bytes that the cluster may take, its write-ahead log and the databases of tests that run beside each other.
+const ROOM: u64 = 2 << 30;
 
 /// The directory of `initdb` and `postgres`, if they are installed.
 static PROGRAMS: LazyLock<Option<PathBuf>> = LazyLock::new(find_programs);
@@ -79,7 +83,8 @@ pub fn connect(url: &str) -> PgConnection {
 impl Cluster {
     fn start() -> Result<Self, String> {
         let programs = PROGRAMS.as_ref().ok_or("initdb and postgres were not found")?;
-        let home = tempfile::Builder::new().prefix("kennel-postgres-").tempdir().map_err(|error| error.to_string())?;
+        let home = tempfile::Builder::new().prefix("kennel-postgres-").tempdir_in(roomy_folder());
+        let home = home.map_err(|error| error.to_string())?;
         let account = account_for(&home)?;
         if let Some((user, group)) = account {
             chown(home.path(), Some(user), Some(group)).map_err(|error| error.to_string())?;
@@ -140,6 +145,16 @@ impl Cluster {
     }
 }
 
+/// The folder for the cluster: in memory, if that has room. A database is some hundred files, which every test makes and
+/// removes; a disk's file system is many times slower at that.
+fn roomy_folder() -> PathBuf {
+    let in_memory = PathBuf::from("/dev/shm");
+    match statvfs(&in_memory) {
+        Ok(room) if room.f_bavail * room.f_frsize >= ROOM => in_memory,
+        _ => env::temp_dir(),
+    }
+}
+
 /// Starts the server on a port that was free a moment ago, and waits until it says that it is ready.
 fn serve(programs: &Path, home: &Path, account: Option<(u32, u32)>) -> Result<(u16, Child), String> {
     let port = free_port()?;
@@ -185,6 +200,7 @@ fn settings(port: u16) -> Vec<String> {
         "full_page_writes=off",
         "max_connections=200",
         "shared_buffers=32MB",
+        "max_wal_size=256MB",
         "timezone=<+0530>-05:30",
         "autovacuum=off",
     ];
