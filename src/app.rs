@@ -16,7 +16,7 @@ use crate::{
         passwords::hasher::Hasher,
         tokens::{access::AccessTokens, issuer::Issuer, verified::VerifiedTokenCache},
     },
-    book::Book,
+    book_limits::BookLimits,
     config::{Config, ConfigError},
     cors::Cors,
     credentials::KeyUses,
@@ -90,7 +90,7 @@ pub struct AppState {
     /// The rate limits of this process.
     pub limits: Data<Limits>,
     /// The limits on how many owners, dogs and tasks a user may have.
-    pub book: Data<Book>,
+    pub book: Data<BookLimits>,
     /// The rules for pages of other origins.
     pub cors: Data<Cors>,
     /// The rule of who may make an account by `POST /auth/signup`: all callers, or none.
@@ -144,7 +144,7 @@ impl AppState {
             keys,
             hasher: Data::new(hasher),
             limits: Data::new(Limits::new(config.rates, Proxies::new(config.trusted_proxies.clone()))),
-            book: Data::new(Book::new(config.most_owners, config.most_dogs, config.most_tasks)),
+            book: Data::new(BookLimits::new(config.most_owners, config.most_dogs, config.most_tasks)),
             cors: Data::new(Cors::new(config.cors.clone(), config.public_url.as_ref())),
             signup: Data::new(config.signup),
             export_timeout: Data::new(ExportTimeout(config.export_timeout)),

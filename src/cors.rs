@@ -29,12 +29,13 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 /// The headers that pages may send: those that the server reads, and those that libraries put onto every request (trace
 /// contexts of W3C and Sentry, jQuery's and axios's mark, a forced reload), since one that is not allowed would keep
 /// the request from being sent.
-const ALLOWED_HEADERS: [&str; 13] = [
+const ALLOWED_HEADERS: [&str; 14] = [
     "Accept",
     "Authorization",
     "Cache-Control",
     "Content-Type",
     "Idempotency-Key",
+    "Last-Event-ID",
     "If-Match",
     "If-None-Match",
     "X-Request-Id",

@@ -20,12 +20,13 @@ use serde::Serialize;
 
 use crate::{
     api_keys::{ApiKeyOut, ApiKeys},
+    changes::{ChangeOut, Changes},
     credentials,
     current_user::CurrentUser,
     db::{Conn, Db, timestamp::Timestamp},
     dogs::{DogOut, Dogs},
     ids::UserId,
-    lists::{List, ListQuery, Page, SortKey},
+    lists::{List, ListQuery, MOST_ROWS, Page, SortKey},
     owners::{OwnerOut, Owners},
     problem::{Kind, Problem},
     profiles::{ProfileOut, Profiles},
@@ -68,6 +69,7 @@ const SECTIONS: &[Section] = &[
     ("owners", |conn, me, after| rows::<_, _, OwnerOut>(after, |q| Owners::of(me).list(conn, q))),
     ("dogs", |conn, me, after| rows::<_, _, DogOut>(after, |q| Dogs::of(me).list(conn, q))),
     ("tasks", |conn, me, after| rows::<_, _, TaskOut>(after, |q| Tasks::of(me).list(conn, q))),
+    ("changes", changes),
     ("sessions", |conn, me, after| rows::<_, _, SessionOut>(after, |q| Sessions::of(me).list(conn, q))),
     ("api_keys", |conn, me, after| rows::<_, _, ApiKeyOut>(after, |q| ApiKeys::of(me).list(conn, q))),
 ];
@@ -81,10 +83,25 @@ where
     T: From<R> + Serialize,
 {
     let page = list(&ListQuery::all_after(after))?;
-    let rows: Vec<_> = page.rows.into_iter().map(T::from).collect();
-    let array = serde_json::to_string(&rows).map_err(Problem::internal)?;
+    section_page(&page.rows.into_iter().map(T::from).collect::<Vec<_>>(), page.next)
+}
+
+/// The changes of the book, which are listed by their numbers and not as other rows are.
+fn changes(conn: &mut Conn, me: UserId, after: Option<Vec<SortKey>>) -> Result<SectionPage, Problem> {
+    let after = after.and_then(|keys| match keys.as_slice() {
+        [SortKey::Id(seq)] => Some(*seq),
+        _ => None,
+    });
+    let rows = Changes::of(me).logged(conn, after.unwrap_or_default(), MOST_ROWS)?;
+    let last = rows.last().filter(|_| rows.len() == MOST_ROWS).map(|change| vec![SortKey::Id(change.seq)]);
+    let rows = rows.into_iter().map(ChangeOut::logged).collect::<Result<Vec<_>, _>>()?;
+    section_page(&rows, last)
+}
+
+fn section_page(rows: &impl Serialize, next: Option<Vec<SortKey>>) -> Result<SectionPage, Problem> {
+    let array = serde_json::to_string(rows).map_err(Problem::internal)?;
     let inside = array.strip_prefix('[').and_then(|array| array.strip_suffix(']')).unwrap_or_default();
-    Ok(SectionPage { json: inside.to_owned(), next: page.next })
+    Ok(SectionPage { json: inside.to_owned(), next })
 }
 
 /// The position of an export: in the first of `sections`, after the row with these keys.

@@ -34,6 +34,10 @@ pub enum Dog {}
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Task {}
 
+/// Marks an [`Id`] as the number of a change in its book. Has no values.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LoggedChange {}
+
 /// The id of a user: a row of `users`.
 pub type UserId = Id<User>;
 /// The id of a session, which access tokens name as `sid`.
@@ -46,6 +50,8 @@ pub type OwnerId = Id<Owner>;
 pub type DogId = Id<Dog>;
 /// The id of a task: a row of `tasks`.
 pub type TaskId = Id<Task>;
+/// The number of a change: 1, 2, 3 … in each book.
+pub type ChangeSeq = Id<LoggedChange>;
 
 /// The id of a row: a whole number from 1, with the table as its type `T`, so that a dog's id never passes for an
 /// owner's. `BIGINT` in the database, a number in JSON.

@@ -21,8 +21,10 @@ pub mod tasks;
 
 pub mod public;
 
-// A whole account, with every room: shown and changed, deleted, exported.
+// A whole book or account, with every room: the log of its changes; shown and changed, deleted, exported, imported.
+pub mod changes;
 pub mod export;
+pub mod import;
 pub mod me;
 
 // Pages for people, in a browser.
@@ -40,7 +42,7 @@ pub mod users;
 
 // The rooms' common parts: lists a page at a time, bodies and their errors, creating once, the limits of a book.
 pub mod body;
-pub mod book;
+pub mod book_limits;
 pub mod idempotency;
 pub mod lists;
 pub mod wire;
@@ -78,7 +80,6 @@ pub mod files;
 pub mod headers;
 pub mod histogram;
 pub mod ids;
-pub mod import;
 pub mod letters;
 pub mod problem;
 pub mod urls;

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use actix_web::{http::Method, web::ServiceConfig};
 
 use crate::{
-    api_keys, auth, co_owners, dogs, export, import,
+    api_keys, auth, changes, co_owners, dogs, export, import,
     limits::NEW_PASSWORD,
     me, owners, pages,
     problem::handlers as problems,
@@ -101,6 +101,12 @@ fn table() -> Vec<Area> {
                 patch(tasks::handlers::update),
                 delete(tasks::handlers::delete),
             ]),
+            at(&["/book"], vec![get(changes::handlers::show_book)]),
+            at(&["/changes"], vec![
+                get(changes::handlers::list).with_stream(changes::handlers::follow).with_query(),
+                delete(changes::handlers::forget),
+            ]),
+            at(&["/changes/{seq}/undo"], vec![post(changes::handlers::undo).weighing(20)]),
         ]).taking_keys().kept(CacheControl::Private),
         open_to_caches("/users", vec![
             at(&["/{username}"], vec![get(public::handlers::show_user)]),

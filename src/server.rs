@@ -11,8 +11,10 @@ use tokio::{
 use crate::{
     app::{AppState, StartError, app},
     backups::BackupThread,
+    changes,
     config::{Config, ConfigError},
     connection::{Admission, Listeners, ServingThreads, Shared},
+    db::Hub,
     mail::{Destination, Transport, Worker},
     metrics::{Metrics, MetricsServer},
     sweeper::{self, SweepCounts},
@@ -41,6 +43,7 @@ pub struct Server {
     backups: Option<BackupThread>,
     metrics: Option<MetricsServer>,
     stop: StopHandle,
+    changes_kept: Duration,
     drain_delay: Duration,
     shutdown_timeout: Duration,
 }
@@ -50,6 +53,7 @@ pub struct Server {
 pub struct StopHandle {
     draining: Data<Draining>,
     connections: Arc<Shared>,
+    hub: Arc<Hub>,
     drain_delay: Duration,
     told: Arc<Notify>,
 }
@@ -59,6 +63,7 @@ impl StopHandle {
     /// [`Server::wait`] returns when it has ended.
     pub fn stop(&self) {
         self.draining.begin();
+        self.hub.end();
         self.connections.admission.drain(self.drain_delay);
         self.told.notify_one();
     }
@@ -112,10 +117,25 @@ impl Server {
         // Connections that are about to close have a place, too.
         let threads = (config.workers, 2 * most);
         let http = ServingThreads::start(listeners, threads, &connections, &move || app(&shared, more));
-        let (drain_delay, shutdown_timeout) = (config.drain_delay, config.shutdown_timeout);
+        let Config { changes_kept, drain_delay, shutdown_timeout, .. } = config;
         let draining = Data::clone(&state.draining);
-        let stop = StopHandle { draining, connections, drain_delay, told: Arc::default() };
-        Ok(Self { http, addr, state, mail, sweeps, backups, metrics, stop, drain_delay, shutdown_timeout })
+        let hub = Arc::clone(state.db.hub());
+        // A stream holds its connection.
+        hub.limit(most as usize / 2);
+        let stop = StopHandle { draining, connections, hub, drain_delay, told: Arc::default() };
+        Ok(Self {
+            http,
+            addr,
+            state,
+            mail,
+            sweeps,
+            backups,
+            metrics,
+            stop,
+            changes_kept,
+            drain_delay,
+            shutdown_timeout,
+        })
     }
 
     /// The address in use.
@@ -143,9 +163,11 @@ impl Server {
     pub async fn wait(self) -> Result<(), StartError> {
         let (db, limits) = (Data::clone(&self.state.db), Data::clone(&self.state.limits));
         let (uses, erase) = (Data::clone(&self.state.key_uses), Data::clone(&self.state.erase_signal));
-        let sweeps = self.sweeps;
+        let (sweeps, changes_kept) = (self.sweeps, self.changes_kept);
+        let followed = Data::clone(&self.state.db);
         let background = [
-            actix_web::rt::spawn(async move { sweeper::run(&db, &uses, &erase, &sweeps).await }),
+            actix_web::rt::spawn(async move { changes::watch_others(&followed).await }),
+            actix_web::rt::spawn(async move { sweeper::run(&db, &uses, &erase, changes_kept, &sweeps).await }),
             actix_web::rt::spawn(async move { limits.sweep().await }),
         ];
         let mut mail = actix_web::rt::spawn(self.mail.run());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    auth,
+    auth, changes,
     credentials::KeyUses,
     db::{Conn, Db},
     idempotency, mail,
@@ -56,7 +56,7 @@ impl SweepCounts {
 /// Runs the sweeper, in a task of its own; never returns: deletes rows whose time is over and stores which API keys
 /// were used, at the start and then once an hour, and clears SQLite's files of deleted accounts. Failures are logged,
 /// and tried again the next time.
-pub async fn run(db: &Db, uses: &KeyUses, erase: &EraseSignal, counts: &SweepCounts) {
+pub async fn run(db: &Db, uses: &KeyUses, erase: &EraseSignal, changes_kept: Duration, counts: &SweepCounts) {
     let mut interval = tokio::time::interval(INTERVAL);
     // A server that was killed may have left deleted rows in its files.
     let _cleared_or_later = db.clear_deleted().await;
@@ -67,6 +67,9 @@ pub async fn run(db: &Db, uses: &KeyUses, erase: &EraseSignal, counts: &SweepCou
                     while is_more_left(what, db.write(sweep).await, counts) {
                         erase.wake();
                     }
+                }
+                if is_more_left("changes", changes::sweep(db, changes_kept).await, counts) {
+                    erase.wake();
                 }
                 note_uses(db, uses).await;
                 counts.note_round();
@@ -92,6 +95,7 @@ async fn clear_deleted(db: &Db, erase: &EraseSignal) {
     }
 }
 
+/// The answer of a sweep whether more is left; false for one that failed, which is logged.
 fn is_more_left(what: &str, swept: Result<bool, Problem>, counts: &SweepCounts) -> bool {
     swept.unwrap_or_else(|problem| {
         counts.failures.fetch_add(1, Ordering::Relaxed);

@@ -766,6 +766,8 @@ def query_of(response):
 BEYOND_THE_SCHEMA = {
     ("cursor", "invalid_cursor"),
     ("sort", "repeated"),
+    ("after", "out_of_range"),
+    ("resource", "required"),
     ("/co_owner_ids/*", "already_primary"),
     ("/current_password", "wrong"),
     ("/new_password", "too_guessable"),

@@ -117,6 +117,14 @@ const BEFORE = {
     assert.equal(await execute(page, 'auth-login'), 200)
     await shut(page, 'auth-login')
   },
+  // The first change made the owner, who has dogs by now: the newest can be taken back in any case.
+  undo_change: async (page) => {
+    assert.equal(await execute(page, 'changes-show_book'), 200)
+    const text = await page.textContent(`${block('changes-show_book')} .live-responses-table .highlight-code code`)
+    await shut(page, 'changes-show_book')
+    await page.click(`${block('changes-undo_change')} .opblock-summary-control`)
+    await set(page, 'changes-undo_change', 'seq', `${JSON.parse(text).last}`)
+  },
   // The first owner has two dogs, of which the example deletes one.
   delete_owner: async (page) => {
     await page.click(`${block('dogs-delete_dog')} .opblock-summary-control`)

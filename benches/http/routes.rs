@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::client::{Connection, Result, request};
+use super::client::{Connection, Result, request, request_with};
 
 const OWNERS: usize = 20;
 const DOGS: usize = 50;
@@ -87,9 +87,17 @@ fn routes(server: &mut Connection, reader: &str, writer: &str, dogs: &[i64], emp
     let by_key = request("GET", "/dogowner/owners", Some(key), None);
     let link = answer.header("Link").ok_or("50 dogs are more than a page of 20")?;
     let next = link.split(['<', '>']).nth(1).ok_or("a link has its target in <>")?;
+    let book = server.send(&get("/dogowner/book"))?;
+    let known = [("If-None-Match", book.header("ETag").ok_or("a book has an ETag")?)];
+    let poll = request_with("GET", "/dogowner/book", Some(reader), &known, None);
+    let rename = |name: &str| {
+        let body = json!({ "name": name });
+        request("PATCH", &format!("/dogowner/owners/{employer}"), Some(writer), Some(&body))
+    };
     let route = |key, title, status, requests| Route { key, title, status, requests };
     Ok(vec![
         route("me", "GET /me (the gate and little else)", 200, vec![get("/me")]),
+        route("poll_book", "GET /dogowner/book, of which nothing is new", 304, vec![poll]),
         route("owners", "GET /dogowner/owners (20 rows)", 200, vec![get("/dogowner/owners")]),
         route("owners_by_key", "GET /dogowner/owners (20 rows), by an API key", 200, vec![by_key]),
         route("dogs", "GET /dogowner/dog (50 rows)", 200, vec![get("/dogowner/dog")]),
@@ -104,6 +112,7 @@ fn routes(server: &mut Connection, reader: &str, writer: &str, dogs: &[i64], emp
         route("public_dogs", "GET /dogs (public, 50 rows)", 200, vec![request("GET", "/dogs", None, None)]),
         route("create_owner", "POST /dogowner/owner", 201, vec![post("/dogowner/owner", &owner(7))]),
         route("create_dog", "POST /dogowner/dog", 201, vec![post("/dogowner/dog", &dog(employer, 7))]),
+        route("update_owner", "PATCH /dogowner/owners/{id}", 200, ["Ann", "Anna"].map(rename).to_vec()),
         route("login", "POST /auth/login (one account)", 200, vec![log_in("sleeper")]),
     ])
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use actix_web::rt::System;
 use divan::{Bencher, black_box};
-use kennel::db::Atomic;
 use kennel::dogs::Dogs;
 use kennel::owners::Owners;
 use kennel::sessions::find_current_user;
@@ -29,7 +28,7 @@ fn create_owner_durably(bencher: Bencher<'_, '_>, engine: Engine) {
     let new = Arc::new(body(json!({"name": "Charlotte"})));
     bencher.bench_local(|| {
         let new = Arc::clone(&new);
-        let writing = db.write(move |conn| Owners::of(user).create(Atomic::on(conn), &new));
+        let writing = db.create_in_book(user, move |entry| Owners::of(user).create(entry, &new));
         system.block_on(writing).expect("an owner")
     });
 }
@@ -41,7 +40,7 @@ fn create_dog_durably(bencher: Bencher<'_, '_>, engine: Engine) {
     let new = Arc::new(body(json!({"name": "Bella", "owner_id": fixture.owner.get(), "born_on": "2024-05-01"})));
     bencher.bench_local(|| {
         let new = Arc::clone(&new);
-        let writing = db.write(move |conn| Dogs::of(user).create(Atomic::on(conn), &new));
+        let writing = db.create_in_book(user, move |entry| Dogs::of(user).create(entry, &new));
         system.block_on(writing).expect("a dog")
     });
 }

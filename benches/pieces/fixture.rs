@@ -15,7 +15,7 @@ use kennel::auth::tokens::access::AccessTokens;
 use kennel::config::Config;
 use kennel::crypto::PasswordHash;
 use kennel::current_user::TokenSubject;
-use kennel::db::{self, Atomic, Conn, DatabaseId, Db, migrate};
+use kennel::db::{self, BookEntry, Conn, DatabaseId, Db, migrate};
 use kennel::dogs::Dogs;
 use kennel::lists::{List, ListQuery, Order};
 use kennel::profiles::Profiles;
@@ -124,13 +124,13 @@ fn fill(conn: &mut Conn, user: UserId) -> OwnerId {
     let mut owners = Vec::new();
     for number in 0..20 {
         let new = body(json!({"name": format!("Charlotte {number}")}));
-        owners.push(Owners::of(user).create(Atomic::on(conn), &new).expect("an owner").id);
+        owners.push(Owners::of(user).create(BookEntry::on(conn, user), &new).expect("an owner").id);
     }
     for (number, owner) in owners.iter().cycle().take(50).enumerate() {
         let dog = json!({"name": format!("Bella {number}"), "owner_id": owner, "born_on": "2024-05-01"});
-        let dog = Dogs::of(user).create(Atomic::on(conn), &body(dog)).expect("a dog").id;
+        let dog = Dogs::of(user).create(BookEntry::on(conn, user), &body(dog)).expect("a dog").id;
         let task = json!({"name": format!("Brush {number}"), "dog_id": dog, "due_on": "2030-05-01"});
-        let _task = Tasks::of(user).create(Atomic::on(conn), &body(task)).expect("a task");
+        let _task = Tasks::of(user).create(BookEntry::on(conn, user), &body(task)).expect("a task");
     }
     let profile = body(json!({"description": "Dogs of all sizes."}));
     let request = TestRequest::default().to_http_request();

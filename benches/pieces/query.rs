@@ -3,7 +3,7 @@
 use diesel::Connection as _;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use kennel::db::{Atomic, Conn};
+use kennel::db::{BookEntry, Conn};
 use kennel::dogs::Dogs;
 use kennel::lists::{List, ListQuery, Page};
 use kennel::owners::Owners;
@@ -76,7 +76,9 @@ fn create_owner(bencher: Bencher<'_, '_>, engine: Engine) {
     fixture.conn.begin_test_transaction().expect("a transaction");
     let new = body(json!({"name": "Charlotte"}));
     bencher.bench_local(|| {
-        Owners::of(fixture.user).create(Atomic::on(&mut fixture.conn), black_box(&new)).expect("an owner")
+        Owners::of(fixture.user)
+            .create(BookEntry::on(&mut fixture.conn, fixture.user), black_box(&new))
+            .expect("an owner")
     });
 }
 
@@ -85,6 +87,7 @@ fn create_dog(bencher: Bencher<'_, '_>, engine: Engine) {
     let mut fixture = Fixture::on(engine);
     fixture.conn.begin_test_transaction().expect("a transaction");
     let new = body(json!({"name": "Bella", "owner_id": fixture.owner.get(), "born_on": "2024-05-01"}));
-    bencher
-        .bench_local(|| Dogs::of(fixture.user).create(Atomic::on(&mut fixture.conn), black_box(&new)).expect("a dog"));
+    bencher.bench_local(|| {
+        Dogs::of(fixture.user).create(BookEntry::on(&mut fixture.conn, fixture.user), black_box(&new)).expect("a dog")
+    });
 }

@@ -555,7 +555,7 @@ export interface paths {
         put?: never;
         /**
          * Add what was exported
-         * @description Takes what `GET /me/export` answered, here or from another server, as one body of at most 8 MiB, and adds its owners, dogs and tasks to your book, 10,000 rows at most (each co-owner of a dog is one, too), and the profile if you have none: all of it or, if anything is not acceptable, nothing. It always adds and never changes what is there. The rows get ids of their own; ids in the document only say which of its rows belong together. Times are kept (none may be later than a day from now), and each field is checked as where a single row is made; errors point into the document (`/dogs/3/owner_id`). The account, sessions and API keys of the document are ignored. With `dry_run=true` everything is checked and nothing is added. You may send one import at a time, in 60 seconds.
+         * @description Takes what `GET /me/export` answered, here or from another server, as one body of at most 8 MiB, and adds its owners, dogs and tasks to your book, 10,000 rows at most (each co-owner of a dog is one, too), and the profile if you have none: all of it or, if anything is not acceptable, nothing. It always adds and never changes what is there. The rows get ids of their own; ids in the document only say which of its rows belong together. Times are kept (none may be later than a day from now), and each field is checked as where a single row is made; errors point into the document (`/dogs/3/owner_id`). The account, sessions, API keys and changes of the document are ignored: leave `changes` out of one that is too large. With `dry_run=true` everything is checked and nothing is added. You may send one import at a time, in 60 seconds.
          */
         post: operations["import_book"];
         delete?: never;
@@ -913,6 +913,78 @@ export interface paths {
         patch: operations["update_task"];
         trace?: never;
     };
+    "/dogowner/book": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether anything has changed
+         * @description The number of the newest change to your book (owners, dogs and tasks), and the number up to which changes are forgotten. Ask with `If-None-Match`: 304 says that nothing has changed, and costs next to nothing.
+         */
+        get: operations["show_book"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dogowner/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What has changed
+         * @description The changes to your book, the oldest first, each with its row as it is now (null, if it is gone). They are numbered 1, 2, 3 without a gap, so a copy of the book is kept in step by applying `row` of each, or removing the row, and going on `after` the last number that was seen. With `resource`, `id` and `sort=-seq` it is the history of one row. Changes are kept for some time (30 days, unless the server says otherwise), and the newest 10,000; whoever has missed some that are forgotten gets 410, and reads the lists again. So does whoever has seen changes that are gone, as the database was put back to an earlier state: numbers are never given twice.
+         *
+         *     With `Accept: text/event-stream` the same changes come as they are made, as server-sent events (`event: change`, `id` is the number, `data` the change), beginning after `Last-Event-ID`, or else `after`, or else with the next one; no other parameter goes with it. A `Last-Event-ID` beyond the newest change is 410, too. A comment comes every 15 seconds, and at the end `event: end`, with the reason: the token has expired or was ended, the account is gone, the changes are forgotten, or the server is about to stop. Then connect again, with a new token if need be. A user may have ten streams at an instance.
+         */
+        get: operations["list_changes"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget what has changed
+         * @description Forgets all changes that there are, and with them how rows were before. The rows stay as they are. Nothing from before can be taken back then, and whoever follows the changes and has not seen all of them has to read the lists again.
+         */
+        delete: operations["delete_changes"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dogowner/changes/{seq}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The number of a change, in decimal digits. Anything else is 404.
+                 * @example 1
+                 */
+                seq: components["parameters"]["ChangeSeq"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a change back
+         * @description Takes back a change, with all others of the same operation (`batch`): an owner that was deleted with its dogs comes back with them, under the same ids. All of it or, if a row was changed since, nothing. Answers the changes that this makes, the first 200 of them; to take one of those back is to do it again. A retry with the same `Idempotency-Key` answers the same changes, as far as they are not forgotten, each with its row as it is by then. An operation of more changes than are kept (10,000) cannot be taken back.
+         */
+        post: operations["undo_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{username}": {
         parameters: {
             query?: never;
@@ -1140,6 +1212,8 @@ export interface components {
             owners: components["schemas"]["Owner"][];
             dogs: components["schemas"]["UnexpandedDog"][];
             tasks: components["schemas"]["Task"][];
+            /** @description The changes to the book that are kept, in the order of their numbers. */
+            changes: components["schemas"]["LoggedChange"][];
             /** @description Where you have logged in, also those that have ended. */
             sessions: components["schemas"]["Session"][];
             api_keys: components["schemas"]["ApiKey"][];
@@ -1277,6 +1351,132 @@ export interface components {
             due_on: components["schemas"]["CalendarDate"] | null;
             created_at: components["schemas"]["Timestamp"];
             updated_at: components["schemas"]["Timestamp"];
+        };
+        /**
+         * @description The kind of a row in a book.
+         * @enum {string}
+         */
+        ResourceName: "owner" | "dog" | "task";
+        /** @description How far the changes to a book are. */
+        Book: {
+            /**
+             * Format: int64
+             * @description The number of the newest change; 0 before the first.
+             */
+            last: number;
+            /**
+             * Format: int64
+             * @description The number up to which changes are forgotten; 0 for none.
+             */
+            floor: number;
+        };
+        /** @description What became of a row, and the row as it is now. */
+        Change: components["schemas"]["OwnerChange"] | components["schemas"]["DogChange"] | components["schemas"]["TaskChange"];
+        /** @description What became of an owner, and what it is now. */
+        OwnerChange: {
+            /** @description The number of the change, one more than that of the change before. */
+            seq: components["schemas"]["Id"];
+            /** @description The number of the first change of the same operation. */
+            batch: components["schemas"]["Id"];
+            /** @description When it was made. */
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            action: "created" | "updated" | "deleted";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            resource: "owner";
+            /** @description The id of the row. */
+            id: components["schemas"]["Id"];
+            /** @description The version of the row after the change; of one that was deleted its last. */
+            version: components["schemas"]["Id"];
+            /** @description The fields that were changed, as they were before (RFC 7396: a merge patch that takes the change back); of a row that was deleted all that it had; null for one that was created. */
+            was: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The operation (`batch`) that this one has taken back; null, if it has taken back none. */
+            undoes: components["schemas"]["Id"] | null;
+            /** @description The owner as it is now; null if it is gone. */
+            row: components["schemas"]["Owner"] | null;
+        };
+        /** @description What became of a dog, and what it is now. */
+        DogChange: {
+            /** @description The number of the change, one more than that of the change before. */
+            seq: components["schemas"]["Id"];
+            /** @description The number of the first change of the same operation. */
+            batch: components["schemas"]["Id"];
+            /** @description When it was made. */
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            action: "created" | "updated" | "deleted";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            resource: "dog";
+            /** @description The id of the row. */
+            id: components["schemas"]["Id"];
+            /** @description The version of the row after the change; of one that was deleted its last. */
+            version: components["schemas"]["Id"];
+            /** @description The fields that were changed, as they were before (RFC 7396: a merge patch that takes the change back); of a row that was deleted all that it had; null for one that was created. */
+            was: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The operation (`batch`) that this one has taken back; null, if it has taken back none. */
+            undoes: components["schemas"]["Id"] | null;
+            /** @description The dog as it is now; null if it is gone. */
+            row: components["schemas"]["Dog"] | null;
+        };
+        /** @description What became of a task, and what it is now. */
+        TaskChange: {
+            /** @description The number of the change, one more than that of the change before. */
+            seq: components["schemas"]["Id"];
+            /** @description The number of the first change of the same operation. */
+            batch: components["schemas"]["Id"];
+            /** @description When it was made. */
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            action: "created" | "updated" | "deleted";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            resource: "task";
+            /** @description The id of the row. */
+            id: components["schemas"]["Id"];
+            /** @description The version of the row after the change; of one that was deleted its last. */
+            version: components["schemas"]["Id"];
+            /** @description The fields that were changed, as they were before (RFC 7396: a merge patch that takes the change back); of a row that was deleted all that it had; null for one that was created. */
+            was: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The operation (`batch`) that this one has taken back; null, if it has taken back none. */
+            undoes: components["schemas"]["Id"] | null;
+            /** @description The task as it is now; null if it is gone. */
+            row: components["schemas"]["Task"] | null;
+        };
+        /** @description What became of a row, without the row as it is now. */
+        LoggedChange: {
+            /** @description The number of the change, one more than that of the change before. */
+            seq: components["schemas"]["Id"];
+            /** @description The number of the first change of the same operation. */
+            batch: components["schemas"]["Id"];
+            /** @description When it was made. */
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            action: "created" | "updated" | "deleted";
+            resource: components["schemas"]["ResourceName"];
+            /** @description The id of the row. */
+            id: components["schemas"]["Id"];
+            /** @description The version of the row after the change; of one that was deleted its last. */
+            version: components["schemas"]["Id"];
+            /** @description The fields that were changed, as they were before (RFC 7396: a merge patch that takes the change back); of a row that was deleted all that it had; null for one that was created. */
+            was: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The operation (`batch`) that this one has taken back; null, if it has taken back none. */
+            undoes: components["schemas"]["Id"] | null;
         };
         /** @description Somebody with a profile, as everybody sees them. */
         PublicUser: {
@@ -1430,6 +1630,7 @@ export interface components {
             exported_at?: components["schemas"]["Ignored"];
             user?: components["schemas"]["Ignored"];
             new_email?: components["schemas"]["Ignored"];
+            changes?: components["schemas"]["Ignored"];
             sessions?: components["schemas"]["Ignored"];
             api_keys?: components["schemas"]["Ignored"];
         };
@@ -1610,15 +1811,30 @@ export interface components {
             instance?: string;
             /** @description The same as the header `X-Request-Id`. */
             request_id: string;
+            /**
+             * Format: int64
+             * @description With `changes-expired`, the number up to which changes are forgotten.
+             */
+            floor?: number;
+            /**
+             * Format: int64
+             * @description With `changes-expired`, the number of the newest change.
+             */
+            last?: number;
+            /** @description With `changed-since`, the rows that were changed since; of very many, the first 50. */
+            rows?: {
+                resource: components["schemas"]["ResourceName"];
+                id: components["schemas"]["Id"];
+            }[];
             /** @description Every field that needs attention; of very many, the first 50. */
             errors?: components["schemas"]["FieldError"][];
         };
         /** @description Any problem. */
         Problem: components["schemas"]["ProblemDetails"] & {
             /** @enum {string} */
-            type?: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/missing-token" | "/problems/invalid-token" | "/problems/expired-token" | "/problems/revoked-token" | "/problems/invalid-api-key" | "/problems/expired-api-key" | "/problems/revoked-api-key" | "/problems/invalid-refresh-token" | "/problems/fresh-login-required" | "/problems/invalid-credentials" | "/problems/signup-closed" | "/problems/cross-site" | "/problems/foreign-origin" | "/problems/insufficient-scope" | "/problems/not-found" | "/problems/method-not-allowed" | "/problems/not-acceptable" | "/problems/request-timeout" | "/problems/username-taken" | "/problems/email-taken" | "/problems/owner-has-dogs" | "/problems/already-primary-owner" | "/problems/too-many-co-owners" | "/problems/too-many-owners" | "/problems/too-many-dogs" | "/problems/too-many-tasks" | "/problems/too-many-idempotency-keys" | "/problems/too-many-api-keys" | "/problems/precondition-failed" | "/problems/content-too-large" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/validation-failed" | "/problems/idempotency-key-reused" | "/problems/invalid-or-used-token" | "/problems/too-many-requests" | "/problems/too-many-attempts" | "/problems/header-fields-too-large" | "/problems/internal-error" | "/problems/overloaded" | "/problems/unavailable";
+            type?: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/missing-token" | "/problems/invalid-token" | "/problems/expired-token" | "/problems/revoked-token" | "/problems/invalid-api-key" | "/problems/expired-api-key" | "/problems/revoked-api-key" | "/problems/invalid-refresh-token" | "/problems/fresh-login-required" | "/problems/invalid-credentials" | "/problems/signup-closed" | "/problems/cross-site" | "/problems/foreign-origin" | "/problems/insufficient-scope" | "/problems/not-found" | "/problems/method-not-allowed" | "/problems/not-acceptable" | "/problems/request-timeout" | "/problems/username-taken" | "/problems/email-taken" | "/problems/owner-has-dogs" | "/problems/already-primary-owner" | "/problems/too-many-co-owners" | "/problems/too-many-owners" | "/problems/too-many-dogs" | "/problems/too-many-tasks" | "/problems/too-many-idempotency-keys" | "/problems/too-many-api-keys" | "/problems/changed-since" | "/problems/cannot-undo" | "/problems/changes-expired" | "/problems/precondition-failed" | "/problems/content-too-large" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/validation-failed" | "/problems/idempotency-key-reused" | "/problems/invalid-or-used-token" | "/problems/too-many-streams" | "/problems/too-many-requests" | "/problems/too-many-attempts" | "/problems/header-fields-too-large" | "/problems/internal-error" | "/problems/overloaded" | "/problems/unavailable";
             /** @enum {integer} */
-            status?: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 412 | 413 | 414 | 415 | 422 | 429 | 431 | 500 | 503;
+            status?: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 410 | 412 | 413 | 414 | 415 | 422 | 429 | 431 | 500 | 503;
         };
         /** @description The body is not JSON, or the request cannot be read. */
         MalformedJsonProblem: components["schemas"]["ProblemDetails"] & {
@@ -1728,10 +1944,17 @@ export interface components {
             /** @enum {integer} */
             status?: 409;
         };
-        /** @description The owner still has dogs. */
-        OwnerHasDogsProblem: components["schemas"]["ProblemDetails"] & {
+        /** @description The owner is not deleted. */
+        OwnerStaysProblem: components["schemas"]["ProblemDetails"] & {
             /** @enum {string} */
-            type?: "/problems/owner-has-dogs";
+            type?: "/problems/owner-has-dogs" | "/problems/changed-since";
+            /** @enum {integer} */
+            status?: 409;
+        };
+        /** @description The dog is not deleted. */
+        DogStaysProblem: components["schemas"]["ProblemDetails"] & {
+            /** @enum {string} */
+            type?: "/problems/changed-since";
             /** @enum {integer} */
             status?: 409;
         };
@@ -1755,6 +1978,27 @@ export interface components {
             type?: "/problems/too-many-owners" | "/problems/too-many-idempotency-keys";
             /** @enum {integer} */
             status?: 409;
+        };
+        /** @description Changes are forgotten. */
+        ChangesExpiredProblem: components["schemas"]["ProblemDetails"] & {
+            /** @enum {string} */
+            type?: "/problems/changes-expired";
+            /** @enum {integer} */
+            status?: 410;
+        };
+        /** @description The change cannot be taken back. */
+        NotUndoneProblem: components["schemas"]["ProblemDetails"] & {
+            /** @enum {string} */
+            type?: "/problems/changed-since" | "/problems/cannot-undo" | "/problems/too-many-idempotency-keys";
+            /** @enum {integer} */
+            status?: 409;
+        };
+        /** @description A quota is used up, or too many streams are open. */
+        TooManyStreamsProblem: components["schemas"]["ProblemDetails"] & {
+            /** @enum {string} */
+            type?: "/problems/too-many-requests" | "/problems/too-many-streams";
+            /** @enum {integer} */
+            status?: 429;
         };
         /** @description The book has too many tasks. */
         TooManyTasksProblem: components["schemas"]["ProblemDetails"] & {
@@ -2182,6 +2426,64 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["PublicDog"][];
+            };
+        };
+        /** @description How far the changes are. */
+        Book: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Row"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                ETag: components["headers"]["ETag-Book"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Book"];
+            };
+        };
+        /** @description Nothing has changed. */
+        NotModifiedBook: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Row"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                ETag: components["headers"]["ETag-Book"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description A page of changes, or the changes as they are made. */
+        Changes: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Changes"];
+                Vary: components["headers"]["Vary-Accept"];
+                "X-Accel-Buffering": components["headers"]["X-Accel-Buffering"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                Link: components["headers"]["Link"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Change"][];
+                "text/event-stream": string;
+            };
+        };
+        /** @description The changes that this has made, the first 200 of them; the rest is behind `Link`. */
+        Undone: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Private"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                Link: components["headers"]["Link"];
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Change"][];
             };
         };
         /** @description It is gone. */
@@ -2762,8 +3064,8 @@ export interface components {
                 "application/problem+json": components["schemas"]["EmailTakenProblem"];
             };
         };
-        /** @description The owner still has dogs; `detail` says how many. */
-        OwnerHasDogs: {
+        /** @description The owner still has dogs; `detail` says how many. Or the deletion was taken back while it went on. */
+        OwnerStays: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control-Private"];
@@ -2772,17 +3074,20 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/owner-has-dogs",
-                 *       "title": "The owner still has dogs",
-                 *       "status": 409,
-                 *       "detail": "This owner still has 2 dogs. Delete its dogs, or give them another owner, first; or delete them together with ?force=true.",
-                 *       "instance": "/dogowner/owners/1",
-                 *       "request_id": "5f0c1e7a9b3d4c62"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["OwnerHasDogsProblem"];
+                "application/problem+json": components["schemas"]["OwnerStaysProblem"];
+            };
+        };
+        /** @description The deletion was taken back while it went on, as that of a dog with very many tasks may. */
+        DogStays: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Private"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["DogStaysProblem"];
             };
         };
         /** @description The owner is the dog's own, or the dog has 20 co-owners already. */
@@ -2842,6 +3147,57 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["TooManyDogsProblem"];
+            };
+        };
+        /** @description Some of these changes are forgotten. Read the lists again, and go on after `last`. */
+        ChangesExpired: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Private"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/changes-expired",
+                 *       "title": "These changes are forgotten",
+                 *       "status": 410,
+                 *       "detail": "Changes up to 100 are forgotten; the newest is 122. Read the lists again, and follow the changes after that.",
+                 *       "instance": "/dogowner/changes",
+                 *       "request_id": "5f0c1e7a9b3d4c62",
+                 *       "floor": 100,
+                 *       "last": 122
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ChangesExpiredProblem"];
+            };
+        };
+        /** @description Nothing was taken back: rows were changed since (`rows` lists them), or what was changed cannot stand any more; or the account has as many idempotency keys as it may have. */
+        NotUndone: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Private"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["NotUndoneProblem"];
+            };
+        };
+        /** @description There is a query parameter, and there are none here; or the `Idempotency-Key` stands for another request already. */
+        UnknownParameterOrKeyReused: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Private"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ValidationProblem"] | components["schemas"]["IdempotencyKeyReusedProblem"];
             };
         };
         /** @description The book has as many tasks as it may have, or the account as many idempotency keys; `detail` says how many. */
@@ -3205,6 +3561,30 @@ export interface components {
                 "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
             };
         };
+        /** @description A quota is used up for the moment; or the user has ten streams open at this instance. */
+        TooManyRequestsOrStreams: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Private"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/too-many-streams",
+                 *       "title": "Too many streams are open",
+                 *       "status": 429,
+                 *       "detail": "A user follows the changes by ten streams at most. Close one first.",
+                 *       "instance": "/dogowner/changes",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["TooManyStreamsProblem"];
+            };
+        };
         /** @description A quota is used up for the moment; or there were five such mails in the last hour. */
         TooManyRequestsOrMails: {
             headers: {
@@ -3301,6 +3681,25 @@ export interface components {
          * @example 1
          */
         DogId: components["schemas"]["Id"];
+        /**
+         * @description The number of a change, in decimal digits. Anything else is 404.
+         * @example 1
+         */
+        ChangeSeq: components["schemas"]["Id"];
+        /** @description The number of the last change that you have seen: those after it are listed. Without one it begins with the oldest that is kept. */
+        After: number;
+        /** @description Only changes with a lower number than this. */
+        Before: number;
+        /** @description Only changes of rows of this kind. The server looks through the changes for them, which weighs 4 more. */
+        Resource: components["schemas"]["ResourceName"];
+        /** @description Only changes of the row with this id; with `resource`. */
+        RowId: components["schemas"]["Id"];
+        /** @description The oldest change first, or with `-seq` the newest. */
+        ChangesSort: "seq" | "-seq";
+        /** @description With a stream, the number of the last change that you have seen, as browsers send it by themselves. */
+        LastEventId: string;
+        /** @description How many changes a page has at most; more than 200 is taken as 200. */
+        ChangesLimit: number;
         /**
          * @description The id of a task, in decimal digits. Anything else is 404.
          * @example 1
@@ -3483,6 +3882,10 @@ export interface components {
         "Cache-Control-Private": "private, no-cache";
         /** @description For this reader only, to be asked for again each time, and not to be compressed on the way, which would weaken the `ETag`. */
         "Cache-Control-Row": "private, no-cache, no-transform";
+        /** @description For this reader only, and to be asked for again each time; a stream is not to be stored. */
+        "Cache-Control-Changes": "private, no-cache" | "no-store";
+        /** @description With a stream, it asks a proxy to pass on at once what comes. */
+        "X-Accel-Buffering": "no";
         /** @description The same; a dog that is expanded has no `ETag`, and may be compressed. */
         "Cache-Control-Dog": "private, no-cache" | "private, no-cache, no-transform";
         /** @description Not to be stored, and not to be compressed on the way, which would weaken the `ETag`. */
@@ -3500,6 +3903,11 @@ export interface components {
          * @example "3"
          */
         ETag: string;
+        /**
+         * @description The number of the newest change; once changes are forgotten, with the number up to which they are.
+         * @example "122"
+         */
+        "ETag-Book": string;
         /**
          * @description The version of the row. Absent if it is expanded.
          * @example "3"
@@ -4906,7 +5314,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["OwnerHasDogs"];
+            409: components["responses"]["OwnerStays"];
             412: components["responses"]["PreconditionFailed"];
             422: components["responses"]["InvalidQuery"];
             429: components["responses"]["TooManyRequests"];
@@ -5210,6 +5618,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["InsufficientScope"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["DogStays"];
             412: components["responses"]["PreconditionFailed"];
             422: components["responses"]["UnknownParameter"];
             429: components["responses"]["TooManyRequests"];
@@ -5550,6 +5959,110 @@ export interface operations {
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedPatch"];
             422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_book: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you hold, or several: if it is still the same, the answer is 304 without a body. What is no list of entity tags is ignored. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Book"];
+            304: components["responses"]["NotModifiedBook"];
+            401: components["responses"]["Unauthorized"];
+            406: components["responses"]["NotAcceptable"];
+            422: components["responses"]["UnknownParameter"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_changes: {
+        parameters: {
+            query?: {
+                /** @description The number of the last change that you have seen: those after it are listed. Without one it begins with the oldest that is kept. */
+                after?: components["parameters"]["After"];
+                /** @description Only changes with a lower number than this. */
+                before?: components["parameters"]["Before"];
+                /** @description Only changes of rows of this kind. The server looks through the changes for them, which weighs 4 more. */
+                resource?: components["parameters"]["Resource"];
+                /** @description Only changes of the row with this id; with `resource`. */
+                id?: components["parameters"]["RowId"];
+                /** @description The oldest change first, or with `-seq` the newest. */
+                sort?: components["parameters"]["ChangesSort"];
+                /** @description How many changes a page has at most; more than 200 is taken as 200. */
+                limit?: components["parameters"]["ChangesLimit"];
+            };
+            header?: {
+                /** @description With a stream, the number of the last change that you have seen, as browsers send it by themselves. */
+                "Last-Event-ID"?: components["parameters"]["LastEventId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Changes"];
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            406: components["responses"]["NotAcceptable"];
+            410: components["responses"]["ChangesExpired"];
+            422: components["responses"]["InvalidQuery"];
+            429: components["responses"]["TooManyRequestsOrStreams"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_changes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Deleted"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
+            422: components["responses"]["UnknownParameter"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    undo_change: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your own name for this request, of 1–255 visible ASCII characters. Sent again with the same request within 24 hours, it gets the first answer again, and nothing is done twice. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The number of a change, in decimal digits. Anything else is 404.
+                 * @example 1
+                 */
+                seq: components["parameters"]["ChangeSeq"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Undone"];
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["InsufficientScope"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["NotUndone"];
+            410: components["responses"]["ChangesExpired"];
+            422: components["responses"]["UnknownParameterOrKeyReused"];
             429: components["responses"]["TooManyRequests"];
             default: components["responses"]["Problem"];
         };

@@ -12,7 +12,7 @@ use crate::{
     app::StartError,
     auth::passwords::{hasher::Hasher, password::Password},
     config::Config,
-    db::{Atomic, Conn, Db, PIECE},
+    db::{BookEntry, Conn, Db, PIECE},
     dogs::{DogIn, Dogs},
     ids::{DogId, OwnerId, UserId},
     owners::{OwnerIn, Owners},
@@ -147,11 +147,12 @@ async fn free_name(index: usize, db: &Db) -> Result<String, Problem> {
 async fn fill_book(user: UserId, dogs: usize, rng: &mut Rng, db: &Db) -> Result<(), Problem> {
     let owners: Vec<_> = (0..dogs.div_ceil(DOGS_AN_OWNER)).map(|at| OwnerIn { name: word(&PEOPLE, at) }).collect();
     let owners: Vec<OwnerId> =
-        create_all(owners, db, move |atomic, new| Ok(Owners::of(user).create(atomic, new)?.id)).await?;
+        create_all(owners, user, db, move |entry, new| Ok(Owners::of(user).create(entry, new)?.id)).await?;
     let dogs: Vec<_> = (0..dogs).filter_map(|_| dog(&owners, rng)).collect();
-    let dogs: Vec<DogId> = create_all(dogs, db, move |atomic, new| Ok(Dogs::of(user).create(atomic, new)?.id)).await?;
+    let dogs: Vec<DogId> =
+        create_all(dogs, user, db, move |entry, new| Ok(Dogs::of(user).create(entry, new)?.id)).await?;
     let tasks: Vec<_> = dogs.iter().step_by(2).map(|dog| task(*dog, rng)).collect();
-    let _tasks = create_all(tasks, db, move |atomic, new| Tasks::of(user).create(atomic, new).map(drop)).await?;
+    let _tasks = create_all(tasks, user, db, move |entry, new| Tasks::of(user).create(entry, new).map(drop)).await?;
     Ok(())
 }
 
@@ -178,8 +179,9 @@ fn task(dog: DogId, rng: &mut Rng) -> TaskIn {
 /// Makes rows of `news` in their order, [`PIECE`] of them in a transaction, and gives what `create` tells of each.
 async fn create_all<New, Made>(
     news: Vec<New>,
+    user: UserId,
     db: &Db,
-    create: impl Fn(Atomic<'_>, &New) -> Result<Made, Problem> + Copy + Send + 'static,
+    create: impl Fn(BookEntry<'_>, &New) -> Result<Made, Problem> + Copy + Send + 'static,
 ) -> Result<Vec<Made>, Problem>
 where
     New: Send + 'static,
@@ -188,7 +190,7 @@ where
     let (mut news, mut made) = (news.into_iter(), Vec::new());
     while news.len() > 0 {
         let piece: Vec<_> = news.by_ref().take(PIECE).collect();
-        let make = move |conn: &mut Conn| piece.iter().map(|new| create(Atomic::on(conn), new)).collect();
+        let make = move |conn: &mut Conn| piece.iter().map(|new| create(BookEntry::on(conn, user), new)).collect();
         let rows: Vec<Made> = db.write(make).await?;
         made.extend(rows);
     }

@@ -39,19 +39,19 @@ pub async fn list(
 ///
 /// # Errors
 /// `not-found`, when the user has no such dog or owner; `already-primary-owner`, when the dog is this owner's;
-/// `too-many-co-owners`, when it has 20; the database's errors ([`Db::write`]).
+/// `too-many-co-owners`, when it has 20; the database's errors ([`Db::write_book`]).
 pub async fn create(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
-    db.write(move |conn| CoOwners::of(me.id).create(conn, dog, owner)).await?;
+    db.write_book(me.id, move |conn, book| CoOwners::of(me.id).create(conn, book, dog, owner)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `DELETE /dogowner/dogs/{dog_id}/co-owners/{owner_id}`: takes a co-owner off a dog (204, even if it is none).
 ///
 /// # Errors
-/// `not-found`, when the user has no such dog or owner; the database's errors ([`Db::write`]).
+/// `not-found`, when the user has no such dog or owner; the database's errors ([`Db::write_book`]).
 pub async fn delete(me: CurrentUser, ids: Path<(DogId, OwnerId)>, db: Data<Db>) -> Result<HttpResponse, Problem> {
     let (dog, owner) = *ids;
-    db.write(move |conn| CoOwners::of(me.id).delete(conn, dog, owner)).await?;
+    db.write_book(me.id, move |conn, book| CoOwners::of(me.id).delete(conn, book, dog, owner)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,6 +1,8 @@
 //! Queries about which owners co-own which dogs. They all begin at [`CoOwners::of`]; the foreign keys hold dog, owner
 //! and user together.
 
+use std::collections::BTreeSet;
+
 use diesel::{
     backend::Backend,
     deserialize::{self, FromSql},
@@ -13,14 +15,14 @@ use diesel::{
 use super::{MOST_CO_OWNERS, wire::CoOwnerFilter};
 use crate::{
     db::{
-        Broken, Conn, OnConstraint,
+        Book, Broken, Conn, OnConstraint,
         column::CommonColumns,
         columns,
         expression::{AnyOf, expression},
         records, rows,
         schema::{dog_co_owners, owners},
     },
-    dogs::Dogs,
+    dogs::{DogRow, Dogs},
     ids::{DogId, Id, Owner, OwnerId, UserId},
     lists::{ListQuery, Page},
     owners::{NO_SUCH_OWNER, OwnerRow, Owners},
@@ -46,6 +48,7 @@ impl<DB: Backend> QueryFragment<DB> for CoOwnerIds {
 
 /// Ids in ascending order, as [`CoOwnerIds`] returns them in one column: a text such as `7,12`, or null for none. Any
 /// other text is an error of the query.
+#[derive(Clone)]
 pub struct IdList<T>(
     /// The ids, in ascending order; empty for none.
     pub Vec<Id<T>>,
@@ -132,24 +135,21 @@ impl CoOwners {
     /// # Errors
     /// `not-found`, when the user has no such dog or owner; `already-primary-owner`, when the dog is this owner's;
     /// `too-many-co-owners`, when it has 20; the database's errors ([`Conn`]).
-    pub fn create(&self, conn: &mut Conn, dog: DogId, owner: OwnerId) -> Result<(), Problem> {
-        let primary = Dogs::of(self.0).lock(conn, dog)?;
+    pub fn create(&self, conn: &mut Conn, book: &mut Book, dog: DogId, owner: OwnerId) -> Result<(), Problem> {
+        let before = Dogs::of(self.0).show(conn, dog)?;
         let _mine = Owners::of(self.0).show(conn, owner)?;
-        if primary == owner {
+        if before.owner_id == owner {
             return Err(Kind::AlreadyPrimaryOwner.into());
         }
-        let co_owners: Vec<OwnerId> = conn.load(of_dog(self.0, dog).select(dog_co_owners::owner_id))?;
-        if co_owners.contains(&owner) {
-            return Ok(());
-        }
-        if co_owners.len() >= MOST_CO_OWNERS {
+        let mut ids = before.co_owner_ids.0.clone();
+        let Err(place) = ids.binary_search(&owner) else { return Ok(()) };
+        if ids.len() >= MOST_CO_OWNERS {
             return Err(Kind::TooManyCoOwners.into());
         }
         let new = (dog_co_owners::dog_id.eq(dog), dog_co_owners::owner_id.eq(owner), dog_co_owners::user_id.eq(self.0));
-        let _one = conn
-            .execute(diesel::insert_into(dog_co_owners::table).values(new))
-            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::NotFound)))?;
-        Dogs::of(self.0).touch(conn, dog)
+        let _one = conn.execute(diesel::insert_into(dog_co_owners::table).values(new))?;
+        ids.insert(place, owner);
+        Dogs::of(self.0).touch(conn, book, before, ids)
     }
 
     /// Takes a co-owner off a dog, and raises the dog's version, which its `ETag` shows. Nothing changes, if the owner
@@ -157,10 +157,14 @@ impl CoOwners {
     ///
     /// # Errors
     /// `not-found`, when the user has no such dog or owner; the database's errors ([`Conn`]).
-    pub fn delete(&self, conn: &mut Conn, dog: DogId, owner: OwnerId) -> Result<(), Problem> {
-        let _primary = Dogs::of(self.0).lock(conn, dog)?;
+    pub fn delete(&self, conn: &mut Conn, book: &mut Book, dog: DogId, owner: OwnerId) -> Result<(), Problem> {
+        let before = Dogs::of(self.0).show(conn, dog)?;
         let _mine = Owners::of(self.0).show(conn, owner)?;
-        if self.remove(conn, dog, Some(owner))? > 0 { Dogs::of(self.0).touch(conn, dog) } else { Ok(()) }
+        if self.remove(conn, dog, Some(owner))? == 0 {
+            return Ok(());
+        }
+        let ids = without(&before, owner);
+        Dogs::of(self.0).touch(conn, book, before, ids)
     }
 
     /// Takes the co-owner `owner` off a dog, or with `None` all its co-owners. Tells how many there were. Unlike
@@ -176,16 +180,28 @@ impl CoOwners {
         })
     }
 
-    /// Makes the second of each pair a co-owner of the first, a dog that has just been made in the same transaction.
+    /// Makes the second of each pair a co-owner of the first, the id of a dog that has just been made, or has lost its
+    /// co-owners, in the same transaction.
+    ///
+    /// # Errors
+    /// `validation-failed`, when an owner is gone; the database's errors ([`Conn`]).
+    pub fn insert(&self, conn: &mut Conn, pairs: Vec<(i64, OwnerId)>) -> Result<(), Problem> {
+        let row = |(dog_id, owner): (i64, OwnerId)| {
+            let (owner_id, user_id) = (owner.get(), self.0.get());
+            records::dog_co_owners::Row { dog_id, owner_id, user_id }
+        };
+        records::dog_co_owners::insert(conn, pairs.into_iter().map(row).collect())
+            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(is_gone))
+    }
+
+    /// Whether one of these owners co-owns a dog.
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
-    pub fn import(&self, conn: &mut Conn, pairs: Vec<(DogId, OwnerId)>) -> Result<(), Problem> {
-        let row = |(dog, owner): (DogId, OwnerId)| {
-            let (dog_id, owner_id, user_id) = (dog.get(), owner.get(), self.0.get());
-            records::dog_co_owners::Row { dog_id, owner_id, user_id }
-        };
-        Ok(records::dog_co_owners::insert(conn, pairs.into_iter().map(row).collect())?)
+    pub fn are_there_of(&self, conn: &mut Conn, owners: &BTreeSet<OwnerId>) -> Result<bool, Problem> {
+        let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
+        let theirs = mine.filter(AnyOf::new(dog_co_owners::owner_id, owners.iter().copied()));
+        Ok(conn.find::<DogId, _>(theirs.select(dog_co_owners::dog_id).limit(1))?.is_some())
     }
 
     /// Makes the owners `co_owners`, at most [`MOST_CO_OWNERS`] and each named once (the caller checks both), the
@@ -212,7 +228,7 @@ impl CoOwners {
         let columns = (dog_co_owners::dog_id, dog_co_owners::owner_id, dog_co_owners::user_id);
         let filled = conn
             .execute(diesel::insert_into(dog_co_owners::table).values(found).into_columns(columns))
-            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(just_deleted))?;
+            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(is_gone))?;
         if filled < co_owners.len() {
             return Err(self.refusal(conn, co_owners, primary)?);
         }
@@ -227,29 +243,19 @@ impl CoOwners {
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
-    pub fn leave_some(&self, conn: &mut Conn, owner: OwnerId, most: usize) -> Result<usize, Problem> {
+    pub fn leave_some(&self, conn: &mut Conn, book: &mut Book, owner: OwnerId, most: usize) -> Result<usize, Problem> {
         let shared = || {
             let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
             mine.filter(dog_co_owners::owner_id.eq(owner))
         };
         // The dog and its link.
         let some = shared().order(dog_co_owners::dog_id).limit(rows(most.div_ceil(2)));
-        let dogs: Vec<DogId> = conn.load(some.select(dog_co_owners::dog_id))?;
-        let touched = Dogs::of(self.0).touch_those(conn, &dogs)?;
-        let left = conn.execute(diesel::delete(shared().filter(AnyOf::new(dog_co_owners::dog_id, dogs))))?;
-        Ok(touched + left)
-    }
-
-    /// Takes about `most` co-owners off these dogs, which are about to be deleted (a few more, as a dog loses all at
-    /// once). Tells how many; call it again until these are fewer than `most`, and none is left.
-    ///
-    /// # Errors
-    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
-    pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
-        let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
-        let theirs = mine.filter(AnyOf::new(dog_co_owners::dog_id, dogs.iter().copied()));
-        let some = conn.load(theirs.limit(rows(most)).select(dog_co_owners::dog_id))?;
-        self.delete_of(conn, some)
+        let ids: Vec<DogId> = conn.load(some.select(dog_co_owners::dog_id))?;
+        let dogs = Dogs::of(self.0).those(conn, &ids)?;
+        let dogs = dogs.into_iter().map(|dog| (dog.clone(), without(&dog, owner))).collect();
+        Dogs::of(self.0).touch_those(conn, book, dogs)?;
+        let touched = ids.len();
+        Ok(touched + conn.execute(diesel::delete(shared().filter(AnyOf::new(dog_co_owners::dog_id, ids))))?)
     }
 
     /// Takes about `most` co-owners off any dogs of the user, whose account is being deleted (a few more, as a dog
@@ -260,15 +266,18 @@ impl CoOwners {
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
         let some = mine.order(dog_co_owners::dog_id).limit(rows(most)).select(dog_co_owners::dog_id);
-        let dogs = conn.load(some)?;
-        self.delete_of(conn, dogs)
+        let mut dogs = conn.load(some)?;
+        dogs.dedup();
+        self.delete_of(conn, &dogs)
     }
 
-    /// Deletes all links of these dogs, of which each has a few only.
-    fn delete_of(&self, conn: &mut Conn, mut dogs: Vec<DogId>) -> Result<usize, Problem> {
-        dogs.dedup();
+    /// Takes all co-owners off these dogs, which are about to be deleted. Tells how many there were.
+    ///
+    /// # Errors
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+    pub fn delete_of(&self, conn: &mut Conn, dogs: &[DogId]) -> Result<usize, Problem> {
         let mine = dog_co_owners::table.filter(dog_co_owners::user_id.eq(self.0));
-        Ok(conn.execute(diesel::delete(mine.filter(AnyOf::new(dog_co_owners::dog_id, dogs))))?)
+        Ok(conn.execute(diesel::delete(mine.filter(AnyOf::new(dog_co_owners::dog_id, dogs.iter().copied()))))?)
     }
 
     /// The field errors of the ids that cannot be co-owners, each at its place in the list.
@@ -286,7 +295,12 @@ impl CoOwners {
     }
 }
 
-/// An owner that was there a moment ago.
-fn just_deleted() -> Problem {
-    Problem::field("/co_owner_ids", "not_found", "One of these owners has just been deleted.")
+/// The co-owners of a dog but for one.
+fn without(dog: &DogRow, owner: OwnerId) -> Vec<OwnerId> {
+    dog.co_owner_ids.0.iter().copied().filter(|co_owner| *co_owner != owner).collect()
+}
+
+/// An owner that was there before.
+fn is_gone() -> Problem {
+    Problem::field("/co_owner_ids", "not_found", "One of these owners is gone.")
 }

@@ -16,7 +16,7 @@ pub use self::{
     variables::{VARIABLES, Variable},
 };
 use crate::{
-    book::MostRows,
+    book_limits::MostRows,
     connection::{MostConnections, Times},
     cors::CorsSettings,
     crypto::keys::Secret,
@@ -92,6 +92,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The file that a server logs to (`LOG_FILE`); `None` for standard error.
     pub log_file: Option<PathBuf>,
+    /// The time for which changes to a book are kept: `CHANGES_KEPT`.
+    pub changes_kept: Duration,
     /// The longest time of `GET /me/export`: `EXPORT_TIMEOUT`.
     pub export_timeout: Duration,
     /// The part of `shutdown_timeout` in which a server that was told to stop serves as usual: `DRAIN_DELAY`.
@@ -279,6 +281,7 @@ impl Config {
             log: source.log_filter("LOG")?,
             log_format: source.log_format("LOG_FORMAT")?,
             log_file: source.optional("LOG_FILE", "the path of a file")?,
+            changes_kept: source.duration("CHANGES_KEPT", 86_400..=31_536_000)?,
             export_timeout: source.duration("EXPORT_TIMEOUT", 1..=3600)?,
             drain_delay: source.duration("DRAIN_DELAY", 0..=540)?,
             shutdown_timeout: source.duration("SHUTDOWN_TIMEOUT", 1..=600)?,
@@ -364,6 +367,7 @@ mod tests {
             ("LOG", "verbose"),
             ("LOG", "kennel=debug,warning"),
             ("LOG_FORMAT", "xml"),
+            ("CHANGES_KEPT", "23h"),
             ("EXPORT_TIMEOUT", "2h"),
             ("DRAIN_DELAY", "25s"),
             ("SHUTDOWN_TIMEOUT", "0s"),

@@ -55,6 +55,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LOG", "info", "What is logged: error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"),
     variable("LOG_FORMAT", "text", "text, or json for one object a line"),
     variable("LOG_FILE", "", "The file that a server appends its log to, which SIGHUP opens again (default: standard error)"),
+    variable("CHANGES_KEPT", "30d", "How long changes to a book are kept, for its history, undo and followers, and the newest 10,000 of them at most: 1d to 365d"),
     variable("EXPORT_TIMEOUT", "5m", "How long an export (GET /me/export) may take, with the time that its reader takes: 1s to 1h"),
     variable("DEV", "false", "true for work on one's own machine, as `kennel --dev`: pages of localhost may call, whatever their port, and quotas are generous. Refused where others can reach the server or its database"),
     variable("DRAIN_DELAY", "0s", "How long a server that is told to stop serves as usual, while it says that it is not ready and closes each connection after its next answer: 0s to 9m, and less than SHUTDOWN_TIMEOUT, of which it is a part"),

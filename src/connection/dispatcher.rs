@@ -10,7 +10,6 @@ use actix_web::{
     dev::{Payload as AnyPayload, ServiceResponse},
     http::{Method, Version, header},
     rt,
-    web::Bytes,
 };
 use tokio::{net::TcpStream, time::Instant};
 
@@ -20,7 +19,7 @@ use super::{
     reader::{Next, Payload, Reader},
     socket::{Sending, Socket},
 };
-use crate::middleware::response;
+use crate::{middleware::response, wire::Endless};
 
 /// The most bytes that are read and dropped after the last response, which is lost if the socket closes with bytes of
 /// the client unread.
@@ -140,49 +139,56 @@ impl HttpConnection {
         let (response, body) = response.into_parts();
         let framing = Framing::of(response.status(), body.size(), context.version);
         context.closes |= framing == Framing::Closed;
+        let is_endless = response.extensions().get::<Endless>().is_some();
         self.head.clear();
         write_head(&mut self.head, response.head(), context.version, framing, context.closes);
         if context.is_head || framing == Framing::None {
-            return self.write(&Bytes::new()).await;
+            return self.write(b"", b"").await;
         }
         match body.try_into_bytes() {
-            Ok(bytes) => self.write(&bytes).await,
-            Err(body) => self.send_stream(body, framing).await,
+            Ok(bytes) => self.write(&bytes, b"").await,
+            Err(body) => self.send_stream(body, framing, is_endless).await,
         }
     }
 
-    /// Sends a body piece by piece; the framing of a piece goes out with the next.
-    async fn send_stream(&mut self, body: BoxBody, framing: Framing) -> io::Result<()> {
+    /// Sends a body piece by piece, each at once and whole: the next may be long in coming.
+    async fn send_stream(&mut self, body: BoxBody, framing: Framing, is_endless: bool) -> io::Result<()> {
         let mut body = pin!(body);
         let mut left = if let Framing::Length(length) = framing { length } else { u64::MAX };
-        let mut line_end: &[u8] = b"";
-        while let Some(piece) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
-            let piece = piece.map_err(|error| io::Error::other(error.to_string()))?;
+        loop {
+            let next = poll_fn(|cx| match body.as_mut().poll_next(cx) {
+                Poll::Pending if is_endless => self
+                    .reader
+                    .borrow_mut()
+                    .socket
+                    .poll_hung_up(cx)
+                    .map(|()| Some(Err(io::ErrorKind::NotConnected.into()))),
+                next => next.map(|next| next.map(|piece| piece.map_err(|error| io::Error::other(error.to_string())))),
+            });
+            let Some(piece) = next.await else { break };
+            let piece = piece?;
             left = left.checked_sub(piece.len() as u64).ok_or(io::ErrorKind::InvalidData)?;
             if piece.is_empty() {
                 continue;
             }
+            let mut line_end: &[u8] = b"";
             if framing == Framing::Chunked {
-                self.head.extend_from_slice(line_end);
                 self.head.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
                 line_end = b"\r\n";
             }
-            self.write(&piece).await?;
+            self.write(&piece, line_end).await?;
         }
         match framing {
-            Framing::Chunked => {
-                self.head.extend_from_slice(line_end);
-                self.head.extend_from_slice(b"0\r\n\r\n");
-            }
+            Framing::Chunked => self.head.extend_from_slice(b"0\r\n\r\n"),
             Framing::Length(_) if left > 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             _ => {}
         }
-        self.write(&Bytes::new()).await
+        self.write(b"", b"").await
     }
 
-    /// Sends what is in `head`, and `bytes` after it.
-    async fn write(&mut self, bytes: &Bytes) -> io::Result<()> {
-        let mut sending = Sending::new([&self.head, bytes]);
+    /// Sends what is in `head`, and `bytes` and `end` after it.
+    async fn write(&mut self, bytes: &[u8], end: &[u8]) -> io::Result<()> {
+        let mut sending = Sending::new([&self.head, bytes, end]);
         poll_fn(|cx| self.reader.borrow_mut().socket.poll_send(cx, &mut sending)).await?;
         self.head.clear();
         Ok(())

@@ -9,7 +9,7 @@ use std::{
 
 use actix_codec::{AsyncWrite, poll_read_buf};
 use actix_web::web::BytesMut;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{io::ReadBuf, net::TcpStream, time::Instant};
 
 use super::{Times, admission::Permit, clock::Timer};
 
@@ -39,10 +39,10 @@ pub struct Socket {
     pub times: Times,
 }
 
-/// The bytes of a response to send, in two parts that lie apart in memory (a head and the beginning of a body), with
-/// how far [`Socket::poll_send`] has come.
+/// The bytes of a response to send, in three parts that lie apart in memory (a head, a piece of the body and what ends
+/// it), with how far [`Socket::poll_send`] has come.
 pub struct Sending<'a> {
-    parts: [&'a [u8]; 2],
+    parts: [&'a [u8]; 3],
     sent: usize,
     /// The bytes sent of the present piece, whose time runs.
     in_time: usize,
@@ -53,14 +53,17 @@ pub struct Sending<'a> {
 
 impl<'a> Sending<'a> {
     /// The bytes of `parts`, in their order, with nothing sent yet.
-    pub fn new(parts: [&'a [u8]; 2]) -> Self {
+    pub fn new(parts: [&'a [u8]; 3]) -> Self {
         Self { parts, sent: 0, in_time: 0, since: None, is_held: false }
     }
 
-    fn rest(&self) -> [&'a [u8]; 2] {
-        let [first, second] = self.parts;
-        let in_second = self.sent.saturating_sub(first.len());
-        [first.get(self.sent..).unwrap_or_default(), second.get(in_second..).unwrap_or_default()]
+    fn rest(&self) -> [&'a [u8]; 3] {
+        let mut sent = self.sent;
+        self.parts.map(|part| {
+            let rest = part.get(sent..).unwrap_or_default();
+            sent = sent.saturating_sub(part.len());
+            rest
+        })
     }
 }
 
@@ -92,16 +95,15 @@ impl Socket {
     /// reset when it closes.
     pub fn poll_send(&mut self, cx: &mut Context<'_>, sending: &mut Sending<'_>) -> Poll<io::Result<()>> {
         loop {
-            let [first, second] = sending.rest();
-            if first.is_empty() && second.is_empty() {
+            let rest = sending.rest();
+            if rest.iter().all(|part| part.is_empty()) {
                 if std::mem::take(&mut sending.is_held) {
                     self.permit.holds(0);
                 }
                 self.permit.goes_on();
                 return Poll::Ready(Ok(()));
             }
-            let rest = [IoSlice::new(first), IoSlice::new(second)];
-            match Pin::new(&mut self.stream).poll_write_vectored(cx, &rest) {
+            match Pin::new(&mut self.stream).poll_write_vectored(cx, &rest.map(IoSlice::new)) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => {
                     sending.sent += count;
@@ -113,7 +115,7 @@ impl Socket {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     if !std::mem::replace(&mut sending.is_held, true) {
-                        self.permit.holds(first.len() + second.len());
+                        self.permit.holds(rest.iter().map(|part| part.len()).sum());
                     }
                     let since = *sending.since.get_or_insert_with(Instant::now);
                     let longest = self.permit.patience(since, self.times.write, LAST_WRITE);
@@ -131,6 +133,16 @@ impl Socket {
     /// The stream's.
     pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    /// Waits until the client hangs up, which is how a response without an end is declined; for ever, if it has sent
+    /// something that is not read yet.
+    pub fn poll_hung_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [0];
+        match self.stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
     }
 
     /// Sends a few bytes at once, without waiting.

@@ -25,7 +25,7 @@ macro_rules! named {
 }
 
 named!(
-    api_keys dog_co_owners dogs idempotency_keys login_failures mail_counts mails owners profiles sessions tasks users
+    api_keys books changes dog_co_owners dogs idempotency_keys login_failures mail_counts mails owners profiles sessions tasks users
 );
 
 /// A column as SQL names it, with its table, such as `dogs.id`: made from Diesel's column, so that the compiler checks

@@ -8,19 +8,22 @@
 //! | [`Db::write`] | every change: one transaction, durable when it returns |
 //! | [`Db::read_inline`] | one row by its key, on the serving thread, as the gate reads for each request |
 //!
-//! [`Db::write_statement`] is [`Db::write`] for a create that is a single statement, and so a transaction without
-//! `BEGIN` and `COMMIT`: on PostgreSQL a create with the gate is two round trips without them, and four with them.
+//! Owners, dogs and tasks are written by [`Db::write_book`], which is [`Db::write`] with the book's lock and its log of
+//! changes ([`Book`]): their repositories demand an open book, so that a write past the log does not compile.
+//! [`Db::create_in_book`] is the same for a create that is a single statement, and so a transaction without `BEGIN` and
+//! `COMMIT`: on PostgreSQL a create with the gate is two round trips without them, and four with them.
 //!
 //! The engines behind it are in `sqlite` and `postgres`; the queries are in each room's `repo.rs`.
 
 pub mod archive;
-mod atomic;
+mod book;
 pub mod column;
 mod connection;
 mod constraint;
 mod error;
 pub mod expression;
 mod group;
+mod hub;
 mod identity;
 pub mod migrate;
 mod pooler;
@@ -35,15 +38,16 @@ pub mod timestamp;
 mod url;
 mod wal;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 pub(crate) use self::archive::{records, sequences::take_ids};
 pub use self::{
-    atomic::Atomic,
+    book::{Action, Book, BookEntry, BookResource, BookRow, MOST_CHANGES},
     connection::{Conn, columns},
     constraint::{Broken, OnConstraint},
+    hub::{Follower, Hub},
     identity::DatabaseId,
     search_key::{folded, search_key},
     url::DatabaseUrl,
@@ -52,10 +56,11 @@ use self::{
     postgres::PostgresEngine,
     sqlite::{SqliteEngine, SqliteFile},
 };
-use crate::{histogram::SizeHistogram, problem::Problem, workers::WorkerStatus};
+use crate::{histogram::SizeHistogram, ids::UserId, problem::Problem, workers::WorkerStatus};
 
 /// The most rows that a transaction deletes, where there may be any number of them: the rest follows in further
-/// transactions, so that other writes get in between ([`Db::write_in_pieces`]).
+/// transactions, so that other writes get in between ([`Db::write_in_pieces`]). As many are written with them where the
+/// deletion is logged.
 pub const PIECE: usize = 250;
 
 /// The most expired rows of a table that the [`sweeper`](crate::sweeper) deletes in one transaction, so that other
@@ -90,7 +95,7 @@ impl std::error::Error for OpenError {}
 /// the pool, so that no handler blocks a thread or holds a connection across an await. [`Db::read`], [`Db::snapshot`],
 /// [`Db::write`] and [`Db::read_inline`] are the ways through; a job queues in the [`Flow`](crate::workers::Flow) of
 /// its caller.
-pub struct Db(Engine, DatabaseId);
+pub struct Db(Engine, DatabaseId, Arc<Hub>);
 
 /// The state of a pool of threads with a connection each, at one moment, for `metrics`.
 pub struct PoolStatus {
@@ -144,7 +149,7 @@ impl Db {
             DatabaseUrl::Sqlite(path) => Engine::Sqlite(SqliteEngine::open(&SqliteFile::at(path))?),
             DatabaseUrl::Postgres(url) => Engine::Postgres(PostgresEngine::open(url, connections)?),
         };
-        Ok(Self(door, id))
+        Ok(Self(door, id, Arc::default()))
     }
 
     /// The random id of the database, made with its schema and stored in it. The keys that sign tokens are derived from
@@ -152,6 +157,12 @@ impl Db {
     #[must_use]
     pub fn id(&self) -> &DatabaseId {
         &self.1
+    }
+
+    /// The followers of books in this process.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.2
     }
 
     /// Runs `job`, queries that change nothing, on a thread of the pool, and returns its result. Each statement sees
@@ -221,21 +232,65 @@ impl Db {
         }
     }
 
-    /// Runs `job` as [`Db::write`] does, but on PostgreSQL without `BEGIN` and `COMMIT` unless the job opens a
-    /// transaction: an [`Atomic`] runs one statement or one transaction, and nothing beside it.
+    /// Runs `job` as [`Db::write`] does, with the book of `owner` open: other writes to it wait until this one has
+    /// ended, and what `job` notes in it is logged with its own change.
+    ///
+    /// # Errors
+    /// The errors of `job`; `revoked-token`, when the user was deleted a moment ago; `overloaded`, `too-many-requests`
+    /// or `unavailable`, as [`Db::write`].
+    pub async fn write_book<T, F>(&self, owner: UserId, job: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, &mut Book) -> Result<T, Problem> + Send + 'static,
+    {
+        let done = self.write(move |conn| Book::write(conn, owner, None, &job)).await;
+        self.2.tell(owner);
+        done
+    }
+
+    /// Runs `first` as [`Db::write_book`] does, and then `rest` again and again, each time in a transaction of its own
+    /// so that other writes get in between, as long as they return `true`, which says that there may be more to do. All
+    /// their changes are of one batch. A piece touches about [`PIECE`] rows.
+    ///
+    /// # Errors
+    /// The errors of the pieces, and those of [`Db::write_book`]. The pieces before the one that failed are durable.
+    pub async fn write_book_in_pieces<F, G>(&self, owner: UserId, first: F, rest: G) -> Result<(), Problem>
+    where
+        F: Fn(&mut Conn, &mut Book) -> Result<bool, Problem> + Send + 'static,
+        G: Fn(&mut Conn, &mut Book) -> Result<bool, Problem> + Clone + Send + 'static,
+    {
+        let (mut is_more, batch) =
+            self.write_book(owner, move |conn, book| Ok((first(conn, book)?, book.batch()))).await?;
+        while is_more {
+            let rest = rest.clone();
+            let rest = move |conn: &mut Conn, book: &mut Book| {
+                book.require_not_undone(conn)?;
+                rest(conn, book)
+            };
+            is_more = self.write(move |conn| Book::write(conn, owner, Some(batch), &rest)).await?;
+            self.2.tell(owner);
+        }
+        Ok(())
+    }
+
+    /// Runs `job`, one change of the book of `owner`, as [`Db::write_book`] does, but on PostgreSQL without `BEGIN` and
+    /// `COMMIT` unless the job opens a transaction: a [`BookEntry`] runs one `INSERT` or one transaction, and nothing
+    /// beside it.
     ///
     /// # Errors
     /// The errors of `job`; `overloaded`, `too-many-requests` or `unavailable`, as [`Db::write`].
-    pub async fn write_statement<T, F>(&self, job: F) -> Result<T, Problem>
+    pub async fn create_in_book<T, F>(&self, owner: UserId, job: F) -> Result<T, Problem>
     where
         T: Send + 'static,
-        F: Fn(Atomic<'_>) -> Result<T, Problem> + Send + 'static,
+        F: Fn(BookEntry<'_>) -> Result<T, Problem> + Send + 'static,
     {
-        let job = move |conn: &mut Conn| job(Atomic::on(conn));
-        match &self.0 {
+        let job = move |conn: &mut Conn| job(BookEntry::on(conn, owner));
+        let done = match &self.0 {
             Engine::Sqlite(door) => door.write(job).await,
             Engine::Postgres(door) => door.write_statement(job).await,
-        }
+        };
+        self.2.tell(owner);
+        done
     }
 
     /// Runs `piece` again and again, each time in a transaction of its own so that other writes get in between, as long

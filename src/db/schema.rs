@@ -21,6 +21,35 @@ diesel::table! {
     use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
     use crate::db::timestamp::Timestamptz;
 
+    books (user_id) {
+        user_id -> Int8,
+        last -> Int8,
+        floor -> Int8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
+    changes (user_id, seq) {
+        user_id -> Int8,
+        seq -> Int8,
+        batch -> Int8,
+        at -> Timestamptz,
+        resource -> Text,
+        row_id -> Int8,
+        action -> Text,
+        version -> Int8,
+        was -> Nullable<Text>,
+        undoes -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Bytea, Date, Int8, Nullable, Text};
+    use crate::db::timestamp::Timestamptz;
+
     database_identity (number) {
         number -> Int8,
         id -> Text,
@@ -203,6 +232,8 @@ diesel::table! {
 }
 
 diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(books -> users (user_id));
+diesel::joinable!(changes -> books (user_id));
 diesel::joinable!(dogs -> users (user_id));
 diesel::joinable!(idempotency_keys -> users (user_id));
 diesel::joinable!(mails -> users (user_id));
@@ -213,6 +244,8 @@ diesel::joinable!(tasks -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
+    books,
+    changes,
     database_identity,
     dog_co_owners,
     dogs,

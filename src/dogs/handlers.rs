@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     body::Valid,
-    book::{Book, Rows, Shelf},
+    book_limits::{BookLimits, Rows, Shelf},
     current_user::CurrentUser,
-    db::{Atomic, Db},
+    db::{BookEntry, Db},
     idempotency::Idempotent,
     ids::{DogId, OwnerId},
     lists::{ListRequest, PageResponse},
@@ -60,19 +60,19 @@ pub async fn list_of_owner(
 ///
 /// # Errors
 /// `validation-failed`; `too-many-dogs`; with an `Idempotency-Key` also `idempotency-key-reused` and
-/// `too-many-idempotency-keys` ([`Idempotent::create`]); the database's errors ([`Db::write`]).
+/// `too-many-idempotency-keys` ([`Idempotent::create`]); the database's errors ([`Db::write_book`]).
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<DogIn>,
     db: Data<Db>,
-    book: Data<Book>,
+    limits: Data<BookLimits>,
 ) -> Result<HttpResponse, Problem> {
-    let create = move |atomic: Atomic<'_>, new: &DogIn| {
-        let dog = Dogs::of(me.id).create(atomic, new)?;
+    let create = move |entry: BookEntry<'_>, new: &DogIn| {
+        let dog = Dogs::of(me.id).create(entry, new)?;
         let (location, version) = (format!("/dogowner/dogs/{}", dog.id), dog.version);
         Ok(Created::new(location, &DogOut::from(dog))?.version(version))
     };
-    body.create(&db, &book, me.id, &SHELF, create).await
+    body.create(&db, &limits, me.id, &SHELF, create).await
 }
 
 /// `GET /dogowner/dogs/{dog_id}`: shows a dog. With its owners (`expand`) it has no `ETag`: they change without it.
@@ -98,7 +98,7 @@ pub async fn show(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors ([`Db::write`]).
+/// database's errors ([`Db::write_book`]).
 pub async fn replace(
     me: CurrentUser,
     id: Path<DogId>,
@@ -107,7 +107,7 @@ pub async fn replace(
     db: Data<Db>,
 ) -> Result<WithEtag<DogOut>, Problem> {
     let patch = body.0.into();
-    let dog = db.write(move |conn| Dogs::of(me.id).update(conn, *id, &only_if, &patch)).await?;
+    let dog = db.write_book(me.id, move |conn, book| Dogs::of(me.id).update(conn, book, *id, &only_if, &patch)).await?;
     Ok(WithEtag::of(dog.version, dog))
 }
 
@@ -115,7 +115,7 @@ pub async fn replace(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors ([`Db::write`]).
+/// database's errors ([`Db::write_book`]).
 pub async fn update(
     me: CurrentUser,
     id: Path<DogId>,
@@ -123,7 +123,8 @@ pub async fn update(
     body: Valid<DogPatch>,
     db: Data<Db>,
 ) -> Result<WithEtag<DogOut>, Problem> {
-    let dog = db.write(move |conn| Dogs::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
+    let dog =
+        db.write_book(me.id, move |conn, book| Dogs::of(me.id).update(conn, book, *id, &only_if, &body.0)).await?;
     Ok(WithEtag::of(dog.version, dog))
 }
 
@@ -139,7 +140,8 @@ pub async fn delete(
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
     let id = *id;
-    let is_more = db.write(move |conn| Dogs::of(me.id).delete(conn, id, &only_if)).await?;
-    db.write_in_pieces(is_more, move |conn| Dogs::of(me.id).delete_rest(conn, id)).await?;
+    let delete = move |conn: &mut _, book: &mut _| Dogs::of(me.id).delete(conn, book, id, &only_if);
+    let rest = move |conn: &mut _, book: &mut _| Dogs::of(me.id).delete_rest(conn, book, id);
+    db.write_book_in_pieces(me.id, delete, rest).await?;
     Ok(HttpResponse::NoContent().finish())
 }

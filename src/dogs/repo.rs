@@ -1,12 +1,15 @@
 //! Queries about dogs. They all begin at [`Dogs::of`], so that none can leave one user's rows: a dog that is not there
 //! and another user's are the same `not-found`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::NaiveDate;
 use diesel::{
     dsl::{Eq, auto_type},
     prelude::*,
     sqlite::Sqlite,
 };
+use serde::Serialize;
 
 use super::{
     expand::{ExpandedDog, expand},
@@ -15,7 +18,7 @@ use super::{
 use crate::{
     co_owners::{CoOwnerIds, CoOwners, IdList},
     db::{
-        Atomic, Broken, Conn, OnConstraint, PIECE,
+        Book, BookEntry, BookResource, BookRow, Broken, Conn, OnConstraint, PIECE,
         column::CommonColumns,
         columns,
         expression::{AnyOf, CountUpTo, Narrowed, When, when},
@@ -29,12 +32,11 @@ use crate::{
     owners::NO_SUCH_OWNER,
     problem::{Kind, Problem},
     tasks::Tasks,
-    users::Users,
-    wire::{Imported, Preconditions, no_row},
+    wire::{Imported, Preconditions, RestoredRow, day},
 };
 
 /// A stored dog of one user, with the ids of its co-owners, which are rows of another table.
-#[derive(Queryable, Selectable)]
+#[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = dogs, check_for_backend(Sqlite))]
 pub struct DogRow {
     /// The dog's id.
@@ -56,6 +58,37 @@ pub struct DogRow {
     pub updated_at: Timestamp,
     /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
+}
+
+impl BookRow for DogRow {
+    const RESOURCE: BookResource = BookResource::Dog;
+
+    fn id(&self) -> i64 {
+        self.id.get()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn fields(&self) -> impl Serialize {
+        let Self { owner_id, co_owner_ids, name, born_on, .. } = self;
+        DogFields { owner_id: *owner_id, co_owner_ids: &co_owner_ids.0, name, born_on: *born_on }
+    }
+
+    fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+}
+
+/// The fields of a dog that a change can be taken back by.
+#[derive(Serialize)]
+struct DogFields<'a> {
+    owner_id: OwnerId,
+    co_owner_ids: &'a [OwnerId],
+    name: &'a str,
+    #[serde(serialize_with = "day")]
+    born_on: Option<NaiveDate>,
 }
 
 #[derive(Insertable)]
@@ -199,8 +232,8 @@ impl Dogs {
         Ok(conn.load(dogs::table.filter(dogs::user_id.eq(self.0)).filter(AnyOf::new(dogs::id, ids)).select(dogs::id))?)
     }
 
-    /// The number of the user's dogs, counted no further than `most`: with it [`Book`](crate::book::Book) holds users
-    /// to `MOST_DOGS`.
+    /// The number of the user's dogs, counted no further than `most`: with it
+    /// [`BookLimits`](crate::book_limits::BookLimits) holds users to `MOST_DOGS`.
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
@@ -223,13 +256,25 @@ impl Dogs {
     /// # Errors
     /// `validation-failed` at `/owner_id` or in `/co_owner_ids`, when the user has no such owner; the database's errors
     /// ([`Conn`]).
-    pub fn create(&self, atomic: Atomic<'_>, new: &DogIn) -> Result<DogRow, Problem> {
+    pub fn create(&self, entry: BookEntry<'_>, new: &DogIn) -> Result<DogRow, Problem> {
+        let now = Timestamp::now();
+        let row = NewDog {
+            user_id: self.0,
+            owner_id: new.owner_id,
+            name: &new.name,
+            name_key: search_key(&new.name),
+            born_on: new.born_on,
+            created_at: now,
+            updated_at: now,
+        };
+        let insert = diesel::insert_into(dogs::table).values(row).returning(columns::<DogRow>());
         if new.co_owner_ids.is_empty() {
-            return self.insert(atomic, new);
+            return entry.insert(insert, no_such_owner);
         }
-        atomic.transaction(|conn| {
-            let mut dog = self.insert(Atomic::on(conn), new)?;
+        entry.transaction(|conn, book| {
+            let mut dog: DogRow = conn.one(insert).on_constraint(no_such_owner)?;
             dog.co_owner_ids = CoOwners::of(self.0).fill(conn, dog.id, new.owner_id, &new.co_owner_ids)?;
+            book.created(&dog);
             Ok(dog)
         })
     }
@@ -242,45 +287,105 @@ impl Dogs {
     pub fn import(
         &self,
         conn: &mut Conn,
+        book: &mut Book,
         dogs: &[Imported<DogIn>],
         owner: impl Fn(OwnerId) -> Result<OwnerId, Problem>,
     ) -> Result<Vec<DogId>, Problem> {
         let ids = take_ids(conn, "dogs", dogs.len())?;
         let (mut rows, mut pairs) = (Vec::new(), Vec::new());
-        for (id, Imported { new, times, .. }) in ids.iter().zip(dogs) {
-            rows.push(records::dogs::Row {
-                id: id.get(),
-                user_id: self.0.get(),
-                owner_id: owner(new.owner_id)?.get(),
-                name: new.name.clone(),
-                born_on: new.born_on,
-                created_at: times.created_at,
-                updated_at: times.updated_at,
-                version: 1,
-                name_key: search_key(&new.name),
-            });
-            for co_owner in &new.co_owner_ids {
-                pairs.push((*id, owner(*co_owner)?));
+        for (id, dog) in ids.iter().zip(dogs) {
+            let primary = owner(dog.new.owner_id)?;
+            rows.push(self.record(id.get(), 1, dog, primary));
+            for co_owner in &dog.new.co_owner_ids {
+                pairs.push((id.get(), owner(*co_owner)?));
             }
         }
         records::dogs::insert(conn, rows)?;
-        CoOwners::of(self.0).import(conn, pairs)?;
+        CoOwners::of(self.0).insert(conn, pairs)?;
+        for id in &ids {
+            book.created_as::<DogRow>(id.get(), 1);
+        }
         Ok(ids)
     }
 
-    fn insert(&self, atomic: Atomic<'_>, new: &DogIn) -> Result<DogRow, Problem> {
-        let now = Timestamp::now();
-        let row = NewDog {
-            user_id: self.0,
-            owner_id: new.owner_id,
-            name: &new.name,
-            name_key: search_key(&new.name),
-            born_on: new.born_on,
-            created_at: now,
-            updated_at: now,
-        };
-        let insert = diesel::insert_into(dogs::table).values(row).returning(columns::<DogRow>());
-        atomic.statement(insert).on_constraint(no_such_owner)
+    /// Puts deleted dogs back, under their ids and with their co-owners.
+    ///
+    /// # Errors
+    /// `validation-failed`, when an owner of one is gone; the database's errors ([`Conn`]).
+    pub fn restore(&self, conn: &mut Conn, book: &mut Book, dogs: &[RestoredRow<DogIn>]) -> Result<(), Problem> {
+        let rows =
+            dogs.iter().map(|RestoredRow { id, version, row }| self.record(*id, *version, row, row.new.owner_id));
+        records::dogs::insert(conn, rows.collect()).on_constraint(no_such_owner)?;
+        let pairs = dogs.iter().flat_map(|dog| dog.row.new.co_owner_ids.iter().map(|owner| (dog.id, *owner)));
+        CoOwners::of(self.0).insert(conn, pairs.collect())?;
+        for dog in dogs {
+            book.created_as::<DogRow>(dog.id, dog.version);
+        }
+        Ok(())
+    }
+
+    fn record(&self, id: i64, version: i64, dog: &Imported<DogIn>, owner: OwnerId) -> records::dogs::Row {
+        let Imported { new: DogIn { name, born_on, .. }, times, .. } = dog;
+        records::dogs::Row {
+            id,
+            user_id: self.0.get(),
+            owner_id: owner.get(),
+            name: name.clone(),
+            born_on: *born_on,
+            created_at: times.created_at,
+            updated_at: times.updated_at,
+            version,
+            name_key: search_key(name),
+        }
+    }
+
+    /// Deletes dogs without tasks, of which the caller knows that they are there.
+    ///
+    /// # Errors
+    /// `validation-failed`, when one has tasks; the database's errors ([`Conn`]).
+    pub fn delete_all(&self, conn: &mut Conn, book: &mut Book, ids: &[DogId]) -> Result<(), Problem> {
+        if Tasks::of(self.0).are_there_of(conn, ids)? {
+            return Err(Problem::new(Kind::ValidationFailed).with_detail("The dog has tasks. Delete them first."));
+        }
+        let dogs = self.those(conn, ids)?;
+        let _rows = self.delete_noted(conn, book, &dogs)?;
+        Ok(())
+    }
+
+    /// Whether one of these owners is the primary owner of a dog.
+    ///
+    /// # Errors
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+    pub fn are_there_of(&self, conn: &mut Conn, owners: &BTreeSet<OwnerId>) -> Result<bool, Problem> {
+        let mine = dogs::table.filter(dogs::user_id.eq(self.0));
+        let theirs = mine.filter(AnyOf::new(dogs::owner_id, owners.iter().copied())).select(dogs::id).limit(1);
+        Ok(conn.find::<DogId, _>(theirs)?.is_some())
+    }
+
+    /// Gives each of these dogs other co-owners.
+    ///
+    /// # Errors
+    /// `validation-failed`, when one of the owners is gone, or is the dog's primary owner; the database's errors
+    /// ([`Conn`]).
+    pub fn replace_co_owners(
+        &self,
+        conn: &mut Conn,
+        book: &mut Book,
+        co_owners: &BTreeMap<DogId, Vec<OwnerId>>,
+    ) -> Result<(), Problem> {
+        let ids: Vec<_> = co_owners.keys().copied().collect();
+        let (mut dogs, mut pairs) = (Vec::new(), Vec::new());
+        for dog in self.those(conn, &ids)? {
+            let owners = co_owners.get(&dog.id).cloned().unwrap_or_default();
+            if owners.contains(&dog.owner_id) {
+                return Err(Problem::field("/co_owner_ids", "already_primary", "This is the dog's primary owner."));
+            }
+            pairs.extend(owners.iter().map(|owner| (dog.id.get(), *owner)));
+            dogs.push((dog, owners));
+        }
+        let _rows = CoOwners::of(self.0).delete_of(conn, &ids)?;
+        CoOwners::of(self.0).insert(conn, pairs)?;
+        self.touch_those(conn, book, dogs)
     }
 
     /// Changes the fields that `patch` names, and raises the version, which the `ETag` shows; nothing, if it names
@@ -293,13 +398,15 @@ impl Dogs {
     pub fn update(
         &self,
         conn: &mut Conn,
+        book: &mut Book,
         id: DogId,
         only_if: &Preconditions,
         patch: &DogPatch,
     ) -> Result<DogRow, Problem> {
-        let version = only_if.version(|| Ok(self.show(conn, id)?.version))?;
+        let before = self.show(conn, id)?;
+        only_if.check(Some(before.version))?;
         if *patch == DogPatch::default() {
-            return self.show(conn, id);
+            return Ok(before);
         }
         let DogPatch { owner_id, name, born_on, co_owner_ids } = patch;
         let changes = DogChanges {
@@ -309,63 +416,61 @@ impl Dogs {
             born_on: born_on.clone().into_change(),
             updated_at: Timestamp::now(),
         };
-        // Before any row is changed: the book, too, is locked by it.
-        let primary = match (owner_id, co_owner_ids) {
-            (None, None) => None,
-            _ => Some(self.lock(conn, id)?),
-        };
-        let mine = one(self.0, id).filter(when(version, |version| dogs::version.eq(version)));
-        let update = diesel::update(mine).set((changes, dogs::version.eq(dogs::version + 1)));
-        if conn.execute(update).on_constraint(no_such_owner)? == 0 {
-            return Err(no_row(version, Kind::NotFound).into());
-        }
+        let update = diesel::update(one(self.0, id)).set((changes, dogs::version.eq(dogs::version + 1)));
+        let mut after: DogRow = conn.one(update.returning(columns::<DogRow>())).on_constraint(no_such_owner)?;
         let co_owners = CoOwners::of(self.0);
-        if let (Some(ids), Some(primary)) = (co_owner_ids, owner_id.or(primary)) {
+        if let Some(ids) = co_owner_ids {
             let _rows = co_owners.remove(conn, id, None)?;
-            let _ids = co_owners.fill(conn, id, primary, ids)?;
-        } else if let Some(primary) = owner_id {
-            let _rows = co_owners.remove(conn, id, Some(*primary))?;
+            after.co_owner_ids = co_owners.fill(conn, id, after.owner_id, ids)?;
+        } else if after.co_owner_ids.0.contains(&after.owner_id) {
+            let _rows = co_owners.remove(conn, id, Some(after.owner_id))?;
+            after.co_owner_ids.0.retain(|co_owner| *co_owner != after.owner_id);
         }
-        // Only now that the row is ours is it sure who owns it: `RETURNING` would not see a co-owner that came
-        // while the update waited for its turn.
-        self.show(conn, id)
+        book.updated(&before, &after)?;
+        Ok(after)
     }
 
-    /// The primary owner of a dog, whose row is locked against other changes until this transaction ends. The user's
-    /// row is locked first ([`Users::lock`]): changes of several rows of a book take turns, as two that lock the same
-    /// rows in another order would wait for each other. On SQLite there is one writer at a time anyway.
-    ///
-    /// # Errors
-    /// `not-found`, when the user has no such dog; the database's errors ([`Conn`]).
-    pub fn lock(&self, conn: &mut Conn, id: DogId) -> Result<OwnerId, Problem> {
-        Users::of(self.0).lock(conn)?;
-        let mine = one(self.0, id).select(dogs::owner_id);
-        let found = match conn {
-            Conn::Sqlite(conn) => mine.first(conn),
-            Conn::Postgres(conn) => mine.for_no_key_update().first(conn),
-        };
-        Ok(found.optional()?.ok_or(Kind::NotFound)?)
-    }
-
-    /// Raises a dog's version and sets its time of change, after a change of its co-owners, which are rows of another
-    /// table.
+    /// Gives a dog another list of co-owners, which the caller writes down: raises its version, sets its time of change
+    /// and notes the change. Several dogs at once: [`Dogs::touch_those`].
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
-    pub fn touch(&self, conn: &mut Conn, id: DogId) -> Result<(), Problem> {
+    pub fn touch(
+        &self,
+        conn: &mut Conn,
+        book: &mut Book,
+        before: DogRow,
+        co_owner_ids: Vec<OwnerId>,
+    ) -> Result<(), Problem> {
+        self.touch_those(conn, book, vec![(before, co_owner_ids)])
+    }
+
+    /// Gives each of these dogs another list of co-owners, as [`Dogs::touch`] does.
+    ///
+    /// # Errors
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+    pub fn touch_those(
+        &self,
+        conn: &mut Conn,
+        book: &mut Book,
+        dogs: Vec<(DogRow, Vec<OwnerId>)>,
+    ) -> Result<(), Problem> {
+        let ids: Vec<DogId> = dogs.iter().map(|(dog, _)| dog.id).collect();
         let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
-        let _one = conn.execute(diesel::update(one(self.0, id)).set(changes))?;
+        let _rows = conn.execute(diesel::update(those(self.0, &ids)).set(changes))?;
+        for (before, co_owner_ids) in dogs {
+            let after = DogRow { version: before.version + 1, co_owner_ids: IdList(co_owner_ids), ..before.clone() };
+            book.updated(&before, &after)?;
+        }
         Ok(())
     }
 
-    /// Raises the versions of several dogs and sets their time of change, as [`Dogs::touch`] does. Tells how many there
-    /// were.
+    /// The dogs with these ids, as far as the user has them, in the order of their ids.
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
-    pub fn touch_those(&self, conn: &mut Conn, ids: &[DogId]) -> Result<usize, Problem> {
-        let changes = (dogs::updated_at.eq(Timestamp::now()), dogs::version.eq(dogs::version + 1));
-        Ok(conn.execute(diesel::update(those(self.0, ids)).set(changes))?)
+    pub fn those(&self, conn: &mut Conn, ids: &[DogId]) -> Result<Vec<DogRow>, Problem> {
+        Ok(conn.load(those(self.0, ids).order(dogs::id).select(columns::<DogRow>()))?)
     }
 
     /// Begins to delete a dog: at most [`PIECE`] of its tasks, and the dog with the last of them. Tells whether there
@@ -374,10 +479,15 @@ impl Dogs {
     /// # Errors
     /// `not-found`, when the user has no such dog; `precondition-failed`, when it is not as `only_if` demands; the
     /// database's errors ([`Conn`]). Nothing is deleted then.
-    pub fn delete(&self, conn: &mut Conn, id: DogId, only_if: &Preconditions) -> Result<bool, Problem> {
-        let _owner = self.lock(conn, id)?;
-        let _locked = only_if.version(|| Ok(self.show(conn, id)?.version))?;
-        self.delete_rest(conn, id)
+    pub fn delete(
+        &self,
+        conn: &mut Conn,
+        book: &mut Book,
+        id: DogId,
+        only_if: &Preconditions,
+    ) -> Result<bool, Problem> {
+        only_if.check(Some(self.show(conn, id)?.version))?;
+        self.delete_rest(conn, book, id)
     }
 
     /// Goes on deleting a dog, in a transaction after that of [`Dogs::delete`]: at most [`PIECE`] tasks, and the dog
@@ -385,11 +495,12 @@ impl Dogs {
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
-    pub fn delete_rest(&self, conn: &mut Conn, id: DogId) -> Result<bool, Problem> {
-        if Tasks::of(self.0).delete_some_of(conn, &[id], PIECE)? >= PIECE {
+    pub fn delete_rest(&self, conn: &mut Conn, book: &mut Book, id: DogId) -> Result<bool, Problem> {
+        if Tasks::of(self.0).delete_some_of(conn, book, &[id], PIECE)? >= PIECE {
             return Ok(true);
         }
-        let _one = conn.execute(diesel::delete(one(self.0, id)))?;
+        let dogs = self.those(conn, &[id])?;
+        let _rows = self.delete_noted(conn, book, &dogs)?;
         Ok(false)
     }
 
@@ -398,30 +509,46 @@ impl Dogs {
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
-    pub fn delete_some_of(&self, conn: &mut Conn, owner: OwnerId, most: usize) -> Result<usize, Problem> {
-        let ids = conn.load(of_owner(self.0, owner).order(dogs::id).limit(rows(most)).select(dogs::id))?;
-        self.delete_those(conn, ids, most)
+    pub fn delete_some_of(
+        &self,
+        conn: &mut Conn,
+        book: &mut Book,
+        owner: OwnerId,
+        most: usize,
+    ) -> Result<usize, Problem> {
+        let some = of_owner(self.0, owner).order(dogs::id).limit(rows(most));
+        let mut dogs: Vec<DogRow> = conn.load(some.select(columns::<DogRow>()))?;
+        let ids: Vec<_> = dogs.iter().map(|dog| dog.id).collect();
+        let mut deleted = Tasks::of(self.0).delete_some_of(conn, book, &ids, most)?;
+        // A dog goes with all its co-owners, so that its change can be taken back as a whole.
+        let mut left = most.saturating_sub(deleted);
+        let fit = dogs.iter().take_while(|dog| {
+            let fits = left > 0;
+            left = left.saturating_sub(1 + dog.co_owner_ids.0.len());
+            fits
+        });
+        dogs.truncate(fit.count());
+        deleted += self.delete_noted(conn, book, &dogs)?;
+        Ok(deleted)
     }
 
-    /// Deletes dogs of any owner, with their tasks and co-owners: about `most` rows of all three kinds. Tells how many
-    /// rows; call it again until these are fewer than `most`, and none is left.
+    /// Deletes these dogs, which have no tasks any more, with their co-owners. Tells how many rows that were.
+    fn delete_noted(&self, conn: &mut Conn, book: &mut Book, dogs: &[DogRow]) -> Result<usize, Problem> {
+        let ids: Vec<_> = dogs.iter().map(|dog| dog.id).collect();
+        dogs.iter().try_for_each(|dog| book.deleted(dog))?;
+        let shared = CoOwners::of(self.0).delete_of(conn, &ids)?;
+        Ok(shared + conn.execute(diesel::delete(those(self.0, &ids)))?)
+    }
+
+    /// Deletes dogs of a deleted account, which have neither tasks nor co-owners any more, at most `most`. Tells how
+    /// many; call it again until these are fewer than `most`, and none is left.
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
     pub fn delete_some(&self, conn: &mut Conn, most: usize) -> Result<usize, Problem> {
         let some = dogs::table.filter(dogs::user_id.eq(self.0)).order(dogs::id).limit(rows(most));
-        let ids = conn.load(some.select(dogs::id))?;
-        self.delete_those(conn, ids, most)
-    }
-
-    /// Deletes the tasks and co-owners of these dogs, and then as many of the dogs as `most` leaves.
-    fn delete_those(&self, conn: &mut Conn, mut ids: Vec<DogId>, most: usize) -> Result<usize, Problem> {
-        let mut deleted = Tasks::of(self.0).delete_some_of(conn, &ids, most)?;
-        if deleted < most {
-            deleted += CoOwners::of(self.0).delete_some_of(conn, &ids, most - deleted)?;
-        }
-        ids.truncate(most.saturating_sub(deleted));
-        Ok(deleted + conn.execute(diesel::delete(those(self.0, &ids)))?)
+        let ids: Vec<DogId> = conn.load(some.select(dogs::id))?;
+        Ok(conn.execute(diesel::delete(those(self.0, &ids)))?)
     }
 
     /// The number of dogs that have this primary owner, for the error `owner-has-dogs`.

@@ -12,7 +12,11 @@
 
 mod repo;
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    future::{Future, Ready, ready},
+    pin::Pin,
+    time::Duration,
+};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse,
@@ -25,8 +29,8 @@ use serde_json::Value;
 pub use self::repo::{Answers, sweep};
 use crate::{
     body::{read_fields, read_json},
-    book::{Book, Full, Rows, Shelf},
-    db::{Atomic, Db},
+    book_limits::{BookLimits, Full, Rows, Shelf},
+    db::{BookEntry, Db},
     ids::UserId,
     lists::CanonicalPath,
     problem::{Kind, Problem},
@@ -42,6 +46,7 @@ const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The `Idempotency-Key` of a request, and a fingerprint of its path and body, by which a retry is told from another
 /// request under the same key.
+#[derive(Clone)]
 pub struct RequestKey {
     name: String,
     /// The SHA-256 of the path and the body, so that a key that is used for another request is noticed.
@@ -71,6 +76,24 @@ impl<T: FromBody> FromRequest for Idempotent<T> {
             let key = name.zip(path).map(|(name, path)| RequestKey::new(name, &path, &mut json));
             Ok(Self::of(read_fields(&request, json).await?, key))
         })
+    }
+}
+
+/// The `Idempotency-Key` of a request without a body, if it has one. An extractor, which refuses it as [`Idempotent`]
+/// does.
+pub struct BodilessKey(
+    /// The key; `None` without one.
+    pub Option<RequestKey>,
+);
+
+impl FromRequest for BodilessKey {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let name = key_name(request.headers());
+        let path = CanonicalPath::of(request);
+        ready(name.map(|name| Self(name.map(|name| RequestKey::new(name, path, &mut Value::Null)))))
     }
 }
 
@@ -112,7 +135,7 @@ impl<T> Idempotent<T> {
 
 impl<T: Send + 'static> Idempotent<T> {
     /// Makes the row with `make`, after reserving room for it in the limits of `user` on rows of the kind `shelf`
-    /// ([`Book::reserve`]). With an `Idempotency-Key` the response is stored in the same transaction; if it was stored
+    /// ([`BookLimits::reserve`]). With an `Idempotency-Key` the response is stored in the same transaction; if it was stored
     /// before, it is returned, with `Idempotency-Replayed: true`, and nothing is made.
     ///
     /// # Errors
@@ -120,15 +143,15 @@ impl<T: Send + 'static> Idempotent<T> {
     pub async fn create<F>(
         self,
         db: &Db,
-        book: &Book,
+        limits: &BookLimits,
         user: UserId,
         shelf: &Shelf,
         make: F,
     ) -> Result<HttpResponse, Problem>
     where
-        F: Fn(Atomic<'_>, &T) -> Result<Created, Problem> + Send + 'static,
+        F: Fn(BookEntry<'_>, &T) -> Result<Created, Problem> + Send + 'static,
     {
-        self.create_in(db, book, user, book.reserve(db, user, shelf), make).await
+        self.create_in(db, limits, user, limits.reserve(db, user, shelf), make).await
     }
 
     /// Makes rows as [`Idempotent::create`] does, in the room that `room` reserves.
@@ -140,32 +163,67 @@ impl<T: Send + 'static> Idempotent<T> {
     pub async fn create_in<R, F>(
         self,
         db: &Db,
-        book: &Book,
+        limits: &BookLimits,
         user: UserId,
         room: impl Future<Output = Result<Result<R, Full>, Problem>>,
         make: F,
     ) -> Result<HttpResponse, Problem>
     where
-        F: Fn(Atomic<'_>, &T) -> Result<Created, Problem> + Send + 'static,
+        F: Fn(BookEntry<'_>, &T) -> Result<Created, Problem> + Send + 'static,
+    {
+        let (created, is_replayed) = self.create_once(db, limits, user, room, make).await?;
+        Ok(respond(created, is_replayed))
+    }
+
+    /// Makes rows as [`Idempotent::create_in`] does, and tells with true that the response was stored before: then its
+    /// body is the receipt, if one was stored instead.
+    ///
+    /// # Errors
+    /// As [`Idempotent::create_in`].
+    pub async fn create_once<R, F>(
+        self,
+        db: &Db,
+        limits: &BookLimits,
+        user: UserId,
+        room: impl Future<Output = Result<Result<R, Full>, Problem>>,
+        make: F,
+    ) -> Result<(Created, bool), Problem>
+    where
+        F: Fn(BookEntry<'_>, &T) -> Result<Created, Problem> + Send + 'static,
     {
         let Self { new, key } = self;
         let Some(key) = key else {
             let _room = room.await??;
-            return Ok(db.write_statement(move |atomic| make(atomic, &new)).await?.into());
+            return Ok((db.create_in_book(user, move |entry| make(entry, &new)).await?, false));
         };
         // Room for the key and for the rows.
-        let reserved = match book.reserve(db, user, &SHELF).await? {
+        let reserved = match limits.reserve(db, user, &SHELF).await? {
             Ok(of_key) => room.await?.map(|of_rows| (of_key, of_rows)),
             Err(full) => Err(full),
         };
         // A stored response is sent again, however full the book is by now.
         let full = reserved.as_ref().err().copied();
-        let make = move |atomic: Atomic<'_>| full.map_or_else(|| make(atomic, &new), |full| Err(full.into()));
-        let (created, replayed) = db.write(move |conn| Answers::of(user).once(conn, &key, &make)).await?;
-        let mut response = HttpResponse::from(created);
-        if replayed {
-            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        let make = move |entry: BookEntry<'_>| full.map_or_else(|| make(entry, &new), |full| Err(full.into()));
+        let same_key = key.clone();
+        let made = db.write(move |conn| Answers::of(user).once(conn, &key, &make)).await;
+        db.hub().tell(user);
+        match made {
+            // What stands in the way may be what the same request did a moment ago.
+            Err(problem) if problem.kind().status().is_client_error() => {
+                let stored = db.read(move |conn| Answers::of(user).find(conn, &same_key)).await?;
+                stored.map(|stored| (stored, true)).ok_or(problem)
+            }
+            made => made,
         }
-        Ok(response)
     }
+}
+
+/// The response to a request that makes something once; one that was stored before says so (`Idempotency-Replayed`).
+#[must_use]
+pub fn respond(created: Created, is_replayed: bool) -> HttpResponse {
+    let mut response = HttpResponse::from(created);
+    if is_replayed {
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{KEPT, RequestKey};
 use crate::{
     db::{
-        Atomic, Conn, SWEPT_AT_ONCE, columns, expression::CountUpTo, rows, schema::idempotency_keys,
+        BookEntry, Conn, SWEPT_AT_ONCE, columns, expression::CountUpTo, rows, schema::idempotency_keys,
         timestamp::Timestamp,
     },
     ids::UserId,
@@ -15,13 +15,12 @@ use crate::{
     wire::Created,
 };
 
-const CREATED: i64 = 201;
-
 /// A stored answer, as far as it is read again.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = idempotency_keys, check_for_backend(Sqlite))]
 struct AnswerRow {
     fingerprint: Vec<u8>,
+    status: i64,
     headers: String,
     body: Vec<u8>,
     created_at: Timestamp,
@@ -42,8 +41,10 @@ struct NewAnswer<'a> {
 /// The headers that belong to an answer.
 #[derive(Serialize, Deserialize)]
 struct Headers {
-    location: String,
+    location: Option<String>,
     etag: Option<String>,
+    #[serde(default)]
+    link: Option<String>,
 }
 
 /// The stored responses to one user's creates, each under the `Idempotency-Key` of its request, for 24 hours. A retry
@@ -68,37 +69,52 @@ impl Answers {
         &self,
         conn: &mut Conn,
         key: &RequestKey,
-        make: impl FnOnce(Atomic<'_>) -> Result<Created, Problem>,
+        make: impl FnOnce(BookEntry<'_>) -> Result<Created, Problem>,
     ) -> Result<(Created, bool), Problem> {
         let now = Timestamp::now();
         let old = now.minus(KEPT);
-        let mine = idempotency_keys::table.find((self.0, &key.name));
-        match conn.find::<AnswerRow, _>(mine.select(columns::<AnswerRow>()))? {
+        match self.stored(conn, key)? {
             Some(stored) if stored.created_at <= old => {
+                let mine = idempotency_keys::table.find((self.0, &key.name));
                 // Another retry may have put a new one in its place meanwhile, which stays.
                 let _one = conn.execute(diesel::delete(mine.filter(idempotency_keys::created_at.le(old))))?;
             }
-            Some(stored) if stored.fingerprint == key.fingerprint => return Ok((stored.into_created()?, true)),
-            Some(_) => return Err(Kind::IdempotencyKeyReused.into()),
+            Some(stored) => return Ok((stored.answer(key)?, true)),
             None => {}
         }
-        let created = make(Atomic::on(conn))?;
-        let headers = Headers { location: created.location.clone(), etag: created.etag.clone() };
+        let created = make(BookEntry::on(conn, self.0))?;
+        let Created { status, location, etag, link, body, receipt } = &created;
+        let headers = Headers { location: location.clone(), etag: etag.clone(), link: link.clone() };
         let new = NewAnswer {
             user_id: self.0,
             key: &key.name,
             fingerprint: &key.fingerprint,
-            status: CREATED,
+            status: i64::from(status.as_u16()),
             headers: serde_json::to_string(&headers).map_err(Problem::internal)?,
-            body: &created.body,
+            body: receipt.as_ref().unwrap_or(body),
             created_at: now,
         };
         let _one = conn.execute(diesel::insert_into(idempotency_keys::table).values(new))?;
         Ok((created, false))
     }
 
+    /// The response that is stored under `key`, if there is one.
+    ///
+    /// # Errors
+    /// `idempotency-key-reused`, when the key came with another path or body; the database's errors ([`Conn`]).
+    pub fn find(&self, conn: &mut Conn, key: &RequestKey) -> Result<Option<Created>, Problem> {
+        let old = Timestamp::now().minus(KEPT);
+        let stored = self.stored(conn, key)?.filter(|stored| stored.created_at > old);
+        stored.map(|stored| stored.answer(key)).transpose()
+    }
+
+    fn stored(&self, conn: &mut Conn, key: &RequestKey) -> Result<Option<AnswerRow>, Problem> {
+        let mine = idempotency_keys::table.find((self.0, &key.name));
+        Ok(conn.find(mine.select(columns::<AnswerRow>()))?)
+    }
+
     /// The number of keys under which the user has a stored response, counted no further than `most`: with it
-    /// [`Book`](crate::book::Book) holds users to a limit.
+    /// [`BookLimits`](crate::book_limits::BookLimits) holds users to a limit.
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
@@ -121,9 +137,14 @@ impl Answers {
 }
 
 impl AnswerRow {
-    fn into_created(self) -> Result<Created, Problem> {
-        let Headers { location, etag } = serde_json::from_str(&self.headers).map_err(Problem::internal)?;
-        Ok(Created { location, etag, body: self.body })
+    /// The response, for a request with this key.
+    fn answer(self, key: &RequestKey) -> Result<Created, Problem> {
+        if self.fingerprint != key.fingerprint {
+            return Err(Kind::IdempotencyKeyReused.into());
+        }
+        let Headers { location, etag, link } = serde_json::from_str(&self.headers).map_err(Problem::internal)?;
+        let status = u16::try_from(self.status).map_err(Problem::internal)?;
+        Ok(Created { status: Created::status(status)?, location, etag, link, body: self.body, receipt: None })
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Document {
 }
 
 impl FromBody for Document {
-    const READ_ONLY: &'static [&'static str] = &["exported_at", "user", "new_email", "sessions", "api_keys"];
+    const READ_ONLY: &'static [&'static str] = &["exported_at", "user", "new_email", "changes", "sessions", "api_keys"];
 
     fn from_body(fields: &mut Fields) -> Option<Self> {
         let form = fields.required("kennel", form);

@@ -28,9 +28,9 @@ use serde::Serialize;
 use self::document::{Document, NewIds};
 use crate::{
     body::{BodyLimits, parse, read_bytes},
-    book::{Book, Full, Reservation, Shelf},
+    book_limits::{BookLimits, Full, Reservation, Shelf},
     current_user::{CurrentUser, LoggedInUser},
-    db::{Atomic, Conn, Db},
+    db::{Book, BookEntry, Conn, Db},
     dogs::{self, Dogs},
     idempotency::{Idempotent, RequestKey, key_name},
     ids::UserId,
@@ -193,17 +193,17 @@ pub async fn import_book(
     upload: Upload,
     importer: Data<Importer>,
     db: Data<Db>,
-    book: Data<Book>,
+    limits: Data<BookLimits>,
 ) -> Result<HttpResponse, Problem> {
     let (document, key) = importer.read(&upload).await?;
     if query.0.dry_run {
-        return Ok(HttpResponse::Ok().json(check(&db, &book, me, &document).await?));
+        return Ok(HttpResponse::Ok().json(check(&db, &limits, me, &document).await?));
     }
-    let room = reserve(&db, &book, me.id, shelves(&document));
-    let make = move |atomic: Atomic<'_>, document: &Document| {
-        Created::new(LOCATION.to_owned(), &atomic.transaction(|conn| add(conn, me, document))?)
+    let room = reserve(&db, &limits, me.id, shelves(&document));
+    let make = move |entry: BookEntry<'_>, document: &Document| {
+        Created::new(LOCATION.to_owned(), &entry.transaction(|conn, book| add(conn, book, me, document))?)
     };
-    Idempotent::of(document, key).create_in(&db, &book, me.id, room, make).await
+    Idempotent::of(document, key).create_in(&db, &limits, me.id, room, make).await
 }
 
 /// The rows of a document by their kinds, and how many there are.
@@ -218,13 +218,13 @@ fn shelves(document: &Document) -> [(Shelf, usize); 3] {
 /// Reserves room for all rows of a document.
 async fn reserve(
     db: &Db,
-    book: &Book,
+    limits: &BookLimits,
     user: UserId,
     shelves: [(Shelf, usize); 3],
 ) -> Result<Result<Vec<Reservation>, Full>, Problem> {
     let mut reserved = Vec::new();
     for (shelf, wanted) in shelves {
-        match book.reserve_many(db, user, &shelf, wanted).await? {
+        match limits.reserve_many(db, user, &shelf, wanted).await? {
             Ok(room) => reserved.push(room),
             Err(full) => return Ok(Err(full)),
         }
@@ -233,18 +233,18 @@ async fn reserve(
 }
 
 /// Finds out what an import of this document would add now.
-async fn check(db: &Db, book: &Book, me: LoggedInUser, document: &Document) -> Result<ImportOut, Problem> {
-    let _room = reserve(db, book, me.id, shelves(document)).await??;
+async fn check(db: &Db, limits: &BookLimits, me: LoggedInUser, document: &Document) -> Result<ImportOut, Problem> {
+    let _room = reserve(db, limits, me.id, shelves(document)).await??;
     let has_profile = db.read(move |conn| Ok(Profiles::of(me.id).find(conn)?.is_some())).await?;
     Ok(ImportOut::of(document, true, document.profile.is_some() && !has_profile))
 }
 
 /// Adds the rows of a document, in the transaction that is open on `conn`.
-fn add(conn: &mut Conn, me: LoggedInUser, document: &Document) -> Result<ImportOut, Problem> {
+fn add(conn: &mut Conn, book: &mut Book, me: LoggedInUser, document: &Document) -> Result<ImportOut, Problem> {
     let Document { profile, owners, dogs, tasks } = document;
-    let owner_ids = NewIds::of(owners, Owners::of(me.id).import(conn, owners)?);
-    let dog_ids = NewIds::of(dogs, Dogs::of(me.id).import(conn, dogs, |owner| owner_ids.find(owner))?);
-    Tasks::of(me.id).import(conn, tasks, |dog| dog_ids.find(dog))?;
+    let owner_ids = NewIds::of(owners, Owners::of(me.id).import(conn, book, owners)?);
+    let dog_ids = NewIds::of(dogs, Dogs::of(me.id).import(conn, book, dogs, |owner| owner_ids.find(owner))?);
+    Tasks::of(me.id).import(conn, book, tasks, |dog| dog_ids.find(dog))?;
     let is_added = match profile {
         Some(profile) => Profiles::of(me.id).import(conn, profile)?,
         None => false,

@@ -34,6 +34,6 @@ mod seek;
 pub use self::{
     order::{Order, Sort, SortKey},
     page::Page,
-    request::{CanonicalPath, List, ListQuery, ListRequest, MOST as MOST_ROWS},
+    request::{CanonicalPath, List, ListQuery, ListRequest, MOST as MOST_ROWS, read_limit, weight_of_rows},
     response::PageResponse,
 };

@@ -141,7 +141,7 @@ impl<L: List> ListRequest<L> {
         // A parameter that the query has, too, need not be taken from the cursor.
         let carried = not_given(request, carried);
         query.give(&carried);
-        let limit = query.take("limit", limit);
+        let limit = query.take("limit", read_limit);
         let sorted = if L::SORTS.len() > 1 { query.take("sort", |text| Order::parse(L::SORTS, text)) } else { None };
         let is_sorted = sorted.is_some();
         let order = sorted.unwrap_or_else(|| Order::usual(L::SORTS));
@@ -261,12 +261,13 @@ fn cursor_key(request: &HttpRequest) -> Option<&Signer> {
 }
 
 /// The weight that a page adds to its request: 1 for each 50 rows beyond the first 50.
-fn weight_of_rows(limit: usize) -> u32 {
+#[must_use]
+pub fn weight_of_rows(limit: usize) -> u32 {
     u32::try_from((limit.min(MOST) - 1) / DEFAULT_LIMIT).unwrap_or(0)
 }
 
 /// Reads a limit, a whole number from 1; more than a page holds counts as a full page.
-fn limit(text: &str) -> Result<usize, Refusal> {
+pub fn read_limit(text: &str) -> Result<usize, Refusal> {
     if text.is_empty() || !text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(("type", "A limit is a whole number from 1.".into()));
     }
@@ -279,18 +280,18 @@ fn limit(text: &str) -> Result<usize, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::limit;
+    use super::read_limit;
 
     #[test]
     fn a_limit_is_at_least_one_and_at_most_a_full_page() {
-        assert_eq!(limit("1"), Ok(1));
-        assert_eq!(limit("201"), Ok(200));
-        assert_eq!(limit("99999999999999999999999"), Ok(200));
+        assert_eq!(read_limit("1"), Ok(1));
+        assert_eq!(read_limit("201"), Ok(200));
+        assert_eq!(read_limit("99999999999999999999999"), Ok(200));
         for wrong in ["0", "-1", "-99999999999999999999999", "00"] {
-            assert_eq!(limit(wrong).expect_err(wrong).0, "too_small");
+            assert_eq!(read_limit(wrong).expect_err(wrong).0, "too_small");
         }
         for wrong in ["", "+1", "1.5", "1e3", "ten", " 1", "--1"] {
-            assert!(limit(wrong).is_err(), "{wrong}");
+            assert!(read_limit(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -5,6 +5,7 @@
 use tokio::sync::Notify;
 
 use crate::{
+    changes::Changes,
     co_owners::CoOwners,
     db::{Conn, PIECE},
     dogs::Dogs,
@@ -27,6 +28,7 @@ const ROOMS: &[Clear] = &[
     |conn, user, most| CoOwners::of(user).delete_some(conn, most),
     |conn, user, most| Dogs::of(user).delete_some(conn, most),
     |conn, user, most| Owners::of(user).delete_some(conn, most),
+    |conn, user, most| Changes::of(user).delete_some(conn, most),
     |conn, user, most| Answers::of(user).delete_some(conn, most),
     |conn, user, most| Sessions::of(user).delete_some(conn, most),
     |conn, user, most| Mails::of(user).delete_some(conn, most),
@@ -55,6 +57,8 @@ impl EraseSignal {
 /// # Errors
 /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
 pub fn delete_rest(conn: &mut Conn, user: UserId) -> Result<bool, Problem> {
+    // In the order in which a write of the book takes its locks.
+    Changes::of(user).lock(conn)?;
     Users::of(user).lock_deleted(conn)?;
     let mut left = PIECE;
     for clear in ROOMS {

@@ -85,6 +85,8 @@ pub async fn delete(
     me.require_fresh_login()?;
     db.write(move |conn| Users::of(me.id).delete(conn, me, &only_if)).await?;
     tracing::info!(target: "kennel::security", user_id = me.id.get(), "account_deleted");
+    // Streams of changes end at once, and not at their next heartbeat.
+    db.hub().tell(me.id);
     if let Err(problem) = db.write_in_pieces(true, move |conn| delete_rest(conn, me.id)).await {
         let cause = problem.cause_in_words();
         tracing::warn!(user_id = me.id.get(), cause, "what a deleted account had is not all deleted yet");

@@ -260,7 +260,10 @@ fn put_usual_headers(headers: &mut HeaderMap, id: &str, cache_control: &'static 
             headers.insert(name.clone(), value.clone());
         }
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    // A handler may have said by itself that its response is not to be stored.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     body::Valid,
-    book::{Book, Rows, Shelf},
+    book_limits::{BookLimits, Rows, Shelf},
     credentials::require_live,
     current_user::CurrentUser,
-    db::{Atomic, Db},
+    db::{BookEntry, Db},
     idempotency::Idempotent,
     ids::OwnerId,
     lists::{ListRequest, PageResponse},
@@ -43,19 +43,19 @@ pub async fn list(
 /// # Errors
 /// `validation-failed`; `too-many-owners`; with an `Idempotency-Key` also `idempotency-key-reused` and
 /// `too-many-idempotency-keys` ([`Idempotent::create`]); `revoked-token`, when the user was deleted a moment ago; the
-/// database's errors ([`Db::write`]).
+/// database's errors ([`Db::write_book`]).
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<OwnerIn>,
     db: Data<Db>,
-    book: Data<Book>,
+    limits: Data<BookLimits>,
 ) -> Result<HttpResponse, Problem> {
-    let create = move |atomic: Atomic<'_>, new: &OwnerIn| {
-        let owner = Owners::of(me.id).create(atomic, new)?;
+    let create = move |entry: BookEntry<'_>, new: &OwnerIn| {
+        let owner = Owners::of(me.id).create(entry, new)?;
         let (location, version) = (format!("/dogowner/owners/{}", owner.id), owner.version);
         Ok(Created::new(location, &OwnerOut::from(owner))?.version(version))
     };
-    body.create(&db, &book, me.id, &SHELF, create).await
+    body.create(&db, &limits, me.id, &SHELF, create).await
 }
 
 /// `GET /dogowner/owners/{owner_id}`: shows an owner.
@@ -71,7 +71,7 @@ pub async fn show(me: CurrentUser, id: Path<OwnerId>, db: Data<Db>) -> Result<Wi
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors ([`Db::write`]).
+/// database's errors ([`Db::write_book`]).
 pub async fn replace(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -80,7 +80,8 @@ pub async fn replace(
     db: Data<Db>,
 ) -> Result<WithEtag<OwnerOut>, Problem> {
     let patch = body.0.into();
-    let owner = db.write(move |conn| Owners::of(me.id).update(conn, *id, &only_if, &patch)).await?;
+    let owner =
+        db.write_book(me.id, move |conn, book| Owners::of(me.id).update(conn, book, *id, &only_if, &patch)).await?;
     Ok(WithEtag::of(owner.version, owner))
 }
 
@@ -88,7 +89,7 @@ pub async fn replace(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors ([`Db::write`]).
+/// database's errors ([`Db::write_book`]).
 pub async fn update(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -96,7 +97,8 @@ pub async fn update(
     body: Valid<OwnerPatch>,
     db: Data<Db>,
 ) -> Result<WithEtag<OwnerOut>, Problem> {
-    let owner = db.write(move |conn| Owners::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
+    let owner =
+        db.write_book(me.id, move |conn, book| Owners::of(me.id).update(conn, book, *id, &only_if, &body.0)).await?;
     Ok(WithEtag::of(owner.version, owner))
 }
 
@@ -105,7 +107,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `owner-has-dogs`, without
-/// `force=true`; the database's errors ([`Db::write`]).
+/// `force=true`; the database's errors ([`Db::write_book`]).
 pub async fn delete(
     me: CurrentUser,
     id: Path<OwnerId>,
@@ -114,13 +116,13 @@ pub async fn delete(
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
     let (id, Deletion { with_dogs }) = (*id, query.0);
-    let delete = move |conn: &mut _| {
+    let delete = move |conn: &mut _, book: &mut _| {
         if with_dogs {
             require_live(conn, me)?;
         }
-        Owners::of(me.id).delete(conn, id, &only_if, with_dogs)
+        Owners::of(me.id).delete(conn, book, id, &only_if, with_dogs)
     };
-    let is_more = db.write(delete).await?;
-    db.write_in_pieces(is_more, move |conn| Owners::of(me.id).delete_rest(conn, id, with_dogs)).await?;
+    let rest = move |conn: &mut _, book: &mut _| Owners::of(me.id).delete_rest(conn, book, id, with_dogs);
+    db.write_book_in_pieces(me.id, delete, rest).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -4,15 +4,16 @@
 use std::collections::BTreeSet;
 
 use diesel::{dsl::auto_type, prelude::*, sqlite::Sqlite};
+use serde::Serialize;
 
 use super::wire::{OwnerFilter, OwnerIn, OwnerPatch};
 use crate::{
     co_owners::CoOwners,
     db::{
-        Atomic, Broken, Conn, OnConstraint, PIECE,
+        Book, BookEntry, BookResource, BookRow, Broken, Conn, OnConstraint, PIECE,
         column::CommonColumns,
         columns,
-        expression::{AnyOf, CountUpTo, Narrowed, when},
+        expression::{AnyOf, CountUpTo, Narrowed},
         records, rows,
         schema::owners,
         search_key, take_ids,
@@ -22,8 +23,7 @@ use crate::{
     ids::{OwnerId, UserId},
     lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
-    users::Users,
-    wire::{Imported, Preconditions, no_row},
+    wire::{Imported, Preconditions, RestoredRow},
 };
 
 /// A stored owner: a person whose dogs a user looks after, no account.
@@ -42,6 +42,32 @@ pub struct OwnerRow {
     pub updated_at: Timestamp,
     /// The version, which the `ETag` shows; each change adds 1.
     pub version: i64,
+}
+
+impl BookRow for OwnerRow {
+    const RESOURCE: BookResource = BookResource::Owner;
+
+    fn id(&self) -> i64 {
+        self.id.get()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn fields(&self) -> impl Serialize {
+        OwnerFields { name: &self.name }
+    }
+
+    fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+}
+
+/// The fields of an owner that a change can be taken back by.
+#[derive(Serialize)]
+struct OwnerFields<'a> {
+    name: &'a str,
 }
 
 #[derive(Insertable)]
@@ -106,8 +132,11 @@ impl Owners {
     /// # Errors
     /// `not-found`, when the user has no such owner; the database's errors ([`Conn`]).
     pub fn show(&self, conn: &mut Conn, id: OwnerId) -> Result<OwnerRow, Problem> {
-        let found = conn.find(one(self.0, id).select(columns::<OwnerRow>()))?;
-        Ok(found.ok_or(Kind::NotFound)?)
+        Ok(self.find(conn, id)?.ok_or(Kind::NotFound)?)
+    }
+
+    fn find(&self, conn: &mut Conn, id: OwnerId) -> QueryResult<Option<OwnerRow>> {
+        conn.find(one(self.0, id).select(columns::<OwnerRow>()))
     }
 
     /// The owners with these ids, as far as the user has them, in any order.
@@ -128,8 +157,8 @@ impl Owners {
         Ok(conn.load(mine.select(owners::id))?)
     }
 
-    /// The number of the user's owners, counted no further than `most`: with it [`Book`](crate::book::Book) holds users
-    /// to `MOST_OWNERS`.
+    /// The number of the user's owners, counted no further than `most`: with it
+    /// [`BookLimits`](crate::book_limits::BookLimits) holds users to `MOST_OWNERS`.
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
@@ -141,7 +170,7 @@ impl Owners {
     ///
     /// # Errors
     /// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
-    pub fn create(&self, atomic: Atomic<'_>, new: &OwnerIn) -> Result<OwnerRow, Problem> {
+    pub fn create(&self, entry: BookEntry<'_>, new: &OwnerIn) -> Result<OwnerRow, Problem> {
         let now = Timestamp::now();
         let row = NewOwner {
             user_id: self.0,
@@ -151,26 +180,71 @@ impl Owners {
             updated_at: now,
         };
         let insert = diesel::insert_into(owners::table).values(row).returning(columns::<OwnerRow>());
-        atomic.statement(insert).on_constraint(no_user)
+        entry.insert(insert, no_user)
     }
 
     /// Creates the owners of an imported document, with their times. Returns their ids, in the same order.
     ///
     /// # Errors
     /// `revoked-token`, when the user was deleted a moment ago; the database's errors ([`Conn`]).
-    pub fn import(&self, conn: &mut Conn, owners: &[Imported<OwnerIn>]) -> Result<Vec<OwnerId>, Problem> {
+    pub fn import(
+        &self,
+        conn: &mut Conn,
+        book: &mut Book,
+        owners: &[Imported<OwnerIn>],
+    ) -> Result<Vec<OwnerId>, Problem> {
         let ids = take_ids(conn, "owners", owners.len())?;
-        let rows = ids.iter().zip(owners).map(|(id, Imported { new, times, .. })| records::owners::Row {
-            id: id.get(),
+        let rows = ids.iter().zip(owners).map(|(id, owner)| self.record(id.get(), 1, owner));
+        records::owners::insert(conn, rows.collect()).on_constraint(no_user)?;
+        for id in &ids {
+            book.created_as::<OwnerRow>(id.get(), 1);
+        }
+        Ok(ids)
+    }
+
+    /// Puts deleted owners back, under their ids.
+    ///
+    /// # Errors
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+    pub fn restore(&self, conn: &mut Conn, book: &mut Book, owners: &[RestoredRow<OwnerIn>]) -> Result<(), Problem> {
+        let rows = owners.iter().map(|RestoredRow { id, version, row }| self.record(*id, *version, row));
+        records::owners::insert(conn, rows.collect())?;
+        for owner in owners {
+            book.created_as::<OwnerRow>(owner.id, owner.version);
+        }
+        Ok(())
+    }
+
+    fn record(&self, id: i64, version: i64, owner: &Imported<OwnerIn>) -> records::owners::Row {
+        let Imported { new: OwnerIn { name }, times, .. } = owner;
+        records::owners::Row {
+            id,
             user_id: self.0.get(),
-            name: new.name.clone(),
+            name: name.clone(),
             created_at: times.created_at,
             updated_at: times.updated_at,
-            version: 1,
-            name_key: search_key(&new.name),
-        });
-        records::owners::insert(conn, rows.collect()).on_constraint(no_user)?;
-        Ok(ids)
+            version,
+            name_key: search_key(name),
+        }
+    }
+
+    /// Deletes owners who have no dogs and co-own none, of whom the caller knows that they are there.
+    ///
+    /// # Errors
+    /// `owner-has-dogs`, when one has or co-owns a dog; the database's errors ([`Conn`]).
+    pub fn delete_all(&self, conn: &mut Conn, book: &mut Book, ids: &BTreeSet<OwnerId>) -> Result<(), Problem> {
+        if Dogs::of(self.0).are_there_of(conn, ids)? {
+            return Err(Kind::OwnerHasDogs.into());
+        }
+        if CoOwners::of(self.0).are_there_of(conn, ids)? {
+            let detail = "The owner is a co-owner of dogs by now. Take it off them first.";
+            return Err(Problem::new(Kind::OwnerHasDogs).with_detail(detail));
+        }
+        let owners = self.those(conn, ids)?;
+        owners.iter().try_for_each(|owner| book.deleted(owner))?;
+        let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids.iter().copied()));
+        let _rows = conn.execute(diesel::delete(mine))?;
+        Ok(())
     }
 
     /// Changes the fields that `patch` names, and raises the version, which the `ETag` shows; nothing, if it names
@@ -182,13 +256,15 @@ impl Owners {
     pub fn update(
         &self,
         conn: &mut Conn,
+        book: &mut Book,
         id: OwnerId,
         only_if: &Preconditions,
         patch: &OwnerPatch,
     ) -> Result<OwnerRow, Problem> {
-        let version = only_if.version(|| Ok(self.show(conn, id)?.version))?;
+        let before = self.show(conn, id)?;
+        only_if.check(Some(before.version))?;
         if *patch == OwnerPatch::default() {
-            return self.show(conn, id);
+            return Ok(before);
         }
         let OwnerPatch { name } = patch;
         let changes = OwnerChanges {
@@ -196,12 +272,10 @@ impl Owners {
             name_key: name.as_deref().map(search_key),
             updated_at: Timestamp::now(),
         };
-        let mine = one(self.0, id).filter(when(version, |version| owners::version.eq(version)));
-        let update = diesel::update(mine)
-            .set((changes, owners::version.eq(owners::version + 1)))
-            .returning(columns::<OwnerRow>());
-        let changed = conn.find(update)?;
-        Ok(changed.ok_or(no_row(version, Kind::NotFound))?)
+        let update = diesel::update(one(self.0, id)).set((changes, owners::version.eq(owners::version + 1)));
+        let after = conn.one(update.returning(columns::<OwnerRow>()))?;
+        book.updated(&before, &after)?;
+        Ok(after)
     }
 
     /// Begins to delete an owner without dogs or, with `with_dogs`, one with its dogs and their tasks: about [`PIECE`]
@@ -214,19 +288,13 @@ impl Owners {
     pub fn delete(
         &self,
         conn: &mut Conn,
+        book: &mut Book,
         id: OwnerId,
         only_if: &Preconditions,
         with_dogs: bool,
     ) -> Result<bool, Problem> {
-        let version = self.lock(conn, id)?.ok_or(Kind::NotFound)?;
-        only_if.check(Some(version))?;
-        if !with_dogs {
-            let count = Dogs::of(self.0).count_of(conn, id)?;
-            if count > 0 {
-                return Err(has_dogs(count));
-            }
-        }
-        self.delete_rest(conn, id, with_dogs)
+        only_if.check(Some(self.show(conn, id)?.version))?;
+        self.delete_rest(conn, book, id, with_dogs)
     }
 
     /// Goes on deleting an owner, in a transaction after that of [`Owners::delete`]: about [`PIECE`] rows, first its
@@ -234,29 +302,26 @@ impl Owners {
     ///
     /// # Errors
     /// `owner-has-dogs`, when one came meanwhile that is not to be deleted; the database's errors ([`Conn`]).
-    pub fn delete_rest(&self, conn: &mut Conn, id: OwnerId, with_dogs: bool) -> Result<bool, Problem> {
-        if self.lock(conn, id)?.is_none() {
-            return Ok(false);
-        }
+    pub fn delete_rest(&self, conn: &mut Conn, book: &mut Book, id: OwnerId, with_dogs: bool) -> Result<bool, Problem> {
+        let Some(owner) = self.find(conn, id)? else { return Ok(false) };
         let mut left = PIECE;
         if with_dogs {
-            left = left.saturating_sub(Dogs::of(self.0).delete_some_of(conn, id, left)?);
+            left = left.saturating_sub(Dogs::of(self.0).delete_some_of(conn, book, id, left)?);
+        } else {
+            let count = Dogs::of(self.0).count_of(conn, id)?;
+            if count > 0 {
+                return Err(has_dogs(count));
+            }
         }
         if left > 0 {
-            left = left.saturating_sub(CoOwners::of(self.0).leave_some(conn, id, left)?);
+            left = left.saturating_sub(CoOwners::of(self.0).leave_some(conn, book, id, left)?);
         }
         if left == 0 {
             return Ok(true);
         }
-        // A transaction of its own, so that after a broken constraint there is still one to count in.
-        let deleted = conn
-            .transaction(|conn| conn.execute(diesel::delete(one(self.0, id))))
-            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(|| Problem::new(Kind::OwnerHasDogs)));
-        match deleted {
-            Ok(_) => Ok(false),
-            Err(problem) if problem.kind() == Kind::OwnerHasDogs => Err(has_dogs(Dogs::of(self.0).count_of(conn, id)?)),
-            Err(problem) => Err(problem),
-        }
+        let _one = conn.execute(diesel::delete(one(self.0, id)))?;
+        book.deleted(&owner)?;
+        Ok(false)
     }
 
     /// Deletes owners of a deleted account, who have no dogs any more, at most `most`. Tells how many; call it again
@@ -269,18 +334,6 @@ impl Owners {
         let ids: Vec<OwnerId> = conn.load(some.select(owners::id))?;
         let mine = owners::table.filter(owners::user_id.eq(self.0)).filter(AnyOf::new(owners::id, ids));
         Ok(conn.execute(diesel::delete(mine))?)
-    }
-
-    /// The version of an owner, locked until this transaction ends, so that it gets no dog and no share in one
-    /// meanwhile; none, if it is gone. The user's row is locked first, as for a dog ([`Dogs::lock`]).
-    fn lock(&self, conn: &mut Conn, id: OwnerId) -> Result<Option<i64>, Problem> {
-        Users::of(self.0).lock(conn)?;
-        let mine = one(self.0, id).select(owners::version);
-        let version = match conn {
-            Conn::Sqlite(conn) => mine.first(conn),
-            Conn::Postgres(conn) => mine.for_update().first(conn),
-        };
-        Ok(version.optional()?)
     }
 }
 

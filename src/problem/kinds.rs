@@ -168,6 +168,22 @@ kinds! {
         "An account has 20 API keys at most. Delete one first."
         "The account has as many API keys as it may have, with those that have expired."
         "Delete a key that is not needed with `DELETE /me/keys/{key_id}`.";
+    ChangedSince CONFLICT "changed-since" "The rows were changed since then"
+        "Rows are not as that change left them. Take the later changes back first."
+        "A change is taken back only while the rows are as it left them; `rows` lists those that are not. Nothing was \
+         done."
+        "Look at the history of those rows (`GET /dogowner/changes?resource=dog&id=2`), and take the later changes back \
+         first; or change the rows by hand.";
+    CannotUndo CONFLICT "cannot-undo" "The change cannot be taken back"
+        "What was changed cannot stand any more: what it belonged to is gone, or the book is full."
+        "A row would come back whose owner or dog is gone, or a row would go that others belong to by now, or the book \
+         would have more rows than it may have. Nothing was done."
+        "Do what `detail` says first, and send it again.";
+    ChangesExpired GONE "changes-expired" "These changes are forgotten"
+        "Read the lists again, and follow the changes from then on."
+        "Changes are kept for some time, and the newest 10,000 of a book: those up to the number `floor` are forgotten; \
+         `last` is the number of the newest."
+        "Read `GET /dogowner/book` and then the lists, and follow the changes after its `last`.";
     PreconditionFailed PRECONDITION_FAILED "precondition-failed" "The row has changed, or exists already"
         "If-Match or If-None-Match does not hold. Read the row again, and decide by its new ETag."
         "`If-Match` or `If-None-Match` named another version than there is: somebody has changed the row since. \
@@ -200,6 +216,10 @@ kinds! {
         "The token is too old, was used already, or is none of this server's. Ask for a new mail."
         "The token of a mail was used, is too old, or is none of this server's."
         "Ask for a new mail, and copy the whole line.";
+    TooManyStreams TOO_MANY_REQUESTS "too-many-streams" "Too many streams are open"
+        "A user follows the changes by ten streams at most. Close one first."
+        "The account has as many streams of changes open as it may have, on this instance."
+        "Close a stream that nobody reads; tabs of one browser may share one.";
     TooManyRequests TOO_MANY_REQUESTS "too-many-requests" "Too many requests"
         "Your quota is used up for the moment. Retry-After says in how many seconds to try again."
         "More was asked within a short time than the quota has; `RateLimit-Policy` names it. Or more of your requests \

@@ -15,6 +15,7 @@ use actix_web::{
     },
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 pub use self::kinds::Kind;
 
@@ -99,6 +100,8 @@ struct Inner {
     kind: Kind,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    /// Extension members (RFC 9457 §3.2).
+    members: Map<String, Value>,
     header: Option<(HeaderName, HeaderValue)>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -115,6 +118,8 @@ struct ProblemDocument<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    #[serde(flatten)]
+    members: &'a Map<String, Value>,
 }
 
 /// Makes a problem of a kind alone: `rows.ok_or(Kind::NotFound)?`.
@@ -145,9 +150,18 @@ impl Problem {
                 bearer(r#"Bearer error="insufficient_scope", error_description="this needs a login""#)
             }
             Kind::Overloaded | Kind::Unavailable => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            // A stream whose client has left is noticed by then.
+            Kind::TooManyStreams => Some((header::RETRY_AFTER, HeaderValue::from_static("15"))),
             _ => None,
         };
-        Self(Box::new(Inner { kind, detail: Cow::Borrowed(kind.detail()), errors: Vec::new(), header, cause: None }))
+        Self(Box::new(Inner {
+            kind,
+            detail: Cow::Borrowed(kind.detail()),
+            errors: Vec::new(),
+            members: Map::new(),
+            header,
+            cause: None,
+        }))
     }
 
     /// The problem `internal-error`, a failure of the server. The cause goes to the log, never to the caller.
@@ -214,6 +228,13 @@ impl Problem {
         self
     }
 
+    /// Adds a member to the problem document (RFC 9457 §3.2), as the page about its kind tells.
+    #[must_use]
+    pub fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        let _none = self.0.members.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// Sets the one header that the response has beside the usual ones. Replaces one that was set before, or that the
     /// kind brings along, as `overloaded` brings `Retry-After`.
     #[must_use]
@@ -248,6 +269,12 @@ impl Problem {
         self.0.kind
     }
 
+    /// The detail for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The errors at places in the request; empty for most kinds.
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
@@ -271,7 +298,7 @@ impl Problem {
     /// The body's document. A 404 carries no `instance`, so that "not there" and "not yours" differ in nothing but the
     /// request id.
     fn document<'a>(&'a self, path: Option<&'a str>, request_id: &'a str) -> ProblemDocument<'a> {
-        let Inner { kind, detail, errors, .. } = &*self.0;
+        let Inner { kind, detail, errors, members, .. } = &*self.0;
         ProblemDocument {
             r#type: kind.uri(),
             title: kind.title(),
@@ -280,6 +307,7 @@ impl Problem {
             instance: path.filter(|_| *kind != Kind::NotFound),
             request_id,
             errors,
+            members,
         }
     }
 }

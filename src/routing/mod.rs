@@ -35,6 +35,8 @@ pub const APPLICATION_JSON: &str = "application/json";
 pub const APPLICATION_YAML: &str = "application/yaml";
 /// The media type of pages for people.
 pub const TEXT_HTML: &str = "text/html";
+/// The media type of streams of events (WHATWG HTML §9.2).
+pub const TEXT_EVENT_STREAM: &str = "text/event-stream";
 /// The wildcard for a route whose responses have the media type of the file that they send.
 pub const ANY_TYPE: &str = "*/*";
 const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
@@ -195,13 +197,28 @@ impl Resource {
     }
 }
 
+/// The route of a handler for who prefers `media_type` to JSON.
+fn preferring<F, Args>(media_type: &'static str, handler: F) -> Box<dyn Fn() -> Route>
+where
+    F: actix_web::Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: actix_web::Responder + 'static,
+{
+    let is_preferred =
+        move |context: &guard::GuardContext<'_>| prefers(context.head().headers(), media_type, APPLICATION_JSON);
+    Box::new(move || {
+        let is_read = guard::Any(guard::Get()).or(guard::Head());
+        web::route().guard(is_read).guard(guard::fn_guard(is_preferred)).to(handler.clone())
+    })
+}
+
 /// A method of a resource, its handler, and what the route table says of it: quota, API keys, media type, query. Made
 /// by `get`, `post` and the like from a handler.
 pub struct Verb {
     method: Method,
     handled: Box<dyn Fn() -> Route>,
-    /// The handler for callers that prefer HTML.
-    page: Option<Box<dyn Fn() -> Route>>,
+    /// The handler for callers that prefer another media type to JSON: HTML, or a stream of events.
+    preferred: Option<Box<dyn Fn() -> Route>>,
     /// The media type of a success; `None` if it has no body, which every caller accepts.
     answers: Option<&'static str>,
     queried: bool,
@@ -267,20 +284,26 @@ impl Verb {
         Args: actix_web::FromRequest + 'static,
         F::Output: actix_web::Responder + 'static,
     {
-        let prefers_html =
-            |context: &guard::GuardContext<'_>| prefers(context.head().headers(), TEXT_HTML, APPLICATION_JSON);
-        let route = move || {
-            let is_read = guard::Any(guard::Get()).or(guard::Head());
-            web::route().guard(is_read).guard(guard::fn_guard(prefers_html)).to(handler.clone())
-        };
-        self.page = Some(Box::new(route));
+        self.preferred = Some(preferring(TEXT_HTML, handler));
+        self
+    }
+
+    /// Adds a handler for who prefers `text/event-stream` to JSON: the same resource as a stream of events.
+    #[must_use]
+    pub fn with_stream<F, Args>(mut self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.preferred = Some(preferring(TEXT_EVENT_STREAM, handler));
         self
     }
 
     /// The verb's routes, the first of which that fits is taken.
     fn routes(&self, access: Access) -> Vec<Route> {
-        let Some(page) = &self.page else { return vec![self.guarded((self.handled)(), access)] };
-        let both = [page(), (self.handled)()];
+        let Some(preferred) = &self.preferred else { return vec![self.guarded((self.handled)(), access)] };
+        let both = [preferred(), (self.handled)()];
         both.map(|route| self.guarded(route.wrap(from_fn(vary_by_accept)), access)).into()
     }
 
@@ -324,7 +347,7 @@ macro_rules! verbs {
             Verb {
                 method: Method::$method,
                 handled,
-                page: None,
+                preferred: None,
                 answers: $answers,
                 queried: false,
                 is_unlimited: false,

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     body::Valid,
-    book::{Book, Rows, Shelf},
+    book_limits::{BookLimits, Rows, Shelf},
     current_user::CurrentUser,
-    db::{Atomic, Db},
+    db::{BookEntry, Db},
     idempotency::Idempotent,
     ids::TaskId,
     lists::{ListRequest, PageResponse},
@@ -42,19 +42,19 @@ pub async fn list(
 /// # Errors
 /// `validation-failed`; `too-many-tasks`; with an `Idempotency-Key` also `idempotency-key-reused` and
 /// `too-many-idempotency-keys` ([`Idempotent::create`]); `revoked-token`, when the user was deleted a moment ago; the
-/// database's errors ([`Db::write`]).
+/// database's errors ([`Db::write_book`]).
 pub async fn create(
     me: CurrentUser,
     body: Idempotent<TaskIn>,
     db: Data<Db>,
-    book: Data<Book>,
+    limits: Data<BookLimits>,
 ) -> Result<HttpResponse, Problem> {
-    let create = move |atomic: Atomic<'_>, new: &TaskIn| {
-        let task = Tasks::of(me.id).create(atomic, new)?;
+    let create = move |entry: BookEntry<'_>, new: &TaskIn| {
+        let task = Tasks::of(me.id).create(entry, new)?;
         let (location, version) = (format!("/dogowner/tasks/{}", task.id), task.version);
         Ok(Created::new(location, &TaskOut::from(task))?.version(version))
     };
-    body.create(&db, &book, me.id, &SHELF, create).await
+    body.create(&db, &limits, me.id, &SHELF, create).await
 }
 
 /// `GET /dogowner/tasks/{task_id}`: shows a task.
@@ -70,7 +70,7 @@ pub async fn show(me: CurrentUser, id: Path<TaskId>, db: Data<Db>) -> Result<Wit
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors ([`Db::write`]).
+/// database's errors ([`Db::write_book`]).
 pub async fn replace(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -79,7 +79,8 @@ pub async fn replace(
     db: Data<Db>,
 ) -> Result<WithEtag<TaskOut>, Problem> {
     let patch = body.0.into();
-    let task = db.write(move |conn| Tasks::of(me.id).update(conn, *id, &only_if, &patch)).await?;
+    let task =
+        db.write_book(me.id, move |conn, book| Tasks::of(me.id).update(conn, book, *id, &only_if, &patch)).await?;
     Ok(WithEtag::of(task.version, task))
 }
 
@@ -87,7 +88,7 @@ pub async fn replace(
 ///
 /// # Errors
 /// `not-found`; `precondition-failed`, when `If-Match` was sent and names another version; `validation-failed`; the
-/// database's errors ([`Db::write`]).
+/// database's errors ([`Db::write_book`]).
 pub async fn update(
     me: CurrentUser,
     id: Path<TaskId>,
@@ -95,7 +96,8 @@ pub async fn update(
     body: Valid<TaskPatch>,
     db: Data<Db>,
 ) -> Result<WithEtag<TaskOut>, Problem> {
-    let task = db.write(move |conn| Tasks::of(me.id).update(conn, *id, &only_if, &body.0)).await?;
+    let task =
+        db.write_book(me.id, move |conn, book| Tasks::of(me.id).update(conn, book, *id, &only_if, &body.0)).await?;
     Ok(WithEtag::of(task.version, task))
 }
 
@@ -110,6 +112,6 @@ pub async fn delete(
     only_if: Preconditions,
     db: Data<Db>,
 ) -> Result<HttpResponse, Problem> {
-    db.write(move |conn| Tasks::of(me.id).delete(conn, *id, &only_if)).await?;
+    db.write_book(me.id, move |conn, book| Tasks::of(me.id).delete(conn, book, *id, &only_if)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -5,4 +5,4 @@ mod repo;
 mod wire;
 
 pub use repo::Tasks;
-pub use wire::{ImportedTask, TaskIn, TaskOut};
+pub use wire::{EarlierTask, ImportedTask, TaskIn, TaskOut};

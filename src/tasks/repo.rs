@@ -3,15 +3,16 @@
 
 use chrono::NaiveDate;
 use diesel::{
-    dsl::{Eq, auto_type, case_when},
+    dsl::{Eq, auto_type},
     prelude::*,
     sqlite::Sqlite,
 };
+use serde::Serialize;
 
-use super::wire::{ImportedTask, TaskFilter, TaskIn, TaskPatch};
+use super::wire::{EarlierTask, ImportedTask, TaskFilter, TaskIn, TaskPatch};
 use crate::{
     db::{
-        Atomic, Broken, Conn, OnConstraint,
+        Book, BookEntry, BookResource, BookRow, Broken, Conn, OnConstraint,
         column::CommonColumns,
         columns,
         expression::{AnyOf, Between, CountUpTo, DayOrLast, Narrowed, When, when},
@@ -24,7 +25,7 @@ use crate::{
     ids::{DogId, TaskId, UserId},
     lists::{ListQuery, Page, Sort},
     problem::{Kind, Problem},
-    wire::{Imported, Preconditions, no_row},
+    wire::{Imported, Preconditions, RestoredRow, day},
 };
 
 /// A stored task of one user: a thing to do, for a dog or for none in particular.
@@ -53,6 +54,39 @@ pub struct TaskRow {
     pub version: i64,
 }
 
+impl BookRow for TaskRow {
+    const RESOURCE: BookResource = BookResource::Task;
+
+    fn id(&self) -> i64 {
+        self.id.get()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn fields(&self) -> impl Serialize {
+        let Self { dog_id, name, completed, completed_at, due_on, .. } = self;
+        let (dog_id, completed, completed_at, due_on) = (*dog_id, *completed, *completed_at, *due_on);
+        TaskFields { dog_id, name, completed, completed_at, due_on }
+    }
+
+    fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+}
+
+/// The fields of a task that a change can be taken back by.
+#[derive(Serialize)]
+struct TaskFields<'a> {
+    dog_id: Option<DogId>,
+    name: &'a str,
+    completed: bool,
+    completed_at: Option<Timestamp>,
+    #[serde(serialize_with = "day")]
+    due_on: Option<NaiveDate>,
+}
+
 #[derive(Insertable)]
 #[diesel(table_name = tasks)]
 struct NewTask<'a> {
@@ -75,6 +109,7 @@ struct TaskChanges<'a> {
     name: Option<&'a str>,
     name_key: Option<String>,
     completed: Option<bool>,
+    completed_at: Option<Option<Timestamp>>,
     due_on: Option<Option<NaiveDate>>,
     updated_at: Timestamp,
 }
@@ -133,8 +168,8 @@ impl Tasks {
         Ok(found.ok_or(Kind::NotFound)?)
     }
 
-    /// The number of the user's tasks, counted no further than `most`: with it [`Book`](crate::book::Book) holds users
-    /// to `MOST_TASKS`.
+    /// The number of the user's tasks, counted no further than `most`: with it
+    /// [`BookLimits`](crate::book_limits::BookLimits) holds users to `MOST_TASKS`.
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
@@ -147,7 +182,7 @@ impl Tasks {
     /// # Errors
     /// `validation-failed` at `/dog_id`, when the user has no such dog; `revoked-token`, when the user was deleted a
     /// moment ago; the database's errors ([`Conn`]).
-    pub fn create(&self, atomic: Atomic<'_>, new: &TaskIn) -> Result<TaskRow, Problem> {
+    pub fn create(&self, entry: BookEntry<'_>, new: &TaskIn) -> Result<TaskRow, Problem> {
         let now = Timestamp::now();
         let row = NewTask {
             user_id: self.0,
@@ -161,7 +196,7 @@ impl Tasks {
             updated_at: now,
         };
         let insert = diesel::insert_into(tasks::table).values(row).returning(columns::<TaskRow>());
-        atomic.statement(insert).on_constraint(|broken| broken_by(broken, new.dog_id.is_some()))
+        entry.insert(insert, |broken| broken_by(broken, new.dog_id.is_some()))
     }
 
     /// Creates the tasks of an imported document, with their times. `dog` is the dog here for one in the document.
@@ -171,27 +206,92 @@ impl Tasks {
     pub fn import(
         &self,
         conn: &mut Conn,
+        book: &mut Book,
         tasks: &[Imported<ImportedTask>],
         dog: impl Fn(DogId) -> Result<DogId, Problem>,
     ) -> Result<(), Problem> {
         let ids: Vec<TaskId> = take_ids(conn, "tasks", tasks.len())?;
         let mut rows = Vec::new();
-        for (id, Imported { new: ImportedTask { task, completed_at }, times, .. }) in ids.iter().zip(tasks) {
-            rows.push(records::tasks::Row {
-                id: id.get(),
-                user_id: self.0.get(),
-                dog_id: task.dog_id.map(|id| dog(id).map(DogId::get)).transpose()?,
-                name: task.name.clone(),
-                name_key: search_key(&task.name),
-                completed: task.completed,
-                completed_at: *completed_at,
-                due_on: task.due_on,
-                created_at: times.created_at,
-                updated_at: times.updated_at,
-                version: 1,
-            });
+        for (id, imported) in ids.iter().zip(tasks) {
+            let dog_id = imported.new.task.dog_id.map(&dog).transpose()?;
+            rows.push(self.record(id.get(), 1, imported, dog_id));
         }
-        records::tasks::insert(conn, rows).on_constraint(|broken| broken_by(broken, false))
+        records::tasks::insert(conn, rows).on_constraint(|broken| broken_by(broken, false))?;
+        for id in &ids {
+            book.created_as::<TaskRow>(id.get(), 1);
+        }
+        Ok(())
+    }
+
+    /// Puts deleted tasks back, under their ids.
+    ///
+    /// # Errors
+    /// `validation-failed` at `/dog_id`, when the dog of one is gone; the database's errors ([`Conn`]).
+    pub fn restore(
+        &self,
+        conn: &mut Conn,
+        book: &mut Book,
+        tasks: &[RestoredRow<ImportedTask>],
+    ) -> Result<(), Problem> {
+        let rows =
+            tasks.iter().map(|RestoredRow { id, version, row }| self.record(*id, *version, row, row.new.task.dog_id));
+        records::tasks::insert(conn, rows.collect()).on_constraint(|broken| broken_by(broken, true))?;
+        for task in tasks {
+            book.created_as::<TaskRow>(task.id, task.version);
+        }
+        Ok(())
+    }
+
+    fn record(
+        &self,
+        id: i64,
+        version: i64,
+        imported: &Imported<ImportedTask>,
+        dog_id: Option<DogId>,
+    ) -> records::tasks::Row {
+        let Imported { new: ImportedTask { task, completed_at }, times, .. } = imported;
+        records::tasks::Row {
+            id,
+            user_id: self.0.get(),
+            dog_id: dog_id.map(DogId::get),
+            name: task.name.clone(),
+            name_key: search_key(&task.name),
+            completed: task.completed,
+            completed_at: *completed_at,
+            due_on: task.due_on,
+            created_at: times.created_at,
+            updated_at: times.updated_at,
+            version,
+        }
+    }
+
+    /// Deletes tasks, of which the caller knows that they are there.
+    ///
+    /// # Errors
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+    pub fn delete_all(&self, conn: &mut Conn, book: &mut Book, ids: &[TaskId]) -> Result<(), Problem> {
+        self.those(conn, ids)?.iter().try_for_each(|task| book.deleted(task))?;
+        let _rows = self.delete_those(conn, ids.to_vec())?;
+        Ok(())
+    }
+
+    /// The tasks with these ids, as far as the user has them, in any order.
+    ///
+    /// # Errors
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+    pub fn those(&self, conn: &mut Conn, ids: &[TaskId]) -> Result<Vec<TaskRow>, Problem> {
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new(tasks::id, ids.iter().copied()));
+        Ok(conn.load(mine.select(columns::<TaskRow>()))?)
+    }
+
+    /// Whether one of these dogs has a task.
+    ///
+    /// # Errors
+    /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+    pub fn are_there_of(&self, conn: &mut Conn, dogs: &[DogId]) -> Result<bool, Problem> {
+        let mine = tasks::table.filter(tasks::user_id.eq(self.0));
+        let theirs = mine.filter(AnyOf::new(tasks::dog_id, dogs.iter().copied())).select(tasks::id).limit(1);
+        Ok(conn.find::<TaskId, _>(theirs)?.is_some())
     }
 
     /// Changes the fields that `patch` names, and raises the version, which the `ETag` shows; nothing, if it names
@@ -203,35 +303,59 @@ impl Tasks {
     pub fn update(
         &self,
         conn: &mut Conn,
+        book: &mut Book,
         id: TaskId,
         only_if: &Preconditions,
         patch: &TaskPatch,
     ) -> Result<TaskRow, Problem> {
-        let version = only_if.version(|| Ok(self.show(conn, id)?.version))?;
+        let before = self.show(conn, id)?;
+        only_if.check(Some(before.version))?;
         if *patch == TaskPatch::default() {
-            return self.show(conn, id);
+            return Ok(before);
         }
-        let now = Timestamp::now();
+        let completed_at =
+            patch.completed.map(|completed| completed.then(|| before.completed_at.unwrap_or_else(Timestamp::now)));
+        self.change(conn, book, &before, patch, completed_at)
+    }
+
+    /// Takes a change of a task back: sets the fields that `earlier` names as they were, and so the time of completion.
+    ///
+    /// # Errors
+    /// `not-found`, when the user has no such task; `validation-failed` at `/dog_id`, when the dog is gone; the
+    /// database's errors ([`Conn`]).
+    pub fn revert(&self, conn: &mut Conn, book: &mut Book, id: TaskId, earlier: &EarlierTask) -> Result<(), Problem> {
+        let before = self.show(conn, id)?;
+        let EarlierTask { patch, completed_at } = earlier;
+        if *patch == TaskPatch::default() && completed_at.is_keep() {
+            return Ok(());
+        }
+        let _after = self.change(conn, book, &before, patch, completed_at.clone().into_change())?;
+        Ok(())
+    }
+
+    /// Changes a task; `completed_at` is the new time of completion, `None` to keep it.
+    fn change(
+        &self,
+        conn: &mut Conn,
+        book: &mut Book,
+        before: &TaskRow,
+        patch: &TaskPatch,
+        completed_at: Option<Option<Timestamp>>,
+    ) -> Result<TaskRow, Problem> {
         let TaskPatch { dog_id, name, completed, due_on } = patch;
         let changes = TaskChanges {
             dog_id: dog_id.clone().into_change(),
             name: name.as_deref(),
             name_key: name.as_deref().map(search_key),
             completed: *completed,
+            completed_at,
             due_on: due_on.clone().into_change(),
-            updated_at: now,
+            updated_at: Timestamp::now(),
         };
-        // What the columns were before: the time, if it stays completed.
-        let completed_at = completed.map(|completed| {
-            let since = case_when(tasks::completed.eq(completed), tasks::completed_at);
-            tasks::completed_at.eq(since.otherwise(completed.then_some(now)))
-        });
-        let mine = one(self.0, id).filter(when(version, |version| tasks::version.eq(version)));
-        let update = diesel::update(mine)
-            .set((changes, completed_at, tasks::version.eq(tasks::version + 1)))
-            .returning(columns::<TaskRow>());
-        let changed = conn.find(update).on_constraint(|broken| broken_by(broken, true))?;
-        Ok(changed.ok_or(no_row(version, Kind::NotFound))?)
+        let update = diesel::update(one(self.0, before.id)).set((changes, tasks::version.eq(tasks::version + 1)));
+        let after = conn.one(update.returning(columns::<TaskRow>())).on_constraint(|broken| broken_by(broken, true))?;
+        book.updated(before, &after)?;
+        Ok(after)
     }
 
     /// Deletes the task with this id.
@@ -239,13 +363,11 @@ impl Tasks {
     /// # Errors
     /// `not-found`, when the user has no such task; `precondition-failed`, when the row is not as `only_if` demands;
     /// the database's errors ([`Conn`]).
-    pub fn delete(&self, conn: &mut Conn, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
-        let version = only_if.version(|| Ok(self.show(conn, id)?.version))?;
-        let mine = one(self.0, id).filter(when(version, |version| tasks::version.eq(version)));
-        match conn.execute(diesel::delete(mine))? {
-            0 => Err(no_row(version, Kind::NotFound).into()),
-            _ => Ok(()),
-        }
+    pub fn delete(&self, conn: &mut Conn, book: &mut Book, id: TaskId, only_if: &Preconditions) -> Result<(), Problem> {
+        let before = self.show(conn, id)?;
+        only_if.check(Some(before.version))?;
+        let _one = conn.execute(diesel::delete(one(self.0, id)))?;
+        book.deleted(&before)
     }
 
     /// Deletes tasks of these dogs, at most `most`. Tells how many; call it again until these are fewer than `most`,
@@ -253,14 +375,21 @@ impl Tasks {
     ///
     /// # Errors
     /// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
-    pub fn delete_some_of(&self, conn: &mut Conn, dogs: &[DogId], most: usize) -> Result<usize, Problem> {
+    pub fn delete_some_of(
+        &self,
+        conn: &mut Conn,
+        book: &mut Book,
+        dogs: &[DogId],
+        most: usize,
+    ) -> Result<usize, Problem> {
         let theirs =
             tasks::table.filter(tasks::user_id.eq(self.0)).filter(AnyOf::new(tasks::dog_id, dogs.iter().copied()));
-        let ids = conn.load(theirs.limit(rows(most)).select(tasks::id))?;
-        self.delete_those(conn, ids)
+        let found: Vec<TaskRow> = conn.load(theirs.limit(rows(most)).select(columns::<TaskRow>()))?;
+        found.iter().try_for_each(|task| book.deleted(task))?;
+        self.delete_those(conn, found.iter().map(|task| task.id).collect())
     }
 
-    /// Deletes tasks of any dog or none, at most `most`. Tells how many; call it again until these are fewer than
+    /// Deletes tasks of a deleted account, at most `most`. Tells how many; call it again until these are fewer than
     /// `most`, and none is left.
     ///
     /// # Errors

@@ -98,6 +98,21 @@ impl FromBody for TaskPatch {
     }
 }
 
+/// The fields of a task before a change, as the log has them.
+pub struct EarlierTask {
+    /// The fields that `PATCH` takes.
+    pub patch: TaskPatch,
+    /// The time when the task was completed; [`Patch::Clear`], if it was open.
+    pub completed_at: Patch<Timestamp>,
+}
+
+impl FromBody for EarlierTask {
+    fn from_body(fields: &mut Fields) -> Option<Self> {
+        let completed_at = fields.patch("completed_at", past);
+        Some(Self { patch: TaskPatch::from_body(fields)?, completed_at: completed_at? })
+    }
+}
+
 /// A replacement as a change of every field.
 impl From<TaskIn> for TaskPatch {
     fn from(new: TaskIn) -> Self {

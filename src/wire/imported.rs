@@ -43,3 +43,13 @@ impl<T: FromBody> FromBody for Imported<T> {
         Some(Self { id: id?, new: new?, times: times? })
     }
 }
+
+/// A deleted row that comes back under its id.
+pub struct RestoredRow<T> {
+    /// The id that the row had.
+    pub id: i64,
+    /// The version that the row gets: one more than its last, so that no `ETag` from before is good for it.
+    pub version: i64,
+    /// The fields and times of the row.
+    pub row: Imported<T>,
+}

@@ -13,6 +13,11 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
+    /// Whether the field stays as it is.
+    pub fn is_keep(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+
     /// The new value of a nullable column, as Diesel's changesets take it: `None` keeps it, `Some(None)` sets null.
     pub fn into_change(self) -> Option<Option<T>> {
         match self {

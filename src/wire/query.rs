@@ -169,6 +169,16 @@ impl<'a> Query<'a> {
         id
     }
 
+    /// Takes a parameter that is a whole number from 0. `None` if it is absent, or not acceptable: then the error is kept
+    /// for [`Query::end`].
+    pub fn number(&mut self, name: &'static str) -> Option<i64> {
+        self.take(name, |text| {
+            let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let number = text.parse().ok().filter(|_| is_plain);
+            number.ok_or(("type", "This is a whole number from 0, below 2^63.".into()))
+        })
+    }
+
     /// Takes a parameter that is a day, `YYYY-MM-DD`, of the years 1 to 9999; it counts as a filter. `None` if it is
     /// absent, or not acceptable: then the error is kept for [`Query::end`].
     pub fn day(&mut self, name: &'static str) -> Option<NaiveDate> {

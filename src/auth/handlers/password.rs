@@ -42,7 +42,7 @@ pub async fn replace_password(
     let (user, checked) = db.read(read).await?;
     check_current(attempt(&me, &keys), current, checked.clone(), &db, &hasher).await?;
     let new = hasher.judge(new, vec![user.username, user.email.clone()], "new_password").await?;
-    let change = Change { checked, new: hasher.hash(new).await?, email: Email::stored(user.email), keep_keys };
+    let change = PasswordChange { checked, new: hasher.hash(new).await?, email: Email::stored(user.email), keep_keys };
     db.write(move |conn| change_password(conn, me, &keys, &change)).await?;
     mail_signal.wake();
     tracing::info!(target: "kennel::security", user_id = me.id.get(), keep_keys, "password_changed");
@@ -78,7 +78,7 @@ async fn check_current(
 
 /// A decided change of the password: the hash that was checked, the new one, the address to tell, and
 /// whether the API keys stay good.
-struct Change {
+struct PasswordChange {
     checked: PasswordHash,
     new: PasswordHash,
     email: Email,
@@ -90,7 +90,7 @@ struct Change {
 ///
 /// # Errors
 /// `revoked-token`, when the session has ended while the passwords were checked.
-fn change_password(conn: &mut Conn, me: LoggedInUser, keys: &Keys, change: &Change) -> Result<(), Problem> {
+fn change_password(conn: &mut Conn, me: LoggedInUser, keys: &Keys, change: &PasswordChange) -> Result<(), Problem> {
     if !Users::of(me.id).set_password(conn, &change.checked, &change.new)? {
         // Or the account is gone altogether.
         let _me = Users::of(me.id).show(conn)?;

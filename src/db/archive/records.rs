@@ -95,6 +95,11 @@ tables! {
         expires_at: Option<Timestamp>, last_used_on: Option<NaiveDate>
     }
     profiles { user_id: i64, description: String, created_at: Timestamp, updated_at: Timestamp, version: i64 }
+    books { user_id: i64, last: i64, floor: i64 }
+    changes {
+        user_id: i64, seq: i64, batch: i64, at: Timestamp, resource: String, row_id: i64, action: String, version: i64,
+        was: Option<String>, undoes: Option<i64>
+    }
     owners {
         id: i64, user_id: i64, name: String, created_at: Timestamp, updated_at: Timestamp, version: i64,
         name_key: String

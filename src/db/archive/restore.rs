@@ -6,7 +6,11 @@ use std::{
 };
 
 use chrono::Utc;
-use diesel::prelude::*;
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+    sql_types::BigInt,
+};
 
 use super::{
     ArchiveError, Digest, Others, Step, TIME_FORMAT, Watch,
@@ -16,9 +20,17 @@ use super::{
     refuse_other_version, table_names,
 };
 use crate::{
-    db::{Conn, DatabaseUrl, connect, connect_existing, migrate, schema::sessions, sqlite::SqliteFile},
+    db::{
+        Conn, DatabaseUrl, connect, connect_existing, migrate,
+        schema::{books, changes, sessions, users},
+        sqlite::SqliteFile,
+    },
     files::{self, beside},
 };
+
+/// The number by which those of changes are raised in a restored database: more than a book can have had changes since
+/// the backup, and few enough that a million restores keep them exact in JSON (2^53).
+const BEYOND: i64 = 1 << 32;
 
 /// A backup that was restored.
 pub struct Restored {
@@ -65,7 +77,7 @@ fn into_file(backup: &Path, target: &Path, keep_sessions: bool, watch: Watch<'_>
     watch(Step::Begins("copying", 0));
     let (mut conn, migrated) = up_to_date_copy(backup, part.path())?;
     let digest = Digest::of(&mut conn, table_names(), watch)?;
-    let ended = if keep_sessions { 0 } else { end_sessions(&mut conn)? };
+    let ended = conn.transaction(|conn| finish(conn, keep_sessions))?;
     into_one_file(&mut conn)?;
     drop(conn);
     let aside = is_there.then(|| beside(target, &format!(".before-{}", Utc::now().format(TIME_FORMAT))));
@@ -90,7 +102,7 @@ fn into_server(
     let (mut from, migrated) = up_to_date_copy(backup, copy.path())?;
     let mut to = empty_target(url)?;
     let (digest, ended) = copy_all(&mut from, &mut to, watch, Others::Write, |from, to| {
-        let ended = if keep_sessions { 0 } else { end_sessions(to)? };
+        let ended = finish(to, keep_sessions)?;
         refuse_any_server(from, to).map(|()| ended)
     })?;
     Ok(Restored { digest, migrated, aside: None, ended })
@@ -189,8 +201,29 @@ fn up_to_date_copy(backup: &Path, copy: &Path) -> Result<(Conn, Vec<String>), Ar
     Ok((conn, migrated))
 }
 
-fn end_sessions(conn: &mut Conn) -> QueryResult<usize> {
-    conn.execute(diesel::delete(sessions::table))
+/// Finishes a database that a backup was copied to. Tells how many sessions were ended.
+fn finish(conn: &mut Conn, keep_sessions: bool) -> QueryResult<usize> {
+    number_changes_anew(conn)?;
+    if keep_sessions { Ok(0) } else { conn.execute(diesel::delete(sessions::table)) }
+}
+
+/// Raises the numbers of all changes beyond any that was given since the backup. Those who follow a book know such
+/// numbers: were they given again, to other changes, a follower would take these for seen. So it is told that its
+/// number is forgotten, and reads the lists again.
+fn number_changes_anew(conn: &mut Conn) -> QueryResult<()> {
+    let seq = changes::seq.eq(changes::seq + BEYOND);
+    let batch = changes::batch.eq(changes::batch + BEYOND);
+    let undoes = changes::undoes.eq(changes::undoes + BEYOND);
+    let _rows = conn.execute(diesel::update(changes::table).set((seq, batch, undoes)))?;
+    let raised = (books::last.eq(books::last + BEYOND), books::floor.eq(books::floor + BEYOND));
+    let _rows = conn.execute(diesel::update(books::table).set(raised))?;
+    // A book that had no change then may have had some since.
+    let unchanged = users::table.filter(not(exists(books::table.filter(books::user_id.eq(users::id)))));
+    let beyond = BEYOND.into_sql::<BigInt>();
+    let new = unchanged.select((users::id, beyond, beyond));
+    let columns = (books::user_id, books::last, books::floor);
+    let _rows = conn.execute(diesel::insert_into(books::table).values(new).into_columns(columns))?;
+    Ok(())
 }
 
 /// Refuses a file with a write-ahead log beside it: it is in use, or was killed, and no backup.

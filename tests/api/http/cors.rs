@@ -45,7 +45,7 @@ const EXPOSED: [&str; 13] = [
 ];
 
 /// What a page may send: what we read, and what tracing and libraries put onto every request.
-const SENT: [&str; 13] = [
+const SENT: [&str; 14] = [
     "accept",
     "authorization",
     "baggage",
@@ -54,6 +54,7 @@ const SENT: [&str; 13] = [
     "idempotency-key",
     "if-match",
     "if-none-match",
+    "last-event-id",
     "sentry-trace",
     "traceparent",
     "tracestate",

@@ -15,6 +15,7 @@ pub mod every_edit;
 pub mod every_filter;
 pub mod every_method;
 pub mod every_route;
+pub mod every_write;
 pub mod idempotency;
 pub mod preconditions;
 pub mod query_plans;
@@ -29,6 +30,7 @@ crate::support::gather![
     every_filter,
     every_method,
     every_route,
+    every_write,
     idempotency,
     preconditions,
     query_plans,

@@ -33,6 +33,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_backup_that_is_not_served_as_it_is_stored_is_told_and_not_kept,
         a_restored_backup_takes_the_place_of_the_file_and_ends_all_sessions,
         sessions_go_on_where_they_are_to,
+        no_number_of_a_change_is_given_again_after_a_restore,
         a_backup_of_an_older_version_is_brought_up_to_date,
         what_is_no_good_backup_is_refused_and_changes_nothing,
         nothing_is_restored_over_or_moved_from_a_server_that_runs,
@@ -453,6 +454,39 @@ fn sessions_go_on_where_they_are_to(database: &Database) {
     let backup = database.directory().join("a.db").display().to_string();
     drop(good(&target, &["restore", "--keep-sessions", &backup]));
     Program::on(&target).serve().anon().with_token(&token).get("/me").expect(200);
+}
+
+fn no_number_of_a_change_is_given_again_after_a_restore(database: &Database) {
+    let server = Program::on(database).serve();
+    let (alice, bob) = (server.sign_in("alice"), server.sign_in("bob"));
+    let ann = alice.owner("Ann");
+    alice.patch(&format!("/dogowner/owners/{ann}"), &json!({"name": "Anna"})).expect(200);
+    drop(good(database, &["backup", "a.db"]));
+    alice.owner("Ben");
+    bob.owner("Bea");
+    let tags = [&alice, &bob].map(|person| person.get("/dogowner/book").expect(200).etag().to_owned());
+    assert_eq!(tags, ["\"3\"", "\"1\""]);
+    let tokens = [&alice, &bob].map(|person| person.token().to_owned());
+    assert_eq!(server.stop("TERM").code, Some(0));
+    let target = Database::fresh(database.engine);
+    let backup = database.directory().join("a.db").display().to_string();
+    drop(good(&target, &["restore", "--keep-sessions", &backup]));
+    let server = Program::on(&target).serve();
+    let [alice, bob] = tokens.each_ref().map(|token| server.anon().with_token(token));
+    for (person, seen, tag) in [(&alice, 3, &tags[0]), (&bob, 1, &tags[1])] {
+        person.get(&format!("/dogowner/changes?after={seen}")).problem("changes-expired");
+        for _ in 0..3 {
+            person.owner("Cleo");
+        }
+        person.get(&format!("/dogowner/changes?after={seen}")).problem("changes-expired");
+        person.ask("GET", "/dogowner/book", &[("If-None-Match", tag)], None).expect(200);
+    }
+    // What was done before can be taken back as before.
+    let changes = alice.get("/dogowner/changes").expect(200);
+    assert_eq!(changes.all("action"), ["created", "updated", "created", "created", "created"]);
+    let renamed = changes.rows()[1]["seq"].as_i64().expect("a number");
+    alice.send("POST", &format!("/dogowner/changes/{renamed}/undo"), &[], None).expect(200);
+    assert_eq!(alice.get(&format!("/dogowner/owners/{ann}")).expect(200).text("name"), "Ann");
 }
 
 fn a_backup_of_an_older_version_is_brought_up_to_date(database: &Database) {

@@ -11,6 +11,7 @@ pub fn sentences() -> Vec<Sentence> {
         an_old_book_is_found_again_in_every_new_way,
         an_address_that_waited_for_no_session_is_called_off,
         names_beyond_ascii_are_found_in_every_new_way_after_an_upgrade,
+        whoever_begins_with_no_change_is_told_after_an_upgrade_that_there_are_rows,
         showing_the_migrations_tells_which_are_applied,
         a_schema_that_is_newer_than_the_program_is_refused,
     ]
@@ -189,6 +190,25 @@ fn names_beyond_ascii_are_found_in_every_new_way_after_an_upgrade(database: &Dat
         }
         assert_eq!(alice.get(&format!("{list}?sort=name")).all("name"), ["GROẞ", "O’Malley", "Rex", "Zoë"]);
     }
+}
+
+fn whoever_begins_with_no_change_is_told_after_an_upgrade_that_there_are_rows(database: &Database) {
+    let server = Program::on(database).serve();
+    let (alice, bob, cleo) = (server.sign_in("alice"), server.sign_in("bob"), server.sign_in("cleo"));
+    alice.owner("Ann");
+    bob.task("Walk");
+    let tokens = [&alice, &bob, &cleo].map(|person| person.token().to_owned());
+    drop(server);
+    migrate(database, "revert");
+    migrate(database, "run");
+    let server = Program::on(database).serve();
+    let [alice, bob, cleo] = tokens.each_ref().map(|token| server.anon().with_token(token));
+    for person in [&alice, &bob] {
+        person.get("/dogowner/changes?after=0").problem("changes-expired");
+        person.task("Feed");
+        assert_eq!(person.get("/dogowner/changes?after=1").expect(200).all("seq"), [2]);
+    }
+    assert_eq!(cleo.get("/dogowner/changes?after=0").expect(200).rows().len(), 0);
 }
 
 fn showing_the_migrations_tells_which_are_applied(database: &Database) {

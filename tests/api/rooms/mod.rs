@@ -1,6 +1,7 @@
 //! What each resource does of its own: its fields, its lists, and what becomes of its rows.
 
 pub mod book_limits;
+pub mod changes;
 pub mod co_owner_ids;
 pub mod co_owners;
 pub mod dogs;
@@ -12,10 +13,13 @@ pub mod owners;
 pub mod profiles;
 pub mod public;
 pub mod public_lists;
+pub mod stream;
 pub mod tasks;
+pub mod undo;
 
 crate::support::gather![
     book_limits,
+    changes,
     co_owner_ids,
     co_owners,
     dogs,
@@ -27,5 +31,7 @@ crate::support::gather![
     profiles,
     public,
     public_lists,
-    tasks
+    stream,
+    tasks,
+    undo
 ];

@@ -251,7 +251,7 @@ impl Operation {
 
     /// Whether it makes rows of a book, be it by an alias.
     pub fn creates(&self) -> bool {
-        self.method == "POST" && self.path.starts_with("/dogowner/")
+        self.method == "POST" && self.path.starts_with("/dogowner/") && self.body_schema().is_some()
     }
 
     /// The most bytes that its body may have.

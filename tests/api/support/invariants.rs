@@ -3,7 +3,7 @@
 use super::{App, Engine};
 
 /// What the database must never hold, as `FROM` with conditions.
-const NEVER: [&str; 8] = [
+const NEVER: [&str; 13] = [
     "dog_co_owners c JOIN dogs d ON d.id = c.dog_id WHERE c.owner_id = d.owner_id",
     "dog_co_owners c JOIN dogs d ON d.id = c.dog_id WHERE c.user_id <> d.user_id",
     "dog_co_owners c JOIN owners o ON o.id = c.owner_id WHERE c.user_id <> o.user_id",
@@ -12,6 +12,15 @@ const NEVER: [&str; 8] = [
     "tasks WHERE completed <> (completed_at IS NOT NULL)",
     "users u WHERE u.is_public <> EXISTS (SELECT 1 FROM profiles p WHERE p.user_id = u.id)",
     "users WHERE deleted_at IS NOT NULL",
+    // The changes of a book are numbered without gaps, and a row has the version that its newest change says.
+    "books b WHERE b.last - b.floor <> (SELECT count(*) FROM changes c WHERE c.user_id = b.user_id)",
+    "changes c JOIN books b ON b.user_id = c.user_id WHERE c.seq NOT BETWEEN b.floor + 1 AND b.last",
+    "owners r JOIN changes c ON c.user_id = r.user_id AND c.resource = 'owner' AND c.row_id = r.id \
+     WHERE c.version > r.version",
+    "dogs r JOIN changes c ON c.user_id = r.user_id AND c.resource = 'dog' AND c.row_id = r.id \
+     WHERE c.version > r.version",
+    "tasks r JOIN changes c ON c.user_id = r.user_id AND c.resource = 'task' AND c.row_id = r.id \
+     WHERE c.version > r.version",
 ];
 
 /// Fails if the database holds what it must not, or was kept waiting.

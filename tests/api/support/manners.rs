@@ -83,7 +83,10 @@ fn headers(answer: &Answer) -> Result<(), String> {
     must(answer.header_if_any("server").is_none(), "nothing tells what the server is made of")?;
     if answer.header_if_any("etag").is_some() {
         let tag = one(answer, "etag")?.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or_default();
-        let is_version = !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_digit());
+        // That of the book has two numbers, once changes are forgotten.
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_version =
+            tag.split_once('-').map_or(is_number(tag), |(last, floor)| is_number(last) && is_number(floor));
         let is_digest = tag.len() == 32 && tag.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let is_right = if is_for_anybody(answer) { is_digest } else { is_version };
         must(is_right, "an ETag is a version, or a digest of what is for anybody")?;
@@ -185,6 +188,7 @@ fn policies(answer: &Answer) -> &'static [&'static str] {
 fn cache_control(answer: &Answer) -> String {
     let usual = match promised_cache_control(answer) {
         _ if answer.is_a_refusal() => "no-store",
+        _ if answer.header_if_any("content-type") == Some("text/event-stream") => "no-store",
         Some(private @ "private, no-cache") => private,
         Some(promised) if answer.status < 400 => promised,
         _ => "no-store",

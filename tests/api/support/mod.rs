@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 pub mod contract;
 pub mod database;
+pub mod events;
 pub mod forge;
 pub mod invariants;
 pub mod letter;

@@ -14,6 +14,10 @@ pub fn row(actor: &Actor<'_>, name: &str) -> Value {
         "session_id" => json!(actor.once_more().session()),
         "username" => actor.get("/me").expect(200).json["username"].clone(),
         "problem" => json!("not-found"),
+        "seq" => {
+            actor.owner("Ann");
+            actor.get("/dogowner/book").expect(200).json["last"].clone()
+        }
         "asset" => contract().document["components"]["parameters"]["AssetName"]["example"].clone(),
         _ => {
             let create = creation_of(name).unwrap_or_else(|| {

@@ -1,5 +1,6 @@
 //! Whatever two people write into their books, one thing after another: what they read is what a simple model
-//! says, and the database is within its constraints. The histories are drawn at random.
+//! says, and the database is within its constraints. Whoever follows the changes has what they read; and whatever was
+//! done can be taken back. The histories are drawn at random.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,11 @@ use crate::support::property::check;
 use crate::support::{Actor, App, Sentence, sentences};
 
 pub fn sentences() -> Vec<Sentence> {
-    sentences![any_history_of_writes_leaves_what_it_says_and_nothing_that_must_not_be]
+    sentences![
+        any_history_of_writes_leaves_what_it_says_and_nothing_that_must_not_be,
+        a_copy_from_any_time_comes_to_what_there_is_by_the_changes_since,
+        taking_back_the_last_operations_leaves_what_was_before_them,
+    ]
 }
 
 /// Which row: one of those that there are, counted round and round.
@@ -255,15 +260,24 @@ fn dog_of(row: &Value, owner: i64) -> Dog {
     Dog { name: row["name"].as_str().expect("a name").to_owned(), owner, co_owners, born_on: row["born_on"].clone() }
 }
 
+/// Writes of two people, fewer than `most`.
+fn history(most: usize) -> impl Strategy<Value = Vec<(usize, Write)>> {
+    prop::collection::vec((0_usize..2, write()), 0..most)
+}
+
+/// Leaves nothing but the accounts.
+fn empty(app: &App) {
+    for table in ["tasks", "dogs", "owners", "profiles", "books"] {
+        app.database.execute(&format!("DELETE FROM {table}")).expect("it is emptied");
+    }
+    app.database.execute("UPDATE users SET is_public = FALSE").expect("nobody is public");
+}
+
 fn any_history_of_writes_leaves_what_it_says_and_nothing_that_must_not_be(app: &App) {
     let people = [app.sign_in("alice"), app.sign_in("bob")];
     let tokens = people.map(|person| person.token().to_owned());
-    let history = prop::collection::vec((0_usize..2, write()), 0..45);
-    check(32, history, |history| {
-        for table in ["tasks", "dogs", "owners", "profiles"] {
-            app.database.execute(&format!("DELETE FROM {table}")).expect("it is emptied");
-        }
-        app.database.execute("UPDATE users SET is_public = FALSE").expect("nobody is public");
+    check(32, history(45), |history| {
+        empty(app);
         let people = tokens.each_ref().map(|token| app.anon().with_token(token));
         let mut books = [Book::default(), Book::default()];
         for (who, write) in &history {
@@ -275,5 +289,104 @@ fn any_history_of_writes_leaves_what_it_says_and_nothing_that_must_not_be(app: &
         hold(app);
         let public = books.iter().filter(|book| book.profile.is_some()).map(|book| book.dogs.len()).sum::<usize>();
         assert_eq!(app.anon().get("/dogs?limit=200").expect(200).ids().len(), public);
+    });
+}
+
+/// The rows of a book, by their kind and id.
+type Rows = BTreeMap<(String, i64), Value>;
+
+fn rows_of(actor: &Actor<'_>) -> Rows {
+    let mut rows = Rows::new();
+    for (resource, list) in [("owner", "owners"), ("dog", "dogs"), ("task", "tasks")] {
+        let page = actor.get(&format!("/dogowner/{list}?limit=200")).expect(200);
+        rows.extend(page.ids().into_iter().zip(page.rows()).map(|(id, row)| ((resource.to_owned(), id), row.clone())));
+    }
+    rows
+}
+
+fn last_of(actor: &Actor<'_>) -> i64 {
+    actor.get("/dogowner/book").expect(200).json["last"].as_i64().expect("a number")
+}
+
+/// Applies the changes after a number to a copy of the rows, page by page; each is the next one.
+fn follow(actor: &Actor<'_>, copy: &mut Rows, mut after: i64) {
+    loop {
+        let page = actor.get(&format!("/dogowner/changes?after={after}&limit=7")).expect(200);
+        for change in page.rows() {
+            after += 1;
+            assert_eq!(change["seq"], after);
+            let resource = change["resource"].as_str().expect("a text").to_owned();
+            let key = (resource, change["id"].as_i64().expect("an id"));
+            match &change["row"] {
+                Value::Null => drop(copy.remove(&key)),
+                row => drop(copy.insert(key, row.clone())),
+            }
+        }
+        if page.next_page().is_none() {
+            break;
+        }
+    }
+}
+
+fn a_copy_from_any_time_comes_to_what_there_is_by_the_changes_since(app: &App) {
+    let people = [app.sign_in("alice"), app.sign_in("bob")];
+    let tokens = people.map(|person| person.token().to_owned());
+    check(16, history(30), |history| {
+        empty(app);
+        let people = tokens.each_ref().map(|token| app.anon().with_token(token));
+        let mut books = [Book::default(), Book::default()];
+        let mut copies = vec![(0, 0, Rows::new()), (1, 0, Rows::new())];
+        for (who, write) in &history {
+            let _nothing_to_write_to = books[*who].write(&people[*who], write);
+            copies.push((*who, last_of(&people[*who]), rows_of(&people[*who])));
+        }
+        for (who, seq, mut copy) in copies {
+            follow(&people[who], &mut copy, seq);
+            assert_eq!(copy, rows_of(&people[who]));
+        }
+        hold(app);
+    });
+}
+
+/// The rows without what taking back does not restore.
+fn lasting(mut rows: Rows) -> Rows {
+    for row in rows.values_mut() {
+        row.as_object_mut().expect("a row").remove("updated_at");
+    }
+    rows
+}
+
+fn taking_back_the_last_operations_leaves_what_was_before_them(app: &App) {
+    let token = app.sign_in("alice").token().to_owned();
+    let case = (history(30), any::<Index>());
+    check(24, case, |(history, which)| {
+        empty(app);
+        let alice = app.anon().with_token(&token);
+        let mut book = Book::default();
+        let mut states = vec![(0, lasting(rows_of(&alice)))];
+        for (_, write) in &history {
+            let _nothing_to_write_to = book.write(&alice, write);
+            states.push((last_of(&alice), lasting(rows_of(&alice))));
+        }
+        let (then, before) = which.get(&states).clone();
+        let (now, after) = states.last().expect("the first at least").clone();
+        let undo = |batch: i64| {
+            alice.send("POST", &format!("/dogowner/changes/{batch}/undo"), &[], None).expect(200);
+        };
+        let batches = |after: i64| {
+            let mut batches: BTreeSet<i64> = BTreeSet::new();
+            let mut path = format!("/dogowner/changes?after={after}&limit=200");
+            loop {
+                let page = alice.get(&path).expect(200);
+                batches.extend(page.all("batch").iter().filter_map(Value::as_i64));
+                let Some(next) = page.next_page() else { break batches };
+                path = next;
+            }
+        };
+        batches(then).into_iter().rev().for_each(undo);
+        assert_eq!(lasting(rows_of(&alice)), before);
+        batches(now).into_iter().rev().for_each(undo);
+        assert_eq!(lasting(rows_of(&alice)), after);
+        hold(app);
     });
 }

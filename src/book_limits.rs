@@ -49,7 +49,7 @@ pub enum Rows {
 }
 
 /// A kind of rows and the query that counts a user's rows of it: the argument with which a create handler tells
-/// [`Book::reserve`] what it is about to make.
+/// [`BookLimits::reserve`] what it is about to make.
 #[derive(Clone, Copy)]
 pub struct Shelf {
     /// The kind of rows, which decides the limit.
@@ -112,7 +112,7 @@ impl From<Full> for Problem {
     }
 }
 
-/// The permission of [`Book::reserve`] to create one row. Keep it until the row is committed, then drop it: no count of
+/// The permission of [`BookLimits::reserve`] to create one row. Keep it until the row is committed, then drop it: no count of
 /// the user's rows of this kind begins before.
 #[must_use]
 pub enum Reservation {
@@ -165,16 +165,16 @@ impl RowCount {
 }
 
 /// The limits on the rows that each user may have (a user's owners, dogs and tasks are called the user's *book*), with
-/// the last counts in memory. Handlers that create rows call [`Book::reserve`] first. Exact within a process; several
+/// the last counts in memory. Handlers that create rows call [`BookLimits::reserve`] first. Exact within a process; several
 /// processes on one database may together exceed a limit by a few rows.
-pub struct Book {
+pub struct BookLimits {
     owners: MostRows,
     dogs: MostRows,
     tasks: MostRows,
     counts: Mutex<HashMap<(UserId, Rows), Arc<RowCount>>>,
 }
 
-impl Book {
+impl BookLimits {
     /// Limits for each user's owners, dogs and tasks; nothing is counted yet.
     #[must_use]
     pub fn new(owners: MostRows, dogs: MostRows, tasks: MostRows) -> Self {
@@ -222,7 +222,7 @@ impl Book {
     /// is [`Full`], when there is less. Always counts the rows, while the user's other creates of this kind wait.
     ///
     /// # Errors
-    /// `overloaded`, `too-many-requests` or `unavailable`, as [`Book::reserve`].
+    /// `overloaded`, `too-many-requests` or `unavailable`, as [`BookLimits::reserve`].
     pub async fn reserve_many(
         &self,
         db: &Db,
@@ -245,8 +245,9 @@ impl Book {
         Ok(Ok(Reservation::Alone { _held: held }))
     }
 
-    /// The limit of one kind; of keys, as many as all rows together.
-    fn most(&self, rows: Rows) -> Option<i64> {
+    /// The limit of one kind, `None` for no limit; of keys, as many as all rows together.
+    #[must_use]
+    pub fn most(&self, rows: Rows) -> Option<i64> {
         match rows {
             Rows::Owners => self.owners.0,
             Rows::Dogs => self.dogs.0,

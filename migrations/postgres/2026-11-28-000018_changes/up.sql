@@ -1,0 +1,36 @@
+-- The number of the newest change to a user's rows, and the number up to which changes are forgotten. A row comes with
+-- the first change, and is updated with each that follows: room in its page lets PostgreSQL do that in place (HOT).
+CREATE TABLE books (
+    user_id BIGINT PRIMARY KEY,
+    last    BIGINT NOT NULL,
+    floor   BIGINT NOT NULL DEFAULT 0,
+    CONSTRAINT books_user_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+    CONSTRAINT books_floor_below_last CHECK (floor BETWEEN 0 AND last)
+) WITH (fillfactor = 50);
+
+-- What was changed, numbered in each book from 1 without gaps. `batch` is the number of the first change of the same
+-- operation; `was` is how to take the change back, a JSON object; `undoes` is the batch that this one has taken back. It
+-- points at no owner, dog or task: it outlives them.
+CREATE TABLE changes (
+    user_id  BIGINT NOT NULL,
+    seq      BIGINT NOT NULL,
+    batch    BIGINT NOT NULL,
+    at       TIMESTAMPTZ NOT NULL,
+    resource TEXT COLLATE "C" NOT NULL,
+    row_id   BIGINT NOT NULL,
+    action   TEXT COLLATE "C" NOT NULL,
+    version  BIGINT NOT NULL,
+    was      TEXT COLLATE "C",
+    undoes   BIGINT,
+    CONSTRAINT changes_pkey PRIMARY KEY (user_id, seq),
+    CONSTRAINT changes_book_fkey FOREIGN KEY (user_id) REFERENCES books (user_id) ON DELETE CASCADE,
+    CONSTRAINT changes_batch_not_after_seq CHECK (batch BETWEEN 1 AND seq),
+    CONSTRAINT changes_undoes_before_batch CHECK (undoes BETWEEN 1 AND batch - 1),
+    CONSTRAINT changes_resource CHECK (resource IN ('owner', 'dog', 'task')),
+    CONSTRAINT changes_action CHECK (action IN ('created', 'updated', 'deleted')),
+    CONSTRAINT changes_was_unless_created CHECK ((was IS NULL) = (action = 'created'))
+);
+
+-- Of what there is already nothing is logged: a copy that is made of the changes alone would lack it.
+INSERT INTO books (user_id, last, floor)
+SELECT user_id, 1, 1 FROM owners UNION SELECT user_id, 1, 1 FROM tasks;
