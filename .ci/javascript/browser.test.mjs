@@ -1,27 +1,30 @@
-// What the client does in a browser, on a page of another origin than the server's: the page of docs/clients.md, and
-// three tabs that refresh at the same time, with and without the cookie.
+// What the client does in a browser, on a page of another origin than the server's: the page of docs/clients.md, three
+// tabs that refresh at the same time, with and without the cookie, and docs/live.html in two browsers.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile, mkdir } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { Kennel } from 'kennel-client'
 import { chromium } from 'playwright-core'
-import { password, serve } from './server.mjs'
+import { password, road, serve, until } from './server.mjs'
 
-const { KENNEL_PAGE, KENNEL_PICTURES } = process.env
+const { KENNEL_PAGE, KENNEL_LIVE, KENNEL_PICTURES } = process.env
 const netLog = join(KENNEL_PICTURES, 'net-log.json')
-let server, kennelUrl, pages, pageUrl, browser
+let server, kennelUrl, wayUrl, pages, pageUrl, browser
 
 before(async () => {
   await mkdir(KENNEL_PICTURES, { recursive: true })
+  const page = async (file, url) => (await readFile(file, 'utf8')).replaceAll('http://localhost:8000', url)
+  const script = ['text/javascript', () => readFile(new URL(import.meta.resolve('kennel-client')))]
   const files = {
-    '/': [
-      'text/html',
-      async () => (await readFile(KENNEL_PAGE, 'utf8')).replaceAll('http://localhost:8000', kennelUrl),
-    ],
+    '/': ['text/html', () => page(KENNEL_PAGE, kennelUrl)],
+    '/docs/live.html': ['text/html', () => page(KENNEL_LIVE, kennelUrl)],
+    '/docs/live-over-a-bad-road.html': ['text/html', () => page(KENNEL_LIVE, wayUrl)],
     '/blank': ['text/html', async () => '<!doctype html><title>A page of another origin</title>'],
-    '/kennel.js': ['text/javascript', () => readFile(new URL(import.meta.resolve('kennel-client')))],
+    '/kennel.js': script,
+    '/clients/javascript/kennel.js': script,
     '/favicon.ico': ['image/x-icon', async () => ''],
   }
   pages = createServer(async (request, response) => {
@@ -257,6 +260,85 @@ describe('the page of docs/clients.md', () => {
   })
 })
 
+describe('docs/live.html, in two browsers', () => {
+  it('shows the dogs as they are, also after the connection of one was lost', async (test) => {
+    const way = await road(test, server.port)
+    wayUrl = way.url.replace('127.0.0.1', 'localhost')
+    const dora = await account('dora')
+    const kennel = new Kennel(server.url)
+    await kennel.login(dora)
+    const { data: owner } = await kennel.post('/dogowner/owners', { body: { name: 'Dora' } })
+    const adopt = async (name) => (await kennel.post('/dogowner/dogs', { body: { name, owner_id: owner.id } })).data.id
+    const rename = (dog_id, name) => kennel.patch('/dogowner/dogs/{dog_id}', { path: { dog_id }, body: { name } })
+    const giveAway = (dog_id) => kennel.delete('/dogowner/dogs/{dog_id}', { path: { dog_id } })
+    const rex = await adopt('Rex')
+    const max = await adopt('Max')
+
+    const views = []
+    for (const address of ['/docs/live.html', '/docs/live-over-a-bad-road.html']) {
+      const { context, faults } = await fresh()
+      const page = await context.newPage()
+      await page.goto(pageUrl + address)
+      await page.getByLabel('Username').fill(dora.username)
+      await page.getByLabel('Password').fill(password)
+      await page.getByRole('button', { name: 'Log in' }).click()
+      views.push({ context, faults, page })
+    }
+    const [good, bad] = views
+    const shows = ({ page }, names) =>
+      page.waitForFunction(
+        (names) => Array.from(document.querySelectorAll('li'), (item) => item.textContent).join('|') === names,
+        names.join('|'),
+      )
+    const bothShow = (...names) => Promise.all(views.map((view) => shows(view, names)))
+    await bothShow('Rex', 'Max')
+
+    // Through the API: a change, and one that is taken back.
+    const hostile = '<img src=x onerror=alert(1)>'
+    await rename(rex, hostile)
+    await bothShow(hostile, 'Max')
+    await giveAway(max)
+    await bothShow(hostile)
+    const { data: book } = await kennel.get('/dogowner/book')
+    await kennel.post('/dogowner/changes/{seq}/undo', { path: { seq: book.last } })
+    await bothShow(hostile, 'Max')
+
+    // The connection of one is lost, and things go on.
+    await until(() => way.streams === 1)
+    way.port = undefined
+    way.cut()
+    await giveAway(rex)
+    const kim = await adopt('Kim')
+    await rename(max, 'Maxi')
+    await adopt('Lea')
+    await giveAway(kim)
+    await shows(good, ['Maxi', 'Lea'])
+    await shows(bad, [hostile, 'Max'])
+    way.port = server.port
+    await bothShow('Maxi', 'Lea')
+
+    // Also when what was missed is forgotten.
+    await until(() => way.streams === 1)
+    way.port = undefined
+    way.cut()
+    await giveAway(max)
+    await kennel.delete('/dogowner/changes')
+    way.port = server.port
+    await bothShow('Lea')
+    await adopt('Kim')
+    await bothShow('Lea', 'Kim')
+
+    await bad.page.screenshot({ path: join(KENNEL_PICTURES, 'live.png') })
+    for (const { context, faults, page } of views) {
+      assert.equal(await page.locator('img').count(), 0)
+      assert.equal(await page.getByRole('alert').textContent(), '')
+      assert.deepEqual(await page.evaluate(kept), [0, 0, ''])
+      assert.deepEqual(faults, [])
+      await context.close()
+    }
+  })
+})
+
 describe('the pages', () => {
   it('asked no other host, says the log of the browser', async () => {
     await browser.close()
@@ -265,7 +347,7 @@ describe('the pages', () => {
     const asked = log.events.map(({ params }) => params).filter((params) => /^https?:/.test(params?.initiator))
     const hosts = new Set(asked.map(({ url }) => new URL(url).host))
     assert(asked.length > 100, `${asked.length} requests`)
-    const ours = [new URL(pageUrl).host, new URL(kennelUrl).host, new URL(server.url).host]
+    const ours = [pageUrl, kennelUrl, wayUrl, server.url].map((url) => new URL(url).host)
     assert.deepEqual(
       [...hosts].filter((host) => !ours.includes(host)),
       [],

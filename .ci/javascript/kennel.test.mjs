@@ -1,46 +1,19 @@
 // What the client does, with a real server.
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
-import { Kennel, KennelError } from 'kennel-client'
-import { expiry, password, recorder, road, serve } from './server.mjs'
+import { Kennel } from 'kennel-client'
+import { expiry, failure, newcomer, password, recorder, road, serve } from './server.mjs'
 
 let server
 before(async () => (server = await serve()))
 after(() => server.stop())
 
-/** A client of a new account, logged in, and what it sends. */
-async function someone(options = {}) {
-  const noted = recorder()
-  const users = []
-  const url = options.url ?? server.url
-  const kennel = new Kennel(url, {
-    fetch: noted.fetch,
-    onUserChange: (user) => users.push(user?.username ?? null),
-    ...options,
-  })
-  const username = `a${randomBytes(8).toString('hex')}`
-  await kennel.signup({ username, email: `${username}@example.com`, password })
-  const user = await kennel.login({ username, password })
-  await kennel.get('/me')
-  return { kennel, username, user, users, ...noted }
-}
-
-/** What went wrong, which must have. */
-async function failure(promise) {
-  const error = await promise.then(
-    () => undefined,
-    (error) => error,
-  )
-  assert(error instanceof KennelError, `${inspect(error)} is no KennelError`)
-  return error
-}
-
+const someone = (options) => newcomer(server, options)
 const count = (things, one) => things.filter((thing) => thing === one).length
 
 describe('the client', { concurrency: true }, () => {

@@ -1,15 +1,22 @@
 // What the tests stand on: a server of their own on a database with others' rows, a connection that can be lost, and
 // a browser's cookies.
+import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { Kennel, KennelError } from 'kennel-client'
 
 export const password = 'seven brown sofas at dawn'
 const generous = '1000000/1s'
 
-/** A server; its access tokens are good for a second, and 5 more for the clocks of others. */
+/**
+ * A server; its access tokens are good for a second, and 5 more for the clocks of others. `restart` ends it by a signal
+ * and begins it anew, on the same database and another port.
+ */
 export async function serve(settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'kennel-javascript.'))
   const env = {
@@ -28,41 +35,68 @@ export async function serve(settings = {}) {
   }
   // Others have been here before.
   execFileSync(process.env.KENNEL, ['seed', '--users', '3', '--dogs', '30', '--seed', '42'], { cwd: folder, env })
-  const child = spawn(process.env.KENNEL, [], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  const port = await new Promise((resolve, reject) => {
-    let said = ''
-    const hear = (text) => {
-      said += text
-      const address = /http:\/\/127\.0\.0\.1:(\d+)/.exec(said)
-      if (address) resolve(Number(address[1]))
-    }
-    child.stdout.setEncoding('utf8').on('data', hear)
-    child.stderr.setEncoding('utf8').on('data', hear)
-    ended.then(() => reject(new Error(`the server did not start: ${said}`)))
-  })
-  const stop = async () => {
-    child.kill('SIGTERM')
-    await ended
-    await rm(folder, { recursive: true })
+  let child, ended
+  const begin = async () => {
+    child = spawn(process.env.KENNEL, [], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    ended = new Promise((resolve) => child.once('exit', resolve))
+    const port = await new Promise((resolve, reject) => {
+      let said = ''
+      const hear = (text) => {
+        said += text
+        const address = /http:\/\/127\.0\.0\.1:(\d+)/.exec(said)
+        if (address) resolve(Number(address[1]))
+      }
+      child.stdout.setEncoding('utf8').on('data', hear)
+      child.stderr.setEncoding('utf8').on('data', hear)
+      ended.then(() => reject(new Error(`the server did not start: ${said}`)))
+    })
+    return Object.assign(server, { port, url: `http://127.0.0.1:${port}` })
   }
-  return { port, url: `http://127.0.0.1:${port}`, stop }
+  const end = (signal) => {
+    child.kill(signal)
+    return ended
+  }
+  const server = {
+    restart: async (signal) => {
+      await end(signal)
+      return begin()
+    },
+    stop: async () => {
+      await end('SIGTERM')
+      await rm(folder, { recursive: true })
+    },
+  }
+  return begin()
 }
 
-/** A way to a server that loses the next answers, after the server has sent them. It is there for one test. */
+/**
+ * A way to a server, for one test. It loses the next answers (`lost`), after the server has sent them; `pass` may do
+ * otherwise with a piece of an answer, `isStream` tells of what kind, and `port` may be changed, or be none.
+ */
 export async function road(test, port) {
-  const state = { lost: 0 }
+  const state = { port, lost: 0, pass: (client, piece) => client.write(piece), streams: 0, refused: 0 }
   const sockets = new Set()
   const gate = createServer((client) => {
-    const server = connect(port, '127.0.0.1')
+    if (!state.port) {
+      state.refused++
+      return client.destroy()
+    }
+    const server = connect(state.port, '127.0.0.1')
     for (const socket of [client, server]) {
       sockets.add(socket)
       socket.on('error', () => {}).on('close', () => (client.destroy(), server.destroy()))
     }
-    client.on('data', (bytes) => server.write(bytes))
+    client.on('close', () => client.isStream && state.streams--)
+    client.on('data', (bytes) => {
+      if (!client.isStream && bytes.includes('text/event-stream')) {
+        client.isStream = true
+        state.streams++
+      }
+      server.write(bytes)
+    })
     server.on('data', (bytes) => {
       if (state.lost-- > 0) client.destroy()
-      else client.write(bytes)
+      else state.pass(client, bytes)
     })
   })
   await new Promise((resolve) => gate.listen(0, '127.0.0.1', resolve))
@@ -70,7 +104,8 @@ export async function road(test, port) {
     gate.close()
     for (const socket of sockets) socket.destroy()
   })
-  return Object.assign(state, { url: `http://127.0.0.1:${gate.address().port}` })
+  const cut = () => sockets.forEach((socket) => socket.destroy())
+  return Object.assign(state, { cut, url: `http://127.0.0.1:${gate.address().port}` })
 }
 
 /** A `fetch` that notes what is sent, as `POST /auth/login`, and keeps cookies as a browser does. */
@@ -92,6 +127,11 @@ export function recorder(jar = new Map()) {
   return { fetch, sent, jar, whats: () => sent.map(({ what }) => what) }
 }
 
+/** Waits for a condition. */
+export async function until(isMet) {
+  while (!(await isMet())) await new Promise((resume) => setTimeout(resume, 10))
+}
+
 /** Waits until the server says of all tokens that were sent last that they have expired. */
 export async function expiry(url, ...recorders) {
   const tokens = recorders.map(
@@ -109,4 +149,31 @@ export async function expiry(url, ...recorders) {
       await new Promise((resume) => setTimeout(resume, 50))
     }
   }
+}
+
+/** A client of a new account, logged in, and what it sends. */
+export async function newcomer(server, options = {}) {
+  const noted = recorder()
+  const users = []
+  const url = options.url ?? server.url
+  const kennel = new Kennel(url, {
+    fetch: noted.fetch,
+    onUserChange: (user) => users.push(user?.username ?? null),
+    ...options,
+  })
+  const username = `a${randomBytes(8).toString('hex')}`
+  await kennel.signup({ username, email: `${username}@example.com`, password })
+  const user = await kennel.login({ username, password })
+  await kennel.get('/me')
+  return { kennel, username, user, users, ...noted }
+}
+
+/** What went wrong, which must have. */
+export async function failure(promise) {
+  const error = await promise.then(
+    () => undefined,
+    (error) => error,
+  )
+  assert(error instanceof KennelError, `${inspect(error)} is no KennelError`)
+  return error
 }

@@ -1,5 +1,5 @@
 // How the client is used, and what of it must not compile. Nobody runs this; `tsc --strict` reads it.
-import { Kennel, KennelError, type Schemas } from 'kennel-client'
+import { Kennel, KennelError, type Change, type Schemas } from 'kennel-client'
 
 const kennel = new Kennel('http://localhost:8000', { cookie: true, onUserChange: (user) => user?.username.trim() })
 new Kennel(new URL('http://localhost:8000'), { accessToken: 'eyJ…', fetch: (url, init) => fetch(url, init) })
@@ -33,6 +33,20 @@ export async function used(signal: AbortSignal): Promise<void> {
     console.log(due)
   }
   for await (const { age } of kennel.list('/dogs')) console.log(age satisfies number | null)
+  const known = (await kennel.get('/dogowner/changes', { query: { resource: 'dog', id: dog.id, sort: '-seq' } })).data
+  for await (const change of kennel.follow({ after: known[0]?.seq ?? 0, signal })) {
+    change satisfies Change
+    if (change.resource === 'dog') change.row satisfies Schemas['Dog'] | null
+    if (change.resource === 'task') console.log(change.row?.due_on, change.was?.['due_on'])
+    // @ts-expect-error: whose row it is, `resource` tells
+    console.log(change.row?.owner_id)
+    // @ts-expect-error: no such kind of row
+    if (change.resource === 'cat') break
+  }
+  // @ts-expect-error: a number, as in the book
+  kennel.follow({ after: '7' })
+  // @ts-expect-error: all changes are followed
+  kennel.follow({ resource: 'dog' })
   await kennel.post('/auth/password/forgot', { body: { email: user.email } })
   await kennel.get('/users/{username}', { path: { username: 'alice' } })
   await kennel.logout()

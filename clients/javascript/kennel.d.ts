@@ -6,6 +6,8 @@ export type { components, paths } from './contract.js'
 export type Schemas = components['schemas']
 /** The account that is logged in. */
 export type User = Schemas['User']
+/** A change to the book: what became of which row, and the row as it is now; `null` if it is gone. */
+export type Change = Schemas['Change']
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 
@@ -38,7 +40,8 @@ type HeadersOf<O> = (true extends Takes<O, 'header', 'If-Match'>
   (true extends Takes<O, 'header', 'Idempotency-Key'> ? Idempotent : { idempotencyKey?: never })
 type Success<O> = O extends { responses: infer R } ? R[keyof R & (200 | 201 | 202 | 204)] : never
 type DataOf<O> =
-  Success<O> extends infer R ? (R extends { content: infer T extends object } ? T[keyof T] : undefined) : never
+  Success<O> extends infer R ? (R extends { content: infer T extends object } ? Read<T> : undefined) : never
+type Read<T> = T extends { 'application/json': infer J } ? J : T[keyof T]
 type Answer<M extends Method, P extends PathsWith<M>> = Promise<Result<DataOf<Operation<M, P>>>>
 type Row<P extends Lists> = DataOf<Operation<'get', P>> extends (infer T)[] ? T : never
 type Arguments<T> = object extends T ? [options?: T] : [options: T]
@@ -69,6 +72,12 @@ export type Options<M extends Method, P extends PathsWith<M>> = PathOf<Operation
   BodyOf<Operation<M, P>> &
   HeadersOf<Operation<M, P>> &
   Signal
+
+/** From where the changes are followed, and until when. */
+export interface FollowOptions extends Signal {
+  /** The `seq` of the last change that you know, or the book's `last` from before you read the lists; now without it. */
+  after?: number
+}
 
 /** What a call answers. */
 export interface Result<T> {
@@ -153,6 +162,13 @@ export class Kennel {
    * `for await (const dog of kennel.list('/dogowner/dogs'))`.
    */
   list<P extends Lists>(path: P, ...options: Arguments<Options<'get', P>>): AsyncGenerator<Row<P>, void, void>
+  /**
+   * The changes to the book as they are made, each once and in the order of `seq`, without end: `for await (const change
+   * of kennel.follow({ after }))`. What breaks the connection or passes by itself is waited for, and the token refreshed;
+   * it throws when that is no use: `changes-expired` wants the lists to be read again, and of a session, an account or a
+   * key that has ended it tells as any call does. `break`, or the signal, closes the connection.
+   */
+  follow(options?: FollowOptions): AsyncGenerator<Change, void, void>
 }
 
 /** The types of Kennel's problems, and `about:blank` for an answer that is none of Kennel's, or for none at all. */

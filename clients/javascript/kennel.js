@@ -12,6 +12,13 @@ const TIMEOUTS = [5000, 10_000]
 const TWICE = { pauses: PAUSES.slice(0, 1), timeouts: TIMEOUTS }
 /** Milliseconds that a tab waits for another one. None that hangs holds the others up for ever. */
 const LOCK_TIMEOUT = 5000
+/** Milliseconds without a sign of life after which a stream is taken as lost: the server gives one every 15 seconds. */
+const SILENCE = 45_000
+/** The longest of the growing pauses between two streams, in milliseconds. */
+const LONGEST_PAUSE = 30_000
+/** How often in a row a user may be told to have too many streams: those that were lost count until the server notices. */
+const MOST_REFUSALS = 8
+const CHANGES = '/dogowner/changes'
 const NO_SESSION = ['/problems/missing-token', '/problems/invalid-token', '/problems/revoked-token']
 
 export class KennelError extends Error {
@@ -102,6 +109,88 @@ export class Kennel {
     }
   }
 
+  async *follow({ after, signal } = {}) {
+    // Asked in any case: what is wrong from the start is told as of any other call, and there is a number to resume from
+    // before the first change has come.
+    const { data: book } = await this.get('/dogowner/book', { signal })
+    const user = this.#user
+    let seen = after ?? book.last
+    let retry = 2000
+    let failures = 0
+    for (;;) {
+      let isAtOnce = false
+      let retryAfter = 0
+      try {
+        for await (const event of this.#events(seen, user, signal)) {
+          if (event.type === 'end') {
+            // Why it ends, the next answer says: with a problem, if it does not pass.
+            isAtOnce = !failures && JSON.parse(event.data).reason !== 'draining'
+            break
+          }
+          if (event.retry) retry = event.retry
+          if (event.comment !== undefined) failures = 0
+          if (event.type !== 'change') continue
+          const change = JSON.parse(event.data)
+          if (change.seq <= seen) continue
+          // Some were lost on the way, and are asked for again.
+          if (change.seq > seen + 1) break
+          seen = change.seq
+          failures = 0
+          yield change
+        }
+      } catch (error) {
+        if (!mayPass(error, failures)) throw error
+        retryAfter = error.retryAfter ?? 0
+      }
+      // At random, as all followers of a server that has stopped would come back at the same time.
+      const pause = isAtOnce ? 0 : Math.random() * Math.min(retry * 2 ** failures, LONGEST_PAUSE)
+      await sleep(retryAfter * 1000 + pause, signal)
+      failures++
+    }
+  }
+
+  /** The events of the stream of the changes after a number. Throws when it is lost, or silent for too long. */
+  async *#events(seen, user, signal) {
+    const silence = new AbortController()
+    const soon = async (promise) => {
+      const timer = setTimeout(() => silence.abort(), SILENCE)
+      try {
+        return await promise
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+    const request = {
+      headers: { Accept: 'text/event-stream', 'Last-Event-ID': `${seen}` },
+      signal: AbortSignal.any([silence.signal, ...(signal ? [signal] : [])]),
+      cache: 'no-store',
+      isStream: true,
+    }
+    try {
+      this.#requireUser(user)
+      const reader = (await soon(this.#sendAsUser('GET', CHANGES, request))).getReader()
+      const stream = new EventStream()
+      for (;;) {
+        const { done, value } = await soon(reader.read())
+        if (done) return
+        this.#requireUser(user)
+        yield* stream.read(value)
+      }
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error instanceof KennelError ? error : lost('GET', CHANGES, error)
+    } finally {
+      silence.abort()
+    }
+  }
+
+  /** Throws if another user is logged in by now, or none: the changes are not theirs. */
+  #requireUser(user) {
+    if (user?.id === this.#user?.id) return
+    const detail = 'The user who followed the changes is not logged in any more.'
+    throw new KennelError({ type: '/problems/revoked-token', status: 401, title: 'The session has ended', detail })
+  }
+
   async #call(method, target, options = {}) {
     const { body, signal } = options
     const isCreate = method === 'POST' && /^\/(dogowner\/|me\/import(?![^?]))/.test(target)
@@ -109,7 +198,13 @@ export class Kennel {
     // 412, or undo what others have written in between.
     const pauses = isCreate || method === 'GET' ? PAUSES : []
     const request = { body, signal, pauses, headers: headersOf(options, isCreate) }
-    if (!/^\/(me|dogowner)(?![^/?])/.test(target)) return this.#send(method, target, request)
+    return /^\/(me|dogowner)(?![^/?])/.test(target)
+      ? this.#sendAsUser(method, target, request)
+      : this.#send(method, target, request)
+  }
+
+  /** Sends with the token, and with the next one if that has expired. */
+  async #sendAsUser(method, target, request) {
     const [token, user] = [this.#accessToken, this.#user]
     try {
       return await this.#send(method, target, { ...request, token })
@@ -188,7 +283,7 @@ export class Kennel {
     }
   }
 
-  async #send(method, target, { body, headers, token, signal, timeouts, pauses = [], ...rest }) {
+  async #send(method, target, { body, headers, token, signal, timeouts, pauses = [], isStream = false, ...rest }) {
     const init = { ...rest, method, headers: { ...headers }, body: body && JSON.stringify(body), signal }
     if (body) init.headers['Content-Type'] = 'application/json'
     if (token) init.headers.Authorization = `Bearer ${token}`
@@ -196,7 +291,9 @@ export class Kennel {
       try {
         if (timeouts) init.signal = AbortSignal.timeout(timeouts[attempt])
         const response = await this.#fetch(this.#url + target, init)
-        return result(response, await response.text())
+        // What is no stream, where one is wanted, was not Kennel's to say.
+        const isRight = response.ok && isStream === isEventStream(response)
+        return isRight && isStream ? response.body : result(response, await response.text(), isRight)
       } catch (error) {
         if (error instanceof KennelError || signal?.aborted) throw error
         if (attempt === pauses.length) throw lost(method, target, error)
@@ -234,9 +331,11 @@ function headersOf(options, isCreate) {
   return headers
 }
 
-function result({ ok, status, statusText, headers }, text) {
+const isEventStream = ({ headers }) => /^text\/event-stream\b/.test(headers.get('content-type'))
+
+function result({ status, statusText, headers }, text, isRight) {
   const data = text && /\bjson\b/.test(headers.get('content-type')) ? JSON.parse(text) : text || undefined
-  if (ok) return { data, etag: headers.get('etag') ?? undefined, status, headers }
+  if (isRight) return { data, etag: headers.get('etag') ?? undefined, status, headers }
   const detail = 'It is no problem of Kennel: something before it answered.'
   const problem = data?.type ? data : { type: 'about:blank', status, title: statusText || `Status ${status}`, detail }
   throw new KennelError(problem, { retryAfter: Number(headers.get('retry-after')) || undefined })
@@ -247,4 +346,59 @@ function lost(method, target, cause) {
   const advice = method === 'GET' ? '' : ' It may have been done all the same: read again before you repeat it.'
   const detail = `${method} ${target.split('?')[0]} got none. ${reason}${advice}`
   return new KennelError({ type: 'about:blank', status: 0, title: 'No answer', detail }, { cause })
+}
+
+/** Whether the next stream may well go better than the one that ended so. */
+function mayPass({ type, status }, failures) {
+  return [0, 429, 502, 503, 504].includes(status) && (type !== '/problems/too-many-streams' || failures < MOST_REFUSALS)
+}
+
+/** Waits, unless the signal breaks it off. */
+function sleep(milliseconds, signal) {
+  return new Promise((resume, reject) => {
+    const wake = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', wake)
+      if (signal?.aborted) reject(signal.reason)
+      else resume()
+    }
+    const timer = setTimeout(wake, milliseconds)
+    signal?.addEventListener('abort', wake)
+  })
+}
+
+/** An event stream (WHATWG HTML §9.2) that comes in pieces, wherever they are cut. Exported for the tests alone. */
+export class EventStream {
+  #decoder = new TextDecoder()
+  #rest = ''
+  #isAfterCr = false
+  #type = ''
+  #data = ''
+  #id = ''
+
+  /** What the next bytes complete: an event (`type`, `data`, `id`), a `comment`, or in how long to `retry`. */
+  read(bytes) {
+    const text = this.#decoder.decode(bytes, { stream: true })
+    if (!text) return []
+    // A CR ends its line at once. If a LF comes after it, the two are one end.
+    const lines = (this.#rest + (this.#isAfterCr ? text.replace(/^\n/, '') : text)).split(/\r\n|\r|\n/)
+    this.#isAfterCr = text.endsWith('\r')
+    this.#rest = lines.pop()
+    return lines.map((line) => (line ? this.#take(line) : this.#dispatch())).filter(Boolean)
+  }
+
+  #take(line) {
+    const [, field, value] = /^([^:]*):? ?(.*)$/s.exec(line)
+    if (field === '') return { comment: value }
+    if (field === 'event') this.#type = value
+    if (field === 'data') this.#data += `${value}\n`
+    if (field === 'id' && !value.includes('\0')) this.#id = value
+    if (field === 'retry' && /^\d+$/.test(value)) return { retry: Number(value) }
+  }
+
+  #dispatch() {
+    const [type, data] = [this.#type || 'message', this.#data]
+    this.#type = this.#data = ''
+    if (data) return { type, data: data.slice(0, -1), id: this.#id }
+  }
 }
