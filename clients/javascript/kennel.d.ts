@@ -77,6 +77,11 @@ export type Options<M extends Method, P extends PathsWith<M>> = PathOf<Operation
 export interface FollowOptions extends Signal {
   /** The `seq` of the last change that you know, or the book's `last` from before you read the lists; now without it. */
   after?: number
+  /**
+   * Is called with `true` when the changes begin to come, and with `false`, and why, each time that they could not be
+   * got: they are tried again.
+   */
+  onConnection?: (isConnected: boolean, error?: KennelError) => void
 }
 
 /** What a call answers. */
@@ -89,6 +94,12 @@ export interface Result<T> {
   status: number
   /** The headers: `headers.get('x-total-count')` with `count: true`, `'ratelimit'`, `'idempotency-replayed'`. */
   headers: Headers
+}
+
+/** A page of a list. */
+export interface Page<T> extends Result<T[]> {
+  /** Whether no page comes after it. */
+  isLast: boolean
 }
 
 /** What a client can be told. */
@@ -162,6 +173,8 @@ export class Kennel {
    * `for await (const dog of kennel.list('/dogowner/dogs'))`.
    */
   list<P extends Lists>(path: P, ...options: Arguments<Options<'get', P>>): AsyncGenerator<Row<P>, void, void>
+  /** The same, by pages, for a list that shows more when it is asked to; `limit` says how long they are. */
+  pages<P extends Lists>(path: P, ...options: Arguments<Options<'get', P>>): AsyncGenerator<Page<Row<P>>, void, void>
   /**
    * The changes to the book as they are made, each once and in the order of `seq`, without end: `for await (const change
    * of kennel.follow({ after }))`. What breaks the connection or passes by itself is waited for, and the token refreshed;

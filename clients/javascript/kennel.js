@@ -100,16 +100,20 @@ export class Kennel {
   }
 
   async *list(path, options) {
+    for await (const { data } of this.pages(path, options)) yield* data
+  }
+
+  async *pages(path, options) {
     let next = address(path, options)
     while (next) {
-      const { data, headers } = await this.#call('GET', next, options)
-      yield* data
+      const page = await this.#call('GET', next, options)
       // It begins with a slash, and so leads to no other host.
-      next = /<(\/[^>]*)>; *rel="next"/.exec(headers.get('link') ?? '')?.[1]
+      next = /<(\/[^>]*)>; *rel="next"/.exec(page.headers.get('link') ?? '')?.[1]
+      yield { ...page, isLast: !next }
     }
   }
 
-  async *follow({ after, signal } = {}) {
+  async *follow({ after, signal, onConnection = () => {} } = {}) {
     // Asked in any case: what is wrong from the start is told as of any other call, and there is a number to resume from
     // before the first change has come.
     const { data: book } = await this.get('/dogowner/book', { signal })
@@ -117,11 +121,13 @@ export class Kennel {
     let seen = after ?? book.last
     let retry = 2000
     let failures = 0
+    let isConnected = false
     for (;;) {
       let isAtOnce = false
       let retryAfter = 0
       try {
         for await (const event of this.#events(seen, user, signal)) {
+          if (!isConnected) onConnection((isConnected = true))
           if (event.type === 'end') {
             // Why it ends, the next answer says: with a problem, if it does not pass.
             isAtOnce = !failures && JSON.parse(event.data).reason !== 'draining'
@@ -141,6 +147,7 @@ export class Kennel {
       } catch (error) {
         if (!mayPass(error, failures)) throw error
         retryAfter = error.retryAfter ?? 0
+        onConnection((isConnected = false), error)
       }
       // At random, as all followers of a server that has stopped would come back at the same time.
       const pause = isAtOnce ? 0 : Math.random() * Math.min(retry * 2 ** failures, LONGEST_PAUSE)

@@ -1,0 +1,108 @@
+// Elements are made here and nowhere else. Text becomes a text node, never markup, so a name is only ever a name.
+
+/** @typedef {Node | string | null | undefined | false} Child */
+
+/**
+ * Makes an element: `element('button', { type: 'button', onclick: save }, 'Save')`. What begins with `on` listens, `true`
+ * is an attribute without a value, and one that is `false`, `null` or `undefined` is left out, as are such children.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, unknown>} [attributes]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue
+    if (typeof value === 'function') made.addEventListener(name.slice(2), /** @type {EventListener} */ (value))
+    else made.setAttribute(name, value === true ? '' : `${value}`)
+  }
+  made.append(...present(children))
+  return made
+}
+
+/** @param {Child[]} children */
+export function present(children) {
+  return children.filter((child) => child !== null && child !== undefined && child !== false)
+}
+
+/**
+ * A button that does something and sends no form.
+ *
+ * @param {string} label
+ * @param {(event: MouseEvent) => void} onclick
+ * @param {Record<string, unknown>} [attributes]
+ */
+export function button(label, onclick, attributes = {}) {
+  return element('button', { type: 'button', onclick, ...attributes }, label)
+}
+
+/**
+ * A button with a picture, whose words are there for who cannot see it, and on wide screens for all.
+ *
+ * @param {string} picture
+ * @param {string} label
+ * @param {string} of what it is about, which makes it another button than the one of the next row
+ * @param {() => void} onclick
+ */
+export function rowButton(picture, label, of, onclick) {
+  const attributes = { type: 'button', class: 'row-button', 'data-action': label, 'aria-label': `${label} ${of}`, title: label }
+  return element('button', { ...attributes, onclick }, icon(picture))
+}
+
+/** @param {string} name of a symbol of the page */
+export function icon(name) {
+  const space = 'http://www.w3.org/2000/svg'
+  const svg = document.createElementNS(space, 'svg')
+  const use = document.createElementNS(space, 'use')
+  svg.setAttribute('class', 'icon')
+  svg.setAttribute('aria-hidden', 'true')
+  use.setAttribute('href', `#icon-${name}`)
+  svg.append(use)
+  return svg
+}
+
+/**
+ * What a person has written, kept apart from the words around it whichever way it runs.
+ *
+ * @param {string} text
+ */
+export function written(text) {
+  return element('bdi', { class: 'written' }, text)
+}
+
+let ids = 0
+/**
+ * An id that nothing else on the page has.
+ *
+ * @param {string} prefix
+ */
+export const uniqueId = (prefix) => `${prefix}-${++ids}`
+
+/**
+ * The element with an id that the page is known to have.
+ *
+ * @param {string} id
+ */
+export function byId(id) {
+  const found = document.getElementById(id)
+  if (!found) throw new Error(`the page has no #${id}`)
+  return found
+}
+
+/**
+ * Tells those who listen to the page rather than look at it.
+ *
+ * @param {string} text
+ */
+export function announce(text) {
+  byId('announcer').textContent = text
+}
+
+/** Moves the focus to the heading of the screen, as after a change of screens, or when what had it is gone. */
+export function focusScreen() {
+  const heading = /** @type {HTMLElement | null} */ (document.querySelector('#main h1'))
+  ;(heading ?? byId('main')).focus()
+}

@@ -1,0 +1,223 @@
+// A form that loses nothing and sends nothing twice: it shows each problem at its field, waits as long as it is told to,
+// keeps what was typed, and offers it again.
+import { element, present, uniqueId } from './dom.js'
+import { dropDraft, loadDraft, saveDraft } from './drafts.js'
+import { formatWait } from './format.js'
+import { explain, isAborted } from './problems.js'
+import { NotLoggedIn } from './session.js'
+
+/** @typedef {import('./fields.js').Field} Field */
+/** @typedef {Record<string, any>} Values */
+
+/** Milliseconds after which a form says that it still waits, and after which it stops waiting. */
+const SLOW = 3000
+const TIMEOUT = 20_000
+
+/** The forms on the page. */
+const forms = /** @type {Set<Form>} */ (new Set())
+
+/** Whether something is typed that is not saved. */
+export const hasUnsaved = () => [...forms].some((form) => form.isConnected && form.isDirty)
+
+// The browser asks in its own words.
+addEventListener('beforeunload', (event) => {
+  if (hasUnsaved()) event.preventDefault()
+})
+
+export class Form {
+  /** @type {HTMLFormElement} */
+  element
+  /** @type {Field[]} */
+  fields
+  /** The create that may have been done, though no answer came. @type {import('./drafts.js').Attempt | undefined} */
+  attempt
+  #options
+  #alert = element('div', { class: 'alert', role: 'alert', tabindex: '-1' })
+  #status = element('p', { class: 'hint', role: 'status' })
+  #button
+  #base = ''
+  #isBusy = false
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #countdown
+
+  /**
+   * `send` does the work with what was typed; what it throws is shown. `draft` names what is kept in the browser while
+   * it is not saved: without it nothing is. A fleeting form is no loss, as there is nothing in it but a login.
+   *
+   * @param {{ fields: Field[], submit: string, send: (values: Values, signal: AbortSignal) => Promise<void>,
+   *   draft?: string, label?: string, buttons?: import('./dom.js').Child[], isDangerous?: boolean,
+   *   isFleeting?: boolean }} options
+   */
+  constructor(options) {
+    this.#options = options
+    this.fields = options.fields
+    this.#button = element('button', { class: options.isDangerous ? 'danger' : 'primary' }, options.submit)
+    this.element = element(
+      'form',
+      { novalidate: true, 'aria-label': options.label, id: uniqueId('form') },
+      this.#alert,
+      ...this.fields.map((field) => field.element),
+      element('div', { class: 'buttons' }, this.#button, ...present(options.buttons ?? [])),
+      this.#status,
+    )
+    this.element.addEventListener('submit', (event) => {
+      event.preventDefault()
+      void this.submit()
+    })
+    for (const type of ['input', 'change']) this.element.addEventListener(type, () => this.keep())
+    this.setBase()
+    this.#restore()
+    if (!options.isFleeting) forms.add(this)
+  }
+
+  get isConnected() {
+    if (!this.element.isConnected) forms.delete(this)
+    return this.element.isConnected
+  }
+
+  get isDirty() {
+    return this.#snapshot() !== this.#base
+  }
+
+  /** What is typed, by the names of the fields. @returns {Values} */
+  values() {
+    return Object.fromEntries(this.fields.map((field) => [field.name, field.read()]))
+  }
+
+  /** Takes what is in the form as what is saved. */
+  setBase() {
+    this.#base = this.#snapshot()
+  }
+
+  /** Keeps what is typed, until it is saved. */
+  keep() {
+    const { draft } = this.#options
+    if (!draft) return
+    if (this.isDirty || this.attempt) saveDraft(draft, { values: this.#kept(), ...(this.attempt && { attempt: this.attempt }) })
+    else dropDraft(draft)
+  }
+
+  /** Forgets what was kept, as it is saved, or not wanted. */
+  forget() {
+    this.attempt = undefined
+    if (this.#options.draft) dropDraft(this.#options.draft)
+    forms.delete(this)
+  }
+
+  async submit() {
+    // A second click, or Enter, while the first is under way, or has to wait.
+    if (this.#isBusy || this.#countdown) return
+    this.clear()
+    const complaints = this.fields.map((field) => ({ field: field.name, detail: field.complaint() ?? '' }))
+    const wrong = complaints.filter(({ detail }) => detail)
+    if (wrong.length) return this.#show('Something needs your attention.', wrong)
+    this.#setBusy(true)
+    const slow = setTimeout(() => (this.#status.textContent = 'The server takes its time. Still waiting…'), SLOW)
+    try {
+      await this.#options.send(this.values(), AbortSignal.timeout(TIMEOUT))
+    } catch (error) {
+      this.showProblem(error)
+    } finally {
+      clearTimeout(slow)
+      this.#status.textContent = ''
+      this.#setBusy(false)
+    }
+  }
+
+  /** Shows what is wrong: at the fields that it is about, and the rest above them. @param {unknown} error */
+  showProblem(error) {
+    if (isAborted(error)) return
+    if (error instanceof NotLoggedIn) return this.#show(error.message, [])
+    const { text, errors, retryAfter, isUnanswered } = explain(error)
+    this.#show(isUnanswered ? `${text} What you typed is kept here. Try again.` : text, errors)
+    if (isUnanswered && !this.#options.isDangerous) this.#button.textContent = 'Try again'
+    if (retryAfter) this.#wait(retryAfter)
+  }
+
+  /** Shows something above the fields, as an alert. @param {...import('./dom.js').Child} content */
+  alert(...content) {
+    this.#alert.replaceChildren(...present(content))
+  }
+
+  clear() {
+    this.#alert.replaceChildren()
+    this.#button.textContent = this.#options.submit
+    for (const field of this.fields) field.showErrors([])
+  }
+
+  /**
+   * @param {string} text
+   * @param {{ field: string, detail: string }[]} errors
+   */
+  #show(text, errors) {
+    const [known, unknown] = [/** @type {Field[]} */ ([]), /** @type {string[]} */ ([])]
+    for (const { field, detail } of errors) if (!this.fields.some(({ name }) => name === field)) unknown.push(detail)
+    for (const field of this.fields) {
+      const own = errors.filter((error) => error.field === field.name).map(({ detail }) => detail)
+      field.showErrors(own)
+      if (own.length) known.push(field)
+    }
+    this.alert(
+      element('p', {}, text),
+      unknown.length > 0 && element('ul', {}, ...unknown.slice(0, 20).map((detail) => element('li', {}, detail))),
+      unknown.length > 20 && element('p', {}, `And ${unknown.length - 20} more like these.`),
+    )
+    ;(known[0]?.control ?? this.#alert).focus()
+  }
+
+  /** Counts down to when the next try makes sense. @param {number} seconds */
+  #wait(seconds) {
+    const end = Date.now() + seconds * 1000
+    const timer = element('p', { role: 'timer' })
+    const tick = () => {
+      const left = Math.ceil((end - Date.now()) / 1000)
+      this.#button.setAttribute('aria-disabled', 'true')
+      timer.textContent = `Try again in ${formatWait(left)}.`
+      if (left > 0) return
+      clearInterval(this.#countdown)
+      this.#countdown = undefined
+      this.#button.removeAttribute('aria-disabled')
+      timer.textContent = 'You can try again now.'
+    }
+    this.#alert.append(timer)
+    this.#countdown = setInterval(tick, 500)
+    tick()
+  }
+
+  /** @param {boolean} isBusy */
+  #setBusy(isBusy) {
+    this.#isBusy = isBusy
+    // Not `disabled`, which would take the focus away.
+    if (!this.#countdown) this.#button.toggleAttribute('aria-disabled', false)
+    if (isBusy || this.#countdown) this.#button.setAttribute('aria-disabled', 'true')
+    this.element.toggleAttribute('aria-busy', false)
+    if (isBusy) this.element.setAttribute('aria-busy', 'true')
+  }
+
+  #snapshot() {
+    return JSON.stringify(this.values())
+  }
+
+  #kept() {
+    return Object.fromEntries(this.fields.filter(({ isSecret }) => !isSecret).map((field) => [field.name, field.read()]))
+  }
+
+  #restore() {
+    const draft = this.#options.draft && loadDraft(this.#options.draft)
+    if (!draft) return
+    const before = this.values()
+    this.attempt = draft.attempt
+    for (const field of this.fields) if (field.name in draft.values) field.write(draft.values[field.name])
+    if (!this.isDirty && !this.attempt) return
+    const note = element('div', { class: 'notice', role: 'status' }, element('p', {}, 'You typed this before, and it is not saved yet.'))
+    const startOver = () => {
+      for (const field of this.fields) field.write(before[field.name])
+      this.forget()
+      forms.add(this)
+      note.remove()
+      this.fields[0]?.control.focus()
+    }
+    note.append(element('button', { type: 'button', onclick: startOver }, 'Start over'))
+    this.element.prepend(note)
+  }
+}

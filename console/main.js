@@ -1,0 +1,164 @@
+// Where all begins: who is here, which screen the address names, and what is above all screens.
+import { book } from './book.js'
+import { closeDialogs, confirm } from './dialogs.js'
+import { dogsScreen } from './dogs.js'
+import { button, byId, element, focusScreen } from './dom.js'
+import { draftNames, dropDrafts } from './drafts.js'
+import { hasUnsaved } from './forms.js'
+import { openHistory } from './history.js'
+import { KennelError } from './kennel.js'
+import { meScreen } from './me.js'
+import { clearMessages, tell } from './messages.js'
+import { explain } from './problems.js'
+import { currentUser, holdScreensWhile, kennel, loginWanted, logout, userChanged } from './session.js'
+import { askToLogIn, mailView, signInView } from './signin.js'
+import { tasksScreen } from './tasks.js'
+
+/**
+ * What is on the page: its title, its elements, and what ends it.
+ *
+ * @typedef {{ title: string, content: HTMLElement, close?: () => void }} Screen
+ */
+
+/** @type {Record<string, (query: URLSearchParams) => Screen>} */
+const SCREENS = { '/dogs': dogsScreen, '/owners': dogsScreen, '/tasks': tasksScreen, '/me': meScreen }
+/** Milliseconds until a server that did not answer at the beginning is asked again. */
+const AGAIN = 5000
+
+const [main, banner] = [byId('main'), byId('banner')]
+const [nav, account] = [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.bar nav, .bar .account'))]
+/** @type {Screen | null} */
+let screen = null
+/** @type {import('./signin.js').MailAction | null} */
+let mail = null
+
+/** The path and the query of the fragment: `#/dogs?q=rex`. */
+function route() {
+  const [path, query = ''] = location.hash.slice(1).split('?')
+  return { path: path || '/dogs', query: new URLSearchParams(query) }
+}
+
+/** Takes what a mail leads to out of the address, so that its token stays in no history and no picture. */
+function takeMail() {
+  const given = new URLSearchParams(location.hash.slice(1))
+  const action = given.get('action')
+  if (!action) return
+  mail = { action, token: given.get('token') ?? '' }
+  history.replaceState(null, '', location.pathname)
+}
+
+/** Shows the screen of the address. */
+function showScreen() {
+  const user = currentUser()
+  for (const part of [nav, account]) part.hidden = !user
+  if (mail) {
+    const view = mailView(mail, (next) => {
+      mail = null
+      if (next) show(next)
+      else showScreen()
+    })
+    if (view) return show(view)
+    mail = null
+  }
+  const { path, query } = route()
+  if (!user) return show(signInView(path))
+  const make = SCREENS[path]
+  if (!make) return location.replace('#/dogs')
+  for (const link of nav.querySelectorAll('a')) {
+    const isHere = link.hash === `#${path === '/owners' ? '/dogs' : path}`
+    if (isHere) link.setAttribute('aria-current', 'page')
+    else link.removeAttribute('aria-current')
+  }
+  show(make(query))
+}
+
+/** @param {Screen} next */
+function show(next) {
+  screen?.close?.()
+  screen = next
+  document.title = `${next.title} – Kennel`
+  main.replaceChildren(next.content)
+  scrollTo(0, 0)
+  focusScreen()
+}
+
+/** Shows the screens of this user, whoever was here before. */
+async function begin() {
+  closeDialogs()
+  clearMessages()
+  book.end()
+  const user = currentUser()
+  if (user) {
+    const isBegun = await untilAnswered(() => book.begin())
+    if (!isBegun || currentUser() !== user) return
+    if (/^#\/(login|signup|forgot)/.test(location.hash)) history.replaceState(null, '', '#/dogs')
+    const drafts = draftNames().length
+    if (drafts) tell([drafts === 1 ? 'Something that you typed is not saved yet.' : `${drafts} things that you typed are not saved yet.`,
+      ' Open the same form again, and it is there.'])
+  }
+  showScreen()
+}
+
+/**
+ * Does what a screen cannot begin without, as often as it takes.
+ *
+ * @param {() => Promise<unknown>} work
+ */
+async function untilAnswered(work) {
+  for (;;) {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      // The session has ended, which is told by itself.
+      if (error instanceof KennelError && error.status === 401) return false
+      const { text, retryAfter } = explain(error)
+      const again = button('Try again', () => {})
+      show({
+        title: 'No answer',
+        content: element('div', { class: 'card' }, element('h1', { tabindex: '-1' }, text), element('p', {}, 'It is tried again every few seconds.'), again),
+      })
+      await new Promise((resume) => {
+        again.addEventListener('click', resume)
+        setTimeout(resume, (retryAfter ?? 0) * 1000 || AGAIN)
+      })
+    }
+  }
+}
+
+/** Says what is the matter with the connection, as long as it is. */
+function showConnection() {
+  const { state, problem } = book
+  const lookNow = () => void book.catchUp().catch(() => {})
+  if (!navigator.onLine) banner.replaceChildren('You are offline. What you type is kept, and can be saved when you are back.')
+  else if (state === 'lost') banner.replaceChildren(`${problem ? explain(problem).text : 'The server does not answer.'} Trying again…`)
+  else if (state === 'polling')
+    banner.replaceChildren('Too many windows follow this book at once. This one looks for changes now and then. ', button('Look now', lookNow))
+  else banner.replaceChildren()
+}
+
+async function endSession() {
+  const isSure = !hasUnsaved() && !draftNames().length ? true :
+    await confirm('Log out?', ['Something that you typed is not saved. It is forgotten when you log out.'], 'Log out')
+  if (!isSure) return
+  try {
+    await logout()
+  } catch (error) {
+    tell([`You are still logged in. ${explain(error).text}`], [{ label: 'Try again', run: () => void endSession() }], { isProblem: true })
+  }
+}
+
+userChanged.subscribe(() => void begin())
+loginWanted.subscribe(({ user, isFresh, promise }) => askToLogIn(user, isFresh, promise))
+book.stateChanged.subscribe(showConnection)
+for (const type of ['online', 'offline']) addEventListener(type, showConnection)
+addEventListener('hashchange', () => {
+  takeMail()
+  closeDialogs()
+  showScreen()
+})
+holdScreensWhile(hasUnsaved)
+byId('logout').addEventListener('click', () => void endSession())
+byId('recent').addEventListener('click', () => void openHistory())
+takeMail()
+if (await untilAnswered(() => kennel.refresh()) && !currentUser()) showScreen()

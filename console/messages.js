@@ -1,0 +1,63 @@
+// Short messages at the edge of the page, which tell what was done and how to take it back.
+import { dialogClosed, isDialogOpen } from './dialogs.js'
+import { byId, element, focusScreen, icon, present } from './dom.js'
+
+/** @typedef {{ label: string, run: () => void }} Action */
+
+/** Milliseconds that a message stays, unless somebody is at it. All changes are in the history after that. */
+const STAYS = 20_000
+const MOST = 4
+
+/**
+ * Shows a message.
+ *
+ * @param {import('./dom.js').Child[]} content
+ * @param {Action[]} [actions]
+ * @param {{ isProblem?: boolean }} [options]
+ */
+export function tell(content, actions = [], { isProblem = false } = {}) {
+  const region = byId('messages')
+  const text = element('p', {}, ...present(content))
+  const message = element('div', { class: isProblem ? 'message problem' : 'message' }, text)
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  const close = () => {
+    clearTimeout(timer)
+    if (!message.isConnected) return
+    const hadFocus = message.contains(document.activeElement)
+    const next = message.nextElementSibling ?? message.previousElementSibling
+    message.remove()
+    if (hadFocus && next) next.querySelector('button')?.focus()
+    else if (hadFocus) focusScreen()
+  }
+  const start = () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => (isBusy() ? start() : close()), STAYS)
+  }
+  const isBusy = () => isDialogOpen() || message.matches(':hover, :focus-within')
+  for (const { label, run } of actions) {
+    const onclick = () => {
+      close()
+      run()
+    }
+    message.append(element('button', { type: 'button', onclick }, label))
+  }
+  message.append(
+    element('button', { type: 'button', class: 'quiet', 'aria-label': 'Dismiss', onclick: close }, icon('close')),
+  )
+  region.append(message)
+  while (region.children.length > MOST) region.firstElementChild?.remove()
+  start()
+  return { close, message, setText: (/** @type {import('./dom.js').Child[]} */ next) => text.replaceChildren(...present(next)) }
+}
+
+/** Takes all messages away, as they are of somebody who has left. */
+export function clearMessages() {
+  byId('messages').replaceChildren()
+}
+
+// What is below a dialog can be neither heard nor reached: it is told again when the dialog has closed.
+dialogClosed.subscribe(() => {
+  const region = byId('messages')
+  if (!isDialogOpen() && region.children.length) region.append(...region.children)
+})

@@ -1,0 +1,151 @@
+// Who is logged in, in this page and in the other tabs.
+import { Kennel, KennelError } from './kennel.js'
+import { Topic } from './topic.js'
+
+/** @typedef {import('./kennel.js').User} User */
+
+/** Is told whose screens are to be shown from now on: those of nobody, too. @type {Topic<User | null>} */
+export const userChanged = new Topic()
+/** Is told that what a user is doing wants a login first, whether because the session has ended or is not fresh. */
+export const loginWanted = /** @type {Topic<{ user: User, isFresh: boolean, promise: Promise<void> }>} */ (new Topic())
+
+/** The access token is in here, in memory, and the refresh token in a cookie that no script can read. */
+export const kennel = new Kennel(location.origin, { cookie: true, onUserChange: accept })
+
+/** The other tabs of this browser. No token goes this way, only the news that it is time to look. */
+const tabs = new BroadcastChannel('kennel session')
+tabs.addEventListener('message', () => void look())
+
+/** @type {User | null} */
+let shown = null
+/** @type {{ user: User, isFresh: boolean, promise: Promise<void>, resolve: () => void, reject: (reason: Error) => void } | null} */
+let wait = null
+let isHeld = () => false
+
+/** Is thrown where a login was asked for, and none came of the same user: nothing was sent. */
+export class NotLoggedIn extends Error {
+  name = 'NotLoggedIn'
+}
+
+/** Whose screens are shown. Once the session has ended this may be somebody who has to log in again. */
+export const currentUser = () => shown
+
+/**
+ * Says when the screens must stay though the session has ended: while something is typed that is not saved.
+ *
+ * @param {() => boolean} isNeeded
+ */
+export function holdScreensWhile(isNeeded) {
+  isHeld = isNeeded
+}
+
+/** Looks whether there is a session, as after another tab has begun or ended one. */
+export async function look() {
+  try {
+    accept(await kennel.refresh())
+  } catch (error) {
+    // Without a server nothing is known. The next call tells.
+    if (!(error instanceof KennelError)) throw error
+  }
+}
+
+/** @param {{ username: string, password: string }} credentials */
+export async function login(credentials) {
+  const user = await kennel.login(credentials)
+  tabs.postMessage('login')
+  accept(user)
+}
+
+export async function logout() {
+  isHeld = () => false
+  await kennel.logout()
+  tabs.postMessage('logout')
+}
+
+/**
+ * Takes over what has become of the account.
+ *
+ * @param {User} user
+ */
+export function updateUser(user) {
+  shown = user
+  userUpdated.publish(user)
+}
+/** Is told of another name or address of the same user. @type {Topic<User>} */
+export const userUpdated = new Topic()
+
+/**
+ * Does what only this user may do. If the session has ended meanwhile, or its login is not fresh enough, it asks for the
+ * login, and goes on. If somebody else logs in, it throws: nothing is sent in their name.
+ *
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function asUser(work) {
+  const user = shown
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!user || !(error instanceof KennelError) || error.status !== 401 || isWrongPassword(error)) throw error
+      await loggedIn(user, error.type === '/problems/fresh-login-required')
+    }
+  }
+}
+
+/** @param {KennelError} error */
+const isWrongPassword = (error) => error.type === '/problems/invalid-credentials'
+
+/**
+ * Waits until this user has logged in. All that need it at the same time share one login.
+ *
+ * @param {User} user
+ * @param {boolean} isFresh
+ */
+function loggedIn(user, isFresh) {
+  if (!wait) {
+    /** @type {() => void} */
+    let resolve = () => {}
+    /** @type {(reason: Error) => void} */
+    let reject = () => {}
+    const promise = new Promise((...both) => ([resolve, reject] = /** @type {any} */ (both)))
+    wait = { user, isFresh, promise: /** @type {Promise<void>} */ (promise), resolve, reject }
+    // Whether anybody waits for it or not.
+    promise.catch(() => {})
+    loginWanted.publish(wait)
+  }
+  return wait.promise
+}
+
+/** Gives up to wait for the login: what needed it throws. */
+export function giveUpLogin() {
+  wait?.reject(new NotLoggedIn('You are not logged in. Nothing was sent.'))
+  wait = null
+}
+
+/** Shows the screens of nobody, though something is typed that is not saved. */
+export function leave() {
+  giveUpLogin()
+  show(null)
+}
+
+/** @param {User | null} user */
+function accept(user) {
+  if (user && user.id === shown?.id) {
+    wait?.resolve()
+    wait = null
+    return
+  }
+  if (!user && shown && isHeld()) void loggedIn(shown, false).catch(() => {})
+  else if (user?.id !== shown?.id) {
+    giveUpLogin()
+    show(user)
+  }
+}
+
+/** @param {User | null} user */
+function show(user) {
+  shown = user
+  userChanged.publish(user)
+}
