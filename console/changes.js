@@ -1,1 +1,144 @@
-export {}
+// What became of the book, in words, and how it is taken back.
+import { book } from './book.js'
+import { element, present, written } from './dom.js'
+import { newKey } from './editor.js'
+import { count, formatDate } from './format.js'
+import { patience } from './forms.js'
+import { openHistory } from './history.js'
+import { tell } from './messages.js'
+import { explain } from './problems.js'
+import { kennel } from './session.js'
+
+/** @typedef {import('./book.js').Change} Change */
+/** @typedef {import('./dom.js').Child} Child */
+
+/** More operations than this at once are told in one message. */
+const MOST = 3
+const together = new Intl.ListFormat('en')
+
+const dateOr = (/** @type {string} */ none) => (/** @type {any} */ value) => (value ? formatDate(value) : none)
+const nameOf = (/** @type {'owner' | 'dog'} */ resource, /** @type {any} */ id) =>
+  id ? written(book.rows[resource].get(id)?.name ?? 'somebody who is gone') : 'none'
+
+/** The fields whose changes are told, with their words and how a value is shown. @type {Record<string, [string, (value: any) => Child]>} */
+const FIELDS = {
+  name: ['name', (value) => written(`${value}`)],
+  born_on: ['birthday', dateOr('unknown')],
+  owner_id: ['owner', (value) => nameOf('owner', value)],
+  co_owner_ids: ['co-owners', (value) => element('span', {}, ...listed(value ?? []))],
+  dog_id: ['dog', (value) => nameOf('dog', value)],
+  due_on: ['due day', dateOr('none')],
+}
+
+/** @param {number[]} ids @returns {Child[]} */
+const listed = (ids) =>
+  ids.length ? ids.flatMap((id, index) => [index > 0 && ', ', nameOf('owner', id)]) : ['nobody']
+
+/**
+ * What a change did. `before` has the fields that were changed, as they were, and `after` the row as it was then.
+ *
+ * @param {Change} change
+ * @param {Record<string, any> | null} before
+ * @param {Record<string, any> | null} after
+ * @returns {Child[]}
+ */
+export function describe({ resource, action, id, undoes }, before, after) {
+  const kind = { owner: 'Owner ', dog: 'Dog ', task: 'Task ' }[resource]
+  const name = written(after?.name ?? before?.name ?? `${id}`)
+  if (action === 'created') return [kind, name, undoes === null ? ' was added.' : ' is back.']
+  if (action === 'deleted') return [kind, name, ' was deleted.']
+  /** @type {Child[][]} */
+  const parts = []
+  if (before && 'completed' in before) parts.push([before.completed ? 'open again' : 'done'])
+  for (const [field, [label, show]] of Object.entries(FIELDS)) {
+    if (before && field in before) parts.push([label, ' ', show(after?.[field]), ' (was ', show(before[field]), ')'])
+  }
+  if (!parts.length) parts.push(['changed'])
+  return [kind, name, ': ', ...parts.flatMap((part, index) => [index > 0 && ', ', ...part]), '.']
+}
+
+/**
+ * Takes a change back, with all of the same operation, and tells if that cannot be done.
+ *
+ * @param {Change} change
+ * @param {string} [idempotencyKey] of the try before, which got no answer
+ */
+export async function undo(change, idempotencyKey = newKey()) {
+  try {
+    await sendUndo(change.seq, idempotencyKey)
+  } catch (error) {
+    const { text, isUnanswered } = explain(error)
+    const again = { label: 'Try again', run: () => void undo(change, idempotencyKey) }
+    const history = { label: 'History', run: () => void openHistory(change) }
+    tell([text], [isUnanswered ? again : history], { isProblem: true })
+  }
+}
+
+/**
+ * @param {number} seq
+ * @param {string} idempotencyKey
+ */
+export const sendUndo = (seq, idempotencyKey) =>
+  book.write('owner', undefined, () => kennel.post('/dogowner/changes/{seq}/undo', { path: { seq }, idempotencyKey, signal: patience() }))
+
+/** The rows that changes mention, so that they can be called by their names. @param {Change[]} changes */
+export async function knowMentioned(changes) {
+  const rows = changes.flatMap(({ was, row }) => /** @type {any[]} */ (present(/** @type {any[]} */ ([was, row]))))
+  await Promise.all([
+    book.know('owner', rows.flatMap(({ owner_id, co_owner_ids }) => [owner_id, ...(co_owner_ids ?? [])])),
+    book.know('dog', rows.map(({ dog_id }) => dog_id)),
+  ]).catch(() => {})
+}
+
+/** What an operation on several rows did. @param {Change[]} changes @returns {Child[]} */
+function summarise(changes) {
+  const [{ action }] = changes
+  const verb = { created: 'added', updated: 'changed', deleted: 'deleted' }[action]
+  const of = (/** @type {string} */ resource) => changes.filter((change) => change.resource === resource)
+  const amounts = (/** @type {string[]} */ resources) =>
+    together.format(resources.filter((one) => of(one).length).map((one) => count(of(one).length, one)))
+  // An owner with dogs, or a dog with tasks: it is about the one, and the others went with it.
+  const kind = ['owner', 'dog', 'task'].find((one) => of(one).length) ?? ''
+  const isSame = changes.every((change) => change.action === action)
+  if (of(kind).length === 1) {
+    const [main] = of(kind)
+    const rest = amounts(['dog', 'task'].filter((one) => one !== kind))
+    const name = written(/** @type {any} */ (main.row ?? main.was)?.name ?? '')
+    return [name, isSame ? ` was ${verb}` : ' was changed', rest && `, with ${rest}`, '.']
+  }
+  return [`${amounts(['owner', 'dog', 'task'])} were ${isSame ? verb : 'changed'}.`]
+}
+
+/** The operations that have a message, as a long one may come in pieces. @type {Map<number, { changes: Change[], message: ReturnType<typeof tell> }>} */
+const told = new Map()
+
+/** @param {Change[]} changes */
+async function tellChanges(changes) {
+  const isOwn = await book.isOwn(changes)
+  await knowMentioned(changes.slice(0, 50))
+  const batches = /** @type {Map<number, Change[]>} */ (new Map())
+  for (const change of changes) batches.set(change.batch, [...(batches.get(change.batch) ?? []), change])
+  if (batches.size > MOST) {
+    tell([`${isOwn ? '' : 'Elsewhere: '}${count(batches.size, 'change')}.`], [{ label: 'Show', run: () => void openHistory() }])
+    return
+  }
+  for (const [batch, part] of batches) {
+    const before = told.get(batch)
+    const all = [...(before?.changes ?? []), ...part]
+    const [first] = all
+    const isOne = all.length === 1
+    const what = isOne ? describe(first, first.was, first.row) : summarise(all)
+    const content = [!(await book.isOwn(all)) && element('span', {}, 'Elsewhere: '), first.undoes !== null && 'Taken back: ', ...what]
+    if (before?.message.message.isConnected) {
+      before.changes = all
+      before.message.setText(content)
+      continue
+    }
+    const message = tell(content, [{ label: first.undoes === null ? 'Undo' : 'Do it again', run: () => void undo(first) }])
+    told.set(batch, { changes: all, message })
+  }
+  // Those whose message is gone need not be known any more.
+  for (const [batch, { message }] of told) if (!message.message.isConnected) told.delete(batch)
+}
+
+book.changed.subscribe((changes) => void tellChanges(changes))

@@ -13,6 +13,9 @@ import { NotLoggedIn } from './session.js'
 const SLOW = 3000
 const TIMEOUT = 20_000
 
+/** For how long a call waits for its answer. It begins with the call, as a login may come before that. */
+export const patience = () => AbortSignal.timeout(TIMEOUT)
+
 /** The forms on the page. */
 const forms = /** @type {Set<Form>} */ (new Set())
 
@@ -44,7 +47,7 @@ export class Form {
    * `send` does the work with what was typed; what it throws is shown. `draft` names what is kept in the browser while
    * it is not saved: without it nothing is. A fleeting form is no loss, as there is nothing in it but a login.
    *
-   * @param {{ fields: Field[], submit: string, send: (values: Values, signal: AbortSignal) => Promise<void>,
+   * @param {{ fields: Field[], submit: string, send: (values: Values) => Promise<void>,
    *   draft?: string, label?: string, buttons?: import('./dom.js').Child[], isDangerous?: boolean,
    *   isFleeting?: boolean }} options
    */
@@ -114,7 +117,7 @@ export class Form {
     this.#setBusy(true)
     const slow = setTimeout(() => (this.#status.textContent = 'The server takes its time. Still waiting…'), SLOW)
     try {
-      await this.#options.send(this.values(), AbortSignal.timeout(TIMEOUT))
+      await this.#options.send(this.values())
     } catch (error) {
       this.showProblem(error)
     } finally {

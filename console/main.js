@@ -20,7 +20,7 @@ import { tasksScreen } from './tasks.js'
  * @typedef {{ title: string, content: HTMLElement, close?: () => void }} Screen
  */
 
-/** @type {Record<string, (query: URLSearchParams) => Screen>} */
+/** @type {Record<string, (query: URLSearchParams, path: string) => Screen>} */
 const SCREENS = { '/dogs': dogsScreen, '/owners': dogsScreen, '/tasks': tasksScreen, '/me': meScreen }
 /** Milliseconds until a server that did not answer at the beginning is asked again. */
 const AGAIN = 5000
@@ -69,7 +69,7 @@ function showScreen() {
     if (isHere) link.setAttribute('aria-current', 'page')
     else link.removeAttribute('aria-current')
   }
-  show(make(query))
+  show(make(query, path))
 }
 
 /** @param {Screen} next */

@@ -2,7 +2,7 @@
 import { openDialog } from './dialogs.js'
 import { button, element, present } from './dom.js'
 import { checkField, passwordField, textField } from './fields.js'
-import { Form } from './forms.js'
+import { Form, patience } from './forms.js'
 import { tell } from './messages.js'
 import { giveUpLogin, kennel, leave, login, look } from './session.js'
 
@@ -84,7 +84,7 @@ export function forgotten() {
     fields: [emailField()],
     submit: 'Send the mail',
     async send({ email }) {
-      await kennel.post('/auth/password/forgot', { body: { email } })
+      await kennel.post('/auth/password/forgot', { body: { email }, signal: patience() })
       form.element.replaceWith(
         element('p', { class: 'notice', role: 'status', tabindex: '-1' },
           `If an account has the address ${email}, a mail is on its way to it. The link in it is good for an hour.`),
@@ -111,7 +111,7 @@ export function mailView({ action, token }, done) {
       fields: [newPassword('New password'), keepKeysField()],
       submit: 'Set the password',
       async send({ password, keep_keys }) {
-        await kennel.post('/auth/password/reset', { body: { token, password, keep_keys } })
+        await kennel.post('/auth/password/reset', { body: { token, password, keep_keys }, signal: patience() })
         // All sessions have ended by it, this browser's too.
         await look()
         done(logIn('Your password is another one now. Log in with it.'))
@@ -120,8 +120,8 @@ export function mailView({ action, token }, done) {
     return card('New password', form.element)
   }
   if (action === 'verify-email') {
-    return button1('Confirm your e-mail address', 'This tells Kennel that the mail has reached you.', 'Confirm', async (signal) => {
-      await kennel.post('/auth/email/verify', { body: { token }, signal })
+    return button1('Confirm your e-mail address', 'This tells Kennel that the mail has reached you.', 'Confirm', async () => {
+      await kennel.post('/auth/email/verify', { body: { token }, signal: patience() })
       await look()
       tell(['Your e-mail address is confirmed.'])
       done(null)
@@ -129,8 +129,8 @@ export function mailView({ action, token }, done) {
   }
   if (action === 'cancel-email') {
     const text = 'Somebody asked for another e-mail address for your account. Here you keep the one that you have.'
-    return button1('Keep your e-mail address', text, 'Keep the address', async (signal) => {
-      await kennel.post('/auth/email/cancel', { body: { token }, signal })
+    return button1('Keep your e-mail address', text, 'Keep the address', async () => {
+      await kennel.post('/auth/email/cancel', { body: { token }, signal: patience() })
       await look()
       const advice = 'Your address stays. If it was not you who asked for another one, choose another password now.'
       done(card('Your address stays', element('p', { role: 'status' }, advice), element('p', { class: 'links' },
@@ -146,10 +146,10 @@ export function mailView({ action, token }, done) {
  * @param {string} title
  * @param {string} text
  * @param {string} submit
- * @param {(signal: AbortSignal) => Promise<void>} work
+ * @param {() => Promise<void>} work
  */
 function button1(title, text, submit, work) {
-  const form = new Form({ label: title, fields: [], submit, send: (_, signal) => work(signal) })
+  const form = new Form({ label: title, fields: [], submit, send: work })
   return card(title, element('p', {}, text), form.element)
 }
 
