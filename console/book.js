@@ -85,7 +85,7 @@ class Book {
    * Writes to the book, and notes what this made, so that it is told as one's own.
    *
    * @template {{ data?: any, etag?: string | undefined }} T
-   * @param {Resource} resource
+   * @param {string} resource
    * @param {number | undefined} id of the row, if there is one yet
    * @param {() => Promise<T>} work
    */

@@ -174,7 +174,7 @@ async function removeOwner(row) {
  * The buttons of a row.
  *
  * @param {{ id: number, name: string }} row
- * @param {import('./resources.js').Kind} kind
+ * @param {import('./resources.js').RowKind} kind
  * @param {() => void} onDelete
  */
 export function actions({ id, name }, kind, onDelete) {

@@ -14,20 +14,20 @@ import { explain, isProblem } from './problems.js'
  * Opens the form of a row, or of a new one.
  *
  * @param {Kind} kind
- * @param {{ id?: number, start?: Record<string, any>, typed?: Record<string, any> }} [of] the row; or else what a new one
- *   begins with. What was typed before is put in again.
+ * @param {{ id?: number, start?: Record<string, any>, typed?: Record<string, any>, onSaved?: (row: any) => void }} [of] the
+ *   row; or else what a new one begins with. What was typed before is put in again.
  */
-export async function openEditor(kind, { id, start = {}, typed } = {}) {
+export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) {
   /** What the row is, as far as this form knows. @type {Read | null} */
   let base = null
   try {
     if (id) base = await kind.read(id)
   } catch (error) {
-    tell([explain(error).text], [{ label: 'Try again', run: () => void openEditor(kind, { id, typed }) }], { isProblem: true })
+    tell([explain(error).text], [{ label: 'Try again', run: () => void openEditor(kind, { id, typed, onSaved }) }], { isProblem: true })
     return
   }
   const row = base?.data ?? start
-  const title = base ? `Edit ${row.name}` : `Add ${kind.resource === 'owner' ? 'an owner' : `a ${kind.resource}`}`
+  const title = kind.title ?? (base ? `Edit ${row.name}` : `Add ${kind.resource === 'owner' ? 'an owner' : `a ${kind.resource}`}`)
   const form = new Form({
     label: title,
     fields: kind.fields(row),
@@ -46,10 +46,12 @@ export async function openEditor(kind, { id, start = {}, typed } = {}) {
     else await create(values)
   }
 
-  function saved() {
+  /** @param {any} row as it is now */
+  function saved(row) {
     stop()
     form.forget()
     close()
+    onSaved?.(row)
   }
 
   function onCancel() {
@@ -58,7 +60,7 @@ export async function openEditor(kind, { id, start = {}, typed } = {}) {
     const wasDirty = form.isDirty
     form.forget()
     if (!wasDirty) return
-    tell(['Not saved.'], [{ label: 'Bring it back', run: () => void openEditor(kind, { id, start, typed }) }])
+    tell(['Not saved.'], [{ label: 'Bring it back', run: () => void openEditor(kind, { id, start, typed, onSaved }) }])
   }
 
   /** @param {Record<string, any>} values */
@@ -69,14 +71,13 @@ export async function openEditor(kind, { id, start = {}, typed } = {}) {
       try {
         const first = await make(before)
         const changes = changed(first.data, values)
-        await book.write(kind.resource, first.data.id, () => kind.update(first.data.id, changes, first.etag))
-        return saved()
+        const result = await book.write(kind.resource, first.data.id, () => kind.update(first.data.id, changes, first.etag))
+        return saved(result.data)
       } catch (error) {
         if (!isProblem(error, '/problems/validation-failed') || form.attempt) throw error
       }
     }
-    await make(form.attempt ?? { key: newKey(), body: values })
-    saved()
+    saved((await make(form.attempt ?? { key: newKey(), body: values })).data)
   }
 
   /** @param {import('./drafts.js').Attempt} attempt */
@@ -98,8 +99,8 @@ export async function openEditor(kind, { id, start = {}, typed } = {}) {
     const { data, etag } = /** @type {Read} */ (base)
     const changes = changed(data, values)
     try {
-      if (Object.keys(changes).length) await book.write(kind.resource, data.id, () => kind.update(data.id, changes, etag))
-      saved()
+      if (!Object.keys(changes).length) return saved(data)
+      saved((await book.write(kind.resource, data.id, () => kind.update(data.id, changes, etag))).data)
     } catch (error) {
       if (isProblem(error, '/problems/precondition-failed')) await showBoth(values)
       else if (isProblem(error, '/problems/not-found')) showGone()
@@ -119,7 +120,7 @@ export async function openEditor(kind, { id, start = {}, typed } = {}) {
     const now = base.data
     const different = form.fields.filter(({ name }) => !isSame(now[name], mine[name]))
     // What got no answer before was done after all.
-    if (!different.length) return saved()
+    if (!different.length) return saved(now)
     await book.know('owner', [now.owner_id, ...(now.co_owner_ids ?? [])].filter(Boolean))
     await book.know('dog', [now.dog_id])
     for (const old of form.element.querySelectorAll('.conflict')) old.remove()

@@ -2,6 +2,9 @@
 import { element, uniqueId } from './dom.js'
 import { formatDate } from './format.js'
 
+/** What stands at a field that is empty and must not be. */
+export const NEEDED = 'This is needed.'
+
 /**
  * One field of a form.
  *
@@ -57,10 +60,10 @@ export function surround(label, control, { hint, isGroup = false, parts = [contr
  * A line of text, or several. An empty date is `null`.
  *
  * @param {{ name: string, label: string, type?: string, value?: string | null, hint?: string, rows?: number,
- *   attributes?: Record<string, unknown> }} options
+ *   isNeeded?: boolean, attributes?: Record<string, unknown> }} options
  * @returns {Field}
  */
-export function textField({ name, label, type = 'text', value = '', hint, rows, attributes = {} }) {
+export function textField({ name, label, type = 'text', value = '', hint, rows, isNeeded = false, attributes = {} }) {
   const control = rows
     ? element('textarea', { name, rows, ...attributes })
     : element('input', { name, type, ...attributes })
@@ -76,7 +79,10 @@ export function textField({ name, label, type = 'text', value = '', hint, rows, 
     read: () => (isDate ? control.value || null : control.value),
     write: (value) => (control.value = value ?? ''),
     show: (value) => (isDate ? (value ? formatDate(value) : 'no date') : value || 'nothing'),
-    complaint: () => (control.validity.badInput ? 'This is not a whole date.' : null),
+    complaint: () => {
+      if (control.validity.badInput) return 'This is not a whole date.'
+      return isNeeded && !control.value.trim() ? NEEDED : null
+    },
   }
 }
 
@@ -107,7 +113,7 @@ export function passwordField({ name, label, autocomplete, hint }) {
     read: () => control.value,
     write: (value) => (control.value = value ?? ''),
     show: () => '',
-    complaint: () => null,
+    complaint: () => (control.value ? null : NEEDED),
   }
 }
 
@@ -155,5 +161,26 @@ export function choiceField({ name, label, choices, value, hint }) {
     write,
     show: (value) => choices.find(([one]) => one === value)?.[1] ?? '',
     complaint: () => null,
+  }
+}
+
+/**
+ * A file of the reader's machine. It is not kept: only the browser may read it.
+ *
+ * @param {{ name: string, label: string, accept: string, hint?: string }} options
+ * @returns {Field}
+ */
+export function fileField({ name, label, accept, hint }) {
+  const control = element('input', { name, type: 'file', accept })
+  return {
+    name,
+    label,
+    control,
+    isSecret: true,
+    ...surround(label, control, { hint }),
+    read: () => control.files?.[0] ?? null,
+    write: () => {},
+    show: () => '',
+    complaint: () => (control.files?.length ? null : NEEDED),
   }
 }

@@ -113,7 +113,7 @@ export class Form {
     this.clear()
     const complaints = this.fields.map((field) => ({ field: field.name, detail: field.complaint() ?? '' }))
     const wrong = complaints.filter(({ detail }) => detail)
-    if (wrong.length) return this.#show('Something needs your attention.', wrong)
+    if (wrong.length) return this.showErrors('Something needs your attention.', wrong)
     this.#setBusy(true)
     const slow = setTimeout(() => (this.#status.textContent = 'The server takes its time. Still waiting…'), SLOW)
     try {
@@ -130,9 +130,9 @@ export class Form {
   /** Shows what is wrong: at the fields that it is about, and the rest above them. @param {unknown} error */
   showProblem(error) {
     if (isAborted(error)) return
-    if (error instanceof NotLoggedIn) return this.#show(error.message, [])
+    if (error instanceof NotLoggedIn) return this.showErrors(error.message, [])
     const { text, errors, retryAfter, isUnanswered } = explain(error)
-    this.#show(isUnanswered ? `${text} What you typed is kept here. Try again.` : text, errors)
+    this.showErrors(isUnanswered ? `${text} What you typed is kept here. Try again.` : text, errors)
     if (isUnanswered && !this.#options.isDangerous) this.#button.textContent = 'Try again'
     if (retryAfter) this.#wait(retryAfter)
   }
@@ -149,10 +149,12 @@ export class Form {
   }
 
   /**
+   * Shows errors at their fields, and those of no field below the text.
+   *
    * @param {string} text
    * @param {{ field: string, detail: string }[]} errors
    */
-  #show(text, errors) {
+  showErrors(text, errors) {
     const [known, unknown] = [/** @type {Field[]} */ ([]), /** @type {string[]} */ ([])]
     for (const { field, detail } of errors) if (!this.fields.some(({ name }) => name === field)) unknown.push(detail)
     for (const field of this.fields) {

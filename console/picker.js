@@ -2,7 +2,7 @@
 // combobox of the ARIA practices).
 import { book } from './book.js'
 import { element, icon, uniqueId, written } from './dom.js'
-import { surround } from './fields.js'
+import { NEEDED, surround } from './fields.js'
 import { formatDate } from './format.js'
 import { explain } from './problems.js'
 import { kennel } from './session.js'
@@ -18,10 +18,10 @@ const TYPED = 180
  * A field whose value is the id of a row, or `null`; or, of many, a list of ids.
  *
  * @param {{ name: string, label: string, resource: 'owner' | 'dog', value: any, isMany?: boolean, canAdd?: boolean,
- *   hint?: string, onChoose?: (value: any) => void }} options `canAdd` offers to make the owner that is not there yet
+ *   isNeeded?: boolean, hint?: string, onChoose?: (value: any) => void }} options `canAdd` offers to make the owner that is not there yet
  * @returns {import('./fields.js').Field}
  */
-export function pickerField({ name, label, resource, value, isMany = false, canAdd = false, hint, onChoose }) {
+export function pickerField({ name, label, resource, value, isMany = false, canAdd = false, isNeeded = false, hint, onChoose }) {
   const listId = uniqueId('choices')
   const control = element('input', {
     type: 'text', role: 'combobox', autocomplete: 'off', spellcheck: 'false', dir: 'auto',
@@ -195,6 +195,9 @@ export function pickerField({ name, label, resource, value, isMany = false, canA
     read,
     write,
     show: (value) => (isMany ? value.map(nameOf).join(', ') || 'nobody' : value ? nameOf(value) : 'none'),
-    complaint: () => (isSettled() ? null : `Choose from the list${canAdd ? ', or add it there' : ''}.`),
+    complaint: () => {
+      if (!isSettled()) return `Choose from the list${canAdd ? ', or add it there' : ''}.`
+      return isNeeded && !chosen.length ? NEEDED : null
+    },
   }
 }

@@ -14,7 +14,8 @@ import { pickerField } from './picker.js'
  * that it is made once.
  *
  * @typedef {object} Kind
- * @property {Resource} resource
+ * @property {Resource | 'account' | 'page'} resource
+ * @property {string} [title] of its form, unless it is the name of the row
  * @property {(id: number) => Promise<Read>} read
  * @property {(body: any, idempotencyKey: string) => Promise<Read>} create
  * @property {(id: number, body: any, ifMatch: string | undefined) => Promise<Read>} update
@@ -22,7 +23,9 @@ import { pickerField } from './picker.js'
  * @property {(row: Record<string, any>) => Field[]} fields of a row, or of what a new one begins with
  */
 
-/** @type {Kind} */
+/** @typedef {Kind & { resource: Resource }} RowKind */
+
+/** @type {RowKind} */
 export const owner = {
   resource: 'owner',
   read: (owner_id) => kennel.get('/dogowner/owners/{owner_id}', { path: { owner_id }, signal: patience() }),
@@ -30,10 +33,10 @@ export const owner = {
   update: (owner_id, body, ifMatch) =>
     kennel.patch('/dogowner/owners/{owner_id}', { path: { owner_id }, body, ifMatch, signal: patience() }),
   remove: (owner_id) => kennel.delete('/dogowner/owners/{owner_id}', { path: { owner_id }, signal: patience() }),
-  fields: ({ name }) => [textField({ name: 'name', label: 'Name', value: name })],
+  fields: ({ name }) => [textField({ name: 'name', label: 'Name', value: name, isNeeded: true })],
 }
 
-/** @type {Kind} */
+/** @type {RowKind} */
 export const dog = {
   resource: 'dog',
   read: (dog_id) => kennel.get('/dogowner/dogs/{dog_id}', { path: { dog_id }, signal: patience() }),
@@ -42,14 +45,14 @@ export const dog = {
     kennel.patch('/dogowner/dogs/{dog_id}', { path: { dog_id }, body, ifMatch, signal: patience() }),
   remove: (dog_id) => kennel.delete('/dogowner/dogs/{dog_id}', { path: { dog_id }, signal: patience() }),
   fields: ({ name, owner_id, co_owner_ids, born_on }) => [
-    textField({ name: 'name', label: 'Name', value: name }),
-    pickerField({ name: 'owner_id', label: 'Owner', resource: 'owner', value: owner_id, canAdd: true }),
+    textField({ name: 'name', label: 'Name', value: name, isNeeded: true }),
+    pickerField({ name: 'owner_id', label: 'Owner', resource: 'owner', value: owner_id, canAdd: true, isNeeded: true }),
     pickerField({ name: 'co_owner_ids', label: 'Co-owners', resource: 'owner', value: co_owner_ids ?? [], isMany: true, canAdd: true }),
     textField({ name: 'born_on', label: 'Birthday', type: 'date', value: born_on, hint: 'Leave it empty if nobody knows.' }),
   ],
 }
 
-/** @type {Kind} */
+/** @type {RowKind} */
 export const task = {
   resource: 'task',
   read: (task_id) => kennel.get('/dogowner/tasks/{task_id}', { path: { task_id }, signal: patience() }),
@@ -58,11 +61,43 @@ export const task = {
     kennel.patch('/dogowner/tasks/{task_id}', { path: { task_id }, body, ifMatch, signal: patience() }),
   remove: (task_id) => kennel.delete('/dogowner/tasks/{task_id}', { path: { task_id }, signal: patience() }),
   fields: ({ id, name, dog_id, due_on, completed }) => [
-    textField({ name: 'name', label: 'Task', value: name, hint: 'What is to be done.' }),
+    textField({ name: 'name', label: 'Task', value: name, isNeeded: true, hint: 'What is to be done.' }),
     pickerField({ name: 'dog_id', label: 'Dog', resource: 'dog', value: dog_id ?? null, hint: 'Leave it empty if it is for none in particular.' }),
     textField({ name: 'due_on', label: 'Due', type: 'date', value: due_on, hint: 'Leave it empty if it does not matter when.' }),
     ...(id ? [checkField({ name: 'completed', label: 'Done', value: completed })] : []),
   ],
 }
 
-export const kinds = { owner, dog, task }
+/** What one's account says of oneself. It is edited as a row is. @type {Kind} */
+export const account = {
+  resource: 'account',
+  title: 'Edit your account',
+  read: () => kennel.get('/me', { signal: patience() }),
+  create: () => Promise.reject(new TypeError('There is an account.')),
+  update: (_, body, ifMatch) => kennel.patch('/me', { body, ifMatch, signal: patience() }),
+  remove: () => Promise.reject(new TypeError('It takes a password.')),
+  fields: ({ username, email }) => [
+    textField({ name: 'username', label: 'Username', value: username, isNeeded: true, hint: 'Your public page moves with it.' }),
+    textField({ name: 'email', label: 'E-mail', type: 'email', value: email, isNeeded: true, hint: 'Another one counts when the mail to it has been opened.' }),
+  ],
+}
+
+/** One's public page. @type {Kind} */
+export const page = {
+  resource: 'page',
+  title: 'Your public page',
+  read: () => kennel.get('/me/profile', { signal: patience() }),
+  create: (body) => kennel.put('/me/profile', { body, ifNoneMatch: '*', signal: patience() }),
+  update: (_, body, ifMatch) => kennel.put('/me/profile', { body, ifMatch, signal: patience() }),
+  remove: () => kennel.delete('/me/profile', { signal: patience() }),
+  fields: ({ description }) => [
+    textField({
+      name: 'description',
+      label: 'What it says',
+      value: description,
+      isNeeded: true,
+      rows: 4,
+      hint: 'Everybody sees it, with your username and the names and ages of your dogs. Nobody sees your e-mail address, owners and tasks.',
+    }),
+  ],
+}

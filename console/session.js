@@ -63,16 +63,13 @@ export async function logout() {
 }
 
 /**
- * Takes over what has become of the account.
+ * Takes over what has become of the account, as another name.
  *
  * @param {User} user
  */
 export function updateUser(user) {
   shown = user
-  userUpdated.publish(user)
 }
-/** Is told of another name or address of the same user. @type {Topic<User>} */
-export const userUpdated = new Topic()
 
 /**
  * Does what only this user may do. If the session has ended meanwhile, or its login is not fresh enough, it asks for the

@@ -16,12 +16,16 @@ const usernameField = (value = '') =>
     name: 'username',
     label: 'Username or e-mail',
     value,
+    isNeeded: true,
     attributes: { autocomplete: 'username', autocapitalize: 'off', spellcheck: 'false' },
   })
-const emailField = () => textField({ name: 'email', label: 'E-mail', type: 'email', attributes: { autocomplete: 'email' } })
+const emailField = () => textField({ name: 'email', label: 'E-mail', type: 'email', isNeeded: true, attributes: { autocomplete: 'email' } })
 const currentPassword = () => passwordField({ name: 'password', label: 'Password', autocomplete: 'current-password' })
-const newPassword = (label = 'Password') =>
-  passwordField({ name: 'password', label, autocomplete: 'new-password', hint: NEW_PASSWORD })
+/**
+ * @param {string} name
+ * @param {string} label
+ */
+export const newPasswordField = (name, label) => passwordField({ name, label, autocomplete: 'new-password', hint: NEW_PASSWORD })
 export const keepKeysField = () =>
   checkField({ name: 'keep_keys', label: 'API keys stay good', hint: 'Otherwise they end with the old password.' })
 
@@ -61,12 +65,13 @@ function signUp() {
   const username = textField({
     name: 'username',
     label: 'Username',
+    isNeeded: true,
     hint: 'Letters, digits, - and _. It is in the address of your public page, if you want one.',
     attributes: { autocomplete: 'username', autocapitalize: 'off', spellcheck: 'false' },
   })
   const form = new Form({
     label: 'Sign up',
-    fields: [username, emailField(), newPassword()],
+    fields: [username, emailField(), newPasswordField('password', 'Password')],
     submit: 'Sign up',
     async send({ username, email, password }) {
       await kennel.signup({ username, email, password })
@@ -108,7 +113,7 @@ export function mailView({ action, token }, done) {
   if (action === 'reset-password') {
     const form = new Form({
       label: 'New password',
-      fields: [newPassword('New password'), keepKeysField()],
+      fields: [newPasswordField('password', 'New password'), keepKeysField()],
       submit: 'Set the password',
       async send({ password, keep_keys }) {
         await kennel.post('/auth/password/reset', { body: { token, password, keep_keys }, signal: patience() })
