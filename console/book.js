@@ -1,7 +1,7 @@
 // The book of the user as it is now: what has changed comes as it is made, whoever made it.
 import { KennelError } from './kennel.js'
 import { Topic } from './topic.js'
-import { asUser, kennel } from './session.js'
+import { asUser, kennel, userReturned } from './session.js'
 
 /** @typedef {import('./kennel.js').Change} Change */
 /** @typedef {import('./kennel.js').Schemas} Schemas */
@@ -54,7 +54,9 @@ class Book {
       if (document.hidden) this.#unseen = setTimeout(() => this.#pause(), UNSEEN)
       else if (!this.#connection) this.#follow()
     })
+    // Rather now than after the next pause.
     addEventListener('online', () => this.#connection && this.#follow())
+    userReturned.subscribe(() => this.#connection && this.#follow())
   }
 
   /** Begins with what is there now. The lists are read after this, so that nothing is missed in between. */

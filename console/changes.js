@@ -92,21 +92,21 @@ export async function knowMentioned(changes) {
 
 /** What an operation on several rows did. @param {Change[]} changes @returns {Child[]} */
 function summarise(changes) {
-  const [{ action }] = changes
-  const verb = { created: 'added', updated: 'changed', deleted: 'deleted' }[action]
+  const [{ action, undoes }] = changes
+  const isSame = changes.every((change) => change.action === action)
+  const done = { created: undoes === null ? 'added' : 'brought back', updated: 'changed', deleted: 'deleted' }[isSame ? action : 'updated']
   const of = (/** @type {string} */ resource) => changes.filter((change) => change.resource === resource)
   const amounts = (/** @type {string[]} */ resources) =>
     together.format(resources.filter((one) => of(one).length).map((one) => count(of(one).length, one)))
   // An owner with dogs, or a dog with tasks: it is about the one, and the others went with it.
   const kind = ['owner', 'dog', 'task'].find((one) => of(one).length) ?? ''
-  const isSame = changes.every((change) => change.action === action)
   if (of(kind).length === 1) {
     const [main] = of(kind)
     const rest = amounts(['dog', 'task'].filter((one) => one !== kind))
     const name = written(/** @type {any} */ (main.row ?? main.was)?.name ?? '')
-    return [name, isSame ? ` was ${verb}` : ' was changed', rest && `, with ${rest}`, '.']
+    return [name, ` was ${done}`, rest && `, with ${rest}`, '.']
   }
-  return [`${amounts(['owner', 'dog', 'task'])} were ${isSame ? verb : 'changed'}.`]
+  return [`${amounts(['owner', 'dog', 'task'])} were ${done}.`]
 }
 
 /** The operations that have a message, as a long one may come in pieces. @type {Map<number, { changes: Change[], message: ReturnType<typeof tell> }>} */

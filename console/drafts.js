@@ -1,10 +1,8 @@
 // What was typed and not saved, kept in the browser until it is: a tab that is closed by mistake loses nothing. Passwords
 // and tokens never come here.
-import { currentUser } from './session.js'
 
 /** For how long what nobody comes back to is kept, in milliseconds. */
 const KEPT = 7 * 86_400_000
-const PREFIX = 'kennel draft '
 
 /**
  * @typedef {object} Draft
@@ -13,17 +11,22 @@ const PREFIX = 'kennel draft '
  * @property {Attempt} [attempt] the create that may have been done, though no answer came
  */
 /** @typedef {{ key: string, body: any }} Attempt */
-
-/** @param {string} name */
-const place = (name) => `${PREFIX}${currentUser()?.id} ${name}`
+/** @typedef {number | undefined} UserId whose it is: nobody else is shown it */
 
 /**
+ * @param {UserId} user
+ * @param {string} name
+ */
+const place = (user, name) => `kennel draft ${user} ${name}`
+
+/**
+ * @param {UserId} user
  * @param {string} name
  * @returns {Draft | null}
  */
-export function loadDraft(name) {
+export function loadDraft(user, name) {
   try {
-    const draft = JSON.parse(localStorage.getItem(place(name)) ?? 'null')
+    const draft = JSON.parse(localStorage.getItem(place(user, name)) ?? 'null')
     return draft && Date.now() - draft.at < KEPT ? draft : null
   } catch {
     return null
@@ -31,31 +34,35 @@ export function loadDraft(name) {
 }
 
 /**
+ * @param {UserId} user
  * @param {string} name
  * @param {Omit<Draft, 'at'>} draft
  */
-export function saveDraft(name, draft) {
+export function saveDraft(user, name, draft) {
   try {
-    localStorage.setItem(place(name), JSON.stringify({ ...draft, at: Date.now() }))
+    localStorage.setItem(place(user, name), JSON.stringify({ ...draft, at: Date.now() }))
   } catch {
     // Without room, or where the browser keeps nothing, the form itself still has it.
   }
 }
 
-/** @param {string} name */
-export function dropDraft(name) {
-  localStorage.removeItem(place(name))
+/**
+ * @param {UserId} user
+ * @param {string} name
+ */
+export function dropDraft(user, name) {
+  localStorage.removeItem(place(user, name))
 }
 
-/** The names of what this user has typed and not saved, and of nobody else. */
-export function draftNames() {
-  const start = place('')
-  return Object.keys(localStorage)
-    .filter((key) => key.startsWith(start))
-    .map((key) => key.slice(start.length))
+/** The names of what a user has typed and not saved. Those that are too old are forgotten. @param {UserId} user */
+export function draftNames(user) {
+  const start = place(user, '')
+  const names = Object.keys(localStorage).filter((key) => key.startsWith(start)).map((key) => key.slice(start.length))
+  for (const name of names) if (!loadDraft(user, name)) dropDraft(user, name)
+  return names.filter((name) => loadDraft(user, name))
 }
 
-/** Forgets all that this user has typed, as when they log out of a browser that others use. */
-export function dropDrafts() {
-  for (const name of draftNames()) dropDraft(name)
+/** Forgets all that a user has typed, as when they log out of a browser that others use. @param {UserId} user */
+export function dropDrafts(user) {
+  for (const name of draftNames(user)) dropDraft(user, name)
 }

@@ -37,7 +37,10 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
     buttons: [button('Cancel', () => cancel())],
   })
   const { close, cancel } = openDialog(title, [form.element], { onCancel })
-  if (typed) for (const field of form.fields) field.write(typed[field.name])
+  if (typed) {
+    for (const field of form.fields) field.write(typed[field.name])
+    form.keep()
+  }
   const stop = book.changed.subscribe((changes) => void notice(changes))
 
   /** @param {Record<string, any>} values */

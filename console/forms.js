@@ -4,7 +4,7 @@ import { element, present, uniqueId } from './dom.js'
 import { dropDraft, loadDraft, saveDraft } from './drafts.js'
 import { formatWait } from './format.js'
 import { explain, isAborted } from './problems.js'
-import { NotLoggedIn } from './session.js'
+import { currentUser } from './session.js'
 
 /** @typedef {import('./fields.js').Field} Field */
 /** @typedef {Record<string, any>} Values */
@@ -39,6 +39,8 @@ export class Form {
   #status = element('p', { class: 'hint', role: 'status' })
   #button
   #base = ''
+  /** Who types here: it is kept for nobody else, whoever logs in meanwhile. */
+  #user = currentUser()?.id
   #isBusy = false
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #countdown
@@ -96,14 +98,14 @@ export class Form {
   keep() {
     const { draft } = this.#options
     if (!draft) return
-    if (this.isDirty || this.attempt) saveDraft(draft, { values: this.#kept(), ...(this.attempt && { attempt: this.attempt }) })
-    else dropDraft(draft)
+    if (this.isDirty || this.attempt) saveDraft(this.#user, draft, { values: this.#kept(), ...(this.attempt && { attempt: this.attempt }) })
+    else dropDraft(this.#user, draft)
   }
 
   /** Forgets what was kept, as it is saved, or not wanted. */
   forget() {
     this.attempt = undefined
-    if (this.#options.draft) dropDraft(this.#options.draft)
+    if (this.#options.draft) dropDraft(this.#user, this.#options.draft)
     forms.delete(this)
   }
 
@@ -130,7 +132,6 @@ export class Form {
   /** Shows what is wrong: at the fields that it is about, and the rest above them. @param {unknown} error */
   showProblem(error) {
     if (isAborted(error)) return
-    if (error instanceof NotLoggedIn) return this.showErrors(error.message, [])
     const { text, errors, retryAfter, isUnanswered } = explain(error)
     this.showErrors(isUnanswered ? `${text} What you typed is kept here. Try again.` : text, errors)
     if (isUnanswered && !this.#options.isDangerous) this.#button.textContent = 'Try again'
@@ -208,7 +209,7 @@ export class Form {
   }
 
   #restore() {
-    const draft = this.#options.draft && loadDraft(this.#options.draft)
+    const draft = this.#options.draft && loadDraft(this.#user, this.#options.draft)
     if (!draft) return
     const before = this.values()
     this.attempt = draft.attempt

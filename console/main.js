@@ -92,7 +92,7 @@ async function begin() {
     const isBegun = await untilAnswered(() => book.begin())
     if (!isBegun || currentUser() !== user) return
     if (/^#\/(login|signup|forgot)/.test(location.hash)) history.replaceState(null, '', '#/dogs')
-    const drafts = draftNames().length
+    const drafts = draftNames(user.id).length
     if (drafts) tell([drafts === 1 ? 'Something that you typed is not saved yet.' : `${drafts} things that you typed are not saved yet.`,
       ' Open the same form again, and it is there.'])
   }
@@ -138,11 +138,12 @@ function showConnection() {
 }
 
 async function endSession() {
-  const isSure = !hasUnsaved() && !draftNames().length ? true :
-    await confirm('Log out?', ['Something that you typed is not saved. It is forgotten when you log out.'], 'Log out')
-  if (!isSure) return
+  const user = currentUser()?.id
+  const question = 'Something that you typed is not saved. It is forgotten when you log out.'
+  if ((hasUnsaved() || draftNames(user).length) && !(await confirm('Log out?', [question], 'Log out'))) return
   try {
     await logout()
+    dropDrafts(user)
   } catch (error) {
     tell([`You are still logged in. ${explain(error).text}`], [{ label: 'Try again', run: () => void endSession() }], { isProblem: true })
   }

@@ -1,5 +1,6 @@
 // What went wrong, in words for people, and where it belongs.
 import { KennelError } from './kennel.js'
+import { NotLoggedIn } from './session.js'
 
 /** Words for problems whose own are for programmers. The others' `detail` is shown as it is. */
 const WORDS = /** @type {Record<string, string>} */ ({
@@ -33,6 +34,7 @@ const WORDS = /** @type {Record<string, string>} */ ({
  * @returns {Explanation}
  */
 export function explain(error) {
+  if (error instanceof NotLoggedIn) return { text: error.message, errors: [], retryAfter: undefined, isUnanswered: false }
   if (isTimeout(error)) return unanswered('The server takes too long.')
   if (!(error instanceof KennelError)) {
     // A mistake in this program: whoever mends it finds it in the browser's console.

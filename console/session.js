@@ -6,6 +6,8 @@ import { Topic } from './topic.js'
 
 /** Is told whose screens are to be shown from now on: those of nobody, too. @type {Topic<User | null>} */
 export const userChanged = new Topic()
+/** Is told that the same user has logged in again: what could not be read meanwhile can be. @type {Topic<void>} */
+export const userReturned = new Topic()
 /** Is told that what a user is doing wants a login first, whether because the session has ended or is not fresh. */
 export const loginWanted = /** @type {Topic<{ user: User, isFresh: boolean, promise: Promise<void> }>} */ (new Topic())
 
@@ -21,6 +23,7 @@ let shown = null
 /** @type {{ user: User, isFresh: boolean, promise: Promise<void>, resolve: () => void, reject: (reason: Error) => void } | null} */
 let wait = null
 let isHeld = () => false
+let isLeaving = false
 
 /** Is thrown where a login was asked for, and none came of the same user: nothing was sent. */
 export class NotLoggedIn extends Error {
@@ -57,9 +60,13 @@ export async function login(credentials) {
 }
 
 export async function logout() {
-  isHeld = () => false
-  await kennel.logout()
-  tabs.postMessage('logout')
+  isLeaving = true
+  try {
+    await kennel.logout()
+    tabs.postMessage('logout')
+  } finally {
+    isLeaving = false
+  }
 }
 
 /**
@@ -130,11 +137,12 @@ export function leave() {
 /** @param {User | null} user */
 function accept(user) {
   if (user && user.id === shown?.id) {
-    wait?.resolve()
+    if (!wait) return
+    wait.resolve()
     wait = null
-    return
+    return userReturned.publish()
   }
-  if (!user && shown && isHeld()) void loggedIn(shown, false).catch(() => {})
+  if (!user && shown && isHeld() && !isLeaving) void loggedIn(shown, false).catch(() => {})
   else if (user?.id !== shown?.id) {
     giveUpLogin()
     show(user)
