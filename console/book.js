@@ -34,15 +34,17 @@ class Book {
   /** What is the matter while the connection is lost. @type {unknown} */
   problem
   /** The owners and dogs that others refer to, as far as they were asked for. */
-  rows = { owner: /** @type {Map<number, Schemas['Owner']>} */ (new Map()), dog: /** @type {Map<number, Schemas['Dog']>} */ (new Map()) }
+  rows = {
+    owner: /** @type {Map<number, Schemas['Owner']>} */ (new Map()),
+    dog: /** @type {Map<number, Schemas['Dog']>} */ (new Map()),
+  }
 
   #last = 0
   /** @type {AbortController | null} */
   #connection = null
   /** @type {Change[]} */
   #gathered = []
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #unseen
+  #unseen = 0
   /** What this page has written itself: `dog/2@4` is the dog 2 in its version 4. @type {Set<string>} */
   #own = new Set()
   #writes = /** @type {Set<Promise<unknown>>} */ (new Set())
@@ -109,8 +111,11 @@ class Book {
   /** Whether this page made a change, once the answers are there that tell. @param {Change[]} changes */
   async isOwn(changes) {
     await Promise.allSettled(this.#writes)
-    return changes.some(({ seq, resource, id, version, action }) =>
-      this.#own.has(`${seq}`) || this.#own.has(action === 'deleted' ? `${resource}/${id}` : `${resource}/${id}@${version}`))
+    return changes.some(
+      ({ seq, resource, id, version, action }) =>
+        this.#own.has(`${seq}`) ||
+        this.#own.has(action === 'deleted' ? `${resource}/${id}` : `${resource}/${id}@${version}`),
+    )
   }
 
   /**
@@ -125,7 +130,9 @@ class Book {
     const wanted = [...new Set(ids)].filter((id) => typeof id === 'number').filter((id) => !rows.has(id))
     while (wanted.length) {
       const query = { id: wanted.splice(0, 100) }
-      const { data } = await (resource === 'owner' ? kennel.get('/dogowner/owners', { query }) : kennel.get('/dogowner/dogs', { query }))
+      const { data } = await (resource === 'owner'
+        ? kennel.get('/dogowner/owners', { query })
+        : kennel.get('/dogowner/dogs', { query }))
       for (const row of data) rows.set(row.id, row)
     }
   }
@@ -158,7 +165,8 @@ class Book {
       } catch (error) {
         if (signal.aborted) return
         if (error instanceof KennelError && error.status === 401) return
-        if (error instanceof KennelError && error.type === '/problems/changes-expired') await this.#beginAgain().catch(() => {})
+        if (error instanceof KennelError && error.type === '/problems/changes-expired')
+          await this.#beginAgain().catch(() => {})
         else {
           onConnection(false, error)
           await pause(AGAIN)

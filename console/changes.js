@@ -1,10 +1,10 @@
-// What became of the book, in words, and how it is taken back.
+// What became of the book, in words: in messages as it happens, and in a history. Both take it back.
 import { book } from './book.js'
-import { element, present, written } from './dom.js'
+import { openDialog } from './dialogs.js'
+import { button, element, find, present, written } from './dom.js'
 import { newKey } from './editor.js'
-import { count, formatDate } from './format.js'
+import { count, formatAgo, formatDate, formatMoment } from './format.js'
 import { patience } from './forms.js'
-import { openHistory } from './history.js'
 import { tell } from './messages.js'
 import { explain } from './problems.js'
 import { kennel } from './session.js'
@@ -14,6 +14,8 @@ import { kennel } from './session.js'
 
 /** More operations than this at once are told in one message. */
 const MOST = 3
+/** How many changes a history shows at once. */
+const PAGE = 20
 const together = new Intl.ListFormat('en')
 
 const dateOr = (/** @type {string} */ none) => (/** @type {any} */ value) => (value ? formatDate(value) : none)
@@ -31,8 +33,7 @@ const FIELDS = {
 }
 
 /** @param {number[]} ids @returns {Child[]} */
-const listed = (ids) =>
-  ids.length ? ids.flatMap((id, index) => [index > 0 && ', ', nameOf('owner', id)]) : ['nobody']
+const listed = (ids) => (ids.length ? ids.flatMap((id, index) => [index > 0 && ', ', nameOf('owner', id)]) : ['nobody'])
 
 /**
  * What a change did. `before` has the fields that were changed, as they were, and `after` the row as it was then.
@@ -42,7 +43,7 @@ const listed = (ids) =>
  * @param {Record<string, any> | null} after
  * @returns {Child[]}
  */
-export function describe({ resource, action, id, undoes }, before, after) {
+function describe({ resource, action, id, undoes }, before, after) {
   const kind = { owner: 'Owner ', dog: 'Dog ', task: 'Task ' }[resource]
   const name = written(after?.name ?? before?.name ?? `${id}`)
   if (action === 'created') return [kind, name, undoes === null ? ' was added.' : ' is back.']
@@ -63,7 +64,7 @@ export function describe({ resource, action, id, undoes }, before, after) {
  * @param {Change} change
  * @param {string} [idempotencyKey] of the try before, which got no answer
  */
-export async function undo(change, idempotencyKey = newKey()) {
+async function undo(change, idempotencyKey = newKey()) {
   try {
     await sendUndo(change.seq, idempotencyKey)
   } catch (error) {
@@ -78,15 +79,23 @@ export async function undo(change, idempotencyKey = newKey()) {
  * @param {number} seq
  * @param {string} idempotencyKey
  */
-export const sendUndo = (seq, idempotencyKey) =>
-  book.write('owner', undefined, () => kennel.post('/dogowner/changes/{seq}/undo', { path: { seq }, idempotencyKey, signal: patience() }))
+const sendUndo = (seq, idempotencyKey) =>
+  book.write('owner', undefined, () =>
+    kennel.post('/dogowner/changes/{seq}/undo', { path: { seq }, idempotencyKey, signal: patience() }),
+  )
 
 /** The rows that changes mention, so that they can be called by their names. @param {Change[]} changes */
-export async function knowMentioned(changes) {
+async function knowMentioned(changes) {
   const rows = changes.flatMap(({ was, row }) => /** @type {any[]} */ (present(/** @type {any[]} */ ([was, row]))))
   await Promise.all([
-    book.know('owner', rows.flatMap(({ owner_id, co_owner_ids }) => [owner_id, ...(co_owner_ids ?? [])])),
-    book.know('dog', rows.map(({ dog_id }) => dog_id)),
+    book.know(
+      'owner',
+      rows.flatMap(({ owner_id, co_owner_ids }) => [owner_id, ...(co_owner_ids ?? [])]),
+    ),
+    book.know(
+      'dog',
+      rows.map(({ dog_id }) => dog_id),
+    ),
   ]).catch(() => {})
 }
 
@@ -94,7 +103,9 @@ export async function knowMentioned(changes) {
 function summarise(changes) {
   const [{ action, undoes }] = changes
   const isSame = changes.every((change) => change.action === action)
-  const done = { created: undoes === null ? 'added' : 'brought back', updated: 'changed', deleted: 'deleted' }[isSame ? action : 'updated']
+  const done = { created: undoes === null ? 'added' : 'brought back', updated: 'changed', deleted: 'deleted' }[
+    isSame ? action : 'updated'
+  ]
   const of = (/** @type {string} */ resource) => changes.filter((change) => change.resource === resource)
   const amounts = (/** @type {string[]} */ resources) =>
     together.format(resources.filter((one) => of(one).length).map((one) => count(of(one).length, one)))
@@ -109,6 +120,92 @@ function summarise(changes) {
   return [`${amounts(['owner', 'dog', 'task'])} were ${done}.`]
 }
 
+/**
+ * Opens the history of a row; of the whole book, if there is none.
+ *
+ * @param {{ resource: import('./book.js').Resource, id: number, name?: string }} [of]
+ */
+export async function openHistory(of) {
+  const list = element('ol', { class: 'history' })
+  const status = element('p', { class: 'hint', role: 'status' }, 'Loading…')
+  const more = button('Show more', () => void load(), { hidden: true })
+  const title = of?.name ? ['History of ', written(of.name)] : ['Recent changes']
+  const { dialog } = openDialog(title, [list, status, element('div', { class: 'more' }, more)], { isWide: true })
+  /** How each row was before the changes that are shown: what a change led to is where the next one began. @type {Map<string, any>} */
+  let states = new Map()
+  /** @type {number | undefined} */
+  let before
+  let turn = 0
+
+  async function load() {
+    const own = ++turn
+    const row = of ? { resource: of.resource, id: of.id } : {}
+    try {
+      const query = { ...row, sort: /** @type {const} */ ('-seq'), limit: PAGE, ...(before ? { before } : {}) }
+      const { data: changes } = await kennel.get('/dogowner/changes', { query })
+      await knowMentioned(changes)
+      if (own !== turn) return
+      list.append(...changes.map(show))
+      before = changes.at(-1)?.seq
+      more.hidden = changes.length < PAGE
+      status.textContent = list.children.length ? '' : 'Nothing is known of before.'
+    } catch (error) {
+      if (own !== turn) return
+      status.replaceChildren(
+        `${explain(error).text} `,
+        button('Try again', () => void load()),
+      )
+    }
+  }
+
+  /** @param {Change} change */
+  function show(change) {
+    const key = `${change.resource} ${change.id}`
+    const after = states.has(key) ? states.get(key) : change.row
+    const earlier = change.action === 'created' ? null : { ...after, ...change.was }
+    states.set(key, earlier)
+    const what = describe(change, change.was, after)
+    const text = element('p', {}, change.undoes !== null && 'Taken back: ', ...what)
+    const time = element(
+      'time',
+      { datetime: change.at, title: formatMoment(change.at) },
+      `${formatAgo(change.at)}, ${formatMoment(change.at)}`,
+    )
+    const item = element('li', {}, element('div', {}, text, time))
+    const problem = element('p', { class: 'alert', role: 'alert' })
+    let idempotencyKey = newKey()
+    const undo = async () => {
+      problem.textContent = ''
+      back.setAttribute('aria-disabled', 'true')
+      try {
+        await sendUndo(change.seq, idempotencyKey)
+        idempotencyKey = newKey()
+      } catch (error) {
+        problem.textContent = explain(error).text
+      } finally {
+        back.removeAttribute('aria-disabled')
+      }
+    }
+    const back = button('Undo', () => !back.hasAttribute('aria-disabled') && void undo(), {
+      'aria-label': `Undo: ${text.textContent}`,
+    })
+    item.append(back, problem)
+    return item
+  }
+
+  // What changes meanwhile, by this dialog's own buttons, too, begins the list anew.
+  const stop = book.changed.subscribe((changes) => {
+    if (!dialog.isConnected) return stop()
+    if (of && !changes.some(({ resource, id }) => resource === of.resource && id === of.id)) return
+    const hadFocus = list.contains(document.activeElement)
+    states = new Map()
+    before = undefined
+    void load().then(() => hadFocus && find('button', list)?.focus())
+    list.replaceChildren()
+  })
+  await load()
+}
+
 /** The operations that have a message, as a long one may come in pieces. @type {Map<number, { changes: Change[], message: ReturnType<typeof tell> }>} */
 const told = new Map()
 
@@ -119,7 +216,10 @@ async function tellChanges(changes) {
   const batches = /** @type {Map<number, Change[]>} */ (new Map())
   for (const change of changes) batches.set(change.batch, [...(batches.get(change.batch) ?? []), change])
   if (batches.size > MOST) {
-    tell([`${isOwn ? '' : 'Elsewhere: '}${count(batches.size, 'change')}.`], [{ label: 'Show', run: () => void openHistory() }])
+    tell(
+      [`${isOwn ? '' : 'Elsewhere: '}${count(batches.size, 'change')}.`],
+      [{ label: 'Show', run: () => void openHistory() }],
+    )
     return
   }
   for (const [batch, part] of batches) {
@@ -128,13 +228,19 @@ async function tellChanges(changes) {
     const [first] = all
     const isOne = all.length === 1
     const what = isOne ? describe(first, first.was, first.row) : summarise(all)
-    const content = [!(await book.isOwn(all)) && element('span', {}, 'Elsewhere: '), first.undoes !== null && 'Taken back: ', ...what]
+    const content = [
+      !(await book.isOwn(all)) && element('span', {}, 'Elsewhere: '),
+      first.undoes !== null && 'Taken back: ',
+      ...what,
+    ]
     if (before?.message.message.isConnected) {
       before.changes = all
       before.message.setText(content)
       continue
     }
-    const message = tell(content, [{ label: first.undoes === null ? 'Undo' : 'Do it again', run: () => void undo(first) }])
+    const message = tell(content, [
+      { label: first.undoes === null ? 'Undo' : 'Do it again', run: () => void undo(first) },
+    ])
     told.set(batch, { changes: all, message })
   }
   // Those whose message is gone need not be known any more.

@@ -1,5 +1,5 @@
 // Windows above the page. The browser's own element keeps the focus inside, and closes with Escape.
-import { button, element, focusScreen, icon, present, uniqueId } from './dom.js'
+import { button, element, find, focusScreen, icon, uniqueId } from './dom.js'
 import { Topic } from './topic.js'
 
 /** Is told when a dialog has closed, as what waited for it may go on. @type {Topic<void>} */
@@ -8,20 +8,20 @@ export const dialogClosed = new Topic()
 /**
  * Opens a dialog. `onCancel` is called when it is left by Escape or its cross.
  *
- * @param {string} title
+ * @param {import('./dom.js').Child[]} title
  * @param {import('./dom.js').Child[]} content
  * @param {{ onCancel?: () => void, isWide?: boolean }} [options]
  */
 export function openDialog(title, content, { onCancel, isWide = false } = {}) {
   const id = uniqueId('dialog')
   const before = document.activeElement
-  const heading = element('h2', { id, tabindex: '-1' }, title)
+  const heading = element('h2', { id, tabindex: '-1' }, ...title)
   const cross = element('button', { type: 'button', class: 'quiet cross', 'aria-label': 'Close' }, icon('close'))
   const dialog = element(
     'dialog',
     { 'aria-labelledby': id, class: isWide && 'wide' },
     element('div', { class: 'dialog-head' }, heading, cross),
-    ...present(content),
+    ...content,
   )
   const cancel = () => {
     close()
@@ -33,7 +33,7 @@ export function openDialog(title, content, { onCancel, isWide = false } = {}) {
     dialog.remove()
     // The browser gives the focus back, unless what had it is gone.
     if (before instanceof HTMLElement && before.isConnected && before !== document.body) before.focus()
-    else if (!document.querySelector('dialog[open]')) focusScreen()
+    else if (!isDialogOpen()) focusScreen()
     dialogClosed.publish()
   }
   cross.addEventListener('click', cancel)
@@ -44,9 +44,8 @@ export function openDialog(title, content, { onCancel, isWide = false } = {}) {
   document.body.append(dialog)
   dialog.showModal()
   // The first field, or else what the dialog is about, so that it is read from the beginning.
-  const first = /** @type {HTMLElement | null} */ (dialog.querySelector('input, select, textarea'))
-  ;(first ?? heading).focus()
-  return { dialog, close, cancel, setTitle: (/** @type {string} */ text) => (heading.textContent = text) }
+  ;(find('input, select, textarea', dialog) ?? heading).focus()
+  return { dialog, close, cancel }
 }
 
 /** Closes all dialogs, as when another screen is gone to. What was typed is kept as a draft. */
@@ -57,7 +56,7 @@ export function closeDialogs() {
   }
 }
 
-export const isDialogOpen = () => document.querySelector('dialog[open]') !== null
+export const isDialogOpen = () => find('dialog[open]') !== null
 
 /**
  * Asks before something that cannot be taken back, or is more than it seems.
@@ -79,6 +78,8 @@ export function confirm(title, text, action) {
       button(action, end(true), { class: 'danger' }),
       button('Cancel', end(false)),
     )
-    const { close } = openDialog(title, [element('p', {}, ...present(text)), buttons], { onCancel: () => answer(false) })
+    const { close } = openDialog([title], [element('p', {}, ...text), buttons], {
+      onCancel: () => answer(false),
+    })
   })
 }

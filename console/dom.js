@@ -23,7 +23,7 @@ export function element(tag, attributes = {}, ...children) {
   return made
 }
 
-/** @param {Child[]} children */
+/** @param {Child[]} children @returns {(Node | string)[]} */
 export function present(children) {
   return children.filter((child) => child !== null && child !== undefined && child !== false)
 }
@@ -48,9 +48,34 @@ export function button(label, onclick, attributes = {}) {
  * @param {() => void} onclick
  */
 export function rowButton(picture, label, of, onclick) {
-  const attributes = { type: 'button', class: 'row-button', 'data-action': label, 'aria-label': `${label} ${of}`, title: label }
+  const attributes = {
+    type: 'button',
+    class: 'row-button',
+    'data-action': label,
+    'aria-label': `${label} ${of}`,
+    title: label,
+  }
   return element('button', { ...attributes, onclick }, icon(picture))
 }
+
+/**
+ * What a row says: its title, and below it some facts.
+ *
+ * @param {Child[]} title
+ * @param {Child[]} facts
+ */
+export function rowText(title, facts) {
+  const spans = present(facts).map((fact) => element('span', {}, fact))
+  return element('div', {}, element('div', { class: 'title' }, ...title), element('div', { class: 'facts' }, ...spans))
+}
+
+/**
+ * A word that stands out.
+ *
+ * @param {string} kind
+ * @param {...Child} content
+ */
+export const badge = (kind, ...content) => element('span', { class: `badge ${kind}` }, ...content)
 
 /** @param {string} name of a symbol of the page */
 export function icon(name) {
@@ -101,8 +126,16 @@ export function announce(text) {
   byId('announcer').textContent = text
 }
 
+/**
+ * The first element that a selector finds.
+ *
+ * @param {string} selector
+ * @param {ParentNode} [within]
+ * @returns {HTMLElement | null}
+ */
+export const find = (selector, within = document) => within.querySelector(selector)
+
 /** Moves the focus to the heading of the screen, as after a change of screens, or when what had it is gone. */
 export function focusScreen() {
-  const heading = /** @type {HTMLElement | null} */ (document.querySelector('#main h1'))
-  ;(heading ?? byId('main')).focus()
+  ;(find('#main h1') ?? byId('main')).focus()
 }

@@ -2,7 +2,7 @@
 // what was meant once.
 import { book } from './book.js'
 import { openDialog } from './dialogs.js'
-import { button, element } from './dom.js'
+import { button, element, find, written } from './dom.js'
 import { Form } from './forms.js'
 import { tell } from './messages.js'
 import { explain, isProblem } from './problems.js'
@@ -23,20 +23,22 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
   try {
     if (id) base = await kind.read(id)
   } catch (error) {
-    tell([explain(error).text], [{ label: 'Try again', run: () => void openEditor(kind, { id, typed, onSaved }) }], { isProblem: true })
+    tell([explain(error).text], [{ label: 'Try again', run: () => void openEditor(kind, { id, typed, onSaved }) }], {
+      isProblem: true,
+    })
     return
   }
   const row = base?.data ?? start
-  const title = kind.title ?? (base ? `Edit ${row.name}` : `Add ${kind.resource === 'owner' ? 'an owner' : `a ${kind.resource}`}`)
+  const action = kind.title ?? (base ? 'Edit ' : `Add ${kind.resource === 'owner' ? 'an owner' : `a ${kind.resource}`}`)
   const form = new Form({
-    label: title,
+    label: action.trim(),
     fields: kind.fields(row),
     submit: 'Save',
     draft: `${kind.resource} ${id ?? 'new'}`,
     send,
     buttons: [button('Cancel', () => cancel())],
   })
-  const { close, cancel } = openDialog(title, [form.element], { onCancel })
+  const { close, cancel } = openDialog([action, base && row.name && written(row.name)], [form.element], { onCancel })
   if (typed) {
     for (const field of form.fields) field.write(typed[field.name])
     form.keep()
@@ -74,7 +76,9 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
       try {
         const first = await make(before)
         const changes = changed(first.data, values)
-        const result = await book.write(kind.resource, first.data.id, () => kind.update(first.data.id, changes, first.etag))
+        const result = await book.write(kind.resource, first.data.id, () =>
+          kind.update(first.data.id, changes, first.etag),
+        )
         return saved(result.data)
       } catch (error) {
         if (!isProblem(error, '/problems/validation-failed') || form.attempt) throw error
@@ -83,7 +87,7 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
     saved((await make(form.attempt ?? { key: newKey(), body: values })).data)
   }
 
-  /** @param {import('./drafts.js').Attempt} attempt */
+  /** @param {import('./forms.js').Attempt} attempt */
   async function make(attempt) {
     form.attempt = attempt
     form.keep()
@@ -134,19 +138,34 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
           field.write(value)
           form.keep()
         }
-        const radio = element('input', { type: 'radio', name: `whose ${field.name}`, checked: isChosen, onchange: choose })
+        const radio = element('input', {
+          type: 'radio',
+          name: `whose ${field.name}`,
+          checked: isChosen,
+          onchange: choose,
+        })
         if (isChosen) field.write(value)
         return element('label', {}, radio, element('span', {}, `${whose}: `, element('bdi', {}, field.show(value))))
       }
       field.element.after(
-        element('fieldset', { class: 'conflict' }, element('legend', {}, `${field.label}: which one?`),
-          option('Theirs', now[field.name], !isMine), option('Mine', mine[field.name], isMine)),
+        element(
+          'fieldset',
+          { class: 'conflict' },
+          element('legend', {}, `${field.label}: which one?`),
+          option('Theirs', now[field.name], !isMine),
+          option('Mine', mine[field.name], isMine),
+        ),
       )
     }
     form.keep()
-    form.alert(element('p', {}, `Somebody else has changed this ${kind.resource} meanwhile. Choose what is to stay, and save again.`))
-    const first = /** @type {HTMLElement | null} */ (form.element.querySelector('.conflict input:checked'))
-    first?.focus()
+    form.alert(
+      element(
+        'p',
+        {},
+        `Somebody else has changed this ${kind.resource} meanwhile. Choose what is to stay, and save again.`,
+      ),
+    )
+    find('.conflict input:checked', form.element)?.focus()
   }
 
   function showGone() {
@@ -155,7 +174,10 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
       form.clear()
       void form.submit()
     }
-    form.alert(element('p', {}, `Somebody else has deleted this ${kind.resource} meanwhile.`), button('Add it as a new one', anew))
+    form.alert(
+      element('p', {}, `Somebody else has deleted this ${kind.resource} meanwhile.`),
+      button('Add it as a new one', anew),
+    )
   }
 
   /** Tells early that what is typed here will meet another change. @param {import('./book.js').Change[]} changes */
@@ -163,7 +185,9 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
     const others = changes.filter(({ resource, id }) => resource === kind.resource && id === base?.data.id)
     if (!others.length || (await book.isOwn(others)) || !form.isConnected) return
     if (!others.at(-1)?.row) return showGone()
-    form.alert(element('p', {}, `Somebody else has just changed this ${kind.resource}. You will see both when you save.`))
+    form.alert(
+      element('p', {}, `Somebody else has just changed this ${kind.resource}. You will see both when you save.`),
+    )
   }
 }
 

@@ -41,12 +41,8 @@ export function formatAgo(moment) {
   return relative.format(0, 'second')
 }
 
-/**
- * A day as seen from today: tomorrow, in 3 days.
- *
- * @param {string} date
- */
-export const formatDay = (date) => relative.format(daysUntil(date), 'day')
+/** A day as seen from today: tomorrow, in 3 days. @param {number} days */
+export const formatDays = (days) => relative.format(days, 'day')
 
 /**
  * A number of a unit, in words.

@@ -1,7 +1,6 @@
 // A form that loses nothing and sends nothing twice: it shows each problem at its field, waits as long as it is told to,
 // keeps what was typed, and offers it again.
 import { element, present, uniqueId } from './dom.js'
-import { dropDraft, loadDraft, saveDraft } from './drafts.js'
 import { formatWait } from './format.js'
 import { explain, isAborted } from './problems.js'
 import { currentUser } from './session.js'
@@ -12,6 +11,8 @@ import { currentUser } from './session.js'
 /** Milliseconds after which a form says that it still waits, and after which it stops waiting. */
 const SLOW = 3000
 const TIMEOUT = 20_000
+/** For how long what nobody comes back to is kept, in milliseconds. */
+const KEPT = 7 * 86_400_000
 
 /** For how long a call waits for its answer. It begins with the call, as a login may come before that. */
 export const patience = () => AbortSignal.timeout(TIMEOUT)
@@ -32,7 +33,7 @@ export class Form {
   element
   /** @type {Field[]} */
   fields
-  /** The create that may have been done, though no answer came. @type {import('./drafts.js').Attempt | undefined} */
+  /** The create that may have been done, though no answer came. @type {Attempt | undefined} */
   attempt
   #options
   #alert = element('div', { class: 'alert', role: 'alert', tabindex: '-1' })
@@ -42,8 +43,7 @@ export class Form {
   /** Who types here: it is kept for nobody else, whoever logs in meanwhile. */
   #user = currentUser()?.id
   #isBusy = false
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #countdown
+  #countdown = 0
 
   /**
    * `send` does the work with what was typed; what it throws is shown. `draft` names what is kept in the browser while
@@ -98,7 +98,8 @@ export class Form {
   keep() {
     const { draft } = this.#options
     if (!draft) return
-    if (this.isDirty || this.attempt) saveDraft(this.#user, draft, { values: this.#kept(), ...(this.attempt && { attempt: this.attempt }) })
+    if (this.isDirty || this.attempt)
+      saveDraft(this.#user, draft, { values: this.#kept(), ...(this.attempt && { attempt: this.attempt }) })
     else dropDraft(this.#user, draft)
   }
 
@@ -181,7 +182,7 @@ export class Form {
       timer.textContent = `Try again in ${formatWait(left)}.`
       if (left > 0) return
       clearInterval(this.#countdown)
-      this.#countdown = undefined
+      this.#countdown = 0
       this.#button.removeAttribute('aria-disabled')
       timer.textContent = 'You can try again now.'
     }
@@ -205,7 +206,9 @@ export class Form {
   }
 
   #kept() {
-    return Object.fromEntries(this.fields.filter(({ isSecret }) => !isSecret).map((field) => [field.name, field.read()]))
+    return Object.fromEntries(
+      this.fields.filter(({ isSecret }) => !isSecret).map((field) => [field.name, field.read()]),
+    )
   }
 
   #restore() {
@@ -215,7 +218,11 @@ export class Form {
     this.attempt = draft.attempt
     for (const field of this.fields) if (field.name in draft.values) field.write(draft.values[field.name])
     if (!this.isDirty && !this.attempt) return
-    const note = element('div', { class: 'notice', role: 'status' }, element('p', {}, 'You typed this before, and it is not saved yet.'))
+    const note = element(
+      'div',
+      { class: 'notice', role: 'status' },
+      element('p', {}, 'You typed this before, and it is not saved yet.'),
+    )
     const startOver = () => {
       for (const field of this.fields) field.write(before[field.name])
       this.forget()
@@ -226,4 +233,74 @@ export class Form {
     note.append(element('button', { type: 'button', onclick: startOver }, 'Start over'))
     this.element.prepend(note)
   }
+}
+
+// ---------------------------------------------------------------- drafts
+
+// What was typed and not saved stays in the browser, so that a tab that is closed by mistake loses nothing. Passwords and
+// tokens never come here.
+
+/**
+ * @typedef {object} Draft
+ * @property {Record<string, unknown>} values
+ * @property {number} at when it was typed
+ * @property {Attempt} [attempt] the create that may have been done, though no answer came
+ */
+/** @typedef {{ key: string, body: any }} Attempt */
+/** @typedef {number | undefined} UserId whose it is: nobody else is shown it */
+
+/**
+ * @param {UserId} user
+ * @param {string} name
+ */
+const place = (user, name) => `kennel draft ${user} ${name}`
+
+/**
+ * @param {UserId} user
+ * @param {string} name
+ * @returns {Draft | null}
+ */
+function loadDraft(user, name) {
+  try {
+    const draft = JSON.parse(localStorage.getItem(place(user, name)) ?? 'null')
+    return draft && Date.now() - draft.at < KEPT ? draft : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * @param {UserId} user
+ * @param {string} name
+ * @param {Omit<Draft, 'at'>} draft
+ */
+function saveDraft(user, name, draft) {
+  try {
+    localStorage.setItem(place(user, name), JSON.stringify({ ...draft, at: Date.now() }))
+  } catch {
+    // Without room, or where the browser keeps nothing, the form itself still has it.
+  }
+}
+
+/**
+ * @param {UserId} user
+ * @param {string} name
+ */
+function dropDraft(user, name) {
+  localStorage.removeItem(place(user, name))
+}
+
+/** The names of what a user has typed and not saved. Those that are too old are forgotten. @param {UserId} user */
+export function draftNames(user) {
+  const start = place(user, '')
+  const names = Object.keys(localStorage)
+    .filter((key) => key.startsWith(start))
+    .map((key) => key.slice(start.length))
+  for (const name of names) if (!loadDraft(user, name)) dropDraft(user, name)
+  return names.filter((name) => loadDraft(user, name))
+}
+
+/** Forgets all that a user has typed, as when they log out of a browser that others use. @param {UserId} user */
+export function dropDrafts(user) {
+  for (const name of draftNames(user)) dropDraft(user, name)
 }

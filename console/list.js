@@ -1,6 +1,6 @@
 // A list that shows page by page what the server finds and sorts, and stays as the book is without losing one's place.
 import { book } from './book.js'
-import { button, element, focusScreen } from './dom.js'
+import { button, element, find, focusScreen } from './dom.js'
 import { count, formatNumber } from './format.js'
 import { explain } from './problems.js'
 
@@ -50,8 +50,7 @@ export class LiveList {
   #total = 0
   #turn = 0
   #isStale = false
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer
+  #timer = 0
   #stops
 
   /** @param {ListOptions} options */
@@ -60,7 +59,14 @@ export class LiveList {
     this.#rows = element('ul', { class: 'rows', 'aria-label': options.label })
     this.#more = button('Show more', () => void this.#showMore())
     this.#head = element('div', { class: 'list-head' }, this.#status)
-    this.element = element('div', {}, this.#head, this.#rows, this.#empty, element('div', { class: 'more' }, this.#more))
+    this.element = element(
+      'div',
+      {},
+      this.#head,
+      this.#rows,
+      this.#empty,
+      element('div', { class: 'more' }, this.#more),
+    )
     this.#more.hidden = true
     this.#stops = [
       book.changed.subscribe((changes) => this.#apply(changes)),
@@ -98,16 +104,18 @@ export class LiveList {
       const pages = this.#options.pages({ ...this.#query, limit: Math.min(MOST, Math.max(FIRST, wanted)), count: true })
       const rows = /** @type {Row[]} */ ([])
       let total = 0
-      for (let isLast = false; !isLast && rows.length < wanted; ) {
+      let isLast = false
+      while (!isLast && rows.length < wanted) {
         const { value: page } = await pages.next()
         if (!page) break
         if (!rows.length) total = Number(page.headers.get('x-total-count'))
         rows.push(...page.data)
-        isLast = this.#isLastOf(turn, page.isLast)
+        isLast = page.isLast
       }
       await this.#options.prepare(rows)
       if (turn !== this.#turn) return
       this.#pages = pages
+      this.#isLast = isLast
       this.#total = total
       this.#place(rows, isNew)
       this.#showState()
@@ -119,15 +127,6 @@ export class LiveList {
     } finally {
       if (turn === this.#turn) this.element.removeAttribute('aria-busy')
     }
-  }
-
-  /**
-   * @param {number} turn
-   * @param {boolean} isLast
-   */
-  #isLastOf(turn, isLast) {
-    if (turn === this.#turn) this.#isLast = isLast
-    return isLast
   }
 
   async #showMore() {
@@ -167,7 +166,8 @@ export class LiveList {
     for (const change of changes) {
       const item = change.resource === this.#options.resource ? this.#items.get(change.id) : undefined
       if (change.resource !== this.#options.resource) {
-        for (const other of this.#items.values()) if (this.#options.mentions(other.row, change)) this.#fill(other, other.row)
+        for (const other of this.#items.values())
+          if (this.#options.mentions(other.row, change)) this.#fill(other, other.row)
       } else if (!change.row) {
         if (item) item.element.remove()
         if (item) this.#total--
@@ -178,7 +178,9 @@ export class LiveList {
       } else isStale = true
     }
     // What they mention may be unknown so far.
-    const touched = [...new Set(changes.map(({ id }) => id))].map((id) => this.#items.get(id)).filter((item) => item !== undefined)
+    const touched = [...new Set(changes.map(({ id }) => id))]
+      .map((id) => this.#items.get(id))
+      .filter((item) => item !== undefined)
     const refill = () => touched.forEach((item) => this.#fill(item, item.row))
     void this.#options.prepare(touched.map(({ row }) => row)).then(refill, () => {})
     if (isStale) this.#readSoon()
@@ -188,8 +190,11 @@ export class LiveList {
 
   /** Whether a change may bring a row to another place, or out of the list. @param {Change} change */
   #mayMove({ was }) {
-    const keys = [...(this.#query.sort ?? []).map((/** @type {string} */ key) => key.replace('-', '')), ...Object.keys(this.#query)]
-    return Object.keys(was ?? {}).some((key) => key === 'name' || keys.includes(key))
+    const keys = [
+      ...(this.#query.sort ?? []).map((/** @type {string} */ key) => key.replace('-', '')),
+      ...Object.keys(this.#query),
+    ]
+    return Object.keys(was ?? {}).some((key) => key === 'name' || key === 'completed' || keys.includes(key))
   }
 
   /**
@@ -228,7 +233,8 @@ export class LiveList {
     if (text === item.text) return
     const focus = item.element.contains(document.activeElement) ? this.#focus() : null
     item.text = text
-    item.element.className = `row ${this.#options.className?.(row) ?? ''} ${item.element.classList.contains('is-new') ? 'is-new' : ''}`.trim()
+    item.element.className =
+      `row ${this.#options.className?.(row) ?? ''} ${item.element.classList.contains('is-new') ? 'is-new' : ''}`.trim()
     item.element.replaceChildren(...content)
     this.#restoreFocus(focus)
   }
@@ -247,7 +253,7 @@ export class LiveList {
     if (!focus || this.#rows.contains(document.activeElement)) return
     const items = [...this.#items.values()]
     const item = (focus.id !== undefined && this.#items.get(focus.id)) || items[Math.min(focus.index, items.length - 1)]
-    const control = /** @type {HTMLElement | null | undefined} */ (item?.element.querySelector(`[data-action="${focus.action}"]`))
+    const control = item && find(`[data-action="${focus.action}"]`, item.element)
     if (control) control.focus()
     else focusScreen()
   }
@@ -271,6 +277,13 @@ export class LiveList {
    */
   #showProblem(error, again) {
     this.#status.textContent = ''
-    this.#head.replaceChildren(element('div', { class: 'alert', role: 'alert' }, element('p', {}, explain(error).text), button('Try again', again)))
+    this.#head.replaceChildren(
+      element(
+        'div',
+        { class: 'alert', role: 'alert' },
+        element('p', {}, explain(error).text),
+        button('Try again', again),
+      ),
+    )
   }
 }

@@ -1,11 +1,10 @@
 // Where all begins: who is here, which screen the address names, and what is above all screens.
 import { book } from './book.js'
 import { closeDialogs, confirm } from './dialogs.js'
-import { dogsScreen } from './dogs.js'
+import { dogsScreen, ownersScreen } from './dogs.js'
 import { button, byId, element, focusScreen } from './dom.js'
-import { draftNames, dropDrafts } from './drafts.js'
-import { hasUnsaved } from './forms.js'
-import { openHistory } from './history.js'
+import { draftNames, dropDrafts, hasUnsaved } from './forms.js'
+import { openHistory } from './changes.js'
 import { KennelError } from './kennel.js'
 import { meScreen } from './me.js'
 import { clearMessages, tell } from './messages.js'
@@ -20,13 +19,15 @@ import { tasksScreen } from './tasks.js'
  * @typedef {{ title: string, content: HTMLElement, close?: () => void }} Screen
  */
 
-/** @type {Record<string, (query: URLSearchParams, path: string) => Screen>} */
-const SCREENS = { '/dogs': dogsScreen, '/owners': dogsScreen, '/tasks': tasksScreen, '/me': meScreen }
+/** @type {Record<string, (query: URLSearchParams) => Screen>} */
+const SCREENS = { '/dogs': dogsScreen, '/owners': ownersScreen, '/tasks': tasksScreen, '/me': meScreen }
 /** Milliseconds until a server that did not answer at the beginning is asked again. */
 const AGAIN = 5000
 
 const [main, banner] = [byId('main'), byId('banner')]
-const [nav, account] = [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.bar nav, .bar .account'))]
+const [nav, account] = [
+  .../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.bar nav, .bar .account')),
+]
 /** @type {Screen | null} */
 let screen = null
 /** @type {import('./signin.js').MailAction | null} */
@@ -69,7 +70,7 @@ function showScreen() {
     if (isHere) link.setAttribute('aria-current', 'page')
     else link.removeAttribute('aria-current')
   }
-  show(make(query, path))
+  show(make(query))
 }
 
 /** @param {Screen} next */
@@ -93,8 +94,13 @@ async function begin() {
     if (!isBegun || currentUser() !== user) return
     if (/^#\/(login|signup|forgot)/.test(location.hash)) history.replaceState(null, '', '#/dogs')
     const drafts = draftNames(user.id).length
-    if (drafts) tell([drafts === 1 ? 'Something that you typed is not saved yet.' : `${drafts} things that you typed are not saved yet.`,
-      ' Open the same form again, and it is there.'])
+    if (drafts)
+      tell([
+        drafts === 1
+          ? 'Something that you typed is not saved yet.'
+          : `${drafts} things that you typed are not saved yet.`,
+        ' Open the same form again, and it is there.',
+      ])
   }
   showScreen()
 }
@@ -116,7 +122,13 @@ async function untilAnswered(work) {
       const again = button('Try again', () => {})
       show({
         title: 'No answer',
-        content: element('div', { class: 'card' }, element('h1', { tabindex: '-1' }, text), element('p', {}, 'It is tried again every few seconds.'), again),
+        content: element(
+          'div',
+          { class: 'card' },
+          element('h1', { tabindex: '-1' }, text),
+          element('p', {}, 'It is tried again every few seconds.'),
+          again,
+        ),
       })
       await new Promise((resume) => {
         again.addEventListener('click', resume)
@@ -130,10 +142,15 @@ async function untilAnswered(work) {
 function showConnection() {
   const { state, problem } = book
   const lookNow = () => void book.catchUp().catch(() => {})
-  if (!navigator.onLine) banner.replaceChildren('You are offline. What you type is kept, and can be saved when you are back.')
-  else if (state === 'lost') banner.replaceChildren(`${problem ? explain(problem).text : 'The server does not answer.'} Trying again…`)
+  if (!navigator.onLine)
+    banner.replaceChildren('You are offline. What you type is kept, and can be saved when you are back.')
+  else if (state === 'lost')
+    banner.replaceChildren(`${problem ? explain(problem).text : 'The server does not answer.'} Trying again…`)
   else if (state === 'polling')
-    banner.replaceChildren('Too many windows follow this book at once. This one looks for changes now and then. ', button('Look now', lookNow))
+    banner.replaceChildren(
+      'Too many windows follow this book at once. This one looks for changes now and then. ',
+      button('Look now', lookNow),
+    )
   else banner.replaceChildren()
 }
 
@@ -145,7 +162,9 @@ async function endSession() {
     await logout()
     dropDrafts(user)
   } catch (error) {
-    tell([`You are still logged in. ${explain(error).text}`], [{ label: 'Try again', run: () => void endSession() }], { isProblem: true })
+    tell([`You are still logged in. ${explain(error).text}`], [{ label: 'Try again', run: () => void endSession() }], {
+      isProblem: true,
+    })
   }
 }
 
@@ -162,4 +181,4 @@ holdScreensWhile(hasUnsaved)
 byId('logout').addEventListener('click', () => void endSession())
 byId('recent').addEventListener('click', () => void openHistory())
 takeMail()
-if (await untilAnswered(() => kennel.refresh()) && !currentUser()) showScreen()
+if ((await untilAnswered(() => kennel.refresh())) && !currentUser()) showScreen()

@@ -1,6 +1,7 @@
 // Short messages at the edge of the page, which tell what was done and how to take it back.
 import { dialogClosed, isDialogOpen } from './dialogs.js'
-import { byId, element, focusScreen, icon, present } from './dom.js'
+import { byId, element, find, focusScreen, icon, present } from './dom.js'
+import { explain, isProblem } from './problems.js'
 
 /** @typedef {{ label: string, run: () => void }} Action */
 
@@ -19,15 +20,14 @@ export function tell(content, actions = [], { isProblem = false } = {}) {
   const region = byId('messages')
   const text = element('p', {}, ...present(content))
   const message = element('div', { class: isProblem ? 'message problem' : 'message' }, text)
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer
+  let timer = 0
   const close = () => {
     clearTimeout(timer)
     if (!message.isConnected) return
     const hadFocus = message.contains(document.activeElement)
     const next = message.nextElementSibling ?? message.previousElementSibling
     message.remove()
-    if (hadFocus && next) next.querySelector('button')?.focus()
+    if (hadFocus && next) find('button', next)?.focus()
     else if (hadFocus) focusScreen()
   }
   const start = () => {
@@ -48,7 +48,29 @@ export function tell(content, actions = [], { isProblem = false } = {}) {
   region.append(message)
   while (region.children.length > MOST) region.firstElementChild?.remove()
   start()
-  return { close, message, setText: (/** @type {import('./dom.js').Child[]} */ next) => text.replaceChildren(...present(next)) }
+  return {
+    close,
+    message,
+    setText: (/** @type {import('./dom.js').Child[]} */ next) => text.replaceChildren(...present(next)),
+  }
+}
+
+/**
+ * Does something that has no form, and tells if it cannot be done. What is gone already counts as done.
+ *
+ * @param {() => Promise<unknown>} work
+ * @param {() => void} [done] what comes after it
+ */
+export async function attempt(work, done = () => {}) {
+  try {
+    await work()
+  } catch (error) {
+    if (!isProblem(error, '/problems/not-found'))
+      return void tell([explain(error).text], [{ label: 'Try again', run: () => void attempt(work, done) }], {
+        isProblem: true,
+      })
+  }
+  done()
 }
 
 /** Takes all messages away, as they are of somebody who has left. */

@@ -21,11 +21,27 @@ const TYPED = 180
  *   isNeeded?: boolean, hint?: string, onChoose?: (value: any) => void }} options `canAdd` offers to make the owner that is not there yet
  * @returns {import('./fields.js').Field}
  */
-export function pickerField({ name, label, resource, value, isMany = false, canAdd = false, isNeeded = false, hint, onChoose }) {
+export function pickerField({
+  name,
+  label,
+  resource,
+  value,
+  isMany = false,
+  canAdd = false,
+  isNeeded = false,
+  hint,
+  onChoose,
+}) {
   const listId = uniqueId('choices')
   const control = element('input', {
-    type: 'text', role: 'combobox', autocomplete: 'off', spellcheck: 'false', dir: 'auto',
-    'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': listId,
+    type: 'text',
+    role: 'combobox',
+    autocomplete: 'off',
+    spellcheck: 'false',
+    dir: 'auto',
+    'aria-autocomplete': 'list',
+    'aria-expanded': 'false',
+    'aria-controls': listId,
   })
   const choices = element('ul', { role: 'listbox', id: listId, 'aria-label': label, class: 'choices', hidden: true })
   const chips = element('ul', { class: 'chips', 'aria-label': `${label}, chosen` })
@@ -36,11 +52,10 @@ export function pickerField({ name, label, resource, value, isMany = false, canA
   let offers = []
   let active = -1
   let turn = 0
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer
+  let timer = 0
 
   const nameOf = (/** @type {number} */ id) => book.rows[resource].get(id)?.name ?? `one who is gone (${id})`
-  const isSettled = () => isMany ? !control.value.trim() : control.value === (chosen.length ? nameOf(chosen[0]) : '')
+  const isSettled = () => (isMany ? !control.value.trim() : control.value === (chosen.length ? nameOf(chosen[0]) : ''))
 
   /** @param {number[]} ids */
   async function choose(ids) {
@@ -54,15 +69,17 @@ export function pickerField({ name, label, resource, value, isMany = false, canA
       control.value = chosen.length ? nameOf(chosen[0]) : ''
       return
     }
-    chips.replaceChildren(...chosen.map((id) => {
-      const remove = () => {
-        void choose(chosen.filter((one) => one !== id))
-        changed()
-        control.focus()
-      }
-      const attributes = { type: 'button', 'aria-label': `Remove ${nameOf(id)}`, onclick: remove }
-      return element('li', { class: 'chip' }, written(nameOf(id)), element('button', attributes, icon('close')))
-    }))
+    chips.replaceChildren(
+      ...chosen.map((id) => {
+        const remove = () => {
+          void choose(chosen.filter((one) => one !== id))
+          changed()
+          control.focus()
+        }
+        const attributes = { type: 'button', 'aria-label': `Remove ${nameOf(id)}`, onclick: remove }
+        return element('li', { class: 'chip' }, written(nameOf(id)), element('button', attributes, icon('close')))
+      }),
+    )
   }
 
   function changed() {
@@ -75,9 +92,13 @@ export function pickerField({ name, label, resource, value, isMany = false, canA
     const own = ++turn
     const query = { q: isSettled() && !isMany ? '' : text, sort: /** @type {['name']} */ (['name']), limit: OFFERED }
     try {
-      const { data } = await (resource === 'owner' ? kennel.get('/dogowner/owners', { query }) : kennel.get('/dogowner/dogs', { query }))
+      const { data } = await (resource === 'owner'
+        ? kennel.get('/dogowner/owners', { query })
+        : kennel.get('/dogowner/dogs', { query }))
       if (own !== turn || !picker.contains(document.activeElement)) return
-      offers = /** @type {Row[]} */ (data).filter(({ id }) => !isMany || !chosen.includes(id)).map((row) => ({ row, text: row.name }))
+      offers = /** @type {Row[]} */ (data)
+        .filter(({ id }) => !isMany || !chosen.includes(id))
+        .map((row) => ({ row, text: row.name }))
       const isThere = data.some((row) => row.name.toLowerCase() === text.toLowerCase())
       if (canAdd && text && !isThere && !(isSettled() && !isMany)) offers.push({ row: null, text })
       open(offers.length ? '' : 'Nothing found.')
@@ -89,15 +110,17 @@ export function pickerField({ name, label, resource, value, isMany = false, canA
   /** @param {string} [notice] */
   function open(notice) {
     const names = offers.map(({ text }) => text)
-    choices.replaceChildren(...offers.map(({ row, text }, index) => {
-      const isDouble = row && names.indexOf(text) !== names.lastIndexOf(text)
-      return element(
-        'li',
-        { role: 'option', id: `${listId}-${index}`, 'aria-selected': 'false', onclick: () => void take(index) },
-        row ? written(text) : element('span', {}, 'Add ', written(text), ` as a new ${resource}`),
-        isDouble && element('span', { class: 'faint' }, `since ${formatDate(row.created_at.slice(0, 10))}`),
-      )
-    }))
+    choices.replaceChildren(
+      ...offers.map(({ row, text }, index) => {
+        const isDouble = row && names.indexOf(text) !== names.lastIndexOf(text)
+        return element(
+          'li',
+          { role: 'option', id: `${listId}-${index}`, 'aria-selected': 'false', onclick: () => void take(index) },
+          row ? written(text) : element('span', {}, 'Add ', written(text), ` as a new ${resource}`),
+          isDouble && element('span', { class: 'faint' }, `since ${formatDate(row.created_at.slice(0, 10))}`),
+        )
+      }),
+    )
     if (notice) choices.append(element('li', { role: 'option', 'aria-disabled': 'true' }, notice))
     choices.hidden = false
     control.setAttribute('aria-expanded', 'true')
@@ -130,7 +153,9 @@ export function pickerField({ name, label, resource, value, isMany = false, canA
     shut()
     control.setAttribute('aria-busy', 'true')
     try {
-      const made = row ?? (await book.write(resource, undefined, () => kennel.post('/dogowner/owners', { body: { name: text } }))).data
+      const made =
+        row ??
+        (await book.write(resource, undefined, () => kennel.post('/dogowner/owners', { body: { name: text } }))).data
       book.rows[resource].set(made.id, /** @type {any} */ (made))
       if (isMany) control.value = ''
       await choose(isMany ? [...chosen, made.id] : [made.id])

@@ -1,6 +1,5 @@
 // What went wrong, in words for people, and where it belongs.
 import { KennelError } from './kennel.js'
-import { NotLoggedIn } from './session.js'
 
 /** Words for problems whose own are for programmers. The others' `detail` is shown as it is. */
 const WORDS = /** @type {Record<string, string>} */ ({
@@ -19,6 +18,11 @@ const WORDS = /** @type {Record<string, string>} */ ({
   '/problems/content-too-large': 'This is more than the server takes at once.',
 })
 
+/** What this page itself says no to, in words for people. */
+export class Refusal extends Error {
+  name = 'Refusal'
+}
+
 /**
  * A problem, ready to be shown.
  *
@@ -34,12 +38,17 @@ const WORDS = /** @type {Record<string, string>} */ ({
  * @returns {Explanation}
  */
 export function explain(error) {
-  if (error instanceof NotLoggedIn) return { text: error.message, errors: [], retryAfter: undefined, isUnanswered: false }
+  if (error instanceof Refusal) return { text: error.message, errors: [], retryAfter: undefined, isUnanswered: false }
   if (isTimeout(error)) return unanswered('The server takes too long.')
   if (!(error instanceof KennelError)) {
     // A mistake in this program: whoever mends it finds it in the browser's console.
     console.error(error)
-    return { text: `Something is broken in this page: ${error}`, errors: [], retryAfter: undefined, isUnanswered: false }
+    return {
+      text: `Something is broken in this page: ${error}`,
+      errors: [],
+      retryAfter: undefined,
+      isUnanswered: false,
+    }
   }
   if (error.status === 0) return unanswered(navigator.onLine ? 'The server does not answer.' : 'You are offline.')
   const errors = error.errors.map(({ pointer, parameter, detail }) => ({

@@ -47,8 +47,21 @@ export const dog = {
   fields: ({ name, owner_id, co_owner_ids, born_on }) => [
     textField({ name: 'name', label: 'Name', value: name, isNeeded: true }),
     pickerField({ name: 'owner_id', label: 'Owner', resource: 'owner', value: owner_id, canAdd: true, isNeeded: true }),
-    pickerField({ name: 'co_owner_ids', label: 'Co-owners', resource: 'owner', value: co_owner_ids ?? [], isMany: true, canAdd: true }),
-    textField({ name: 'born_on', label: 'Birthday', type: 'date', value: born_on, hint: 'Leave it empty if nobody knows.' }),
+    pickerField({
+      name: 'co_owner_ids',
+      label: 'Co-owners',
+      resource: 'owner',
+      value: co_owner_ids ?? [],
+      isMany: true,
+      canAdd: true,
+    }),
+    textField({
+      name: 'born_on',
+      label: 'Birthday',
+      type: 'date',
+      value: born_on,
+      hint: 'Leave it empty if nobody knows.',
+    }),
   ],
 }
 
@@ -62,8 +75,20 @@ export const task = {
   remove: (task_id) => kennel.delete('/dogowner/tasks/{task_id}', { path: { task_id }, signal: patience() }),
   fields: ({ id, name, dog_id, due_on, completed }) => [
     textField({ name: 'name', label: 'Task', value: name, isNeeded: true, hint: 'What is to be done.' }),
-    pickerField({ name: 'dog_id', label: 'Dog', resource: 'dog', value: dog_id ?? null, hint: 'Leave it empty if it is for none in particular.' }),
-    textField({ name: 'due_on', label: 'Due', type: 'date', value: due_on, hint: 'Leave it empty if it does not matter when.' }),
+    pickerField({
+      name: 'dog_id',
+      label: 'Dog',
+      resource: 'dog',
+      value: dog_id ?? null,
+      hint: 'Leave it empty if it is for none in particular.',
+    }),
+    textField({
+      name: 'due_on',
+      label: 'Due',
+      type: 'date',
+      value: due_on,
+      hint: 'Leave it empty if it does not matter when.',
+    }),
     ...(id ? [checkField({ name: 'completed', label: 'Done', value: completed })] : []),
   ],
 }
@@ -77,8 +102,21 @@ export const account = {
   update: (_, body, ifMatch) => kennel.patch('/me', { body, ifMatch, signal: patience() }),
   remove: () => Promise.reject(new TypeError('It takes a password.')),
   fields: ({ username, email }) => [
-    textField({ name: 'username', label: 'Username', value: username, isNeeded: true, hint: 'Your public page moves with it.' }),
-    textField({ name: 'email', label: 'E-mail', type: 'email', value: email, isNeeded: true, hint: 'Another one counts when the mail to it has been opened.' }),
+    textField({
+      name: 'username',
+      label: 'Username',
+      value: username,
+      isNeeded: true,
+      hint: 'Your public page moves with it.',
+    }),
+    textField({
+      name: 'email',
+      label: 'E-mail',
+      type: 'email',
+      value: email,
+      isNeeded: true,
+      hint: 'Another one counts when the mail to it has been opened.',
+    }),
   ],
 }
 

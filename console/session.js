@@ -1,8 +1,12 @@
 // Who is logged in, in this page and in the other tabs.
 import { Kennel, KennelError } from './kennel.js'
+import { Refusal } from './problems.js'
 import { Topic } from './topic.js'
 
 /** @typedef {import('./kennel.js').User} User */
+
+/** For how many seconds a call is held back rather than that somebody is told to wait. */
+const SOON = 3
 
 /** Is told whose screens are to be shown from now on: those of nobody, too. @type {Topic<User | null>} */
 export const userChanged = new Topic()
@@ -24,11 +28,6 @@ let shown = null
 let wait = null
 let isHeld = () => false
 let isLeaving = false
-
-/** Is thrown where a login was asked for, and none came of the same user: nothing was sent. */
-export class NotLoggedIn extends Error {
-  name = 'NotLoggedIn'
-}
 
 /** Whose screens are shown. Once the session has ended this may be somebody who has to log in again. */
 export const currentUser = () => shown
@@ -88,11 +87,17 @@ export function updateUser(user) {
  */
 export async function asUser(work) {
   const user = shown
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     try {
       return await work()
     } catch (error) {
-      if (!user || !(error instanceof KennelError) || error.status !== 401 || isWrongPassword(error)) throw error
+      if (!user || !(error instanceof KennelError)) throw error
+      // A quota that is used up comes back within seconds.
+      if (error.type === '/problems/too-many-requests' && error.retryAfter <= SOON && tries < 2) {
+        await new Promise((resume) => setTimeout(resume, error.retryAfter * 1000))
+        continue
+      }
+      if (error.status !== 401 || isWrongPassword(error)) throw error
       await loggedIn(user, error.type === '/problems/fresh-login-required')
     }
   }
@@ -124,7 +129,7 @@ function loggedIn(user, isFresh) {
 
 /** Gives up to wait for the login: what needed it throws. */
 export function giveUpLogin() {
-  wait?.reject(new NotLoggedIn('You are not logged in. Nothing was sent.'))
+  wait?.reject(new Refusal('You are not logged in. Nothing was sent.'))
   wait = null
 }
 

@@ -1,6 +1,6 @@
 // What is there without a session: logging in, signing up, and what a mail leads to.
 import { openDialog } from './dialogs.js'
-import { button, element, present } from './dom.js'
+import { button, element, find } from './dom.js'
 import { checkField, passwordField, textField } from './fields.js'
 import { Form, patience } from './forms.js'
 import { tell } from './messages.js'
@@ -19,13 +19,15 @@ const usernameField = (value = '') =>
     isNeeded: true,
     attributes: { autocomplete: 'username', autocapitalize: 'off', spellcheck: 'false' },
   })
-const emailField = () => textField({ name: 'email', label: 'E-mail', type: 'email', isNeeded: true, attributes: { autocomplete: 'email' } })
+const emailField = () =>
+  textField({ name: 'email', label: 'E-mail', type: 'email', isNeeded: true, attributes: { autocomplete: 'email' } })
 const currentPassword = () => passwordField({ name: 'password', label: 'Password', autocomplete: 'current-password' })
 /**
  * @param {string} name
  * @param {string} label
  */
-export const newPasswordField = (name, label) => passwordField({ name, label, autocomplete: 'new-password', hint: NEW_PASSWORD })
+export const newPasswordField = (name, label) =>
+  passwordField({ name, label, autocomplete: 'new-password', hint: NEW_PASSWORD })
 export const keepKeysField = () =>
   checkField({ name: 'keep_keys', label: 'API keys stay good', hint: 'Otherwise they end with the old password.' })
 
@@ -91,14 +93,26 @@ export function forgotten() {
     async send({ email }) {
       await kennel.post('/auth/password/forgot', { body: { email }, signal: patience() })
       form.element.replaceWith(
-        element('p', { class: 'notice', role: 'status', tabindex: '-1' },
-          `If an account has the address ${email}, a mail is on its way to it. The link in it is good for an hour.`),
+        element(
+          'p',
+          { class: 'notice', role: 'status', tabindex: '-1' },
+          `If an account has the address ${email}, a mail is on its way to it. The link in it is good for an hour.`,
+        ),
       )
-      document.querySelector('main .notice')?.scrollIntoView({ block: 'nearest' })
+      find('main .notice')?.focus()
     },
   })
-  const text = element('p', {}, 'Which e-mail address does your account have? A mail to it lets you choose another password.')
-  return card('Forgotten password', text, form.element, element('p', { class: 'links' }, link('#/login', 'Back to the login')))
+  const text = element(
+    'p',
+    {},
+    'Which e-mail address does your account have? A mail to it lets you choose another password.',
+  )
+  return card(
+    'Forgotten password',
+    text,
+    form.element,
+    element('p', { class: 'links' }, link('#/login', 'Back to the login')),
+  )
 }
 
 /**
@@ -125,12 +139,17 @@ export function mailView({ action, token }, done) {
     return card('New password', form.element)
   }
   if (action === 'verify-email') {
-    return button1('Confirm your e-mail address', 'This tells Kennel that the mail has reached you.', 'Confirm', async () => {
-      await kennel.post('/auth/email/verify', { body: { token }, signal: patience() })
-      await look()
-      tell(['Your e-mail address is confirmed.'])
-      done(null)
-    })
+    return button1(
+      'Confirm your e-mail address',
+      'This tells Kennel that the mail has reached you.',
+      'Confirm',
+      async () => {
+        await kennel.post('/auth/email/verify', { body: { token }, signal: patience() })
+        await look()
+        tell(['Your e-mail address is confirmed.'])
+        done(null)
+      },
+    )
   }
   if (action === 'cancel-email') {
     const text = 'Somebody asked for another e-mail address for your account. Here you keep the one that you have.'
@@ -138,8 +157,13 @@ export function mailView({ action, token }, done) {
       await kennel.post('/auth/email/cancel', { body: { token }, signal: patience() })
       await look()
       const advice = 'Your address stays. If it was not you who asked for another one, choose another password now.'
-      done(card('Your address stays', element('p', { role: 'status' }, advice), element('p', { class: 'links' },
-        link('#/forgot', 'Choose another password'), link('#/dogs', 'Go on'))))
+      done(
+        card(
+          'Your address stays',
+          element('p', { role: 'status' }, advice),
+          element('p', { class: 'links' }, link('#/forgot', 'Choose another password'), link('#/dogs', 'Go on')),
+        ),
+      )
     })
   }
   return null
@@ -182,11 +206,14 @@ export function askToLogIn(user, isFresh, end) {
   // Password managers want to know whose it is.
   const whose = element('input', { type: 'hidden', autocomplete: 'username', value: user.username })
   form.element.append(whose)
-  const { dialog, close } = openDialog(isFresh ? 'Your password, please' : 'Log in again', [element('p', {}, text), form.element], {
-    onCancel: giveUpLogin,
-  })
-  const password = /** @type {HTMLInputElement} */ (dialog.querySelector('[name=password]'))
-  password.focus()
+  const { dialog, close } = openDialog(
+    [isFresh ? 'Your password, please' : 'Log in again'],
+    [element('p', {}, text), form.element],
+    {
+      onCancel: giveUpLogin,
+    },
+  )
+  find('[name=password]', dialog)?.focus()
   end.then(close, close)
 }
 
@@ -196,7 +223,10 @@ export function askToLogIn(user, isFresh, end) {
  * @returns {View}
  */
 function card(title, ...content) {
-  return { title, content: element('div', { class: 'card' }, element('h1', { tabindex: '-1' }, title), ...present(content)) }
+  return {
+    title,
+    content: element('div', { class: 'card' }, element('h1', { tabindex: '-1' }, title), ...content),
+  }
 }
 
 /**
