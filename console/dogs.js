@@ -70,10 +70,10 @@ function renderDog(row) {
   const { born_on, owner_id, co_owner_ids } = row
   const days = born_on ? daysUntilBirthday(born_on) : Infinity
   const birthday = days <= SOON && badge('', icon('cake'), `Birthday ${formatDays(days)}`)
-  const age = born_on && (formatAge(born_on) || 'not born yet')
+  const age = born_on && formatAge(born_on)
   const people = element('span', {}, nameOf(owner_id))
   for (const [index, id] of co_owner_ids.entries()) people.append(index ? ', ' : ' with ', nameOf(id))
-  const facts = [born_on && `${age}, born ${formatDate(born_on)}`, people]
+  const facts = [born_on && `${age ? `${age}, born` : 'will be born'} ${formatDate(born_on)}`, people]
   return [rowText([written(row.name), ' ', birthday], facts), actions(row, dog)]
 }
 

@@ -14,7 +14,7 @@ import { explain, isProblem } from './problems.js'
  * Opens the form of a row, or of a new one.
  *
  * @param {Kind} kind
- * @param {{ id?: number, start?: Record<string, any>, typed?: Record<string, any>, onSaved?: (row: any) => void }} [of] the
+ * @param {{ id?: number, start?: Record<string, any>, typed?: Record<string, any>, onSaved?: (row: any, typed: any) => void }} [of] the
  *   row; or else what a new one begins with. What was typed before is put in again.
  */
 export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) {
@@ -31,7 +31,6 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
   const row = base?.data ?? start
   const action = kind.title ?? (base ? 'Edit ' : `Add ${kind.resource === 'owner' ? 'an owner' : `a ${kind.resource}`}`)
   const form = new Form({
-    label: action.trim(),
     fields: kind.fields(row),
     submit: 'Save',
     draft: `${kind.resource} ${id ?? 'new'}`,
@@ -53,10 +52,11 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
 
   /** @param {any} row as it is now */
   function saved(row) {
+    const values = form.values()
     stop()
     form.forget()
     close()
-    onSaved?.(row)
+    onSaved?.(row, values)
   }
 
   function onCancel() {

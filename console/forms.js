@@ -1,6 +1,6 @@
 // A form that loses nothing and sends nothing twice: it shows each problem at its field, waits as long as it is told to,
 // keeps what was typed, and offers it again.
-import { element, present, uniqueId } from './dom.js'
+import { element, present } from './dom.js'
 import { formatWait } from './format.js'
 import { explain, isAborted } from './problems.js'
 import { currentUser } from './session.js'
@@ -50,7 +50,7 @@ export class Form {
    * it is not saved: without it nothing is. A fleeting form is no loss, as there is nothing in it but a login.
    *
    * @param {{ fields: Field[], submit: string, send: (values: Values) => Promise<void>,
-   *   draft?: string, label?: string, buttons?: import('./dom.js').Child[], isDangerous?: boolean,
+   *   draft?: string, buttons?: import('./dom.js').Child[], isDangerous?: boolean,
    *   isFleeting?: boolean }} options
    */
   constructor(options) {
@@ -59,10 +59,10 @@ export class Form {
     this.#button = element('button', { class: options.isDangerous ? 'danger' : 'primary' }, options.submit)
     this.element = element(
       'form',
-      { novalidate: true, 'aria-label': options.label, id: uniqueId('form') },
+      { novalidate: true },
       this.#alert,
       ...this.fields.map((field) => field.element),
-      element('div', { class: 'buttons' }, this.#button, ...present(options.buttons ?? [])),
+      element('div', { class: 'buttons' }, this.#button, ...(options.buttons ?? [])),
       this.#status,
     )
     this.element.addEventListener('submit', (event) => {

@@ -134,7 +134,7 @@ export class LiveList {
     const turn = this.#turn
     const before = this.#items.size
     // Pages after the first are longer.
-    if (before <= FIRST) return void (await this.#read(before + MOST, false))
+    if (before <= FIRST) return void (await this.#read(MOST, false))
     this.element.setAttribute('aria-busy', 'true')
     try {
       const page = (await this.#pages?.next())?.value
@@ -213,11 +213,12 @@ export class LiveList {
       if (!isNew && !before.has(row.id)) item.element.classList.add('is-new')
       before.delete(row.id)
       this.#items.set(row.id, item)
-      this.#fill(item, row)
+      if (item.row !== row || !item.text) this.#fill(item, row)
       if (item.element === at) at = at.nextElementSibling
       else this.#rows.insertBefore(item.element, at)
     }
     for (const { element } of before.values()) element.remove()
+    this.#rows.classList.toggle('is-long', rows.length > FIRST)
     this.#restoreFocus(focus)
   }
 

@@ -173,6 +173,7 @@ loginWanted.subscribe(({ user, isFresh, promise }) => askToLogIn(user, isFresh, 
 book.stateChanged.subscribe(showConnection)
 for (const type of ['online', 'offline']) addEventListener(type, showConnection)
 addEventListener('hashchange', () => {
+  mail = null
   takeMail()
   closeDialogs()
   showScreen()

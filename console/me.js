@@ -60,7 +60,6 @@ const ask = (title, { send, ...options }, text) =>
   new Promise((answer) => {
     /** @type {Form} */
     const form = new Form({
-      label: title,
       ...options,
       buttons: [button('Cancel', () => cancel())],
       async send(values) {
@@ -94,12 +93,21 @@ function accountPanel() {
         fact('Since', formatDate(user.created_at.slice(0, 10))),
       ),
       buttons(
-        button('Edit', () => void openEditor(account, { id: user.id, onSaved: () => void self.load() })),
+        button('Edit', () => void openEditor(account, { id: user.id, onSaved })),
         button('Change password', changePassword),
         !user.verified_at && button('Send the mail again', () => void sendAgain(user.email)),
       ),
     ]
   })
+  const onSaved = (/** @type {Schemas['User']} */ user, /** @type {Schemas['User']} */ { email }) => {
+    void self.load()
+    if (email.trim() === user.email) return
+    tell([
+      'Another address counts when the mail to ',
+      written(email),
+      ' has been opened. Stay logged in here until then.',
+    ])
+  }
   return self
 }
 

@@ -7,7 +7,7 @@ import { explain, isProblem } from './problems.js'
 
 /** Milliseconds that a message stays, unless somebody is at it. All changes are in the history after that. */
 const STAYS = 20_000
-const MOST = 4
+const MOST = 3
 
 /**
  * Shows a message.

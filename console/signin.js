@@ -48,7 +48,6 @@ export function signInView(path) {
  */
 function logIn(notice) {
   const form = new Form({
-    label: 'Log in',
     fields: [usernameField(), currentPassword()],
     submit: 'Log in',
     isFleeting: true,
@@ -72,7 +71,6 @@ function signUp() {
     attributes: { autocomplete: 'username', autocapitalize: 'off', spellcheck: 'false' },
   })
   const form = new Form({
-    label: 'Sign up',
     fields: [username, emailField(), newPasswordField('password', 'Password')],
     submit: 'Sign up',
     async send({ username, email, password }) {
@@ -87,7 +85,6 @@ function signUp() {
 /** @returns {View} */
 export function forgotten() {
   const form = new Form({
-    label: 'Forgotten password',
     fields: [emailField()],
     submit: 'Send the mail',
     async send({ email }) {
@@ -126,7 +123,6 @@ export function mailView({ action, token }, done) {
   if (action === 'forgot-password') return forgotten()
   if (action === 'reset-password') {
     const form = new Form({
-      label: 'New password',
       fields: [newPasswordField('password', 'New password'), keepKeysField()],
       submit: 'Set the password',
       async send({ password, keep_keys }) {
@@ -178,7 +174,7 @@ export function mailView({ action, token }, done) {
  * @param {() => Promise<void>} work
  */
 function button1(title, text, submit, work) {
-  const form = new Form({ label: title, fields: [], submit, send: work })
+  const form = new Form({ fields: [], submit, send: work })
   return card(title, element('p', {}, text), form.element)
 }
 
@@ -191,7 +187,6 @@ function button1(title, text, submit, work) {
  */
 export function askToLogIn(user, isFresh, end) {
   const form = new Form({
-    label: 'Log in',
     fields: isFresh ? [currentPassword()] : [usernameField(user.username), currentPassword()],
     submit: isFresh ? 'Go on' : 'Log in',
     async send({ username = user.username, password }) {
