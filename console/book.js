@@ -6,16 +6,11 @@ import { asUser, kennel, userReturned } from './session.js'
 /** @typedef {import('./kennel.js').Change} Change */
 /** @typedef {import('./kennel.js').Schemas} Schemas */
 /** @typedef {'owner' | 'dog' | 'task'} Resource */
-/**
- * How the changes come: not at all, as nobody is here; not yet; as they are made; not at present, as the connection is
- * lost; by asking now and then, as there are too many streams; or not while nobody looks at this tab.
- *
- * @typedef {'ended' | 'beginning' | 'live' | 'lost' | 'polling' | 'hidden'} State
- */
+/** @typedef {'ended' | 'beginning' | 'live' | 'lost' | 'polling' | 'hidden'} State how the changes come, if they do */
 
 /** Milliseconds for which changes are gathered, so that a thousand at once are shown at once. */
 const GATHERED = 60
-/** Milliseconds after which a tab that nobody looks at lets go of its connection: a browser has but few for all tabs. */
+/** Milliseconds after which a tab that nobody sees lets go of its connection: a browser has but few for all tabs. */
 const UNSEEN = 5000
 /** Milliseconds between two looks where there is no stream. */
 const POLLED = 10_000

@@ -1,11 +1,10 @@
 // What became of the book, in words: in messages as it happens, and in a history. Both take it back.
 import { book } from './book.js'
-import { openDialog } from './dialogs.js'
 import { button, element, find, present, written } from './dom.js'
 import { newKey } from './editor.js'
 import { count, formatAgo, formatDate, formatMoment } from './format.js'
 import { patience } from './forms.js'
-import { tell } from './messages.js'
+import { openDialog, tell } from './overlays.js'
 import { explain } from './problems.js'
 import { kennel } from './session.js'
 
@@ -22,7 +21,8 @@ const dateOr = (/** @type {string} */ none) => (/** @type {any} */ value) => (va
 const nameOf = (/** @type {'owner' | 'dog'} */ resource, /** @type {any} */ id) =>
   id ? written(book.rows[resource].get(id)?.name ?? 'somebody who is gone') : 'none'
 
-/** The fields whose changes are told, with their words and how a value is shown. @type {Record<string, [string, (value: any) => Child]>} */
+/** The fields whose changes are told: how they are called, and how a value is shown. */
+/** @type {Record<string, [string, (value: any) => Child]>} */
 const FIELDS = {
   name: ['name', (value) => written(`${value}`)],
   born_on: ['birthday', dateOr('unknown')],
@@ -131,7 +131,8 @@ export async function openHistory(of) {
   const more = button('Show more', () => void load(), { hidden: true })
   const title = of?.name ? ['History of ', written(of.name)] : ['Recent changes']
   const { dialog } = openDialog(title, [list, status, element('div', { class: 'more' }, more)], { isWide: true })
-  /** How each row was before the changes that are shown: what a change led to is where the next one began. @type {Map<string, any>} */
+  // What a change led to is where the next one began.
+  /** @type {Map<string, any>} */
   let states = new Map()
   /** @type {number | undefined} */
   let before
@@ -206,7 +207,8 @@ export async function openHistory(of) {
   await load()
 }
 
-/** The operations that have a message, as a long one may come in pieces. @type {Map<number, { changes: Change[], message: ReturnType<typeof tell> }>} */
+// A long operation may come in pieces, and has one message all the same.
+/** @type {Map<number, { changes: Change[], message: ReturnType<typeof tell> }>} */
 const told = new Map()
 
 /** @param {Change[]} changes */

@@ -1,11 +1,10 @@
 // The screen of the dogs and their owners.
 import { book } from './book.js'
-import { confirm } from './dialogs.js'
 import { badge, element, icon, rowText, written } from './dom.js'
+import { pickerField } from './fields.js'
 import { count, daysUntilBirthday, formatAge, formatDate, formatDays, formatNumber } from './format.js'
 import { patience } from './forms.js'
-import { attempt } from './messages.js'
-import { pickerField } from './picker.js'
+import { attempt, confirm } from './overlays.js'
 import { isProblem } from './problems.js'
 import { dog, owner } from './resources.js'
 import { actions, listScreen, panel } from './screens.js'
@@ -50,7 +49,14 @@ export function dogsScreen(given) {
     ],
     filters: {
       owner_id: (id, onChoose) =>
-        pickerField({ name: 'owner_id', label: 'Owner', resource: 'owner', value: Number(id), onChoose }),
+        pickerField({
+          name: 'owner_id',
+          label: 'Owner',
+          resource: 'owner',
+          value: Number(id),
+          placeholder: 'All',
+          onChoose,
+        }),
     },
     tabs: tabs('/dogs'),
     aside: publicPage(),

@@ -3,8 +3,8 @@
 /** @typedef {Node | string | null | undefined | false} Child */
 
 /**
- * Makes an element: `element('button', { type: 'button', onclick: save }, 'Save')`. What begins with `on` listens, `true`
- * is an attribute without a value, and one that is `false`, `null` or `undefined` is left out, as are such children.
+ * Makes an element: `element('button', { type: 'button', onclick: save }, 'Save')`. A function listens, `true` is an
+ * attribute without a value, and what is `false`, `null` or `undefined` is left out, among the children, too.
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -115,15 +115,6 @@ export function byId(id) {
   const found = document.getElementById(id)
   if (!found) throw new Error(`the page has no #${id}`)
   return found
-}
-
-/**
- * Tells those who listen to the page rather than look at it.
- *
- * @param {string} text
- */
-export function announce(text) {
-  byId('announcer').textContent = text
 }
 
 /**

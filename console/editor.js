@@ -1,10 +1,9 @@
-// The dialog in which a row is made or changed. It never overwrites what somebody else has written, and never makes twice
-// what was meant once.
+// The dialog in which a row is made or changed. It overwrites nothing that somebody else has written, and makes nothing
+// twice.
 import { book } from './book.js'
-import { openDialog } from './dialogs.js'
 import { button, element, find, written } from './dom.js'
 import { Form } from './forms.js'
-import { tell } from './messages.js'
+import { openDialog, tell } from './overlays.js'
 import { explain, isProblem } from './problems.js'
 
 /** @typedef {import('./resources.js').Kind} Kind */
@@ -14,8 +13,8 @@ import { explain, isProblem } from './problems.js'
  * Opens the form of a row, or of a new one.
  *
  * @param {Kind} kind
- * @param {{ id?: number, start?: Record<string, any>, typed?: Record<string, any>, onSaved?: (row: any, typed: any) => void }} [of] the
- *   row; or else what a new one begins with. What was typed before is put in again.
+ * @param {{ id?: number, start?: Record<string, any>, typed?: Record<string, any>,
+ *   onSaved?: (row: any, typed: any) => void }} [of] the row, or what a new one begins with; and what was typed before
  */
 export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) {
   /** What the row is, as far as this form knows. @type {Read | null} */
@@ -72,7 +71,7 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
   async function create(values) {
     const before = form.attempt
     if (before && !isSame(before.body, values)) {
-      // The last one may have been made, though no answer came. It is made now if it was not, and becomes what is typed.
+      // The last one may have been made, though no answer came. If not it is made now, and becomes what is typed.
       try {
         const first = await make(before)
         const changes = changed(first.data, values)

@@ -1,5 +1,5 @@
-// A form that loses nothing and sends nothing twice: it shows each problem at its field, waits as long as it is told to,
-// keeps what was typed, and offers it again.
+// A form that loses nothing and sends nothing twice: it shows each problem at its field, waits as long as needed, and
+// keeps what was typed.
 import { element, present } from './dom.js'
 import { formatWait } from './format.js'
 import { explain, isAborted } from './problems.js'
@@ -237,8 +237,8 @@ export class Form {
 
 // ---------------------------------------------------------------- drafts
 
-// What was typed and not saved stays in the browser, so that a tab that is closed by mistake loses nothing. Passwords and
-// tokens never come here.
+// What is typed and not saved stays in the browser, so that a tab that is closed by mistake loses nothing. Passwords
+// never come here.
 
 /**
  * @typedef {object} Draft

@@ -9,7 +9,7 @@ import { explain } from './problems.js'
 /** @typedef {{ id: number } & Record<string, any>} Row */
 /** @typedef {AsyncGenerator<import('./kennel.js').Page<any>, void, void>} Pages */
 
-/** How many rows are shown at first, how many at most come at once, and of how many the order is kept by reading anew. */
+/** How many rows are shown at first, come at once at most, and are kept in order by reading them anew. */
 const FIRST = 50
 const MOST = 200
 const KEPT_IN_ORDER = 1000
@@ -19,8 +19,6 @@ const GATHERED = 300
 /** @typedef {{ id: number | undefined, index: number, action: string | undefined }} Focus */
 
 /**
- * What a list shows.
- *
  * @typedef {object} ListOptions
  * @property {import('./book.js').Resource} resource
  * @property {string} label

@@ -1,12 +1,11 @@
 // The screen of the account: what it is, where it is logged in, and what becomes of all that is in it.
 import { book } from './book.js'
-import { confirm, openDialog } from './dialogs.js'
 import { badge, button, element, rowText, written } from './dom.js'
 import { newKey, openEditor } from './editor.js'
 import { choiceField, fileField, passwordField, textField } from './fields.js'
 import { count, formatAgo, formatDate, formatMoment, today } from './format.js'
 import { Form, patience } from './forms.js'
-import { attempt, tell } from './messages.js'
+import { attempt, confirm, openDialog, tell } from './overlays.js'
 import { isProblem, Refusal } from './problems.js'
 import { account, page } from './resources.js'
 import { addButton, head, panel } from './screens.js'
@@ -18,6 +17,8 @@ import { keepKeysField, newPasswordField } from './signin.js'
 
 /** Milliseconds that an import may take: it is the largest of all calls. */
 const IMPORT = 60_000
+/** What two browsers call themselves, and what people do. @type {Record<string, string>} */
+const BROWSERS = { Edg: 'Edge', OPR: 'Opera' }
 
 /** @returns {import('./main.js').Screen} */
 export function meScreen() {
@@ -52,7 +53,8 @@ function told(text, panel) {
  *
  * @template T
  * @param {string} title
- * @param {Omit<ConstructorParameters<typeof Form>[0], 'buttons' | 'send'> & { send: (values: Record<string, any>) => Promise<T> }} options
+ * @param {Omit<ConstructorParameters<typeof Form>[0], 'buttons' | 'send'> &
+ *   { send: (values: Record<string, any>) => Promise<T> }} options
  * @param {string} [text]
  * @returns {Promise<T>}
  */
@@ -211,25 +213,11 @@ function sessionsPanel() {
 
 /** What somebody would call the program that logged in. @param {string | null} userAgent */
 function program(userAgent) {
-  const known = (/** @type {[RegExp, string][]} */ names) =>
-    names.find(([pattern]) => pattern.test(userAgent ?? ''))?.[1]
-  const browser = known([
-    [/Edg\//, 'Edge'],
-    [/OPR\//, 'Opera'],
-    [/Firefox\//, 'Firefox'],
-    [/Chrom(e|ium)\//, 'Chrome'],
-    [/Safari\//, 'Safari'],
-  ])
-  const system = known([
-    [/Android/, 'Android'],
-    [/iPhone|iPad/, 'iOS'],
-    [/Windows/, 'Windows'],
-    [/Mac OS/, 'macOS'],
-    [/Linux/, 'Linux'],
-  ])
-  return browser
-    ? [browser, system].filter(Boolean).join(' on ')
-    : (userAgent?.split(' ')[0] ?? 'A program without a name')
+  const given = userAgent ?? 'A program without a name'
+  // Browsers claim to be those that were there before them, too.
+  const browser = /Firefox|Edg|OPR/.exec(given) ?? /Chrome|Safari/.exec(given)
+  const system = /Android|iPhone|iPad|Windows|Mac OS|Linux/.exec(given)
+  return browser ? `${BROWSERS[browser[0]] ?? browser[0]} on ${system ?? 'a machine'}` : given.split('/')[0]
 }
 
 // ---------------------------------------------------------------- API keys

@@ -6,7 +6,6 @@ const WORDS = /** @type {Record<string, string>} */ ({
   '/problems/too-many-attempts': 'Too many wrong passwords. Nobody can log in with this name for a while.',
   '/problems/too-many-requests': 'This was a bit much at once.',
   '/problems/too-many-streams': 'Too many windows follow this book at once.',
-  '/problems/overloaded': 'The server has too much to do.',
   '/problems/unavailable': 'The server is not available at the moment.',
   '/problems/internal-error': 'Something is broken on the server. It was written down there.',
   '/problems/validation-failed': 'Something needs your attention.',
@@ -15,7 +14,6 @@ const WORDS = /** @type {Record<string, string>} */ ({
   '/problems/changes-expired': 'This is too long ago: the change is forgotten.',
   '/problems/precondition-failed': 'Somebody else has changed this meanwhile.',
   '/problems/invalid-or-used-token': 'This link is too old, or was used before.',
-  '/problems/content-too-large': 'This is more than the server takes at once.',
 })
 
 /** What this page itself says no to, in words for people. */

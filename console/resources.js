@@ -1,8 +1,7 @@
 // The three kinds of rows of a book: how each is read and written, and what its form asks for.
-import { checkField, textField } from './fields.js'
+import { checkField, pickerField, textField } from './fields.js'
 import { kennel } from './session.js'
 import { patience } from './forms.js'
-import { pickerField } from './picker.js'
 
 /** @typedef {import('./kennel.js').Schemas} Schemas */
 /** @typedef {import('./fields.js').Field} Field */
@@ -135,7 +134,7 @@ export const page = {
       value: description,
       isNeeded: true,
       rows: 4,
-      hint: 'Everybody sees it, with your username and the names and ages of your dogs. Nobody sees your e-mail address, owners and tasks.',
+      hint: 'Everybody sees it, your username, and the names and ages of your dogs. Nobody sees anything else.',
     }),
   ],
 }

@@ -5,7 +5,7 @@ import { button, element, icon, present, rowButton, uniqueId } from './dom.js'
 import { openEditor } from './editor.js'
 import { choiceField, textField } from './fields.js'
 import { LiveList } from './list.js'
-import { attempt } from './messages.js'
+import { attempt } from './overlays.js'
 import { explain } from './problems.js'
 
 /** @typedef {import('./fields.js').Field} Field */

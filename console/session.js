@@ -13,7 +13,7 @@ export const userChanged = new Topic()
 /** Is told that the same user has logged in again: what could not be read meanwhile can be. @type {Topic<void>} */
 export const userReturned = new Topic()
 /** Is told that what a user is doing wants a login first, whether because the session has ended or is not fresh. */
-export const loginWanted = /** @type {Topic<{ user: User, isFresh: boolean, promise: Promise<void> }>} */ (new Topic())
+export const loginWanted = /** @type {Topic<Wanted>} */ (new Topic())
 
 /** The access token is in here, in memory, and the refresh token in a cookie that no script can read. */
 export const kennel = new Kennel(location.origin, { cookie: true, onUserChange: accept })
@@ -24,7 +24,8 @@ tabs.addEventListener('message', () => void look())
 
 /** @type {User | null} */
 let shown = null
-/** @type {{ user: User, isFresh: boolean, promise: Promise<void>, resolve: () => void, reject: (reason: Error) => void } | null} */
+/** @typedef {{ user: User, isFresh: boolean, promise: Promise<void> }} Wanted */
+/** @type {(Wanted & { resolve: () => void, reject: (reason: Error) => void }) | null} */
 let wait = null
 let isHeld = () => false
 let isLeaving = false
@@ -78,8 +79,8 @@ export function updateUser(user) {
 }
 
 /**
- * Does what only this user may do. If the session has ended meanwhile, or its login is not fresh enough, it asks for the
- * login, and goes on. If somebody else logs in, it throws: nothing is sent in their name.
+ * Does what only this user may do. If the session has ended meanwhile, or is not fresh, it asks for the login, and goes
+ * on. If somebody else logs in, it throws: nothing is sent in their name.
  *
  * @template T
  * @param {() => Promise<T>} work

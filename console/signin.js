@@ -1,9 +1,8 @@
 // What is there without a session: logging in, signing up, and what a mail leads to.
-import { openDialog } from './dialogs.js'
 import { button, element, find } from './dom.js'
 import { checkField, passwordField, textField } from './fields.js'
 import { Form, patience } from './forms.js'
-import { tell } from './messages.js'
+import { openDialog, tell } from './overlays.js'
 import { giveUpLogin, kennel, leave, login, look } from './session.js'
 
 /** @typedef {{ action: string, token: string }} MailAction */

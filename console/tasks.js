@@ -1,10 +1,9 @@
 // The screen of the tasks: what is due first stands first.
 import { book } from './book.js'
 import { badge, element, rowText, written } from './dom.js'
-import { choiceField } from './fields.js'
+import { choiceField, pickerField } from './fields.js'
 import { daysUntil, formatAgo, formatDate, formatDays } from './format.js'
-import { attempt } from './messages.js'
-import { pickerField } from './picker.js'
+import { attempt } from './overlays.js'
 import { task } from './resources.js'
 import { actions, listScreen } from './screens.js'
 import { kennel } from './session.js'
@@ -33,7 +32,7 @@ export function tasksScreen(given) {
     filters: {
       completed: showField,
       dog_id: (id, onChoose) =>
-        pickerField({ name: 'dog_id', label: 'Dog', resource: 'dog', value: Number(id), onChoose }),
+        pickerField({ name: 'dog_id', label: 'Dog', resource: 'dog', value: Number(id), placeholder: 'All', onChoose }),
     },
     pages: ({ completed, ...query }) =>
       kennel.pages('/dogowner/tasks', { query: { ...query, ...(SHOWN[completed] ?? { completed: false }) } }),
