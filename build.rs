@@ -1,11 +1,13 @@
 //! What is made before the server is: the contract as JSON, and all that never changes in its compressed form, the files
-//! of the pages among it. Those that are others' come out of a crate. And the migrations are embedded, of which cargo
-//! does not see a new one by itself.
+//! of the pages and of the console among it. Those that are others' come out of a crate. And the migrations are
+//! embedded, of which cargo does not see a new one by itself.
 
 use std::{
     env,
     error::Error,
+    fmt::Write as _,
     fs,
+    hash::{DefaultHasher, Hasher},
     io::{Read, Write},
     path::{Path, PathBuf},
 };
@@ -24,11 +26,21 @@ const THEIRS: [(&str, &str); 3] = [
     ("/LICENSE", "swagger-ui-license.txt"),
 ];
 
+/// The console: its page, and the files that the page loads.
+const CONSOLE: &str = "console";
+const CONSOLE_PAGE: &str = "index.html";
+/// The client that the console imports, and that is served beside its files.
+const CLIENT: &str = "clients/javascript/kennel.js";
+/// The one file of the console that is not served.
+const FOR_THE_TYPES: &str = "tsconfig.json";
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=migrations");
     println!("cargo:rerun-if-changed=openapi.yaml");
     println!("cargo:rerun-if-changed={COLLECTION}");
     println!("cargo:rerun-if-changed={OURS}");
+    println!("cargo:rerun-if-changed={CONSOLE}");
+    println!("cargo:rerun-if-changed={CLIENT}");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo names no OUT_DIR")?);
     let yaml = fs::read("openapi.yaml")?;
     // In the order in which it was written (serde_json's `preserve_order`): tools show it so.
@@ -50,7 +62,56 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(out.join(name), plain)?;
         fs::write(out.join(format!("{name}.gz")), packed)?;
     }
-    Ok(())
+    make_console(&out.join(CONSOLE))
+}
+
+/// Makes the console in a folder of its own: its files compressed, a list of them for `src/pages/console.rs`, and its
+/// page with their version, a digest of all that it is made of.
+fn make_console(out: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(out)?;
+    let mut paths = vec![PathBuf::from(CLIENT)];
+    for file in fs::read_dir(CONSOLE)? {
+        paths.push(file?.path());
+    }
+    paths.retain(|path| !path.ends_with(FOR_THE_TYPES));
+    // A folder has no order by itself.
+    paths.sort();
+    // Nobody makes these files to deceive anybody, so 64 bits of any good hash will do.
+    let (mut digest, mut list) = (DefaultHasher::new(), String::new());
+    for path in paths {
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or("a file's name is no text")?;
+        let plain = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        digest.write(name.as_bytes());
+        digest.write(&plain);
+        if name == CONSOLE_PAGE {
+            continue;
+        }
+        write_packed(out, name, &plain)?;
+        let (media_type, path) = (media_type(&path)?, path.display());
+        writeln!(list, "File {{ name: {name:?}, media_type: {media_type:?},")?;
+        writeln!(list, "plain: include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{path}\")),")?;
+        writeln!(list, "packed: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{CONSOLE}/{name}.gz\")) }},")?;
+    }
+    fs::write(out.join("files.rs"), format!("&[\n{list}]\n"))?;
+    let version = format!("{:016x}", digest.finish());
+    let page = fs::read_to_string(Path::new(CONSOLE).join(CONSOLE_PAGE))?.replace("{{version}}", &version);
+    fs::write(out.join("version"), version)?;
+    write_packed(out, CONSOLE_PAGE, page.as_bytes())?;
+    Ok(fs::write(out.join(CONSOLE_PAGE), page)?)
+}
+
+/// The media type of a file of the console; an error if there is none for it.
+fn media_type(path: &Path) -> Result<&'static str, String> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("css") => Ok("text/css; charset=utf-8"),
+        Some("js") => Ok("text/javascript; charset=utf-8"),
+        Some("svg") => Ok("image/svg+xml"),
+        _ => Err(format!(
+            "{} cannot be served: {CONSOLE} has {CONSOLE_PAGE}, .css, .js, .svg and {FOR_THE_TYPES}, or build.rs is to \
+             learn the media type of another file",
+            path.display()
+        )),
+    }
 }
 
 fn write_packed(out: &Path, name: &str, plain: &[u8]) -> Result<(), Box<dyn Error>> {

@@ -32,9 +32,14 @@ fn table() -> Vec<Area> {
             at(&["/openapi.json"], vec![get(system::show_contract_json)]),
             at(&["/postman.json"], vec![get(system::show_postman_collection)]),
             at(&["/docs"], vec![get(pages::handlers::show_docs).answering(TEXT_HTML)]),
+            at(&["/app"], vec![get(pages::handlers::show_console).answering(TEXT_HTML)]),
         ]).kept(CacheControl::Revalidated),
         open("/assets", vec![
             at(&["/{asset}"], vec![get(pages::handlers::show_asset).answering(ANY_TYPE)]),
+        ]).kept(CacheControl::Immutable),
+        // The page is broken without any one of these, and there are more of them than a household's quota is for.
+        open("/app", vec![
+            at(&["/{version}/{file}"], vec![get(pages::handlers::show_console_file).answering(ANY_TYPE).unlimited()]),
         ]).kept(CacheControl::Immutable),
         open_to_caches("/problems", vec![
             at(&[""], vec![get(problems::list).with_page(pages::handlers::list_problems)]),

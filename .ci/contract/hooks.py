@@ -26,6 +26,10 @@ PASSWORD = "seven brown sofas at dawn"  # as in the contract
 numbers = itertools.count(1)
 session = requests.Session()
 contract = session.get(f"{URL}/openapi.json", timeout=10).json()
+# A file of the console, whose version stands on its page.
+CONSOLE_FILE = re.search(
+    '"/app/(?P<version>[0-9a-f]+)/(?P<file>[a-z.-]+)"', session.get(f"{URL}/app", timeout=10).text
+).groupdict()
 
 
 def resolve(value):
@@ -356,6 +360,11 @@ def keep_people(case, operation, is_chain):
         there_is = contract["components"]["parameters"]["AssetName"]["example"]
         case.path_parameters = {"asset": word if is_spared(case, word) else there_is}
 
+    # Nor is the version of the console in the contract.
+    if operation == "show_console_file" and case.meta.generation.mode.is_positive and not is_chain:
+        given = case.path_parameters
+        case.path_parameters = given if is_spared(case, "/".join(given.values())) else CONSOLE_FILE
+
     # The people of the examples stay, keep their names, passwords, pages and sessions; somebody else goes instead, who
     # has just logged in, since some of this wants a fresh login.
     if case.auth_identity is None or case.headers.get("Authorization", "").count(".") != 2:
@@ -578,13 +587,13 @@ def every_answer_has_what_all_have(ctx, response, case):
     public = "no-store" if error else "public, max-age=60"
     caching = {"/auth": "no-store", "/me": "no-store", "/dogowner": "private, no-cache"}
     caching |= {"/users": public, "/dogs": public, "/problems": public}
-    caching["/assets"] = "no-store" if error else "public, max-age=31536000, immutable"
+    caching["/assets"] = caching["/app"] = "no-store" if error else "public, max-age=31536000, immutable"
     for open_area in ("/", "/docs", "/health", "/openapi.yaml", "/openapi.json", "/postman.json"):
         caching[open_area] = "no-store" if error else "no-cache"
     # Which pages may do what in a browser, the server's own tests know.
-    is_page = not error and (path == "/docs" or headers.get("content-type", "").startswith("text/html"))
+    is_page = not error and (path in ("/docs", "/app") or headers.get("content-type", "").startswith("text/html"))
     policy = "default-src 'none'; frame-ancestors 'none'"
-    kept = caching.get(area, "no-store")
+    kept = caching.get("/docs" if path == "/app" else area, "no-store")
     # A proxy that compressed it would weaken the version.
     versioned = "etag" in headers and kept in ("no-store", "private, no-cache")
     expected = {
@@ -636,8 +645,8 @@ def quotas_of(case, response, problem):
         if status == 401 and problem["type"].endswith("-api-key"):
             return {"ip"}
         return {"user"} if is_signed_in else {None}
-    counted = ("/auth", "/users", "/dogs", "/problems", "/openapi", "/postman", "/docs", "/assets")
-    if not path.startswith(counted) or status in (405, 406):
+    counted = ("/auth", "/users", "/dogs", "/problems", "/openapi", "/postman", "/docs", "/assets", "/app")
+    if not path.startswith(counted) or path.startswith("/app/") or status in (405, 406):
         return {None}
     if path == "/auth/refresh":
         return {{200: "refresh", 401: "ip"}.get(status)}

@@ -106,8 +106,8 @@ const ORDER = {
   last: ['replace_password', 'update_me', 'logout', 'delete_me'],
 }
 
-/** What is answered where no example can be right: the server has given out no such token. */
-const EXPECTED = { refresh: 401, reset_password: 422, verify_email: 422, cancel_email: 422 }
+/** What is answered where no example can be right: the server has given out no such token, and the console has a version. */
+const EXPECTED = { refresh: 401, reset_password: 422, verify_email: 422, cancel_email: 422, show_console_file: 404 }
 
 /** What is done before an operation, beside what was executed before. */
 const BEFORE = {

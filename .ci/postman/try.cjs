@@ -5,8 +5,8 @@
 const newman = require('newman')
 
 const [what, server] = process.argv.slice(2)
-// The token of these is in a mail.
-const MAILED = ['reset_password', 'verify_email', 'cancel_email']
+// The token of these is in a mail, and the version of the console on its page.
+const UNKNOWN = ['reset_password', 'verify_email', 'cancel_email', 'show_console_file']
 
 const isTutorial = ({ name }) => name.startsWith('Tutorial')
 
@@ -55,7 +55,7 @@ async function requests() {
     const { method, url } = order[index].request
     const path = `/${url.path.join('/')}`.replace(/:(\w+)/g, '{$1}')
     const { operationId, responses } = contract.paths[path][method.toLowerCase()]
-    const isRight = response && responses[response.code] && response.code < 300 !== MAILED.includes(operationId)
+    const isRight = response && responses[response.code] && response.code < 300 !== UNKNOWN.includes(operationId)
     return isRight ? [] : [`${item.name}: ${response?.code} ${response?.text()}`]
   })
   if (executions.length !== order.length) wrong.push(`${executions.length} of ${order.length} requests were sent`)

@@ -216,6 +216,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/app": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The console
+         * @description Shows people their dogs, owners and tasks, in a browser: a page that uses nothing but what this contract says. All that it loads is from this server (`/app/{version}/{file}`).
+         */
+        get: operations["show_console"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/app/{version}/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The digest of the console's files, as its page has it. It is another one with each change to them.
+                 * @example 0f1e2d3c4b5a6978
+                 */
+                version: components["parameters"]["ConsoleVersion"];
+                /**
+                 * @description The name of a file, as the page or another file has it.
+                 * @example icon.svg
+                 */
+                file: components["parameters"]["ConsoleFile"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What the console loads
+         * @description A style sheet, script or picture of the console, below a digest of all of them, so that it never changes; compressed, if `Accept-Encoding` admits gzip. The version is the one on the page (`/app`), and any other is 404.
+         */
+        get: operations["show_console_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/signup": {
         parameters: {
             query?: never;
@@ -2988,6 +3039,26 @@ export interface components {
                 "application/problem+json": components["schemas"]["NotFoundProblem"];
             };
         };
+        /** @description There is no such file, or the console has another version. */
+        NoConsoleFile: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control-Never"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/not-found",
+                 *       "title": "Not found",
+                 *       "status": 404,
+                 *       "detail": "There is nothing here that you can see.",
+                 *       "request_id": "5f0c1e7a9b3d4c62"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["NotFoundProblem"];
+            };
+        };
         /** @description `Accept` admits none of the media types that the operation answers when it succeeds. Nothing was done. */
         NotAcceptable: {
             headers: {
@@ -3726,6 +3797,16 @@ export interface components {
          */
         AssetName: string;
         /**
+         * @description The digest of the console's files, as its page has it. It is another one with each change to them.
+         * @example 0f1e2d3c4b5a6978
+         */
+        ConsoleVersion: string;
+        /**
+         * @description The name of a file, as the page or another file has it.
+         * @example icon.svg
+         */
+        ConsoleFile: string;
+        /**
          * @description Whose page it is, in any letter case. What can be no username is 404.
          * @example alice
          */
@@ -4403,6 +4484,97 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             422: components["responses"]["UnknownParameter"];
             429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_console: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you hold, or several: if it is still the same, the answer is 304 without a body. What is no list of entity tags is ignored. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Revalidate"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag-Public"];
+                    Vary: components["headers"]["Vary-Encoding"];
+                    "Content-Encoding": components["headers"]["Content-Encoding"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": components["schemas"]["Page"];
+                };
+            };
+            304: components["responses"]["NotModifiedContract"];
+            406: components["responses"]["NotAcceptable"];
+            422: components["responses"]["UnknownParameter"];
+            429: components["responses"]["TooManyRequests"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_console_file: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you hold, or several: if it is still the same, the answer is 304 without a body. What is no list of entity tags is ignored. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The digest of the console's files, as its page has it. It is another one with each change to them.
+                 * @example 0f1e2d3c4b5a6978
+                 */
+                version: components["parameters"]["ConsoleVersion"];
+                /**
+                 * @description The name of a file, as the page or another file has it.
+                 * @example icon.svg
+                 */
+                file: components["parameters"]["ConsoleFile"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Immutable"];
+                    ETag: components["headers"]["ETag-Public"];
+                    Vary: components["headers"]["Vary-Encoding"];
+                    "Content-Encoding": components["headers"]["Content-Encoding"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/css": components["schemas"]["AssetText"];
+                    "text/javascript": components["schemas"]["AssetText"];
+                    "image/svg+xml": components["schemas"]["AssetText"];
+                };
+            };
+            /** @description What you hold (`If-None-Match`) is what there is. */
+            304: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control-Immutable"];
+                    ETag: components["headers"]["ETag-Public"];
+                    Vary: components["headers"]["Vary-Encoding"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: components["responses"]["NoConsoleFile"];
+            406: components["responses"]["NotAcceptable"];
+            422: components["responses"]["UnknownParameter"];
             default: components["responses"]["Problem"];
         };
     };

@@ -179,7 +179,7 @@ fn announcement(addr: SocketAddr, database: &str, dev: bool) -> String {
         ""
     };
     format!(
-        "Kennel {} listens on {at} (database: {database})\nTry: curl {at}/, or open {at}/docs in a browser\n{dev}",
+        "Kennel {} listens on {at} (database: {database})\nOpen {at}/app in a browser, or {at}/docs to read and try the API, or try: curl {at}/\n{dev}",
         env!("CARGO_PKG_VERSION")
     )
 }

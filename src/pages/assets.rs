@@ -15,11 +15,23 @@ const FOLDER: &str = "/assets";
 const DIGEST: usize = 16;
 
 /// A file as it was built in.
-struct File {
-    name: &'static str,
-    media_type: &'static str,
-    plain: &'static [u8],
-    packed: &'static [u8],
+pub struct File {
+    /// The name, without a folder or a digest.
+    pub name: &'static str,
+    /// The media type, with the charset of a text.
+    pub media_type: &'static str,
+    /// The content.
+    pub plain: &'static [u8],
+    /// The content, compressed by gzip.
+    pub packed: &'static [u8],
+}
+
+impl File {
+    /// The file as it is sent.
+    pub fn precompressed(&self) -> Precompressed {
+        let media_type = HeaderValue::from_static(self.media_type);
+        Precompressed::new(media_type, Bytes::from_static(self.plain), Bytes::from_static(self.packed))
+    }
 }
 
 macro_rules! files {
@@ -60,8 +72,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| FILES.iter().map(Asset::o
 
 impl Asset {
     fn of(file: &File) -> Self {
-        let media_type = HeaderValue::from_static(file.media_type);
-        let made = Precompressed::new(media_type, Bytes::from_static(file.plain), Bytes::from_static(file.packed));
+        let made = file.precompressed();
         let (stem, extension) = file.name.rsplit_once('.').unwrap_or((file.name, ""));
         let digest = made.tag().tag().get(..DIGEST).unwrap_or_default();
         Self { plain_name: file.name, name: format!("{stem}.{digest}.{extension}"), file: made }

@@ -4,11 +4,12 @@ use std::sync::LazyLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
+    http::header::CONTENT_SECURITY_POLICY,
     web::{Data, Path},
 };
 
 use super::{
-    HtmlPage, Policy, assets,
+    HtmlPage, Policy, assets, console,
     html::{Fill, Html},
 };
 use crate::{
@@ -63,6 +64,23 @@ fn docs() -> HtmlPage {
     let licence = assets::path("swagger-ui-license.txt");
     let main = Html::fill(include_str!("templates/docs.html"), &[("licence", Fill::Text(&licence))]);
     page(Policy::Scripted, "Kennel: try it", head, main)
+}
+
+/// `GET /app`: the page of the console.
+pub async fn show_console(request: HttpRequest) -> HttpResponse {
+    let mut response = console::page().answer(&request);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, Policy::Console.value());
+    response
+}
+
+/// `GET /app/{version}/{file}`: sends a file of the console.
+///
+/// # Errors
+/// `not-found`, when there is no such file, or the console has another version.
+pub async fn show_console_file(request: HttpRequest, path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
+    let (version, file) = path.into_inner();
+    let file = console::find(&version, &file).ok_or(Kind::NotFound)?;
+    Ok(file.answer(&request))
 }
 
 /// `GET /problems` for people: a page with every kind of problem.

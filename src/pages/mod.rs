@@ -1,10 +1,13 @@
-//! Pages for people who open the server in a browser: `/`, `/docs`, and what problems mean. Programs get JSON at the
-//! same addresses, but for `/docs`; `routes` says where there are two, and `routing` chooses by `Accept`.
+//! Pages for people who open the server in a browser: `/`, `/docs`, the console at `/app`, and what problems mean.
+//! Programs get JSON at the same addresses, but for `/docs` and `/app`; `routes` says where there are two, and `routing`
+//! chooses by `Accept`.
 //!
 //! Pages are templates (`templates/`) that are filled in by `html`, which escapes; what they load are files
-//! (`assets`) of this server alone, as their `Policy` says to the browser.
+//! (`assets`) of this server alone, as their `Policy` says to the browser. The console (`console`) is a page as it was
+//! written, with files of its own.
 
 mod assets;
+mod console;
 pub mod handlers;
 mod html;
 
@@ -27,6 +30,8 @@ enum Policy {
     Read,
     /// A page with scripts, which call this server.
     Scripted,
+    /// The console: scripts that call this server, and none may make HTML or a script of a text (Trusted Types).
+    Console,
 }
 
 impl Policy {
@@ -40,6 +45,11 @@ impl Policy {
             Self::Scripted => {
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                  frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+            }
+            Self::Console => {
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                 frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; \
+                 trusted-types 'none'"
             }
         })
     }

@@ -178,6 +178,8 @@ mod tests {
             ("/dogs", "/dogs", CacheControl::Public),
             ("/docs", "/docs", CacheControl::Revalidated),
             ("/assets/docs.js", "/assets/{asset}", CacheControl::Immutable),
+            ("/app", "/app", CacheControl::Revalidated),
+            ("/app/0/main.js", "/app/{version}/{file}", CacheControl::Immutable),
         ] {
             let info = KNOWN.info(path);
             assert_eq!((info.name, info.cache_control), (name, cache_control), "{path}");

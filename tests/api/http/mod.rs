@@ -1,6 +1,7 @@
 //! HTTP: connections, bodies, headers, paths, browsers, proxies and rate limits.
 
 pub mod connections;
+pub mod console;
 pub mod cors;
 pub mod csrf;
 pub mod framing;
@@ -17,6 +18,7 @@ pub mod trusted_proxies;
 
 crate::support::gather![
     connections,
+    console,
     cors,
     csrf,
     framing,

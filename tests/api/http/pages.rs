@@ -136,6 +136,7 @@ fn the_home_page_says_whether_the_server_is_well(app: &App) {
     let well = browse(app, "/").expect(200);
     assert!(html(&well).contains("Ready: the database answers."), "{well}");
     for path in [
+        "/app",
         "/docs",
         "/problems",
         "/openapi.yaml",

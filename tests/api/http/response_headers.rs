@@ -95,7 +95,9 @@ fn what_may_be_kept_depends_on_the_area(app: &App) {
     for never in ["/auth/login", "/nowhere", "/?colour=red"] {
         assert_eq!(cached(alice.get(never)), "no-store", "{never}");
     }
-    for public in ["/", "/health/live", "/health/ready", "/openapi.yaml", "/openapi.json", "/postman.json", "/docs"] {
+    for public in
+        ["/", "/health/live", "/health/ready", "/openapi.yaml", "/openapi.json", "/postman.json", "/docs", "/app"]
+    {
         assert_eq!(cached(alice.get(public)), "no-cache", "{public}");
     }
 }

@@ -199,7 +199,9 @@ fn what_admits_the_answers_type_or_cannot_be_read_refuses_nothing(app: &App) {
         "text/html, text/plain;q=-1",
     ];
     // What is for people alone is neither JSON nor YAML.
-    let for_people = |operation: &Operation| ["show_docs", "show_asset"].contains(&operation.id.as_str());
+    let for_people = |operation: &Operation| {
+        ["show_docs", "show_asset", "show_console", "show_console_file"].contains(&operation.id.as_str())
+    };
     with_accept(
         app,
         |operation| !for_people(operation),

@@ -65,7 +65,8 @@ pub fn of_a_neighbours_row_nothing_is_told(
     caller: &Actor<'_>,
 ) {
     // A kind of problem is nobody's, and so is a file; and the changes of every book have the same numbers.
-    for stolen in operation.path_parameters().into_iter().filter(|name| !["problem", "asset", "seq"].contains(name)) {
+    let is_nobodys = |name: &&str| ["problem", "asset", "version", "file", "seq"].contains(name);
+    for stolen in operation.path_parameters().into_iter().filter(|name| !is_nobodys(name)) {
         let his = rows(bob);
         let with = |id: Value| path(operation, |name| if name == stolen { id.clone() } else { his(name) });
         let (hers, never) = (with(row(alice, stolen)), with(json!(NEVER)));

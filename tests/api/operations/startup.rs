@@ -44,9 +44,11 @@ fn it_says_where_it_listens_and_serves_there(database: &Database) {
     server.anon().get("/health/ready").expect(200);
     server.sign_in("alice").owner("Ann");
     let name = if database.engine == Engine::Sqlite { "SQLite" } else { "PostgreSQL" };
-    let try_this = format!("curl http://{}/", server.address);
+    let at = format!("http://{}", server.address);
     let ended = server.stop("TERM");
-    assert!(ended.stdout.contains(name) && ended.stdout.contains(&try_this), "{ended:?}");
+    for said in [name, &format!("{at}/app in a browser"), &format!("{at}/docs"), &format!("curl {at}/")] {
+        assert!(ended.stdout.contains(said), "{said}: {ended:?}");
+    }
 }
 
 fn it_stops_when_it_is_asked_to_and_keeps_what_it_was_told(database: &Database) {

@@ -101,8 +101,18 @@ fn what_the_image_is_built_of_goes_to_the_builder(repository: &Repository) {
     for name in &named {
         assert!(root.iter().any(|there| there == name.split('/').next().unwrap_or_default()), "{name} is not there");
     }
-    let used = ["Cargo.toml", "Cargo.lock", ".cargo", "build.rs", "openapi.yaml", "docs/postman", "migrations", "src"];
-    for name in used {
+    for name in [
+        ".cargo",
+        "Cargo.lock",
+        "Cargo.toml",
+        "build.rs",
+        "clients/javascript",
+        "console",
+        "docs/postman",
+        "migrations",
+        "openapi.yaml",
+        "src",
+    ] {
         assert!(named.contains(&name), "the program is built of {name}");
     }
 }

@@ -40,6 +40,10 @@ pub const READ: &str = "default-src 'none'; style-src 'self'; img-src 'self'; fr
 /// What it lets a page do whose scripts call this server.
 pub const SCRIPTED: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                             connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// What it lets the console do: no text becomes HTML or a script, either.
+pub const CONSOLE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                           frame-ancestors 'none'; base-uri 'none'; form-action 'none'; \
+                           require-trusted-types-for 'script'; trusted-types 'none'";
 /// Bytes of a page, at most.
 const LARGEST_PAGE: usize = 20 * 1024;
 
@@ -177,6 +181,7 @@ fn policies(answer: &Answer) -> &'static [&'static str] {
     let path = answer.meant_path();
     match (is_page || answer.status == 304, path.as_str()) {
         (true, "/docs") => &[SCRIPTED],
+        (true, "/app") => &[CONSOLE],
         (true, _) if is_page => &[READ],
         (true, path) if path == "/" || path.starts_with("/problems") => &[READ, NOTHING],
         _ => &[NOTHING],

@@ -19,6 +19,11 @@ pub fn row(actor: &Actor<'_>, name: &str) -> Value {
             actor.get("/dogowner/book").expect(200).json["last"].clone()
         }
         "asset" => contract().document["components"]["parameters"]["AssetName"]["example"].clone(),
+        "version" => {
+            let page = String::from_utf8(actor.get("/app").expect(200).body).expect("UTF-8");
+            json!(page.split("/app/").nth(1).and_then(|rest| rest.split('/').next()).expect("a version"))
+        }
+        "file" => contract().document["components"]["parameters"]["ConsoleFile"]["example"].clone(),
         _ => {
             let create = creation_of(name).unwrap_or_else(|| {
                 panic!("openapi.yaml has no POST that makes what {name} means, and here is no way to")
