@@ -19,6 +19,7 @@ use crate::{
     metrics::{Metrics, MetricsServer},
     sweeper::{self, SweepCounts},
     system::Draining,
+    urls::AppUrl,
 };
 
 /// The most connections at a time, if there may be as many open files.
@@ -215,13 +216,15 @@ fn open_files(database: usize) -> u32 {
 
 /// The worker that sends the mails of a server that listens on `addr`.
 fn mail_worker(state: &AppState, config: &Config, transport: Transport, addr: SocketAddr) -> Worker {
+    let server = reached_at(config, addr);
+    let app = config.app_url.clone().unwrap_or_else(|| AppUrl::console_of(&server));
     Worker {
         db: Data::clone(&state.db),
         keys: Data::clone(&state.keys),
         mail_signal: Data::clone(&state.mail_signal),
         transport,
         from: config.mail_from.clone(),
-        destination: Destination { server: reached_at(config, addr), app: config.app_url.clone() },
+        destination: Destination { server, app },
     }
 }
 

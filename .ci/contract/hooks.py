@@ -148,7 +148,7 @@ def token_in_a_mail(kind):
             if mail.name in read:
                 continue
             text = mail.read_text()
-            token = re.search(r"^    (\S+)$", text, re.MULTILINE)
+            token = re.search(r"^    \S+&token=(\S+)$", text, re.MULTILINE)
             if token and "reader-" in text:
                 read.add(mail.name)
                 return token[1]

@@ -84,7 +84,7 @@ pub struct Config {
     pub mail_from: Mailbox,
     /// The URL where people reach this server (`PUBLIC_URL`); `None` for the address in use.
     pub public_url: Option<PublicUrl>,
-    /// The page that mails lead to (`APP_URL`); `None` for mails with a command line instead.
+    /// The page that mails lead to (`APP_URL`); `None` for the console of this server.
     pub app_url: Option<AppUrl>,
     /// The filter of the log, in the syntax of `tracing_subscriber`'s `EnvFilter`: `LOG`.
     pub log: String,

@@ -51,7 +51,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("MAIL_URL_FILE", "", "A file that holds MAIL_URL, instead of the variable"),
     variable("MAIL_FROM", "kennel@localhost", "Whom mail comes from"),
     variable("PUBLIC_URL", "", "Where people reach this server, as its mails say: https://kennel.example.com, without a path (default: the address in use)"),
-    variable("APP_URL", "", "The page of your application that mails lead to, which gets what to do and the token behind a #: https://app.example.com/account (default: mails say how to send the token with curl)"),
+    variable("APP_URL", "", "The page of your application that mails lead to, which gets what to do and the token behind a #: https://app.example.com/account (default: the console, /app below PUBLIC_URL)"),
     variable("LOG", "info", "What is logged: error, warn, info, debug, trace, off, or a filter such as kennel=debug,info"),
     variable("LOG_FORMAT", "text", "text, or json for one object a line"),
     variable("LOG_FILE", "", "The file that a server appends its log to, which SIGHUP opens again (default: standard error)"),

@@ -1,6 +1,6 @@
 //! The kinds of mails, and their texts. A mail's text is written when it is sent, from the account as it is then; one
-//! whose reason is gone meanwhile is not written. Plain ASCII, and a token on a line of its own, so that no server on
-//! the way has a reason to change it.
+//! whose reason is gone meanwhile is not written. Plain ASCII, and a link on a line of its own with the token at its end,
+//! so that no server on the way has a reason to change it, and a program finds the token.
 
 use super::token::Purpose;
 use crate::{accounts::AccountRow, crypto::keys::Keys, urls::AppUrl};
@@ -89,86 +89,27 @@ impl MailKind {
     }
 }
 
-/// The places that the links and instructions in mails lead their readers to.
+/// The places that mails lead their readers to.
 #[derive(Clone, Debug)]
 pub struct Destination {
     /// The URL where people reach the server, without a slash at its end, such as `https://kennel.example.com`.
     pub server: String,
-    /// The page of an application that does what a mail asks for; without one a mail has a command line to send the
-    /// token with.
-    pub app: Option<AppUrl>,
-}
-
-/// An action that a mail asks its reader for.
-#[derive(Clone, Copy)]
-enum MailAction<'a> {
-    VerifyEmail(&'a str),
-    CancelEmail(&'a str),
-    ResetPassword(&'a str),
-    ForgotPassword,
+    /// The page that does what a mail asks for.
+    pub app: AppUrl,
 }
 
 impl Destination {
-    /// The instructions for an action: a link, or a token and a command line that sends it.
-    fn way(&self, action: MailAction<'_>) -> String {
-        if let Some(app) = &self.app {
-            return format!("    {}", action.link(app));
-        }
-        let command = format!(
-            "    curl {}/auth/{} -H 'Content-Type: application/json' -d '{}'",
-            self.server,
-            action.path(),
-            action.body()
-        );
-        match action.token() {
-            Some(token) => format!("    {token}\n\n{command}"),
-            None => command,
-        }
+    /// The link that asks the page for `action`, as it stands in a mail.
+    fn link(&self, action: &str, token: Option<&str>) -> String {
+        format!("    {}", self.app.link(action, token))
     }
 
-    /// The words `a` where the application has a page, or else `b`.
-    fn words(&self, a: &'static str, b: &'static str) -> &'static str {
-        if self.app.is_some() { a } else { b }
+    fn verify_email(&self, token: &str) -> String {
+        self.link("verify-email", Some(token))
     }
 
-    fn this(&self) -> &'static str {
-        self.words("open this page", "send this token back")
-    }
-}
-
-impl MailAction<'_> {
-    fn link(self, app: &AppUrl) -> String {
-        let action = match self {
-            Self::VerifyEmail(_) => "verify-email",
-            Self::CancelEmail(_) => "cancel-email",
-            Self::ResetPassword(_) => "reset-password",
-            Self::ForgotPassword => "forgot-password",
-        };
-        app.link(action, self.token())
-    }
-
-    fn token(&self) -> Option<&str> {
-        match self {
-            Self::VerifyEmail(token) | Self::CancelEmail(token) | Self::ResetPassword(token) => Some(token),
-            Self::ForgotPassword => None,
-        }
-    }
-
-    fn path(self) -> &'static str {
-        match self {
-            Self::VerifyEmail(_) => "email/verify",
-            Self::CancelEmail(_) => "email/cancel",
-            Self::ResetPassword(_) => "password/reset",
-            Self::ForgotPassword => "password/forgot",
-        }
-    }
-
-    fn body(self) -> String {
-        match self {
-            Self::VerifyEmail(token) | Self::CancelEmail(token) => format!(r#"{{"token":"{token}"}}"#),
-            Self::ResetPassword(token) => format!(r#"{{"token":"{token}","password":"A NEW PASSWORD"}}"#),
-            Self::ForgotPassword => r#"{"email":"YOUR ADDRESS"}"#.to_owned(),
-        }
+    fn forgot_password(&self) -> String {
+        self.link("forgot-password", None)
     }
 }
 
@@ -178,14 +119,13 @@ fn verify(username: &str, token: &str, to: &Destination) -> String {
 Hello {username},
 
 you signed up at Kennel with this address. To confirm that it is yours,
-{} within 24 hours:
+open this page within 24 hours:
 
 {}
 
 If it was not you who signed up, do nothing.
 ",
-        to.this(),
-        to.way(MailAction::VerifyEmail(token))
+        to.verify_email(token)
     )
 }
 
@@ -195,15 +135,14 @@ fn confirm(username: &str, token: &str, to: &Destination) -> String {
 Hello {username},
 
 you want this to be your e-mail address at Kennel. To confirm that it is
-yours, {} within 24 hours, and stay logged in until then
-where you asked for it: what a login asked for ends with it.
+yours, open this page within 24 hours, and stay logged in until then where
+you asked for it: what a login asked for ends with it.
 
 {}
 
 If it was not you, do nothing, and nothing changes.
 ",
-        to.this(),
-        to.way(MailAction::VerifyEmail(token))
+        to.verify_email(token)
     )
 }
 
@@ -215,20 +154,18 @@ Hello {username},
 somebody who is logged in as you wants another e-mail address for your account
 at Kennel. It takes the place of this one once it is confirmed from there.
 
-If it was not you, {} within a week. It calls the change
-off, and ends the login that asked for it:
+If it was not you, open this page within a week. It calls the change off, and
+ends the login that asked for it:
 
 {}
 
 Then choose a new password, which ends all other logins and all API keys, too.
-This sends you a {} for it:
+This sends you a link for it:
 
 {}
 ",
-        to.this(),
-        to.way(MailAction::CancelEmail(token)),
-        to.words("link", "token"),
-        to.way(MailAction::ForgotPassword)
+        to.link("cancel-email", Some(token)),
+        to.forgot_password()
     )
 }
 
@@ -253,14 +190,13 @@ fn reset(username: &str, token: &str, to: &Destination) -> String {
 Hello {username},
 
 somebody, perhaps you, forgot the password of your account at Kennel. To
-choose a new one, {} within one hour:
+choose a new one, open this page within one hour:
 
 {}
 
 If it was not you, do nothing: your password stays as it is.
 ",
-        to.words("open this page", "send it with this token"),
-        to.way(MailAction::ResetPassword(token))
+        to.link("reset-password", Some(token))
     )
 }
 
@@ -272,12 +208,11 @@ Hello {username},
 the password of your account at Kennel was changed. Its other logins were
 ended, and so were its API keys, unless whoever changed it kept them.
 
-If it was not you, choose a new one. This sends you a {} for it:
+If it was not you, choose a new one. This sends you a link for it:
 
 {}
 ",
-        to.words("link", "token"),
-        to.way(MailAction::ForgotPassword)
+        to.forgot_password()
     )
 }
 
@@ -291,64 +226,40 @@ mod tests {
         sessions::PendingEmail,
     };
 
-    fn write(letter: MailKind, address: &str, account: &AccountRow) -> Option<MailMessage> {
-        write_to(None, letter, address, account)
-    }
+    const PAGE: &str = "https://app.example.com/account";
 
-    fn write_to(app: Option<&str>, letter: MailKind, address: &str, account: &AccountRow) -> Option<MailMessage> {
-        let app = app.map(|url| url.parse().expect("a page"));
-        let to = Destination { server: "https://kennel.example.com".to_owned(), app };
+    fn write(letter: MailKind, address: &str, account: &AccountRow) -> Option<MailMessage> {
+        let to = Destination { server: "https://kennel.example.com".to_owned(), app: PAGE.parse().expect("a page") };
         let secret = Secret::parse("s3Yx0V1kq6Jm2aTzF8cWnHdRb5LpQeGuC7vXyKj9M4o").expect("a secret");
         letter.write(address, account, &Keys::derive(&secret, &[], "a").expect("keys"), &to)
     }
 
     #[test]
-    fn every_letter_is_plain_and_has_its_token_on_a_line_of_its_own() {
+    fn every_letter_is_plain_and_leads_to_the_page_with_its_token_at_the_end_of_a_line() {
         let mut account = AccountRow::sample();
         let address = "new@example.com".to_owned();
         account.pending =
             Some(PendingEmail { session: SessionId::new(7).expect("an id"), address, asked_at: account.created_at });
-        for letter in MailKind::ALL {
+        for (letter, address, actions) in [
+            (MailKind::Verify, "ann@example.com", &["verify-email&token="][..]),
+            (MailKind::Confirm, "new@example.com", &["verify-email&token="]),
+            (MailKind::EmailChanging, "ann@example.com", &["cancel-email&token=", "forgot-password"]),
+            (MailKind::EmailChanged, "old@example.com", &[]),
+            (MailKind::Reset, "ann@example.com", &["reset-password&token="]),
+            (MailKind::PasswordChanged, "ann@example.com", &["forgot-password"]),
+        ] {
             assert_eq!(MailKind::stored(letter.as_str()), Some(letter));
-            let address = match letter {
-                MailKind::Confirm => "new@example.com",
-                MailKind::EmailChanged => "old@example.com",
-                _ => "ann@example.com",
-            };
             let MailMessage { address: to, subject, text } = write(letter, address, &account).expect("a reason");
             assert_eq!(to, address);
             assert!(subject.is_ascii() && text.is_ascii() && text.contains("Hello ann,"), "{text}");
-            assert!(text.lines().all(|line| line.len() <= 78 || line.starts_with("    curl ")), "{text}");
-            assert!(text.lines().all(|line| line.len() <= 998), "{text}");
-            let alone = |line: &&str| line.starts_with("    ") && !line.trim().contains(' ');
-            let tokens: Vec<_> = text.lines().filter(alone).map(str::trim).collect();
-            let is_notice = matches!(letter, MailKind::EmailChanged | MailKind::PasswordChanged);
-            assert_eq!(tokens.len(), usize::from(!is_notice), "{text}");
-            assert!(tokens.iter().all(|token| text.contains(&format!(r#"{{"token":"{token}""#))), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_letter_leads_to_the_application_if_it_has_a_page_for_that() {
-        let mut account = AccountRow::sample();
-        account.pending = Some(PendingEmail {
-            session: SessionId::new(7).expect("an id"),
-            address: "new@example.com".to_owned(),
-            asked_at: account.created_at,
-        });
-        for (letter, address, action) in [
-            (MailKind::Verify, "ann@example.com", "verify-email&token="),
-            (MailKind::Confirm, "new@example.com", "verify-email&token="),
-            (MailKind::EmailChanging, "ann@example.com", "cancel-email&token="),
-            (MailKind::Reset, "ann@example.com", "reset-password&token="),
-            (MailKind::PasswordChanged, "ann@example.com", "forgot-password"),
-        ] {
-            let page = "https://app.example.com/account";
-            let MailMessage { text, .. } = write_to(Some(page), letter, address, &account).expect("a reason");
-            assert!(text.is_ascii() && !text.contains("curl") && !text.contains("token back"), "{text}");
-            assert!(text.lines().any(|line| line.starts_with(&format!("    {page}#action={action}"))), "{text}");
-            let is_prose = |line: &&str| !line.starts_with("    ");
-            assert!(text.lines().filter(is_prose).all(|line| line.len() <= 78), "{text}");
+            let (links, prose): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with("    "));
+            assert!(prose.iter().all(|line| line.len() <= 78), "{text}");
+            assert_eq!(links.len(), actions.len(), "{text}");
+            for (link, action) in links.iter().zip(actions) {
+                let token = link.strip_prefix(&format!("    {PAGE}#action={action}")).expect("a link to the page");
+                assert_eq!(token.is_empty(), !action.ends_with('='), "{text}");
+                assert!(link.len() <= 998 && !token.contains([' ', '&']), "{text}");
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! The URL of an application's page that mails lead to, `APP_URL`.
+//! The URL of the page that mails lead to: an application's, `APP_URL`, or the console.
 
 use std::str::FromStr;
 
@@ -6,13 +6,19 @@ use actix_web::http::Uri;
 
 use super::origin::has_right_port;
 
-/// The page of an application that mails lead to (`APP_URL`): an absolute `http` or `https` URL in ASCII, without a
+/// The page that mails lead to, of an application (`APP_URL`) or the console of this server: an absolute `http` or `https` URL in ASCII, without a
 /// user or a fragment (any other text is an error of parsing), since [`AppUrl::link`] puts the action and its token
 /// there, which no browser sends to a server or names to another page (RFC 3986 §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppUrl(String);
 
 impl AppUrl {
+    /// The console of the server at this URL, which has no slash at its end.
+    #[must_use]
+    pub fn console_of(server: &str) -> Self {
+        Self(format!("{server}/app"))
+    }
+
     /// The link in a mail that asks the page for `action`, one of `verify-email`, `cancel-email`, `reset-password` and
     /// `forgot-password`, with a token if the action takes one, such as `…#action=verify-email&token=…`. The page reads
     /// the fragment as a query (`URLSearchParams`).
@@ -45,6 +51,8 @@ mod tests {
             let link = page.parse::<AppUrl>().expect(page).link("reset-password", Some("1.abc"));
             assert_eq!(link, format!("{page}#action=reset-password&token=1.abc"));
         }
+        let console = AppUrl::console_of("http://127.0.0.1:8000").link("forgot-password", None);
+        assert_eq!(console, "http://127.0.0.1:8000/app#action=forgot-password");
         for wrong in ["", "app.example.com", "myapp://verify", "https://a@b.example", "https://a.example/#/account"] {
             assert!(wrong.parse::<AppUrl>().is_err(), "{wrong}");
         }

@@ -44,7 +44,7 @@ pub fn me(actor: &Actor<'_>, field: &str) -> Value {
 fn a_signup_mails_a_token_that_verifies_once(scene: &Posted) {
     let alice = scene.sign_in("alice");
     let letter = scene.post.next("alice@example.com", Purpose::Verify);
-    assert_eq!(letter.lines().iter().filter(|line| line.trim() == letter.token()).count(), 1, "{letter}");
+    assert_eq!(letter.lines().iter().filter(|line| line.ends_with(letter.token())).count(), 1, "{letter}");
     let before = alice.get("/me").expect(200);
     assert_eq!(before.json["verified_at"], Value::Null);
     verify(scene, letter.token()).expect(204);

@@ -1,8 +1,7 @@
-//! The mails: what they look like, that the commands in them work, and that each is sent once, whatever happens to the
-//! server meanwhile.
+//! The mails: what they look like, where they lead, and that each is sent once, whatever happens to the server
+//! meanwhile.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::thread;
 
 use serde_json::json;
@@ -23,7 +22,6 @@ pub fn sentences() -> Vec<Sentence> {
         mails_lead_to_the_applications_page_if_it_has_one,
         a_name_in_any_alphabet_stands_in_plain_ascii,
         a_sender_in_any_alphabet_is_named_in_ascii,
-        the_command_in_a_mail_does_what_the_mail_says,
         whoever_has_another_password_now_is_told,
         what_was_answered_is_mailed_even_if_the_server_is_killed_over_it,
         two_instances_send_each_mail_once,
@@ -64,9 +62,9 @@ fn every_mail_says_from_whom_and_to_whom_it_is_and_where_to_answer(scene: &Datab
         assert_eq!(letter.header("auto-submitted"), "auto-generated");
         assert!(letter.text.contains("alice"), "it says whom it means: {letter}");
         assert!(!letter.text.contains(NEW) && !letter.text.contains(PASSWORD), "{letter}");
-        if let Some(path) = letter.purpose().path() {
-            let command = letter.command().expect("it says what to do");
-            assert!(command.contains(&format!("{PUBLIC_URL}{path} ")), "{letter}");
+        if let Some(action) = letter.purpose().action() {
+            let to_the_console = format!("    {PUBLIC_URL}/app#action={action}&token={}", letter.token());
+            assert!(letter.lines().contains(&to_the_console), "{letter}");
         }
     }
     let different = |header: &str| letters.iter().map(|letter| letter.header(header)).collect::<BTreeSet<_>>().len();
@@ -89,7 +87,6 @@ fn mails_lead_to_the_applications_page_if_it_has_one(scene: &Database) {
         let token = letter.token();
         // The fragment stays in the browser: neither the page's server nor who it links to sees the token.
         assert!(letter.lines().contains(&format!("    {APP_URL}#action={action}&token={token}")), "{letter}");
-        assert!(letter.command().is_none(), "{letter}");
     }
     verify(&scene, confirmation.token()).expect(204);
     reset(&scene, for_reset.token(), NEW).expect(422);
@@ -116,29 +113,6 @@ fn a_sender_in_any_alphabet_is_named_in_ascii(scene: &Database) {
     assert_eq!(letter.envelope.sender, "hunde@xn--mnchen-3ya.example");
     assert!(letter.header("from").ends_with("<hunde@xn--mnchen-3ya.example>"), "{letter}");
     assert!(letter.header("message-id").ends_with("@xn--mnchen-3ya.example>"), "{letter}");
-}
-
-/// Runs it and gives the status of the answer.
-fn run(command: &str) -> String {
-    let command = format!("{command} --silent --show-error --output /dev/null --write-out '%{{http_code}}'");
-    let output = Command::new("sh").args(["-c", &command]).output().expect("a shell");
-    assert!(output.status.success(), "{command}: {output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn the_command_in_a_mail_does_what_the_mail_says(scene: &Posted) {
-    let alice = scene.sign_in("alice");
-    let verification = scene.post.next("alice@example.com", Purpose::Verify);
-    assert_eq!(run(verification.command().expect("a command")), "204");
-    assert!(alice.get("/me").expect(200).json["verified_at"].is_string());
-    alice.patch("/me", &json!({"email": "o'hara+dogs@example.com"})).expect(200);
-    let confirmation = scene.post.next("o'hara+dogs@example.com", Purpose::Verify);
-    assert_eq!(run(confirmation.command().expect("a command")), "204");
-    assert_eq!(alice.get("/me").expect(200).text("email"), "o'hara+dogs@example.com");
-    forget(scene, "o'hara+dogs@example.com").expect(202);
-    let for_reset = scene.post.next("o'hara+dogs@example.com", Purpose::Reset);
-    assert_eq!(run(&for_reset.command().expect("a command").replace("A NEW PASSWORD", NEW)), "204");
-    scene.try_log_in("alice", NEW).expect(200);
 }
 
 fn whoever_has_another_password_now_is_told(scene: &Posted) {

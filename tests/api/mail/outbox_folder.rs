@@ -33,8 +33,8 @@ fn without_a_setting_mails_are_put_into_outbox(database: &Database) {
     server.sign_up("alice");
     let letter = outbox.next("alice@example.com", Purpose::Verify, &server);
     assert_eq!(letter.header("from").trim_matches(['<', '>']), "kennel@localhost");
-    let url = format!("curl http://{}/auth/email/verify ", server.address);
-    assert!(letter.command().is_some_and(|command| command.starts_with(&url)), "{letter}");
+    let page = format!("http://{}/app#action=verify-email&token=", server.address);
+    assert!(letter.link().is_some_and(|link| link.starts_with(&page)), "{letter}");
     verify(&server, letter.token()).expect(204);
 }
 

@@ -1,5 +1,6 @@
 //! A mail as it arrived, and the ways a sentence speaks about it. Every one is held to what all mails promise before
-//! a test sees it: plain text in plain ASCII that no program on its way breaks, and a token that can be picked out.
+//! a test sees it: plain text in plain ASCII that no program on its way breaks, and a link from which a token can be picked
+//! out.
 
 use std::fmt;
 
@@ -8,6 +9,8 @@ const LONGEST_LINE: usize = 998;
 const INDENT: &str = "    ";
 /// In a link, before what the page is to do.
 const ACTION: &str = "#action=";
+/// And before its token, which ends the line.
+const TOKEN: &str = "&token=";
 
 /// Where a mail's token is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,21 +24,12 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// What a page of the application is asked to do.
+    /// What the page is asked to do.
     pub fn action(self) -> Option<&'static str> {
         match self {
             Self::Verify => Some("verify-email"),
             Self::Cancel => Some("cancel-email"),
             Self::Reset => Some("reset-password"),
-            Self::Notice => None,
-        }
-    }
-
-    pub fn path(self) -> Option<&'static str> {
-        match self {
-            Self::Verify => Some("/auth/email/verify"),
-            Self::Cancel => Some("/auth/email/cancel"),
-            Self::Reset => Some("/auth/password/reset"),
             Self::Notice => None,
         }
     }
@@ -132,20 +126,13 @@ impl Letter {
         &self.lines
     }
 
-    /// What stands alone on a line, indented by four spaces; of a link, the token in it.
+    /// The tokens of its links, each of which stands alone on a line, indented by four spaces.
     fn tokens(&self) -> Vec<&str> {
-        let indented = self.lines.iter().filter_map(|line| line.strip_prefix(INDENT));
-        let alone = indented.filter(|rest| !rest.is_empty() && !rest.contains(' '));
-        let token = |text: &'_ str| match text.split_once(ACTION) {
-            Some((page, rest)) => {
-                rest.split_once("&token=").map(|(action, _)| page.len() + ACTION.len() + action.len() + 7)
-            }
-            None => Some(0),
-        };
-        alone.filter_map(|text| text.get(token(text)?..)).collect()
+        let links = self.lines.iter().filter_map(|line| line.strip_prefix(INDENT)).filter(|rest| !rest.contains(' '));
+        links.filter_map(|link| Some(link.split_once(ACTION)?.1.split_once(TOKEN)?.1)).collect()
     }
 
-    /// The link to a page of the application.
+    /// The first link to the page.
     pub fn link(&self) -> Option<&str> {
         self.lines.iter().map(|line| line.trim()).find(|line| line.contains(ACTION))
     }
@@ -156,17 +143,10 @@ impl Letter {
         self.tokens().first().copied().unwrap_or_else(|| panic!("no token in {self}"))
     }
 
-    /// The command that it proposes.
-    pub fn command(&self) -> Option<&str> {
-        self.lines.iter().map(|line| line.trim()).find(|line| line.starts_with("curl "))
-    }
-
     pub fn purpose(&self) -> Purpose {
         let asks_for = |purpose: &Purpose| {
-            let path = purpose.path().unwrap_or_default();
-            let action = purpose.action().map(|action| format!("{ACTION}{action}&token="));
-            self.command().is_some_and(|command| command.contains(path))
-                || self.link().zip(action).is_some_and(|(link, action)| link.contains(&action))
+            let action = purpose.action().map(|action| format!("{ACTION}{action}{TOKEN}"));
+            self.link().zip(action).is_some_and(|(link, action)| link.contains(&action))
         };
         [Purpose::Verify, Purpose::Cancel, Purpose::Reset].into_iter().find(asks_for).unwrap_or(Purpose::Notice)
     }
