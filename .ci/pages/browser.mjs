@@ -1,9 +1,9 @@
 // A browser that notes what must not happen, whatever is done in it.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
+import { barriers } from './axe.mjs'
 
 /** The server, for this program. */
 export const SERVER = process.env.KENNEL_URL
@@ -11,7 +11,6 @@ export const SERVER = process.env.KENNEL_URL
 export const SITE = 'http://127.0.0.1:8000'
 
 const { KENNEL_BROWSER, KENNEL_NET_LOG, KENNEL_PICTURES } = process.env
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 const browser = await chromium.launch({
   executablePath: KENNEL_BROWSER,
@@ -62,15 +61,9 @@ export const picture = async (page, name, selector) => {
   await page.screenshot({ path: join(KENNEL_PICTURES, `${name}.png`) })
 }
 
-/** Fails if somebody cannot read, name or reach what is on the page (WCAG, by axe-core), or it is wider than the screen. */
+/** Fails if somebody cannot read, name or reach what is on the page. */
 export const isForEverybody = async (page, what) => {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-  for (const { id, help, nodes } of violations) {
-    faults.push(`${what}: ${id}: ${help}\n${nodes.slice(0, 5).map((node) => `    ${node.html.slice(0, 200)}`).join('\n')}`)
-  }
-  const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
-  if (wide > screen) faults.push(`${what} is ${wide} pixels wide, and the screen ${screen}`)
+  for (const barrier of await barriers(page)) faults.push(`${what}: ${barrier}`)
 }
 
 /** The bytes that come over the network until nothing more does, and the addresses that they come from. */
