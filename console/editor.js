@@ -2,7 +2,7 @@
 // twice.
 import { book } from './book.js'
 import { button, element, find, written } from './dom.js'
-import { Form } from './forms.js'
+import { Form, isSame } from './forms.js'
 import { openDialog, tell } from './overlays.js'
 import { explain, isProblem } from './problems.js'
 
@@ -198,12 +198,6 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
  */
 const changed = (before, values) =>
   Object.fromEntries(Object.entries(values).filter(([name, value]) => !isSame(before[name], value)))
-
-/**
- * @param {unknown} one
- * @param {unknown} other
- */
-const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other)
 
 /** A name that no other create has. Pages that came by plain HTTP have no `crypto.randomUUID`. */
 export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-')

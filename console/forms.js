@@ -20,6 +20,12 @@ export const patience = () => AbortSignal.timeout(TIMEOUT)
 /** The forms on the page. */
 const forms = /** @type {Set<Form>} */ (new Set())
 
+/**
+ * @param {unknown} one
+ * @param {unknown} other
+ */
+export const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other)
+
 /** Whether something is typed that is not saved. */
 export const hasUnsaved = () => [...forms].some((form) => form.isConnected && form.isDirty)
 
@@ -39,7 +45,8 @@ export class Form {
   #alert = element('div', { class: 'alert', role: 'alert', tabindex: '-1' })
   #status = element('p', { class: 'hint', role: 'status' })
   #button
-  #base = ''
+  /** What is saved. @type {Values} */
+  #base = {}
   /** Who types here: it is kept for nobody else, whoever logs in meanwhile. */
   #user = currentUser()?.id
   #isBusy = false
@@ -70,7 +77,7 @@ export class Form {
       void this.submit()
     })
     for (const type of ['input', 'change']) this.element.addEventListener(type, () => this.keep())
-    this.setBase()
+    this.#base = this.values()
     this.#restore()
     if (!options.isFleeting) forms.add(this)
   }
@@ -81,7 +88,7 @@ export class Form {
   }
 
   get isDirty() {
-    return this.#snapshot() !== this.#base
+    return this.#typed().length > 0
   }
 
   /** What is typed, by the names of the fields. @returns {Values} */
@@ -89,17 +96,15 @@ export class Form {
     return Object.fromEntries(this.fields.map((field) => [field.name, field.read()]))
   }
 
-  /** Takes what is in the form as what is saved. */
-  setBase() {
-    this.#base = this.#snapshot()
-  }
-
   /** Keeps what is typed, until it is saved. */
   keep() {
     const { draft } = this.#options
     if (!draft) return
-    if (this.isDirty || this.attempt)
-      saveDraft(this.#user, draft, { values: this.#kept(), ...(this.attempt && { attempt: this.attempt }) })
+    const typed = this.#typed().filter(({ isSecret }) => !isSecret)
+    /** @type {Draft['values']} */
+    const values = {}
+    for (const field of typed) values[field.name] = [field.read(), this.#base[field.name]]
+    if (typed.length || this.attempt) saveDraft(this.#user, draft, { values, attempt: this.attempt })
     else dropDraft(this.#user, draft)
   }
 
@@ -201,30 +206,27 @@ export class Form {
     if (isBusy) this.element.setAttribute('aria-busy', 'true')
   }
 
-  #snapshot() {
-    return JSON.stringify(this.values())
-  }
-
-  #kept() {
-    return Object.fromEntries(
-      this.fields.filter(({ isSecret }) => !isSecret).map((field) => [field.name, field.read()]),
-    )
+  /** The fields with another value than what is saved. */
+  #typed() {
+    return this.fields.filter((field) => !isSame(field.read(), this.#base[field.name]))
   }
 
   #restore() {
     const draft = this.#options.draft && loadDraft(this.#user, this.#options.draft)
     if (!draft) return
-    const before = this.values()
     this.attempt = draft.attempt
-    for (const field of this.fields) if (field.name in draft.values) field.write(draft.values[field.name])
+    let text = 'You typed this before, and it is not saved yet.'
+    for (const field of this.fields) {
+      if (!(field.name in draft.values)) continue
+      const [typed, was] = draft.values[field.name]
+      field.write(typed)
+      if (!isSame(was, this.#base[field.name]))
+        text = `${text} Somebody has changed the ${field.label.toLowerCase()} since.`
+    }
     if (!this.isDirty && !this.attempt) return
-    const note = element(
-      'div',
-      { class: 'notice', role: 'status' },
-      element('p', {}, 'You typed this before, and it is not saved yet.'),
-    )
+    const note = element('div', { class: 'notice', role: 'status' }, element('p', {}, text))
     const startOver = () => {
-      for (const field of this.fields) field.write(before[field.name])
+      for (const field of this.fields) field.write(this.#base[field.name])
       this.forget()
       forms.add(this)
       note.remove()
@@ -242,9 +244,9 @@ export class Form {
 
 /**
  * @typedef {object} Draft
- * @property {Record<string, unknown>} values
+ * @property {Record<string, [typed: any, was: any]>} values
  * @property {number} at when it was typed
- * @property {Attempt} [attempt] the create that may have been done, though no answer came
+ * @property {Attempt | undefined} attempt the create that may have been done, though no answer came
  */
 /** @typedef {{ key: string, body: any }} Attempt */
 /** @typedef {number | undefined} UserId whose it is: nobody else is shown it */
