@@ -238,6 +238,28 @@ describe('who follows', { concurrency: true }, () => {
     await changes.return()
   })
 
+  it('says when the connection is there, and why it is not', async (test) => {
+    const way = await road(test, server.port)
+    const { kennel } = await someone({ url: way.url })
+    await addOwner(kennel)
+    const told = []
+    const onConnection = (isConnected, error) => told.push(isConnected || error.status)
+    const changes = kennel.follow({ after: 0, onConnection })
+    assert.deepEqual(await take(changes, 1), [1])
+    assert.deepEqual(told, [true])
+    way.port = undefined
+    way.cut()
+    const next = changes.next()
+    await until(() => told.includes(0))
+    way.port = server.port
+    await addOwner(kennel)
+    assert.equal((await next).value.seq, 2)
+    // However often it was tried meanwhile.
+    assert.deepEqual([...new Set(told)], [true, 0])
+    assert.equal(told.at(-1), true)
+    await changes.return()
+  })
+
   it('refreshes the token, and goes on where it was', async () => {
     const { kennel, sent, whats, ...user } = await someone()
     const changes = kennel.follow({ after: 0 })

@@ -128,6 +128,23 @@ describe('the client', { concurrency: true }, () => {
     assert.equal(sent.length, 1)
   })
 
+  it('reads a list by pages, each when it is wanted, and says which is the last', async () => {
+    const { kennel, sent } = await someone()
+    for (const name of ['Ann', 'Ben', 'Cid']) await kennel.post('/dogowner/owners', { body: { name } })
+    sent.length = 0
+    const pages = kennel.pages('/dogowner/owners', { query: { limit: 2, count: true } })
+    for (const [names, isLast] of [
+      [['Ann', 'Ben'], false],
+      [['Cid'], true],
+    ]) {
+      const { value: page } = await pages.next()
+      assert.deepEqual([page.data.map(({ name }) => name), page.isLast], [names, isLast])
+      assert.equal(page.headers.get('x-total-count'), '3')
+    }
+    assert.equal(sent.length, 2)
+    assert.deepEqual(await pages.next(), { value: undefined, done: true })
+  })
+
   it('refreshes in the middle of a list', async () => {
     const { kennel, sent, whats } = await someone()
     for (const name of ['Ann', 'Ben', 'Cid']) await kennel.post('/dogowner/owners', { body: { name } })

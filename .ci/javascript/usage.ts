@@ -32,6 +32,10 @@ export async function used(signal: AbortSignal): Promise<void> {
     const due: string | null = task.due_on
     console.log(due)
   }
+  for await (const { data, isLast } of kennel.pages('/dogowner/dogs', { query: { limit: 10 } })) {
+    data satisfies Schemas['Dog'][]
+    if (isLast satisfies boolean) break
+  }
   for await (const { age } of kennel.list('/dogs')) console.log(age satisfies number | null)
   const known = (await kennel.get('/dogowner/changes', { query: { resource: 'dog', id: dog.id, sort: '-seq' } })).data
   for await (const change of kennel.follow({ after: known[0]?.seq ?? 0, signal })) {
@@ -43,6 +47,7 @@ export async function used(signal: AbortSignal): Promise<void> {
     // @ts-expect-error: no such kind of row
     if (change.resource === 'cat') break
   }
+  kennel.follow({ onConnection: (isConnected: boolean, error) => console.log(isConnected, error?.retryAfter) })
   // @ts-expect-error: a number, as in the book
   kennel.follow({ after: '7' })
   // @ts-expect-error: all changes are followed
