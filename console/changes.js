@@ -216,7 +216,11 @@ async function tellChanges(changes) {
   const isOwn = await book.isOwn(changes)
   await knowMentioned(changes.slice(0, 50))
   const batches = /** @type {Map<number, Change[]>} */ (new Map())
-  for (const change of changes) batches.set(change.batch, [...(batches.get(change.batch) ?? []), change])
+  for (const change of changes) {
+    const batch = batches.get(change.batch)
+    if (batch) batch.push(change)
+    else batches.set(change.batch, [change])
+  }
   if (batches.size > MOST) {
     tell(
       [`${isOwn ? '' : 'Elsewhere: '}${count(batches.size, 'change')}.`],

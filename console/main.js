@@ -1,14 +1,15 @@
 // Where all begins: who is here, which screen the address names, and what is above all screens.
 import { book } from './book.js'
-import { dogsScreen, ownersScreen } from './dogs.js'
-import { button, byId, element, focusScreen } from './dom.js'
-import { draftNames, dropDrafts, hasUnsaved } from './forms.js'
 import { openHistory } from './changes.js'
+import { dogsScreen, ownersScreen } from './dogs.js'
+import { button, byId, element, find, focusScreen } from './dom.js'
+import { draftNames, dropDrafts, hasUnsaved } from './forms.js'
 import { KennelError } from './kennel.js'
 import { meScreen } from './me.js'
 import { clearMessages, closeDialogs, confirm, tell } from './overlays.js'
 import { explain } from './problems.js'
-import { currentUser, holdScreensWhile, kennel, loginWanted, logout, userChanged } from './session.js'
+import { currentUser, holdScreensWhile, isLoginWanted, kennel, leave } from './session.js'
+import { loginWanted, logout, userChanged } from './session.js'
 import { askToLogIn, mailView, signInView } from './signin.js'
 import { tasksScreen } from './tasks.js'
 
@@ -62,14 +63,13 @@ function showScreen() {
   }
   const { path, query } = route()
   if (!user) return show(signInView(path))
-  const make = SCREENS[path]
-  if (!make) return location.replace('#/dogs')
+  if (!Object.hasOwn(SCREENS, path)) return location.replace('#/dogs')
   for (const link of nav.querySelectorAll('a')) {
     const isHere = link.hash === `#${path === '/owners' ? '/dogs' : path}`
     if (isHere) link.setAttribute('aria-current', 'page')
     else link.removeAttribute('aria-current')
   }
-  show(make(query))
+  show(SCREENS[path](query))
 }
 
 /** @param {Screen} next */
@@ -175,7 +175,14 @@ addEventListener('hashchange', () => {
   mail = null
   takeMail()
   closeDialogs()
-  showScreen()
+  // What was typed is kept, and offered again after the login.
+  if (isLoginWanted()) leave()
+  else showScreen()
+})
+// As a link it would lead to another screen.
+find('.skip')?.addEventListener('click', (event) => {
+  event.preventDefault()
+  focusScreen()
 })
 holdScreensWhile(hasUnsaved)
 byId('logout').addEventListener('click', () => void endSession())

@@ -153,6 +153,13 @@ export async function attempt(work, done = () => {}) {
   done()
 }
 
+// The newest message's undo, without the way to it; in a field it is the field's own.
+addEventListener('keydown', (event) => {
+  const isUndo = event.key === 'z' && (event.ctrlKey || event.metaKey) && !event.shiftKey
+  if (!isUndo || isDialogOpen() || find(':is(input:not([type=checkbox]), textarea):focus')) return
+  find('#messages > :last-child > button:not(.quiet)')?.click()
+})
+
 /** Takes all messages away, as they are of somebody who has left. */
 export function clearMessages() {
   byId('messages').replaceChildren()

@@ -1,6 +1,7 @@
 // What went wrong, in words for people, and where it belongs.
 import { KennelError } from './kennel.js'
 
+const ENDED = 'Your session has ended. Load the page again to log in.'
 /** Words for problems whose own are for programmers. The others' `detail` is shown as it is. */
 const WORDS = /** @type {Record<string, string>} */ ({
   '/problems/too-many-attempts': 'Too many wrong passwords. Nobody can log in with this name for a while.',
@@ -12,6 +13,9 @@ const WORDS = /** @type {Record<string, string>} */ ({
   '/problems/not-found': 'It is not there any more.',
   '/problems/changed-since': 'It was changed again since then. Take the newer changes back first.',
   '/problems/changes-expired': 'This is too long ago: the change is forgotten.',
+  '/problems/revoked-token': ENDED,
+  '/problems/invalid-token': ENDED,
+  '/problems/missing-token': ENDED,
   '/problems/precondition-failed': 'Somebody else has changed this meanwhile.',
   '/problems/invalid-or-used-token': 'This link is too old, or was used before.',
 })

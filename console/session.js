@@ -134,6 +134,9 @@ export function giveUpLogin() {
   wait = null
 }
 
+/** Whether somebody waits for a login. */
+export const isLoginWanted = () => wait !== null
+
 /** Shows the screens of nobody, though something is typed that is not saved. */
 export function leave() {
   giveUpLogin()
