@@ -192,7 +192,7 @@ function sessionsPanel() {
     const since = `since ${formatMoment(created_at)}`
     const text = rowText(
       [written(name), ' ', current && badge('', 'this one')],
-      [since, `seen ${formatAgo(last_seen_at)}`],
+      [since, `seen: ${formatAgo(last_seen_at)}`],
     )
     const label = { 'aria-label': `End the session of ${name}, ${since}` }
     return element('li', { class: 'row' }, text, !current && button('End', () => void end(id), label))

@@ -73,7 +73,7 @@ function renderTask(row) {
   tick.checked = row.completed
   const { completed_at, due_on, dog_id } = row
   const dog = dog_id && element('span', {}, 'for ', written(book.rows.dog.get(dog_id)?.name ?? '…'))
-  const time = completed_at ? `done ${formatAgo(completed_at)}` : due_on && due(due_on)
+  const time = completed_at ? `done: ${formatAgo(completed_at)}` : due_on && due(due_on)
   return [
     element('label', { class: 'tick' }, tick),
     rowText([written(row.name)], [dog || null, time]),
@@ -86,7 +86,7 @@ function due(date) {
   const days = daysUntil(date)
   const words = Math.abs(days) <= NEAR ? `${formatDays(days)}, ${formatDate(date)}` : formatDate(date)
   if (days < 0) return badge('over', `overdue: ${words}`)
-  return days === 0 ? badge('late', `due ${words}`) : `due ${words}`
+  return days === 0 ? badge('late', `due: ${words}`) : `due: ${words}`
 }
 
 /**
