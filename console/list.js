@@ -129,21 +129,28 @@ export class LiveList {
 
   async #showMore() {
     if (this.element.hasAttribute('aria-busy')) return
-    const turn = this.#turn
     const before = this.#items.size
     // Pages after the first are longer.
-    if (before <= FIRST) return void (await this.#read(MOST, false))
+    await (before <= FIRST ? this.#read(MOST, true) : this.#readNext())
+    // The button is gone with the last page: what it has brought is next.
+    const first = [...this.#items.values()][before]
+    if (this.#isLast && first) find('button, input', first.element)?.focus()
+  }
+
+  async #readNext() {
+    const turn = this.#turn
     this.element.setAttribute('aria-busy', 'true')
+    const rows = [...this.#items.values()].map(({ row }) => row)
     try {
       const page = (await this.#pages?.next())?.value
       if (turn !== this.#turn) return
       if (page) await this.#options.prepare(page.data)
       this.#isLast = page?.isLast ?? true
-      this.#place([...[...this.#items.values()].map(({ row }) => row), ...(page?.data ?? [])], true)
+      this.#place([...rows, ...(page?.data ?? [])], true)
       this.#showState()
     } catch (error) {
       // The chain of pages is broken with it.
-      this.#showProblem(error, () => void this.#read(before + MOST, false))
+      this.#showProblem(error, () => void this.#read(rows.length + MOST, true))
     } finally {
       if (turn === this.#turn) this.element.removeAttribute('aria-busy')
     }

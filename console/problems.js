@@ -62,7 +62,8 @@ export function explain(error) {
     text: isGateway ? `The server cannot be reached (${error.status}).` : (WORDS[error.type] ?? error.detail),
     errors,
     retryAfter: error.retryAfter,
-    isUnanswered: isGateway && error.status >= 500,
+    // The server itself may not know either, when its database did not answer it.
+    isUnanswered: error.status >= 500,
   }
 }
 

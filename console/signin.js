@@ -134,7 +134,7 @@ export function mailView({ action, token }, done) {
     return card('New password', form.element)
   }
   if (action === 'verify-email') {
-    return button1(
+    return oneStep(
       'Confirm your e-mail address',
       'This tells Kennel that the mail has reached you.',
       'Confirm',
@@ -148,7 +148,7 @@ export function mailView({ action, token }, done) {
   }
   if (action === 'cancel-email') {
     const text = 'Somebody asked for another e-mail address for your account. Here you keep the one that you have.'
-    return button1('Keep your e-mail address', text, 'Keep the address', async () => {
+    return oneStep('Keep your e-mail address', text, 'Keep the address', async () => {
       await kennel.post('/auth/email/cancel', { body: { token }, signal: patience() })
       await look()
       const advice = 'Your address stays. If it was not you who asked for another one, choose another password now.'
@@ -172,7 +172,7 @@ export function mailView({ action, token }, done) {
  * @param {string} submit
  * @param {() => Promise<void>} work
  */
-function button1(title, text, submit, work) {
+function oneStep(title, text, submit, work) {
   const form = new Form({ fields: [], submit, send: work })
   return card(title, element('p', {}, text), form.element)
 }
