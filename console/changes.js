@@ -6,7 +6,7 @@ import { count, formatAgo, formatDate, formatMoment } from './format.js'
 import { patience } from './forms.js'
 import { openDialog, tell } from './overlays.js'
 import { explain } from './problems.js'
-import { kennel } from './session.js'
+import { currentUser, kennel } from './session.js'
 
 /** @typedef {import('./book.js').Change} Change */
 /** @typedef {import('./dom.js').Child} Child */
@@ -213,8 +213,11 @@ const told = new Map()
 
 /** @param {Change[]} changes */
 async function tellChanges(changes) {
+  const user = currentUser()?.id
   const isOwn = await book.isOwn(changes)
   await knowMentioned(changes.slice(0, 50))
+  // Somebody else may have logged in meanwhile.
+  if (currentUser()?.id !== user) return
   const batches = /** @type {Map<number, Change[]>} */ (new Map())
   for (const change of changes) {
     const batch = batches.get(change.batch)

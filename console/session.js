@@ -7,6 +7,7 @@ import { Topic } from './topic.js'
 
 /** For how many seconds a call is held back rather than that somebody is told to wait. */
 const SOON = 3
+const NOT_SENT = 'You are not logged in. Nothing was sent.'
 
 /** Is told whose screens are to be shown from now on: those of nobody, too. @type {Topic<User | null>} */
 export const userChanged = new Topic()
@@ -89,6 +90,7 @@ export function updateUser(user) {
 export async function asUser(work) {
   const user = shown
   for (let tries = 0; ; tries++) {
+    if (shown?.id !== user?.id) throw new Refusal(NOT_SENT)
     try {
       return await work()
     } catch (error) {
@@ -130,7 +132,7 @@ function loggedIn(user, isFresh) {
 
 /** Gives up to wait for the login: what needed it throws. */
 export function giveUpLogin() {
-  wait?.reject(new Refusal('You are not logged in. Nothing was sent.'))
+  wait?.reject(new Refusal(NOT_SENT))
   wait = null
 }
 
