@@ -8,12 +8,14 @@ use std::{
     fmt::Write as _,
     fs,
     hash::{DefaultHasher, Hasher},
-    io::{Read, Write},
+    io::Read,
+    num::NonZeroU64,
     path::{Path, PathBuf},
 };
 
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use flate2::read::GzDecoder;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED as SWAGGER_UI;
+use zopfli::{Format, Options};
 
 /// The contract as a collection for Postman, made by `.ci/postman`.
 const COLLECTION: &str = "docs/postman/kennel.postman_collection.json";
@@ -114,10 +116,12 @@ fn media_type(path: &Path) -> Result<&'static str, String> {
     }
 }
 
+/// Writes the gzip form of a file. One iteration leaves what fifteen would make smaller by two in a thousand.
 fn write_packed(out: &Path, name: &str, plain: &[u8]) -> Result<(), Box<dyn Error>> {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    packed.write_all(plain)?;
-    Ok(fs::write(out.join(format!("{name}.gz")), packed.finish()?)?)
+    let options = Options { iteration_count: NonZeroU64::MIN, ..Options::default() };
+    let mut packed = Vec::new();
+    zopfli::compress(options, Format::Gzip, plain, &mut packed)?;
+    Ok(fs::write(out.join(format!("{name}.gz")), packed)?)
 }
 
 /// An entry of a zip archive, named by the end of its path, as a gzip file. Both hold the same compressed stream with

@@ -172,7 +172,7 @@ fn the_first_load_is_light(app: &App) {
     let paths = files(app).into_iter().chain(["/app".to_owned()]);
     let size = |path: String| ask(app, "GET", &path, ("Accept-Encoding", "gzip")).expect(200).body.len();
     let bytes: usize = paths.map(size).sum();
-    assert!(bytes <= 60 * 1024, "{bytes} bytes, which are to be 60 KiB at most");
+    assert!(bytes <= 60_000, "{bytes} bytes, which are to be 60 KB at most");
 }
 
 fn a_file_or_a_version_that_is_not_there_is_404_and_kept_by_nobody(app: &App) {
