@@ -9,9 +9,18 @@ import { join } from 'node:path'
 import { Kennel } from 'kennel-client'
 import { chromium } from 'playwright-core'
 import { barriers } from './axe.mjs'
-import { password, road, serve, until } from './server.mjs'
+import { password, recorder, road, serve, until as untilEver } from './server.mjs'
 
-export { password, until }
+export { password }
+
+/** Waits for a condition, and fails if it is not met in half a minute. */
+export async function until(isMet) {
+  const end = Date.now() + 30_000
+  await untilEver(async () => {
+    assert(Date.now() < end, `not in half a minute: ${isMet}`)
+    return isMet()
+  })
+}
 
 const { CHROMIUM, KENNEL_NET_LOGS, KENNEL_PICTURES, KENNEL_POSTGRES } = process.env
 
@@ -45,7 +54,7 @@ export async function open(settings = {}) {
     args: ['--no-sandbox', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', `--log-net-log=${netLog}`],
   })
 
-  return {
+  const stage = {
     url,
     server,
     way,
@@ -69,10 +78,19 @@ export async function open(settings = {}) {
     member: async () => {
       const username = newName()
       const email = `${username}@example.com`
-      const kennel = new Kennel(url)
+      // With a cookie, as the console has it, the login outlasts its first token.
+      const kennel = new Kennel(url, { cookie: true, fetch: recorder().fetch })
       await kennel.signup({ username, email, password })
       await kennel.login({ username, password })
       return { username, email, password, kennel }
+    },
+
+    /** The console in a browser of its own, as `visit`, with this account logged in. */
+    enter: async (test, member, options) => {
+      const page = await stage.visit(test, options)
+      await logIn(page, member)
+      await page.getByRole('heading', { name: 'Dogs', level: 1 }).waitFor()
+      return page
     },
 
     /** The link of the first mail of a kind, such as `verify` or `reset`, to somebody; waits for it. */
@@ -136,6 +154,7 @@ export async function open(settings = {}) {
       assert.deepEqual(elsewhere, [], 'the pages asked another host, says the log of the browser')
     },
   }
+  return stage
 }
 
 /** A username that nobody has. */
@@ -148,9 +167,38 @@ export async function logIn(page, { username, password }) {
   await page.getByRole('button', { name: 'Log in' }).click()
 }
 
-/** Fails if somebody cannot read, name or reach what is on the page. */
+/** Opens a screen by its name in the bar, or in the tabs below it. */
+export async function go(page, name) {
+  await page.getByRole('link', { name, exact: true }).first().click()
+  await page.getByRole('heading', { name, level: 1 }).waitFor()
+}
+
+/** A row of a list, by something that it says. */
+export const row = (page, text) => page.getByRole('main').getByRole('listitem').filter({ hasText: text })
+
+/** Chooses what a picker offers. */
+export async function choose(within, label, name) {
+  await within.getByRole('combobox', { name: label, exact: true }).fill(name)
+  await within.getByRole('option', { name }).click()
+}
+
+/** Presses the button of the topmost dialog, which closes by it. */
+export async function press(page, name = 'Save') {
+  const dialog = page.getByRole('dialog').last()
+  const handle = await dialog.elementHandle()
+  await dialog.getByRole('button', { name, exact: true }).click()
+  await handle.waitForElementState('hidden')
+}
+
+/** Fails if somebody cannot read, name or reach what is on the page: by day and by night, on a desk and on a phone. */
 export async function isForEverybody(page) {
-  assert.deepEqual(await barriers(page), [])
+  const size = page.viewportSize()
+  assert.deepEqual(await barriers(page), [], 'light')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.setViewportSize({ width: 320, height: 640 })
+  assert.deepEqual(await barriers(page), [], 'dark, and 320 pixels wide')
+  await page.setViewportSize(size)
+  await page.emulateMedia({ colorScheme: 'light' })
 }
 
 /** A picture of what is on the screen, in target/console. */
