@@ -34,7 +34,7 @@ export async function serve(settings = {}) {
     ...settings,
   }
   // Others have been here before.
-  execFileSync(process.env.KENNEL, ['seed', '--users', '3', '--dogs', '30', '--seed', '42'], { cwd: folder, env })
+  const logins = execFileSync(process.env.KENNEL, ['seed', '--users', '3', '--dogs', '30', '--seed', '42'], { cwd: folder, env })
   let child, ended
   const begin = async () => {
     child = spawn(process.env.KENNEL, [], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -57,6 +57,8 @@ export async function serve(settings = {}) {
     return ended
   }
   const server = {
+    /** Who has been: a username and a password, line by line. */
+    logins: `${logins}`,
     restart: async (signal) => {
       await end(signal)
       return begin()
