@@ -55,11 +55,19 @@ describe('somebody new', () => {
     await isForEverybody(page)
     const { username: taken } = await stage.member()
     await page.getByRole('link', { name: 'Sign up' }).click()
-    const [username, email, secret] = ['Username', 'E-mail', 'Password'].map((label) => page.getByLabel(label, { exact: true }))
+    const field = (label) => page.getByLabel(label, { exact: true })
+    const [username, email, secret] = [field('Username'), field('E-mail'), field('Password')]
     const signUp = page.getByRole('button', { name: 'Sign up' })
+    /** What is read with a field. */
+    const description = (control) => {
+      const ids = control.getAttribute('aria-describedby')?.split(' ') ?? []
+      return ids.map((id) => document.getElementById(id).textContent).join(' ')
+    }
     const isWrong = (field, text) =>
-      until(async () => (await field.getAttribute('aria-invalid')) && text.test(await field.evaluate((control) =>
-        control.getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id).textContent).join(' '))))
+      until(async () => {
+        const is = (await field.getAttribute('aria-invalid')) === 'true'
+        return is && text.test(await field.evaluate(description))
+      })
     await signUp.click()
     for (const field of [username, email, secret]) await isWrong(field, /needed/)
     await username.fill('a b')
