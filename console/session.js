@@ -65,6 +65,8 @@ export async function logout() {
   try {
     await kennel.logout()
     tabs.postMessage('logout')
+    // What has ended before, as with the account itself, is not told of again.
+    if (shown) leave()
   } finally {
     isLeaving = false
   }
