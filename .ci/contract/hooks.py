@@ -216,6 +216,12 @@ PARAMETERS = {
     "IfNoneMatchWriting": '"2"',
     "IfNoneMatch": '"3"',
     "IdempotencyKey": "6fe9e0d3-2c3c-4c51-a3a4-5d0a43a1f7c4",
+    "After": 0,
+    "Before": 1000,
+    "RowId": 1,
+    "ChangesSort": "-seq",
+    "ChangesLimit": 20,
+    "LastEventId": "0",
 }
 LINKS = {
     "login": {"username": "$request.body#/username", "password": "$request.body#/password"},
@@ -722,6 +728,10 @@ def rows_are_as_asked(ctx, response, case):
     assert len(rows) <= min(int(query.get("limit", usual)), 200), "these are more rows than asked for"
     for row, (name, asked) in itertools.product(rows, query.items()):
         assert meets(row, name, asked), f"this row does not meet {name}={asked}"
+    if case.operation.definition.raw["operationId"] == "list_changes":
+        numbers = [row["seq"] for row in rows]
+        assert numbers == sorted(numbers, reverse=query.get("sort") == "-seq"), "these changes are not in their order"
+        return
     keys = query.get("sort", "id").split(",")
     direction, last = re.fullmatch("(-?)(.*)", keys[-1]).groups()
     keys += [direction + "name"] * last.endswith("_on") + [direction + "id"]

@@ -3767,7 +3767,7 @@ export interface components {
         RowId: components["schemas"]["Id"];
         /** @description The oldest change first, or with `-seq` the newest. */
         ChangesSort: "seq" | "-seq";
-        /** @description With a stream, the number of the last change that you have seen, as browsers send it by themselves. */
+        /** @description With a stream, the number of the last change that you have seen, as browsers send it by themselves; anything else is 400 then. Without a stream it says nothing. */
         LastEventId: string;
         /** @description How many changes a page has at most; more than 200 is taken as 200. */
         ChangesLimit: number;
@@ -6173,7 +6173,7 @@ export interface operations {
                 limit?: components["parameters"]["ChangesLimit"];
             };
             header?: {
-                /** @description With a stream, the number of the last change that you have seen, as browsers send it by themselves. */
+                /** @description With a stream, the number of the last change that you have seen, as browsers send it by themselves; anything else is 400 then. Without a stream it says nothing. */
                 "Last-Event-ID"?: components["parameters"]["LastEventId"];
             };
             path?: never;
