@@ -78,7 +78,9 @@ fn next_page(query: &str, newest_first: bool, seq: i64, limit: usize) -> Result<
 /// the server stops.
 ///
 /// # Errors
-/// As [`stream::open`].
+/// `malformed-request`, when `Last-Event-ID` is no number; `changes-expired`, when changes after that are forgotten;
+/// `validation-failed`, when there is no such change yet, or a parameter does not go with a stream; `too-many-streams`;
+/// `overloaded`; the database's errors ([`Db::read`]).
 pub async fn follow(
     request: HttpRequest,
     me: CurrentUser,

@@ -7,6 +7,7 @@ use diesel::{
     prelude::*,
     sqlite::Sqlite,
 };
+use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::wire::ChangesQuery;
@@ -14,7 +15,7 @@ use crate::{
     db::{
         BookResource, Conn, MOST_CHANGES, columns,
         expression::{AnyOf, When, when},
-        rows,
+        forget_changes, rows,
         schema::{books, changes},
         timestamp::Timestamp,
     },
@@ -173,30 +174,24 @@ impl Changes {
         let mut present = PresentRows::new();
         if !owners.is_empty() {
             for row in Owners::of(self.0).those(conn, &owners)? {
-                let id = row.id.get();
-                let json = to_raw_value(&OwnerOut::from(row)).map_err(Problem::internal)?;
-                let _none = present.insert((BookResource::Owner.name().to_owned(), id), json);
+                add(&mut present, BookResource::Owner, row.id.get(), &OwnerOut::from(row))?;
             }
         }
         if !dogs.is_empty() {
             for row in Dogs::of(self.0).those(conn, &dogs.into_iter().collect::<Vec<_>>())? {
-                let id = row.id.get();
-                let json = to_raw_value(&DogOut::from(row)).map_err(Problem::internal)?;
-                let _none = present.insert((BookResource::Dog.name().to_owned(), id), json);
+                add(&mut present, BookResource::Dog, row.id.get(), &DogOut::from(row))?;
             }
         }
         if !tasks.is_empty() {
             for row in Tasks::of(self.0).those(conn, &tasks.into_iter().collect::<Vec<_>>())? {
-                let id = row.id.get();
-                let json = to_raw_value(&TaskOut::from(row)).map_err(Problem::internal)?;
-                let _none = present.insert((BookResource::Task.name().to_owned(), id), json);
+                add(&mut present, BookResource::Task, row.id.get(), &TaskOut::from(row))?;
             }
         }
         Ok(present)
     }
 
-    /// The number of the operation that the change `seq` belongs to, and all changes from its first one on to the number
-    /// `last`.
+    /// The number of the operation that the change `seq` belongs to, and all changes from its first one on. `last` is the
+    /// number of the newest change, which the book itself does not tell while it is open for writing.
     ///
     /// # Errors
     /// `not-found`, when there is no such change; `changes-expired`, when it, or another of its operation, is forgotten;
@@ -226,11 +221,7 @@ impl Changes {
         if floor <= book.floor {
             return Ok(false);
         }
-        // Another may have forgotten more meanwhile.
-        let mine = books::table.find(self.0).filter(books::floor.lt(floor));
-        let _one_or_none = conn.execute(diesel::update(mine).set(books::floor.eq(floor)))?;
-        let forgotten = changes::table.filter(changes::user_id.eq(self.0)).filter(changes::seq.le(floor));
-        let _rows = conn.execute(diesel::delete(forgotten))?;
+        forget_changes(conn, self.0, floor)?;
         Ok(floor < upto.min(book.last))
     }
 
@@ -279,6 +270,12 @@ impl Changes {
         let Some(last) = oldest.last() else { return Ok(0) };
         Ok(conn.execute(diesel::delete(mine.filter(changes::seq.le(*last))))?)
     }
+}
+
+fn add(present: &mut PresentRows, resource: BookResource, id: i64, row: &impl Serialize) -> Result<(), Problem> {
+    let json = to_raw_value(row).map_err(Problem::internal)?;
+    let _none = present.insert((resource.name().to_owned(), id), json);
+    Ok(())
 }
 
 impl BookState {

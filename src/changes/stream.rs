@@ -26,12 +26,10 @@ use crate::{
     db::{Db, Follower, timestamp::Timestamp},
     problem::{Kind, Problem},
     users::Users,
-    wire::Endless,
+    wire::{Endless, TEXT_EVENT_STREAM},
     workers::Flow,
 };
 
-/// The media type of server-sent events.
-const TEXT_EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Asks nginx not to gather what is sent.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");

@@ -7,12 +7,10 @@ use super::repo::{BookState, ChangeRow, ChangesPage};
 use crate::{
     db::{BookResource, timestamp::Timestamp},
     ids::Id,
-    lists::{MOST_ROWS, read_limit, weight_of_rows},
+    lists::{DEFAULT_LIMIT, read_limit, weight_of_rows},
     problem::{FieldError, Problem},
     wire::{FromQuery, MANY_ROWS, Query},
 };
-
-const DEFAULT_LIMIT: usize = 50;
 
 /// The query of `GET /dogowner/changes`.
 #[derive(Clone)]
@@ -46,9 +44,7 @@ impl ChangesQuery {
             is_paged: [false; 2],
         }
     }
-}
 
-impl ChangesQuery {
     /// Checks that there is no parameter but `after`: a stream has all changes, in their order.
     ///
     /// # Errors
@@ -83,7 +79,7 @@ impl FromQuery for ChangesQuery {
         query.add_weight(if resource.is_some() { MANY_ROWS } else { 0 });
         query.add_weight(limit.map_or(0, weight_of_rows));
         let (is_newest_first, is_paged) = (sort.unwrap_or_default(), [sort.is_some(), limit.is_some()]);
-        let limit = limit.unwrap_or(DEFAULT_LIMIT).min(MOST_ROWS);
+        let limit = limit.unwrap_or(DEFAULT_LIMIT);
         Self { after, before, resource, id, is_newest_first, limit, is_paged }
     }
 }

@@ -191,7 +191,7 @@ impl CoOwners {
             records::dog_co_owners::Row { dog_id, owner_id, user_id }
         };
         records::dog_co_owners::insert(conn, pairs.into_iter().map(row).collect())
-            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(is_gone))
+            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(gone_owner))
     }
 
     /// Whether one of these owners co-owns a dog.
@@ -228,7 +228,7 @@ impl CoOwners {
         let columns = (dog_co_owners::dog_id, dog_co_owners::owner_id, dog_co_owners::user_id);
         let filled = conn
             .execute(diesel::insert_into(dog_co_owners::table).values(found).into_columns(columns))
-            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(is_gone))?;
+            .on_constraint(|broken| (*broken == Broken::ForeignKey).then(gone_owner))?;
         if filled < co_owners.len() {
             return Err(self.refusal(conn, co_owners, primary)?);
         }
@@ -300,7 +300,7 @@ fn without(dog: &DogRow, owner: OwnerId) -> Vec<OwnerId> {
     dog.co_owner_ids.0.iter().copied().filter(|co_owner| *co_owner != owner).collect()
 }
 
-/// An owner that was there before.
-fn is_gone() -> Problem {
+/// The problem of a list of co-owners of whom one is gone.
+fn gone_owner() -> Problem {
     Problem::field("/co_owner_ids", "not_found", "One of these owners is gone.")
 }

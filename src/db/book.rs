@@ -217,13 +217,10 @@ impl Book {
         if upto <= 0 {
             return Ok(());
         }
-        let book = books::table.find(self.owner);
-        let floor: i64 = conn.one(book.select(books::floor))?;
+        let floor: i64 = conn.one(books::table.find(self.owner).select(books::floor))?;
         let upto = upto.min(floor + 2 * made);
         if upto > floor {
-            let _one = conn.execute(diesel::update(book).set(books::floor.eq(upto)))?;
-            let oldest = changes::table.filter(changes::user_id.eq(self.owner)).filter(changes::seq.le(upto));
-            let _rows = conn.execute(diesel::delete(oldest))?;
+            forget_changes(conn, self.owner, upto)?;
         }
         Ok(())
     }
@@ -293,6 +290,18 @@ impl Book {
         self.changes.push(Change { resource: R::RESOURCE, row_id: row.id(), action, version: row.version(), was });
         Ok(())
     }
+}
+
+/// Forgets the changes of a user's book up to the number `upto`; others may have forgotten more meanwhile.
+///
+/// # Errors
+/// `unavailable`, `overloaded` or `internal-error`: the database's errors ([`Conn`]).
+pub fn forget_changes(conn: &mut Conn, user: UserId, upto: i64) -> Result<(), Problem> {
+    let book = books::table.find(user).filter(books::floor.lt(upto));
+    let _one_or_none = conn.execute(diesel::update(book).set(books::floor.eq(upto)))?;
+    let forgotten = changes::table.filter(changes::user_id.eq(user)).filter(changes::seq.le(upto));
+    let _rows = conn.execute(diesel::delete(forgotten))?;
+    Ok(())
 }
 
 fn object(row: &impl BookRow) -> Result<Map<String, Value>, Problem> {

@@ -44,7 +44,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 pub(crate) use self::archive::{records, sequences::take_ids};
 pub use self::{
-    book::{Action, Book, BookEntry, BookResource, BookRow, MOST_CHANGES},
+    book::{Action, Book, BookEntry, BookResource, BookRow, MOST_CHANGES, forget_changes},
     connection::{Conn, columns},
     constraint::{Broken, OnConstraint},
     hub::{Follower, Hub},

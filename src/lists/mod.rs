@@ -34,6 +34,8 @@ mod seek;
 pub use self::{
     order::{Order, Sort, SortKey},
     page::Page,
-    request::{CanonicalPath, List, ListQuery, ListRequest, MOST as MOST_ROWS, read_limit, weight_of_rows},
+    request::{
+        CanonicalPath, DEFAULT_LIMIT, List, ListQuery, ListRequest, MOST as MOST_ROWS, read_limit, weight_of_rows,
+    },
     response::PageResponse,
 };

@@ -23,7 +23,8 @@ use crate::{
     wire::query::{FromQuery, MANY_ROWS, MOST_IDS, Query, Refusal, listed},
 };
 
-const DEFAULT_LIMIT: usize = 50;
+/// The rows of a page whose request names no limit.
+pub const DEFAULT_LIMIT: usize = 50;
 /// The most rows of a page of any list: 200. A greater `limit` is not refused, but taken for this one; a list of large
 /// rows may have fewer ([`List::most`]).
 pub const MOST: usize = 200;

@@ -26,7 +26,7 @@ use crate::{
     limits::{count_by_ip, weigh},
     lists::CanonicalPath,
     problem::{Kind, Problem},
-    wire::{Names, etag_from_body, prefers, unknown_parameter},
+    wire::{Names, TEXT_EVENT_STREAM, etag_from_body, prefers, unknown_parameter},
 };
 
 /// The media type of nearly every body: JSON.
@@ -35,8 +35,6 @@ pub const APPLICATION_JSON: &str = "application/json";
 pub const APPLICATION_YAML: &str = "application/yaml";
 /// The media type of pages for people.
 pub const TEXT_HTML: &str = "text/html";
-/// The media type of streams of events (WHATWG HTML §9.2).
-pub const TEXT_EVENT_STREAM: &str = "text/event-stream";
 /// The wildcard for a route whose responses have the media type of the file that they send.
 pub const ANY_TYPE: &str = "*/*";
 const ACCEPT: HeaderValue = HeaderValue::from_static("accept");

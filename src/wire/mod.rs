@@ -32,7 +32,7 @@ pub use accept::{accepts, is_accepted, prefers};
 pub use conditional::{Preconditions, WithEtag, etag_from_body, is_known, no_row, tag_of_bytes};
 pub use created::Created;
 pub use date::{date, day};
-pub use endless::Endless;
+pub use endless::{Endless, TEXT_EVENT_STREAM};
 pub use fields::{Fields, FromBody, boolean};
 pub use imported::{Imported, RestoredRow, RowTimes};
 pub use moment::past;
