@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use crate::{
     changes::Changes,
     co_owners::CoOwners,
-    db::{Conn, PIECE},
+    db::{Conn, PIECE, forget_changes},
     dogs::Dogs,
     idempotency::Answers,
     ids::UserId,
@@ -68,6 +68,9 @@ pub fn delete_rest(conn: &mut Conn, user: UserId) -> Result<bool, Problem> {
         }
     }
     Users::of(user).remove_deleted(conn)?;
+    // No foreign key takes the changes along, and a write that had begun may have logged one meanwhile. The book went
+    // with the account, after whoever held it had ended: no more can come.
+    forget_changes(conn, user, i64::MAX)?;
     Ok(false)
 }
 

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     db::{
-        Conn, DatabaseUrl, at_one_moment, connect_existing,
+        Action, BookResource, Conn, DatabaseUrl, at_one_moment, connect_existing,
         migrate::{self, CountRow},
         search_key,
         sqlite::SqliteFile,
@@ -89,6 +89,7 @@ const OF_THIS_VERSION: &[(&str, Look)] = &[
     ("who has a public page is public", public_pages),
     ("no dog has its owner as a co-owner", co_owners),
     ("the numbers for new rows are free", numbers),
+    ("every log of changes is whole", logs),
 ];
 
 fn look_at_all(conn: &mut Conn, url: &DatabaseUrl, watch: Watch<'_>) -> Result<Findings, ArchiveError> {
@@ -287,6 +288,39 @@ fn numbers(conn: &mut Conn) -> Result<Vec<String>, ArchiveError> {
             wrong.push(format!("the last number of {table} is {next}, and there is a row {highest}"));
         }
     }
+    Ok(wrong)
+}
+
+/// The books whose log is not what it has to be: a row for each number above `floor` and up to `last`, as only Kennel
+/// writes one; and the logs of no book. Of a deleted account the rows go piece by piece.
+fn logs(conn: &mut Conn) -> Result<Vec<String>, ArchiveError> {
+    let resources = BookResource::ALL.map(BookResource::name).join("', '");
+    let actions = Action::ALL.map(Action::name).join("', '");
+    let odd = format!(
+        "sum(CASE WHEN batch BETWEEN 1 AND seq AND (undoes IS NULL OR undoes BETWEEN 1 AND batch - 1) \
+         AND resource IN ('{resources}') AND action IN ('{actions}') \
+         AND (was IS NULL) = (action = 'created') THEN 0 ELSE 1 END)"
+    );
+    let rows = format!(
+        "SELECT user_id, count(*) AS kept, min(seq) AS oldest, max(seq) AS newest, {odd} AS odd FROM changes \
+         GROUP BY user_id"
+    );
+    let mut wrong = said(
+        conn,
+        format!(
+            "SELECT 'the log of changes of user ' || u.id || ' lacks some, or has others' AS said \
+             FROM users u JOIN books b ON b.user_id = u.id LEFT JOIN ({rows}) c ON c.user_id = u.id \
+             WHERE u.deleted_at IS NULL AND (coalesce(c.kept, 0) <> b.last - b.floor \
+             OR c.oldest <= b.floor OR c.newest > b.last OR c.odd > 0) ORDER BY u.id LIMIT {TOLD}"
+        ),
+    )?;
+    wrong.extend(said(
+        conn,
+        format!(
+            "SELECT DISTINCT 'there are changes of user ' || c.user_id || ', who has no book' AS said FROM changes c \
+             WHERE NOT EXISTS (SELECT 1 FROM books b WHERE b.user_id = c.user_id) ORDER BY 1 LIMIT {TOLD}"
+        ),
+    )?);
     Ok(wrong)
 }
 

@@ -40,6 +40,7 @@ pub fn sentences() -> Vec<Sentence> {
         nothing_is_copied_into_a_database_that_is_not_empty,
         a_row_that_arrives_otherwise_is_told_and_nothing_stays,
         what_breaks_a_rule_of_kennels_is_found,
+        a_log_of_changes_that_is_not_whole_is_found,
         a_text_is_found_wherever_it_still_is,
         of_a_deleted_account_nothing_is_left_in_any_file,
     ]
@@ -603,6 +604,43 @@ fn what_breaks_a_rule_of_kennels_is_found(database: &Database) {
     database.execute(lower).expect("it is done");
     let ended = kennel(database, &["check"]);
     assert!(ended.stdout.contains("the last number of dogs is 1"), "{ended:?}");
+}
+
+fn a_log_of_changes_that_is_not_whole_is_found(database: &Database) {
+    seed(database);
+    let change = "INSERT INTO changes (user_id, seq, batch, at, resource, row_id, action, version, was)";
+    let copy = |user: i64, seq: i64| {
+        format!(
+            "{change} SELECT {user}, {seq}, 1, at, resource, row_id, action, version, was FROM changes WHERE user_id = 1 AND seq = 7"
+        )
+    };
+    let last = database.count("changes WHERE user_id = 1");
+    for (damage, mend, told) in [
+        ("DELETE FROM changes WHERE user_id = 1 AND seq = 9".to_owned(), copy(1, 9), "user 1 "),
+        (copy(1, last + 1), format!("DELETE FROM changes WHERE user_id = 1 AND seq = {}", last + 1), "user 1 "),
+        (copy(1, 0), "DELETE FROM changes WHERE seq = 0".to_owned(), "user 1 "),
+        (
+            "UPDATE books SET floor = 2 WHERE user_id = 1".to_owned(),
+            "UPDATE books SET floor = 0 WHERE user_id = 1".to_owned(),
+            "user 1 ",
+        ),
+        (copy(77, 1), "DELETE FROM changes WHERE user_id = 77".to_owned(), "user 77, who has no book"),
+    ] {
+        assert_eq!(database.execute(&damage), Ok(1), "{damage}");
+        let ended = kennel(database, &["check"]);
+        assert!(ended.code == Some(1) && ended.stdout.contains(told), "{damage}: {ended:?}");
+        assert_eq!(database.execute(&mend), Ok(1), "{mend}");
+        drop(good(database, &["check"]));
+    }
+    for odd in ["batch = 8", "undoes = batch", "resource = 'cat'", "action = 'made'", "was = '{}'"] {
+        assert_eq!(database.execute(&format!("UPDATE changes SET {odd} WHERE user_id = 2 AND seq = 7")), Ok(1));
+        let ended = kennel(database, &["check"]);
+        assert!(ended.code == Some(1) && ended.stdout.contains("of user 2 "), "{odd}: {ended:?}");
+        let mend = "UPDATE changes SET batch = 7, undoes = NULL, resource = 'owner', action = 'created', was = NULL \
+                    WHERE user_id = 2 AND seq = 7";
+        assert_eq!(database.execute(mend), Ok(1));
+        drop(good(database, &["check"]));
+    }
 }
 
 fn a_text_is_found_wherever_it_still_is(app: &App) {
