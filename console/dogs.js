@@ -1,13 +1,14 @@
 // The screen of the dogs and their owners.
 import { book } from './book.js'
 import { badge, element, icon, rowText, written } from './dom.js'
+import { openEditor } from './editor.js'
 import { pickerField } from './fields.js'
 import { count, daysUntilBirthday, formatAge, formatDate, formatDays, formatNumber } from './format.js'
 import { patience } from './forms.js'
 import { attempt, confirm } from './overlays.js'
 import { isProblem } from './problems.js'
 import { dog, owner } from './resources.js'
-import { actions, listScreen, panel } from './screens.js'
+import { actions, listScreen, notDeleted, panel } from './screens.js'
 import { currentUser, kennel } from './session.js'
 
 /** @typedef {import('./kennel.js').Schemas} Schemas */
@@ -51,10 +52,10 @@ export function dogsScreen(given) {
       owner_id: (id, onChoose) =>
         pickerField({
           name: 'owner_id',
-          label: 'Owner',
+          label: 'Owner, not co-owner',
           resource: 'owner',
           value: Number(id),
-          placeholder: 'All',
+          all: 'All owners',
           onChoose,
         }),
     },
@@ -80,7 +81,9 @@ function renderDog(row) {
   const people = element('span', {}, nameOf(owner_id))
   for (const [index, id] of co_owner_ids.entries()) people.append(index ? ', ' : ' with ', nameOf(id))
   const facts = [born_on && `${age ? `${age}, born` : 'will be born'} ${formatDate(born_on)}`, people]
-  return [rowText([written(row.name), ' ', birthday], facts), actions(row, dog)]
+  const edit = () => void openEditor(dog, { id: row.id })
+  const of = book.rows.owner.get(owner_id)?.name
+  return [rowText([written(row.name), ' ', birthday], facts, edit), actions(row, dog, { of })]
 }
 
 /** @param {number} id */
@@ -113,8 +116,8 @@ function renderOwner(row) {
   const dogs = { href: `#/dogs?owner_id=${row.id}`, 'aria-label': `Dogs of ${row.name}`, 'data-action': 'Dogs' }
   const since = `in the book since ${formatDate(row.created_at.slice(0, 10))}`
   return [
-    rowText([written(row.name)], [element('a', dogs, 'Dogs'), since]),
-    actions(row, owner, () => removeOwner(row)),
+    rowText([written(row.name)], [element('a', dogs, 'Dogs'), since], () => void openEditor(owner, { id: row.id })),
+    actions(row, owner, { remove: () => void removeOwner(row) }),
   ]
 }
 
@@ -126,21 +129,27 @@ async function removeOwner(row) {
       kennel.delete('/dogowner/owners/{owner_id}', { path, query: { force }, signal: patience() }),
     )
   const ask = async () => {
-    const query = { role: /** @type {const} */ ('primary'), count: true, limit: 1 }
-    const { headers } = await kennel.get('/dogowner/owners/{owner_id}/dogs', { path, query })
-    const dogs = count(Number(headers.get('x-total-count')), 'dog')
+    const total = async (/** @type {'primary' | 'co'} */ role) => {
+      const query = { role, count: true, limit: 1 }
+      const { headers } = await kennel.get('/dogowner/owners/{owner_id}/dogs', { path, query })
+      return Number(headers.get('x-total-count'))
+    }
+    const [own, shared] = await Promise.all([total('primary'), total('co')])
+    const dogs = count(own, 'dog')
     const text = [
       written(row.name),
       ` has ${dogs}. Delete them, too, with their tasks? Or give them another owner first.`,
+      shared > 0 && ` ${count(shared, 'dog')} of somebody else will lose a co-owner.`,
+      ' You can undo this.',
     ]
     if (await confirm(`Delete the owner and ${dogs}?`, text, 'Delete all')) await send(true)
   }
-  await attempt(() =>
+  const work = () =>
     send(false).catch((error) => {
       if (!isProblem(error, '/problems/owner-has-dogs')) throw error
       return ask()
-    }),
-  )
+    })
+  await attempt(work, undefined, notDeleted(row.name))
 }
 
 // ---------------------------------------------------------------- the public page

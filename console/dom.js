@@ -63,10 +63,16 @@ export function rowButton(picture, label, of, onclick) {
  *
  * @param {Child[]} title
  * @param {Child[]} facts
+ * @param {() => void} [onclick] of the title, for who has a pointer: a button beside it does the same
  */
-export function rowText(title, facts) {
+export function rowText(title, facts, onclick) {
   const spans = present(facts).map((fact) => element('span', {}, fact))
-  return element('div', {}, element('div', { class: 'title' }, ...title), element('div', { class: 'facts' }, ...spans))
+  return element(
+    'div',
+    {},
+    element('div', { class: 'title', onclick }, ...title),
+    element('div', { class: 'facts' }, ...spans),
+  )
 }
 
 /**

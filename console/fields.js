@@ -1,7 +1,7 @@
 // The fields of a form: a label, a control, a hint, and what is wrong with it, tied together for those who listen.
 import { book } from './book.js'
-import { element, icon, uniqueId, written } from './dom.js'
-import { formatDate } from './format.js'
+import { element, find, icon, uniqueId, written } from './dom.js'
+import { formatDate, today } from './format.js'
 import { explain } from './problems.js'
 import { kennel } from './session.js'
 
@@ -11,9 +11,15 @@ import { kennel } from './session.js'
 /** How many rows a picker offers, and for how many milliseconds after a letter the next one is waited for. */
 const OFFERED = 20
 const TYPED = 180
+/** How high the list of a picker may be, and how far it is from its field, in pixels. */
+const HEIGHT = 240
+const GAP = 4
 
 /** What stands at a field that is empty and must not be. */
 const NEEDED = 'This is needed.'
+
+/** @param {string} one @param {string} other */
+const isAlike = (one, other) => one.toLowerCase() === other.toLowerCase()
 
 /**
  * One field of a form.
@@ -28,6 +34,7 @@ const NEEDED = 'This is needed.'
  * @property {(value: any) => string} show a value in words
  * @property {() => string | null} complaint what cannot be sent as it is
  * @property {(errors: string[]) => void} showErrors
+ * @property {() => Promise<void>} [settle] takes what was typed last for what it means, before it is read
  * @property {boolean} [isSecret] whether it is never kept
  */
 
@@ -66,13 +73,13 @@ function surround(label, control, { hint, parts = [control] } = {}) {
 }
 
 /**
- * A line of text, or several. An empty date is `null`.
+ * A line of text, or several. An empty date is `null`; of one to come the hint says what that means (`ahead`).
  *
- * @param {{ name: string, label: string, type?: string, value?: string | null, hint?: string, rows?: number,
- *   isNeeded?: boolean, attributes?: Record<string, unknown> }} options
+ * @param {{ name: string, label: string, type?: string, value?: string | null, hint?: string, ahead?: string,
+ *   rows?: number, isNeeded?: boolean, attributes?: Record<string, unknown> }} options
  * @returns {Field}
  */
-export function textField({ name, label, type = 'text', value = '', hint, rows, isNeeded = false, attributes = {} }) {
+export function textField({ name, label, type = 'text', value = '', hint, ahead, rows, isNeeded, attributes = {} }) {
   const control = rows
     ? element('textarea', { name, rows, ...attributes })
     : element('input', { name, type, ...attributes })
@@ -80,16 +87,23 @@ export function textField({ name, label, type = 'text', value = '', hint, rows, 
   if (type === 'text' || rows) control.setAttribute('dir', 'auto')
   control.value = value ?? ''
   const isDate = type === 'date'
+  const surroundings = surround(label, control, { hint })
+  const hinted = ahead && find('.hint', surroundings.element)
+  if (hinted)
+    control.addEventListener('input', () => {
+      hinted.textContent = (control.value > today() && ahead) || (hint ?? '')
+    })
   return {
     name,
     label,
     control,
-    ...surround(label, control, { hint }),
+    ...surroundings,
     read: () => (isDate ? control.value || null : control.value),
     write: (value) => (control.value = value ?? ''),
     show: (value) => (isDate ? (value ? formatDate(value) : 'no date') : value || 'nothing'),
     complaint: () => {
       if (control.validity.badInput) return 'This is not a whole date.'
+      if (isDate && control.value && control.value < '1900') return 'Which year? It has four digits, as 2021 has.'
       return isNeeded && !control.value.trim() ? NEEDED : null
     },
   }
@@ -199,17 +213,18 @@ export function fileField({ name, label, accept, hint }) {
  * the keys or a finger choose (the combobox of the ARIA practices).
  *
  * @param {{ name: string, label: string, resource: 'owner' | 'dog', value: any, isMany?: boolean, canAdd?: boolean,
- *   isNeeded?: boolean, hint?: string, placeholder?: string, onChoose?: (value: any) => void }} options `canAdd` offers
- *   to make the owner that is not there yet
+ *   isNeeded?: boolean, hint?: string, all?: string, except?: () => number | null, onChoose?: (value: any) => void }}
+ *   options `canAdd` offers to make the owner that is not there yet, `all` is what it is called to choose none, and
+ *   `except` is not offered
  * @returns {Field}
  */
-export function pickerField({ name, label, resource, value, hint, placeholder, onChoose, ...options }) {
+export function pickerField({ name, label, resource, value, hint, all, except, onChoose, ...options }) {
   const { isMany = false, canAdd = false, isNeeded = false } = options
   const listId = uniqueId('choices')
   const control = element('input', {
     type: 'text',
     role: 'combobox',
-    placeholder,
+    placeholder: all ?? (canAdd ? 'Choose or add…' : 'Choose…'),
     autocomplete: 'off',
     spellcheck: 'false',
     dir: 'auto',
@@ -222,8 +237,9 @@ export function pickerField({ name, label, resource, value, hint, placeholder, o
   const picker = element('div', { class: 'picker' }, isMany && chips, control, choices)
   /** @type {number[]} */
   let chosen = []
-  /** What is offered, and which of it is under the arrow keys. @type {{ row: Row | null, text: string }[]} */
+  /** What is offered: rows, one to be made, and all. @type {{ row: Row | null, text: string, isAll?: boolean }[]} */
   let offers = []
+  /** Which of it is under the arrow keys. */
   let active = -1
   let turn = 0
   let timer = 0
@@ -261,49 +277,92 @@ export function pickerField({ name, label, resource, value, hint, placeholder, o
     onChoose?.(read())
   }
 
-  async function search() {
-    const text = control.value.trim()
-    const own = ++turn
-    const query = { q: isSettled() && !isMany ? '' : text, sort: /** @type {['name']} */ (['name']), limit: OFFERED }
-    try {
-      const { data } = await (resource === 'owner'
-        ? kennel.get('/dogowner/owners', { query })
-        : kennel.get('/dogowner/dogs', { query }))
-      if (own !== turn || !picker.contains(document.activeElement)) return
-      offers = /** @type {Row[]} */ (data)
-        .filter(({ id }) => !isMany || !chosen.includes(id))
+  /** What the server finds for the letters; for those of what is chosen, all. */
+  async function look() {
+    const text = isSettled() ? '' : control.value.trim()
+    const query = { q: text, sort: /** @type {['name']} */ (['name']), limit: OFFERED }
+    const { data } = await (resource === 'owner'
+      ? kennel.get('/dogowner/owners', { query })
+      : kennel.get('/dogowner/dogs', { query }))
+    const found = /** @type {typeof offers} */ (
+      /** @type {Row[]} */ (data)
+        .filter(({ id }) => id !== except?.() && !(isMany && chosen.includes(id)))
         .map((row) => ({ row, text: row.name }))
-      const isThere = data.some((row) => row.name.toLowerCase() === text.toLowerCase())
-      if (canAdd && text && !isThere && !(isSettled() && !isMany)) offers.push({ row: null, text })
+    )
+    if (canAdd && text && !data.some((row) => isAlike(row.name, text))) found.push({ row: null, text })
+    if (all && chosen.length && !text) found.unshift({ row: null, text: all, isAll: true })
+    return found
+  }
+
+  async function search() {
+    const own = ++turn
+    try {
+      const found = await look()
+      if (own !== turn || !picker.contains(document.activeElement)) return
+      offers = found
       open(offers.length ? '' : 'Nothing found.')
+      // Enter takes the first that fits what is typed.
+      if (!isSettled() && offers[0]?.row) activate(0)
     } catch (error) {
       if (own === turn) open(explain(error).text)
     }
+  }
+
+  /** Takes a name that was typed to its end, or the only one that begins so. */
+  async function settle() {
+    if (isSettled()) return
+    const text = control.value.trim()
+    const rows = (await look().catch(() => [])).filter(({ row }) => row)
+    const same = rows.filter((offer) => isAlike(offer.text, text))
+    const [one, ...others] = same.length ? same : rows
+    const fits = one && !others.length && isAlike(one.text.slice(0, text.length), text)
+    // Meanwhile something else may have been typed, or taken.
+    if (isSettled() || text !== control.value.trim()) return
+    if (fits) await take(one)
+    else if (all) showChosen()
   }
 
   /** @param {string} [notice] */
   function open(notice) {
     const names = offers.map(({ text }) => text)
     choices.replaceChildren(
-      ...offers.map(({ row, text }, index) => {
+      ...offers.map((offer, index) => {
+        const { row, text, isAll } = offer
         const isDouble = row && names.indexOf(text) !== names.lastIndexOf(text)
         return element(
           'li',
-          { role: 'option', id: `${listId}-${index}`, 'aria-selected': 'false', onclick: () => void take(index) },
-          row ? written(text) : element('span', {}, 'Add ', written(text), ` as a new ${resource}`),
+          { role: 'option', id: `${listId}-${index}`, 'aria-selected': 'false', onclick: () => void take(offer) },
+          row ? written(text) : isAll ? text : element('span', {}, 'Add ', written(text), ` as a new ${resource}`),
           isDouble && element('span', { class: 'faint' }, `since ${formatDate(row.created_at.slice(0, 10))}`),
         )
       }),
     )
     if (notice) choices.append(element('li', { role: 'option', 'aria-disabled': 'true' }, notice))
     choices.hidden = false
+    place()
+    for (const type of ['scroll', 'resize']) addEventListener(type, place, true)
     control.setAttribute('aria-expanded', 'true')
     activate(-1)
+  }
+
+  /** Lays the list over what is below the field, or above it where there is more room. Nothing else moves by it. */
+  function place() {
+    if (!control.isConnected) return shut()
+    const { top, bottom, left, width } = control.getBoundingClientRect()
+    const below = (visualViewport?.height ?? innerHeight) - bottom
+    const isAbove = below < Math.min(HEIGHT, top)
+    const { style } = choices
+    style.left = `${left}px`
+    style.width = `${width}px`
+    style.maxHeight = `${Math.min(HEIGHT, isAbove ? top : below) - 2 * GAP}px`
+    style.top = isAbove ? 'auto' : `${bottom + GAP}px`
+    style.bottom = isAbove ? `${innerHeight - top + GAP}px` : 'auto'
   }
 
   function shut() {
     turn++
     clearTimeout(timer)
+    for (const type of ['scroll', 'resize']) removeEventListener(type, place, true)
     choices.hidden = true
     control.setAttribute('aria-expanded', 'false')
     activate(-1)
@@ -321,10 +380,13 @@ export function pickerField({ name, label, resource, value, hint, placeholder, o
     }
   }
 
-  /** @param {number} index */
-  async function take(index) {
-    const { row, text } = offers[index]
+  /** @param {typeof offers[0]} offer */
+  async function take({ row, text, isAll }) {
     shut()
+    if (isAll) {
+      await choose([])
+      return changed()
+    }
     control.setAttribute('aria-busy', 'true')
     try {
       const made =
@@ -352,6 +414,7 @@ export function pickerField({ name, label, resource, value, hint, placeholder, o
     timer = setTimeout(() => void search(), TYPED)
   })
   control.addEventListener('click', () => choices.hidden && void search())
+  control.addEventListener('focus', () => control.matches('[aria-invalid]') && void search())
   control.addEventListener('keydown', (event) => {
     const isOpen = !choices.hidden
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
@@ -361,7 +424,7 @@ export function pickerField({ name, label, resource, value, hint, placeholder, o
       if (offers.length) activate((active + step + offers.length + (active < 0 && step < 0 ? 1 : 0)) % offers.length)
     } else if (event.key === 'Enter' && isOpen && active >= 0) {
       event.preventDefault()
-      void take(active)
+      void take(offers[active])
     } else if (event.key === 'Escape' && isOpen) {
       // Of the dialog around it only the next one is meant.
       event.preventDefault()
@@ -375,9 +438,7 @@ export function pickerField({ name, label, resource, value, hint, placeholder, o
   // A finger on the list does not take the focus out of the field.
   choices.addEventListener('pointerdown', (event) => event.preventDefault())
   control.addEventListener('blur', () => {
-    // Who types a name to its end has chosen it.
-    const same = offers.findIndex(({ row, text }) => row && text.toLowerCase() === control.value.trim().toLowerCase())
-    if (!isSettled() && same >= 0) void take(same)
+    void settle()
     shut()
   })
 
@@ -390,7 +451,11 @@ export function pickerField({ name, label, resource, value, hint, placeholder, o
     label,
     control,
     element: around,
-    showErrors,
+    settle,
+    showErrors(errors) {
+      showErrors(errors)
+      if (errors.length && document.activeElement === control) void search()
+    },
     read,
     write,
     show: (value) => (isMany ? value.map(nameOf).join(', ') || 'nobody' : value ? nameOf(value) : 'none'),

@@ -51,7 +51,7 @@ export const formatDays = (days) => relative.format(days, 'day')
  * @param {'second' | 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year'} unit
  */
 const amount = (value, unit) =>
-  new Intl.NumberFormat(undefined, { style: 'unit', unit, unitDisplay: 'long' }).format(value)
+  new Intl.NumberFormat(undefined, { style: 'unit', unit, unitDisplay: 'long', useGrouping: false }).format(value)
 
 /**
  * For how long somebody has to wait.

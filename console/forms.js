@@ -1,6 +1,6 @@
 // A form that loses nothing and sends nothing twice: it shows each problem at its field, waits as long as needed, and
 // keeps what was typed.
-import { element, present } from './dom.js'
+import { element, find, present } from './dom.js'
 import { formatWait } from './format.js'
 import { explain, isAborted } from './problems.js'
 import { currentUser } from './session.js'
@@ -50,6 +50,8 @@ export class Form {
   /** Who types here: it is kept for nobody else, whoever logs in meanwhile. */
   #user = currentUser()?.id
   #isBusy = false
+  /** Whether what stands above the fields is only that some are wrong. */
+  #isSummary = false
   #countdown = 0
 
   /**
@@ -76,7 +78,11 @@ export class Form {
       event.preventDefault()
       void this.submit()
     })
-    for (const type of ['input', 'change']) this.element.addEventListener(type, () => this.keep())
+    for (const type of ['input', 'change'])
+      this.element.addEventListener(type, ({ target }) => {
+        this.#mend(/** @type {Node} */ (target))
+        this.keep()
+      })
     this.#base = this.values()
     this.#restore()
     if (!options.isFleeting) forms.add(this)
@@ -119,6 +125,9 @@ export class Form {
     // A second click, or Enter, while the first is under way, or has to wait.
     if (this.#isBusy || this.#countdown) return
     this.clear()
+    this.#setBusy(true)
+    await Promise.all(this.fields.map((field) => field.settle?.()))
+    this.#setBusy(false)
     const complaints = this.fields.map((field) => ({ field: field.name, detail: field.complaint() ?? '' }))
     const wrong = complaints.filter(({ detail }) => detail)
     if (wrong.length) return this.showErrors('Something needs your attention.', wrong)
@@ -146,6 +155,7 @@ export class Form {
 
   /** Shows something above the fields, as an alert. @param {...import('./dom.js').Child} content */
   alert(...content) {
+    this.#isSummary = false
     this.#alert.replaceChildren(...present(content))
   }
 
@@ -174,7 +184,16 @@ export class Form {
       unknown.length > 0 && element('ul', {}, ...unknown.slice(0, 20).map((detail) => element('li', {}, detail))),
       unknown.length > 20 && element('p', {}, `And ${unknown.length - 20} more like these.`),
     )
-    ;(known[0]?.control ?? this.#alert).focus()
+    this.#isSummary = known.length > 0 && !unknown.length
+    const control = known[0]?.control ?? this.#alert
+    control.focus({ preventScroll: true })
+    for (const seen of [this.#alert, control]) seen.scrollIntoView({ block: 'nearest' })
+  }
+
+  /** Takes away what was wrong with a field that is changed, and with the last one what says so. @param {Node} target */
+  #mend(target) {
+    this.fields.find((field) => field.element.contains(target))?.showErrors([])
+    if (this.#isSummary && !this.#countdown && !find('[aria-invalid]', this.element)) this.alert()
   }
 
   /** Counts down to when the next try makes sense. @param {number} seconds */

@@ -7,7 +7,8 @@ import { explain, isProblem } from './problems.js'
 
 /** Milliseconds that a message stays, unless somebody is at it. All changes are in the history after that. */
 const STAYS = 20_000
-const MOST = 3
+/** How many there are at once: on a narrow screen they would lie on half of it. */
+const most = () => (matchMedia('(max-width: 40rem)').matches ? 1 : 3)
 
 /**
  * Opens a dialog, which the browser keeps the focus in. `onCancel` is called when it is left by Escape or its cross.
@@ -97,6 +98,7 @@ export function confirm(title, text, action) {
  */
 export function tell(content, actions = [], { isProblem = false } = {}) {
   const region = byId('messages')
+  const origin = document.activeElement
   const text = element('p', {}, ...present(content))
   const isUnheard = isDialogOpen()
   const message = element('div', { class: isProblem ? 'message problem' : 'message', 'data-unheard': isUnheard }, text)
@@ -105,10 +107,12 @@ export function tell(content, actions = [], { isProblem = false } = {}) {
     clearTimeout(timer)
     if (!message.isConnected) return
     const hadFocus = message.contains(document.activeElement)
-    const next = message.nextElementSibling ?? message.previousElementSibling
     message.remove()
-    if (hadFocus && next) find('button', next)?.focus()
-    else if (hadFocus) focusScreen()
+    // Not to the next message: whoever presses Enter once more would take back something else.
+    if (!hadFocus) return
+    if (origin instanceof HTMLElement && origin.isConnected && origin !== document.body && !region.contains(origin))
+      origin.focus()
+    else focusScreen()
   }
   const start = () => {
     clearTimeout(timer)
@@ -126,11 +130,14 @@ export function tell(content, actions = [], { isProblem = false } = {}) {
     element('button', { type: 'button', class: 'quiet', 'aria-label': 'Dismiss', onclick: close }, icon('close')),
   )
   region.append(message)
-  while (region.children.length > MOST) region.firstElementChild?.remove()
+  while (region.children.length > most()) region.firstElementChild?.remove()
   start()
   return {
     close,
     message,
+    /** Shows the actions, or hides them while they cannot be done. @param {boolean} can */
+    setActive: (can) =>
+      message.querySelectorAll('button:not(.quiet)').forEach((one) => one.toggleAttribute('hidden', !can)),
     setText: (/** @type {Child[]} */ next) => text.replaceChildren(...present(next)),
   }
 }
@@ -140,15 +147,18 @@ export function tell(content, actions = [], { isProblem = false } = {}) {
  *
  * @param {() => Promise<unknown>} work
  * @param {() => void} [done] what comes after it
+ * @param {Child[]} [failure] what is not done then, as a sentence
  */
-export async function attempt(work, done = () => {}) {
+export async function attempt(work, done = () => {}, failure = []) {
   try {
     await work()
   } catch (error) {
     if (!isProblem(error, '/problems/not-found'))
-      return void tell([explain(error).text], [{ label: 'Try again', run: () => void attempt(work, done) }], {
-        isProblem: true,
-      })
+      return void tell(
+        [...failure, explain(error).text],
+        [{ label: 'Try again', run: () => void attempt(work, done, failure) }],
+        { isProblem: true },
+      )
   }
   done()
 }
@@ -157,7 +167,7 @@ export async function attempt(work, done = () => {}) {
 addEventListener('keydown', (event) => {
   const isUndo = event.key === 'z' && (event.ctrlKey || event.metaKey) && !event.shiftKey
   if (!isUndo || isDialogOpen() || find(':is(input:not([type=checkbox]), textarea):focus')) return
-  find('#messages > :last-child > button:not(.quiet)')?.click()
+  find('#messages > :last-child > button:not(.quiet, [hidden])')?.click()
 })
 
 /** Takes all messages away, as they are of somebody who has left. */

@@ -43,25 +43,39 @@ export const dog = {
   update: (dog_id, body, ifMatch) =>
     kennel.patch('/dogowner/dogs/{dog_id}', { path: { dog_id }, body, ifMatch, signal: patience() }),
   remove: (dog_id) => kennel.delete('/dogowner/dogs/{dog_id}', { path: { dog_id }, signal: patience() }),
-  fields: ({ name, owner_id, co_owner_ids, born_on }) => [
-    textField({ name: 'name', label: 'Name', value: name, isNeeded: true }),
-    pickerField({ name: 'owner_id', label: 'Owner', resource: 'owner', value: owner_id, canAdd: true, isNeeded: true }),
-    pickerField({
+  fields: ({ name, owner_id, co_owner_ids, born_on }) => {
+    const owner = pickerField({
+      name: 'owner_id',
+      label: 'Owner',
+      resource: 'owner',
+      value: owner_id,
+      canAdd: true,
+      isNeeded: true,
+      onChoose: (id) => others.write(others.read().filter((/** @type {number} */ other) => other !== id)),
+    })
+    const others = pickerField({
       name: 'co_owner_ids',
       label: 'Co-owners',
       resource: 'owner',
       value: co_owner_ids ?? [],
       isMany: true,
       canAdd: true,
-    }),
-    textField({
-      name: 'born_on',
-      label: 'Birthday',
-      type: 'date',
-      value: born_on,
-      hint: 'Leave it empty if nobody knows.',
-    }),
-  ],
+      except: owner.read,
+    })
+    return [
+      textField({ name: 'name', label: 'Name', value: name, isNeeded: true }),
+      owner,
+      others,
+      textField({
+        name: 'born_on',
+        label: 'Birthday',
+        type: 'date',
+        value: born_on,
+        hint: 'Leave it empty if nobody knows.',
+        ahead: 'This day is still to come.',
+      }),
+    ]
+  },
 }
 
 /** @type {RowKind} */
@@ -86,7 +100,7 @@ export const task = {
       label: 'Due',
       type: 'date',
       value: due_on,
-      hint: 'Leave it empty if it does not matter when.',
+      hint: 'A day, or nothing if it does not matter when. Write a time into the task.',
     }),
     ...(id ? [checkField({ name: 'completed', label: 'Done', value: completed })] : []),
   ],

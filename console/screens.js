@@ -1,7 +1,7 @@
 // What the screens of lists have in common: a heading, what adds to the list, and what it is searched and sorted by.
 import { book } from './book.js'
 import { openHistory } from './changes.js'
-import { button, element, icon, present, rowButton, uniqueId } from './dom.js'
+import { button, element, icon, present, rowButton, uniqueId, written } from './dom.js'
 import { openEditor } from './editor.js'
 import { choiceField, textField } from './fields.js'
 import { LiveList } from './list.js'
@@ -50,7 +50,8 @@ export function listScreen({ title, path, given, kind, none, sorts, filters = {}
   /** @param {Query} query */
   function empty({ sort, ...query }) {
     const isSearch = Object.values(query).some(Boolean)
-    const text = element('p', {}, isSearch ? 'Nothing is found.' : none)
+    const found = query.q ? [`No ${kind.resource} has “`, written(query.q), '” in its name.'] : ['Nothing is found.']
+    const text = element('p', {}, ...(isSearch ? found : [none]))
     return element('div', { class: 'empty' }, text, !isSearch && addButton(`Add the first ${kind.resource}`, add))
   }
 
@@ -73,7 +74,7 @@ export function listScreen({ title, path, given, kind, none, sorts, filters = {}
 
   const search = textField({
     name: 'q',
-    label: 'Search',
+    label: `Search ${kind.resource}s by name`,
     type: 'search',
     value: values.q,
     attributes: { maxlength: 255, autocomplete: 'off', dir: 'auto' },
@@ -125,21 +126,23 @@ export const addButton = (label, onclick) =>
  *
  * @param {{ id: number, name: string }} row
  * @param {RowKind} kind
- * @param {() => void} [remove]
+ * @param {{ remove?: () => void, of?: string }} [options] `of` tells it from another one with its name
  */
-export function actions(
-  { id, name },
-  kind,
-  remove = () => void attempt(() => book.write(kind.resource, id, () => kind.remove(id))),
-) {
+export function actions({ id, name }, kind, { remove, of } = {}) {
+  const called = of ? `${name} of ${of}` : name
+  const removeIt = () =>
+    void attempt(() => book.write(kind.resource, id, () => kind.remove(id)), undefined, notDeleted(name))
   return element(
     'div',
     { class: 'actions' },
-    rowButton('edit', 'Edit', name, () => void openEditor(kind, { id })),
-    rowButton('history', 'History', name, () => void openHistory({ resource: kind.resource, id, name })),
-    rowButton('delete', 'Delete', name, remove),
+    rowButton('edit', 'Edit', called, () => void openEditor(kind, { id })),
+    rowButton('history', 'History', called, () => void openHistory({ resource: kind.resource, id, name })),
+    rowButton('delete', 'Delete', called, remove ?? removeIt),
   )
 }
+
+/** @param {string} name */
+export const notDeleted = (name) => [written(name), ' was not deleted. ']
 
 /**
  * A part of a screen that reads what it shows, and tells if that cannot be done.

@@ -1,6 +1,7 @@
 // The screen of the tasks: what is due first stands first.
 import { book } from './book.js'
 import { badge, element, rowText, written } from './dom.js'
+import { openEditor } from './editor.js'
 import { choiceField, pickerField } from './fields.js'
 import { daysUntil, formatAgo, formatDate, formatDays } from './format.js'
 import { attempt } from './overlays.js'
@@ -32,7 +33,7 @@ export function tasksScreen(given) {
     filters: {
       completed: showField,
       dog_id: (id, onChoose) =>
-        pickerField({ name: 'dog_id', label: 'Dog', resource: 'dog', value: Number(id), placeholder: 'All', onChoose }),
+        pickerField({ name: 'dog_id', label: 'Dog', resource: 'dog', value: Number(id), all: 'All dogs', onChoose }),
     },
     pages: ({ completed, ...query }) =>
       kennel.pages('/dogowner/tasks', { query: { ...query, ...(SHOWN[completed] ?? { completed: false }) } }),
@@ -73,10 +74,11 @@ function renderTask(row) {
   tick.checked = row.completed
   const { completed_at, due_on, dog_id } = row
   const dog = dog_id && element('span', {}, 'for ', written(book.rows.dog.get(dog_id)?.name ?? '…'))
-  const time = completed_at ? `done: ${formatAgo(completed_at)}` : due_on && due(due_on)
+  const time = completed_at ? due_on && `due: ${formatDate(due_on)}` : due_on && due(due_on)
+  const done = completed_at && `done: ${formatAgo(completed_at)}`
   return [
     element('label', { class: 'tick' }, tick),
-    rowText([written(row.name)], [dog || null, time]),
+    rowText([written(row.name)], [dog || null, time, done], () => void openEditor(task, { id: row.id })),
     actions(row, task),
   ]
 }
@@ -97,12 +99,12 @@ function due(date) {
  */
 async function complete(row, tick) {
   const completed = tick.checked
-  await attempt(() =>
+  const work = () =>
     book
       .write('task', row.id, () => task.update(row.id, { completed }, '*'))
       .catch((error) => {
         tick.checked = !completed
         throw error
-      }),
-  )
+      })
+  await attempt(work, undefined, [written(row.name), ' was not changed. '])
 }
