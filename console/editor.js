@@ -22,9 +22,13 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
   try {
     if (id) base = await kind.read(id)
   } catch (error) {
-    tell([explain(error).text], [{ label: 'Try again', run: () => void openEditor(kind, { id, typed, onSaved }) }], {
-      isProblem: true,
-    })
+    tell(
+      ['The form was not opened. ', explain(error).text],
+      [{ label: 'Try again', run: () => void openEditor(kind, { id, typed, onSaved }) }],
+      {
+        isProblem: true,
+      },
+    )
     return
   }
   const row = base?.data ?? start
@@ -64,7 +68,13 @@ export async function openEditor(kind, { id, start = {}, typed, onSaved } = {}) 
     const wasDirty = form.isDirty
     form.forget()
     if (!wasDirty) return
-    tell(['Not saved.'], [{ label: 'Bring it back', run: () => void openEditor(kind, { id, start, typed, onSaved }) }])
+    const what = base
+      ? ['What you changed', row.name && [' of ', written(row.name)]]
+      : [`The new ${kind.resource}`, typed.name && [' ', written(typed.name)]]
+    tell(
+      [...what.flat(), ' is not saved.'],
+      [{ label: 'Bring it back', run: () => void openEditor(kind, { id, start, typed, onSaved }) }],
+    )
   }
 
   /** @param {Record<string, any>} values */
