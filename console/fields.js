@@ -430,7 +430,8 @@ export function pickerField({ name, label, resource, value, hint, all, except, o
       event.preventDefault()
       event.stopPropagation()
       shut()
-    } else if (event.key === 'Backspace' && isMany && !control.value && chosen.length) {
+    } else if (event.key === 'Tab' && isMany) void settle()
+    else if (event.key === 'Backspace' && isMany && !control.value && chosen.length) {
       void choose(chosen.slice(0, -1))
       changed()
     }
@@ -438,7 +439,8 @@ export function pickerField({ name, label, resource, value, hint, all, except, o
   // A finger on the list does not take the focus out of the field.
   choices.addEventListener('pointerdown', (event) => event.preventDefault())
   control.addEventListener('blur', () => {
-    void settle()
+    // The name of a co-owner would move what is being pressed: it is taken when the form is sent.
+    if (!isMany) void settle()
     shut()
   })
 

@@ -201,8 +201,9 @@ describe('the list of owners', () => {
     await dialog.getByRole('option', { name: 'Add Nn as a new owner' }).waitFor()
     await isForEverybody(page)
     await owner.fill('dan')
+    await others.fill('JOANNA')
     await press(page)
-    await row(page, 'Dana').getByText('Rex').waitFor()
+    await row(page, 'Dana with Joanna').getByText('Rex').waitFor()
   })
 
   it('leads back to the dogs of all', async (test) => {
@@ -342,6 +343,7 @@ describe('tasks', () => {
     await shows(page, 'Tasks', ['Wash', 'Brush', 'Walk'])
     await page.getByLabel('Show', { exact: true }).selectOption('Done')
     await shows(page, 'Tasks', ['Vaccinate'])
+    await row(page, 'done: now').getByText('due: ').waitFor()
     await isForEverybody(page)
     await page.getByRole('checkbox', { name: 'Done: Vaccinate' }).uncheck()
     await page.getByText('Nothing is found.').waitFor()

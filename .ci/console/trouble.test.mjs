@@ -86,6 +86,19 @@ describe('what is typed', () => {
     assert.deepEqual(await owners(), ['Ann'])
   })
 
+  it('is told by its name when it could not be deleted, too', async (test) => {
+    const { page, owners } = await typist(test)
+    await press(page)
+    await page.context().setOffline(true)
+    await page.getByRole('button', { name: 'Delete Ann' }).click()
+    await page.getByText('Ann was not deleted. You are offline.').waitFor()
+    await isForEverybody(page)
+    await page.context().setOffline(false)
+    await click(page, 'Try again')
+    await page.getByText('Owner Ann was deleted.').waitFor()
+    assert.deepEqual(await owners(), [])
+  })
+
   it('is not left without a question, and is offered again after all the same', async (test) => {
     const { page } = await typist(test)
     const asked = []
