@@ -121,6 +121,9 @@ export const head = (title, ...more) =>
 export const addButton = (label, onclick) =>
   element('button', { type: 'button', class: 'primary', onclick }, icon('add'), label)
 
+/** @param {string} name */
+export const notDeleted = (name) => [written(name), ' was not deleted. ']
+
 /**
  * The buttons of a row. It is deleted without being asked for, as the message that tells of it takes it back.
  *
@@ -140,9 +143,6 @@ export function actions({ id, name }, kind, { remove, of } = {}) {
     rowButton('delete', 'Delete', called, remove ?? removeIt),
   )
 }
-
-/** @param {string} name */
-export const notDeleted = (name) => [written(name), ' was not deleted. ']
 
 /**
  * A part of a screen that reads what it shows, and tells if that cannot be done.

@@ -89,6 +89,7 @@ describe('what is typed', () => {
   it('is told by its name when it could not be deleted, too', async (test) => {
     const { page, owners } = await typist(test)
     await press(page)
+    await page.getByRole('button', { name: 'Delete Ann' }).waitFor()
     await page.context().setOffline(true)
     await page.getByRole('button', { name: 'Delete Ann' }).click()
     await page.getByText('Ann was not deleted. You are offline.').waitFor()
