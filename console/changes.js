@@ -54,8 +54,8 @@ const state = ({ action, undoes }, areMany = false) => STATES[action][undoes ===
 const listed = (ids) => (ids.length ? ids.flatMap((id, index) => [index > 0 && ', ', nameOf('owner', id)]) : ['nobody'])
 
 /**
- * What an operation did, and how it is now: `was` has the fields that were changed, as they were, and `row` the row as it
- * was then.
+ * What an operation did, and how it is now: `was` has the fields that were changed, as they were, and `row` the row as
+ * it was then.
  *
  * @param {Change[]} changes
  * @returns {Child[]}
@@ -91,10 +91,15 @@ function describe(changes) {
   ]
 }
 
-/** What each operation took back, by the number of its batch, as far as it was seen here. @type {Map<number, number | null>} */
+/** What each batch took back, by their numbers, as far as it was seen. @type {Map<number, number | null>} */
 const undoes = new Map()
 
-/** Whether an operation took another one back, rather than did again what had been taken back. @param {number} batch @returns {boolean} */
+/**
+ * Whether an operation took another one back, rather than did again what had been taken back.
+ *
+ * @param {number} batch
+ * @returns {boolean}
+ */
 function isUndo(batch) {
   const of = undoes.get(batch) ?? null
   return of !== null && !isUndo(of)

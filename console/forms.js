@@ -190,7 +190,7 @@ export class Form {
     for (const seen of [this.#alert, control]) seen.scrollIntoView({ block: 'nearest' })
   }
 
-  /** Takes away what was wrong with a field that is changed, and with the last one what says so. @param {Node} target */
+  /** Takes away what was wrong with a field that is changed, and at last the summary. @param {Node} target */
   #mend(target) {
     this.fields.find((field) => field.element.contains(target))?.showErrors([])
     if (this.#isSummary && !this.#countdown && !find('[aria-invalid]', this.element)) this.alert()
