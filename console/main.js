@@ -5,9 +5,8 @@ import { dogsScreen, ownersScreen } from './dogs.js'
 import { button, byId, element, find, focusScreen } from './dom.js'
 import { draftNames, dropDrafts, hasUnsaved } from './forms.js'
 import { KennelError } from './kennel.js'
-import { meScreen } from './me.js'
 import { clearMessages, closeDialogs, confirm, tell } from './overlays.js'
-import { explain } from './problems.js'
+import { explain, Refusal } from './problems.js'
 import { currentUser, holdScreensWhile, isLoginWanted, kennel, leave } from './session.js'
 import { loginWanted, logout, userChanged } from './session.js'
 import { askToLogIn, mailView, signInView } from './signin.js'
@@ -19,8 +18,15 @@ import { tasksScreen } from './tasks.js'
  * @typedef {{ title: string, content: HTMLElement, close?: () => void }} Screen
  */
 
-/** @type {Record<string, (query: URLSearchParams) => Screen>} */
-const SCREENS = { '/dogs': dogsScreen, '/owners': ownersScreen, '/tasks': tasksScreen, '/me': meScreen }
+/** @typedef {(query: URLSearchParams) => Screen} Make makes a screen */
+
+/** @type {Record<string, Make>} */
+const SCREENS = { '/dogs': dogsScreen, '/owners': ownersScreen, '/tasks': tasksScreen }
+/** The screens that come when they are first opened, as most visits do without them. @type {Record<string, Load>} */
+const LATER = {
+  '/me': async (again) => (await (again ? import(`./me.js#${again}`) : import('./me.js'))).meScreen,
+}
+/** @typedef {(again: number) => Promise<Make>} Load is told how often it has failed */
 /** Milliseconds until a server that did not answer at the beginning is asked again. */
 const AGAIN = 5000
 
@@ -30,6 +36,8 @@ const [nav, account] = [
 ]
 /** @type {Screen | null} */
 let screen = null
+/** How often was said what to show: what comes too late is not shown. */
+let turn = 0
 /** @type {import('./signin.js').MailAction | null} */
 let mail = null
 
@@ -63,6 +71,7 @@ function showScreen() {
   }
   const { path, query } = route()
   if (!user) return show(signInView(path))
+  if (Object.hasOwn(LATER, path) && !SCREENS[path]) return void loadScreen(path)
   if (!Object.hasOwn(SCREENS, path)) return location.replace('#/dogs')
   for (const link of nav.querySelectorAll('a')) {
     const isHere = link.hash === `#${path === '/owners' ? '/dogs' : path}`
@@ -72,8 +81,33 @@ function showScreen() {
   show(SCREENS[path](query))
 }
 
+/** Shows a screen that is not here yet, as soon as it is. @param {string} path */
+async function loadScreen(path) {
+  show({ title: 'Loading', content: element('p', { class: 'hint' }, 'Loading…') })
+  const mine = turn
+  let failures = 0
+  const load = async () => {
+    try {
+      // A browser may remember that a file did not come. With a fragment it is another one, and asked for again.
+      SCREENS[path] = await LATER[path](failures)
+    } catch {
+      failures++
+      await reloadIfOld()
+      throw new Refusal(navigator.onLine ? 'The server does not answer.' : 'You are offline.')
+    }
+  }
+  if (await untilAnswered(load, mine)) showScreen()
+}
+
+/** Loads the page again if the server has another version of it by now: the files of this one are gone. */
+async function reloadIfOld() {
+  const answer = await fetch(import.meta.url, { method: 'HEAD', cache: 'no-store' }).catch(() => null)
+  if (answer?.status === 404) location.reload()
+}
+
 /** @param {Screen} next */
 function show(next) {
+  turn++
   screen?.close?.()
   screen = next
   document.title = `${next.title} – Kennel`
@@ -105,16 +139,19 @@ async function begin() {
 }
 
 /**
- * Does what a screen cannot begin without, as often as it takes.
+ * Does what a screen cannot begin without, as often as it takes. It answers whether it is done, and still wanted.
  *
  * @param {() => Promise<unknown>} work
+ * @param {number} [since] the turn, if it is not wanted any more once something else is shown
  */
-async function untilAnswered(work) {
+async function untilAnswered(work, since) {
+  const isLate = () => since !== undefined && since !== turn
   for (;;) {
     try {
       await work()
-      return true
+      return !isLate()
     } catch (error) {
+      if (isLate()) return false
       // The session has ended, which is told by itself.
       if (error instanceof KennelError && error.status === 401) return false
       const { text, retryAfter } = explain(error)
@@ -129,10 +166,12 @@ async function untilAnswered(work) {
           again,
         ),
       })
+      if (since !== undefined) since = turn
       await new Promise((resume) => {
         again.addEventListener('click', resume)
         setTimeout(resume, (retryAfter ?? 0) * 1000 || AGAIN)
       })
+      if (isLate()) return false
     }
   }
 }

@@ -205,4 +205,33 @@ describe('a server', () => {
     await click(page, 'Try again')
     await heading(page, 'Dogs').waitFor()
   })
+
+  it('that is gone when a screen is opened for the first time is told of, and the screen comes when it is back', async (test) => {
+    const page = await stage.enter(test, await stage.member())
+    const asked = []
+    await page.route('**/me.js', (route) => {
+      asked.push(route.request().url())
+      return route.abort('connectionrefused')
+    })
+    await page.getByRole('link', { name: 'Me', exact: true }).click()
+    await page.getByRole('heading', { name: 'The server does not answer.' }).waitFor()
+    await isForEverybody(page)
+    // Whoever goes elsewhere meanwhile stays there.
+    await go(page, 'Dogs')
+    await page.unroute('**/me.js')
+    await page.getByRole('link', { name: 'Me', exact: true }).click()
+    await heading(page, 'Me').waitFor()
+    assert(asked.length > 0)
+  })
+
+  it('that has another version by now has the page loaded again when a screen is not there', async (test) => {
+    const page = await stage.enter(test, await stage.member())
+    await page.evaluate(() => (globalThis.isOld = true))
+    const gone = (route) => route.fulfill({ status: 404, body: '' })
+    await page.route('**/me.js', gone, { times: 1 })
+    await page.route('**/main.js', gone, { times: 1 })
+    await page.getByRole('link', { name: 'Me', exact: true }).click()
+    await heading(page, 'Me').waitFor()
+    assert.equal(await page.evaluate(() => globalThis.isOld), undefined)
+  })
 })

@@ -1,7 +1,7 @@
 //! The console as it is handed out: its page, the files that the page loads, what a browser lets them do, and how long
 //! it keeps them. What people do with it is tried in a browser (`.ci/console`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use crate::http::rate_limits::left;
@@ -168,11 +168,38 @@ fn page_and_files_are_compressed_for_those_who_take_them_so(app: &App) {
     }
 }
 
+/// The names of the modules that a browser loads before anything runs: the first one, and what those import that are
+/// loaded. What is imported by `import(…)` comes later.
+fn modules_of_the_first_load() -> BTreeSet<String> {
+    let sources = sources();
+    let mut found = BTreeSet::new();
+    let mut next = vec!["main.js".to_owned()];
+    while let Some(name) = next.pop() {
+        let imported = sources[&name].split(" from './").skip(1).filter_map(|rest| rest.split('\'').next());
+        next.extend(imported.filter(|module| !found.contains(*module)).map(str::to_owned));
+        found.insert(name);
+    }
+    found
+}
+
 fn the_first_load_is_light(app: &App) {
-    let paths = files(app).into_iter().chain(["/app".to_owned()]);
-    let size = |path: String| ask(app, "GET", &path, ("Accept-Encoding", "gzip")).expect(200).body.len();
-    let bytes: usize = paths.map(size).sum();
-    assert!(bytes <= 60_000, "{bytes} bytes, which are to be 60 KB at most");
+    let (page, below) = page(app);
+    let first = modules_of_the_first_load();
+    let preloaded = page.split("<link rel=\"modulepreload\" href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let preloaded: BTreeSet<_> = preloaded.map(|path| path.trim_start_matches(&below).to_owned()).collect();
+    assert_eq!(preloaded, first, "the page names the modules of the first load, and no others");
+    let size = |path: &str| ask(app, "GET", path, ("Accept-Encoding", "gzip")).expect(200).body.len();
+    let (mut at_first, mut in_all) = (size("/app"), size("/app"));
+    for name in sources().into_keys() {
+        let bytes = size(&format!("{below}{name}"));
+        in_all += bytes;
+        if first.contains(&name) || !name.ends_with(".js") {
+            at_first += bytes;
+        }
+    }
+    assert!(at_first < in_all, "some screens come when they are opened");
+    assert!(at_first <= 60_000, "{at_first} bytes, which are to be 60 KB at most");
+    assert!(in_all <= 75_000, "{in_all} bytes with all that comes later, which are to be 75 KB at most");
 }
 
 fn a_file_or_a_version_that_is_not_there_is_404_and_kept_by_nobody(app: &App) {
