@@ -17,6 +17,7 @@ pub fn sentences() -> Vec<Sentence> {
         a_page_that_is_known_is_304_with_its_policy,
         each_page_may_do_what_it_needs_and_nothing_else_may_do_anything,
         the_home_page_says_whether_the_server_is_well,
+        each_page_leads_to_the_console_and_the_home_page_does_so_before_all_else,
         each_problem_has_a_page_with_what_it_means,
         words_that_look_like_tags_are_words,
         what_a_page_loads_is_from_here_and_there,
@@ -157,6 +158,16 @@ fn the_home_page_says_whether_the_server_is_well(app: &App) {
     let unwell = browse(app, "/").expect(200);
     assert!(html(&unwell).contains(Kind::Unavailable.detail()), "{unwell}");
     assert_ne!(unwell.etag(), well.etag());
+}
+
+fn each_page_leads_to_the_console_and_the_home_page_does_so_before_all_else(app: &App) {
+    for path in PAGES {
+        assert!(attributes(&html(&browse(app, path)), "href").contains("/app"), "{path}");
+    }
+    let home = html(&browse(app, "/"));
+    let main = home.split_once("<main").expect("a main part").1;
+    let first = main.split(" href=\"").nth(1).expect("a link");
+    assert!(first.starts_with("/app\">Open the console</a>"), "{first:.60}");
 }
 
 fn each_problem_has_a_page_with_what_it_means(app: &App) {
