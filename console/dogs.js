@@ -8,7 +8,7 @@ import { patience } from './forms.js'
 import { attempt, confirm } from './overlays.js'
 import { isProblem } from './problems.js'
 import { dog, owner } from './resources.js'
-import { actions, listScreen, notDeleted, panel } from './screens.js'
+import { actions, listScreen, notDeleted, panel, publicDogs, publicLink } from './screens.js'
 import { currentUser, kennel } from './session.js'
 
 /** @typedef {import('./kennel.js').Schemas} Schemas */
@@ -167,29 +167,20 @@ function publicPage() {
       return [element('p', {}, text), element('a', { href: '#/me' }, 'Make a public page')]
     }
     const path = { username }
+    // A tag of no answer, so that the browser does not answer itself, as of a minute ago.
+    const ifNoneMatch = /** @type {any} */ ('"none"')
     const [{ data: user }, { data: dogs }] = await Promise.all([
-      kennel.get('/users/{username}', { path }),
-      kennel.get('/users/{username}/dogs', { path, query: { limit: SHOWN } }),
+      kennel.get('/users/{username}', { path, ifNoneMatch }),
+      kennel.get('/users/{username}/dogs', { path, query: { limit: SHOWN }, ifNoneMatch }),
     ])
     const rest = user.dogs_count - dogs.length
-    const ages = dogs.map(({ age }) => (age === null ? '' : age === 0 ? 'puppy' : count(age, 'year')))
     return [
       element('p', { class: 'hint' }, 'Everybody sees this, up to a minute later:'),
       element('p', {}, written(user.description)),
-      element(
-        'ul',
-        { class: 'public' },
-        ...dogs.map(({ name }, index) =>
-          element('li', {}, written(name), element('span', { class: 'faint' }, ages[index])),
-        ),
-      ),
+      element('ul', { class: 'public' }, ...publicDogs(dogs)),
       rest > 0 && element('p', { class: 'faint' }, `and ${formatNumber(rest)} more`),
-      element(
-        'p',
-        { class: 'links' },
-        element('a', { href: `/users/${username}` }, `/users/${username}`),
-        element('a', { href: '#/me' }, 'Change it'),
-      ),
+      ...publicLink(username),
+      element('p', { class: 'links' }, element('a', { href: '#/me' }, 'Change it')),
     ]
   })
   const stop = book.changed.subscribe((changes) => {

@@ -25,8 +25,15 @@ const SCREENS = { '/dogs': dogsScreen, '/owners': ownersScreen, '/tasks': tasksS
 /** The screens that come when they are first opened, as most visits do without them. @type {Record<string, Load>} */
 const LATER = {
   '/me': async (again) => (await (again ? import(`./me.js#${again}`) : import('./me.js'))).meScreen,
+  '/users': async (again) => {
+    /** @type {typeof import('./users.js')} */
+    const { userScreen } = await (again ? import(`./users.js#${again}`) : import('./users.js'))
+    return () => userScreen(route().name)
+  },
 }
 /** @typedef {(again: number) => Promise<Make>} Load is told how often it has failed */
+/** What everybody may see, logged in or not. */
+const PUBLIC = '/users'
 /** Milliseconds until a server that did not answer at the beginning is asked again. */
 const AGAIN = 5000
 
@@ -41,10 +48,11 @@ let turn = 0
 /** @type {import('./signin.js').MailAction | null} */
 let mail = null
 
-/** The path and the query of the fragment: `#/dogs?q=rex`. */
+/** The path and the query of the fragment, `#/dogs?q=rex`, or whose page it names: `#/users/annam`. */
 function route() {
   const [path, query = ''] = location.hash.slice(1).split('?')
-  return { path: path || '/dogs', query: new URLSearchParams(query) }
+  const name = path.startsWith(`${PUBLIC}/`) ? path.slice(PUBLIC.length + 1) : ''
+  return { path: name ? PUBLIC : path || '/dogs', name, query: new URLSearchParams(query) }
 }
 
 /** Takes what a mail leads to out of the address, so that its token stays in no history and no picture. */
@@ -69,10 +77,10 @@ function showScreen() {
     if (view) return show(view)
     mail = null
   }
-  const { path, query } = route()
-  if (!user) return show(signInView(path))
+  const { path, name, query } = route()
+  if (!user && !name) return show(signInView(path))
   if (Object.hasOwn(LATER, path) && !SCREENS[path]) return void loadScreen(path)
-  if (!Object.hasOwn(SCREENS, path)) return location.replace('#/dogs')
+  if (!Object.hasOwn(SCREENS, path) || (path === PUBLIC && !name)) return location.replace('#/dogs')
   for (const link of nav.querySelectorAll('a')) {
     const isHere = link.hash === `#${path === '/owners' ? '/dogs' : path}`
     if (isHere) link.setAttribute('aria-current', 'page')
@@ -196,6 +204,8 @@ async function endSession() {
   const user = currentUser()?.id
   const question = 'Something that you typed is not saved. It is forgotten when you log out.'
   if ((hasUnsaved() || draftNames(user).length) && !(await confirm('Log out?', [question], 'Log out'))) return
+  // A mail that was not done with leads nobody but who has logged in.
+  mail = null
   try {
     await logout()
     dropDrafts(user)

@@ -8,9 +8,9 @@ import { Form, patience } from './forms.js'
 import { attempt, confirm, openDialog, tell } from './overlays.js'
 import { isProblem, Refusal } from './problems.js'
 import { account, page } from './resources.js'
-import { addButton, head, panel } from './screens.js'
-import { asUser, currentUser, kennel, login, logout, updateUser } from './session.js'
-import { keepKeysField, newPasswordField } from './signin.js'
+import { addButton, copyButton, head, panel, publicAddress, publicLink } from './screens.js'
+import { asUser, currentUser, expectEnd, kennel, login, logout, updateUser } from './session.js'
+import { keepKeysField, newPasswordField, orWrongPassword } from './signin.js'
 
 /** @typedef {import('./kennel.js').Schemas} Schemas */
 /** @typedef {import('./dom.js').Child} Child */
@@ -22,7 +22,12 @@ const BROWSERS = { Edg: 'Edge', OPR: 'Opera' }
 
 /** @returns {import('./main.js').Screen} */
 export function meScreen() {
-  const panels = [accountPanel(), pagePanel(), sessionsPanel(), keysPanel(), dataPanel()]
+  const [sessions, keys] = [sessionsPanel(), keysPanel()]
+  const onPassword = () => {
+    void sessions.load()
+    void keys.load()
+  }
+  const panels = [accountPanel(onPassword), pagePanel(), sessions, keys, dataPanel()]
   return {
     title: 'Me',
     content: element(
@@ -60,15 +65,24 @@ function told(text, panel) {
  */
 const ask = (title, { send, ...options }, text) =>
   new Promise((answer) => {
+    const isRefused = Symbol('refused')
     /** @type {Form} */
     const form = new Form({
       ...options,
       buttons: [button('Cancel', () => cancel())],
       async send(values) {
-        const result = await send(values)
+        const result = await send(values).catch((error) => {
+          if (!(error instanceof NoExport)) throw error
+          const items = error.details.map((detail) => element('li', {}, detail))
+          const summary = element('summary', {}, 'What is wrong with it')
+          const more = element('details', {}, summary, element('ul', {}, ...items))
+          form.alert(element('p', {}, error.message), more)
+          return isRefused
+        })
+        if (result === isRefused) return
         form.forget()
         close()
-        answer(result)
+        answer(/** @type {T} */ (result))
       },
     })
     const { close, cancel } = openDialog([title], [text && element('p', {}, text), form.element])
@@ -76,10 +90,19 @@ const ask = (title, { send, ...options }, text) =>
 
 // ---------------------------------------------------------------- account, password
 
-function accountPanel() {
+/**
+ * The address that was asked for, as long as this page lives: the server does not tell it.
+ *
+ * @type {{ user: number, email: string } | null}
+ */
+let asked = null
+
+/** @param {() => void} onPassword */
+function accountPanel(onPassword) {
   const self = panel('section', 'Account', async () => {
     const { data: user } = await kennel.get('/me')
     if (user.username !== currentUser()?.username) updateUser(user)
+    if (asked?.user !== user.id || asked.email === user.email) asked = null
     const fact = (/** @type {string} */ term, /** @type {Child[]} */ ...value) =>
       element('div', {}, element('dt', {}, term), element('dd', {}, ...value))
     return [
@@ -92,22 +115,30 @@ function accountPanel() {
           written(user.email),
           user.verified_at ? ` – confirmed ${formatDate(user.verified_at.slice(0, 10))}` : ' – not confirmed yet',
         ),
+        asked &&
+          fact(
+            'Waits to be confirmed',
+            written(asked.email),
+            ': open the link in the mail to it, and stay logged in here until then.',
+          ),
         fact('Since', formatDate(user.created_at.slice(0, 10))),
       ),
       buttons(
         button('Edit', () => void openEditor(account, { id: user.id, onSaved })),
-        button('Change password', changePassword),
+        button('Change password', () => void changePassword(onPassword)),
         !user.verified_at && button('Send the mail again', () => void sendAgain(user.email)),
       ),
     ]
   })
   const onSaved = (/** @type {Schemas['User']} */ user, /** @type {Schemas['User']} */ { email }) => {
+    const isAnother = email.trim() !== user.email
+    if (isAnother) asked = { user: user.id, email: email.trim() }
     void self.load()
-    if (email.trim() === user.email) return
+    if (!isAnother) return
     tell([
-      'Another address counts when the mail to ',
+      'Your address changes once you open the link in the mail to ',
       written(email),
-      ' has been opened. Stay logged in here until then.',
+      '. Stay logged in here until then.',
     ])
   }
   return self
@@ -120,10 +151,11 @@ const sendAgain = (email) =>
     () => tell(['A mail is on its way to ', written(email), '.']),
   )
 
-const changePassword = () =>
+/** @param {() => void} onDone */
+const changePassword = (onDone) =>
   ask('Change password', {
     fields: [
-      passwordField({ name: 'current_password', label: 'Present password', autocomplete: 'current-password' }),
+      passwordField({ name: 'current_password', label: 'Current password', autocomplete: 'current-password' }),
       newPasswordField('new_password', 'New password'),
       keepKeysField(),
     ],
@@ -131,7 +163,8 @@ const changePassword = () =>
     async send({ current_password, new_password, keep_keys }) {
       const body = { current_password, new_password, keep_keys }
       await asUser(() => kennel.put('/me/password', { body, signal: patience() }))
-      tell(['Your password is another one now. All other sessions have ended.'])
+      tell(['Your password is changed. You are logged out everywhere else.'])
+      onDone()
     },
   })
 
@@ -140,14 +173,19 @@ const changePassword = () =>
 function pagePanel() {
   const self = panel('section', 'Public page', async () => {
     const edit = (/** @type {number} */ id) =>
-      void openEditor(page, { ...(id && { id }), onSaved: () => void self.load() })
+      void openEditor(page, {
+        ...(id && { id }),
+        onSaved: () => {
+          void self.load()
+          if (!id) tell(['Your public page is there: ', written(publicAddress(currentUser()?.username ?? ''))])
+        },
+      })
     try {
       const { data: profile } = await kennel.get('/me/profile')
-      const path = `/users/${currentUser()?.username}`
       return [
         element('p', {}, written(profile.description)),
         element('p', { class: 'hint' }, 'Everybody sees this, your username, and the names and ages of your dogs.'),
-        element('p', {}, element('a', { href: path }, path)),
+        ...publicLink(currentUser()?.username ?? ''),
         buttons(
           button('Edit page', () => edit(1)),
           button('Take it off', () => void takeOff()),
@@ -162,7 +200,7 @@ function pagePanel() {
     }
   })
   async function takeOff() {
-    const text = 'Nobody sees your dogs then. What it says is forgotten.'
+    const text = 'Nobody but you sees your dogs then. What you wrote about you and your dogs is lost.'
     if (!(await confirm('Take the public page off?', [text], 'Take it off'))) return
     await attempt(
       () => asUser(() => page.remove(1)),
@@ -175,15 +213,15 @@ function pagePanel() {
 // ---------------------------------------------------------------- sessions
 
 function sessionsPanel() {
-  const self = panel('section', 'Sessions', async () => {
+  const self = panel('section', 'Where you are logged in', async () => {
     const sessions = []
     for await (const session of kennel.list('/me/sessions')) sessions.push(session)
     sessions.sort(
       (one, other) => Number(other.current) - Number(one.current) || other.last_seen_at.localeCompare(one.last_seen_at),
     )
     return [
-      element('ul', { class: 'rows', 'aria-label': 'Sessions' }, ...sessions.map(show)),
-      sessions.length > 1 && buttons(button('End all others', () => void end())),
+      element('ul', { class: 'rows', 'aria-label': 'Where you are logged in' }, ...sessions.map(show)),
+      sessions.length > 1 && buttons(button('Log out everywhere else', () => void end())),
     ]
   })
   /** @param {Schemas['LiveSession']} session */
@@ -192,10 +230,10 @@ function sessionsPanel() {
     const since = `since ${formatMoment(created_at)}`
     const text = rowText(
       [written(name), ' ', current && badge('', 'this one')],
-      [since, `seen: ${formatAgo(last_seen_at)}`],
+      [since, `last used ${formatAgo(last_seen_at)}`],
     )
-    const label = { 'aria-label': `End the session of ${name}, ${since}` }
-    return element('li', { class: 'row' }, text, !current && button('End', () => void end(id), label))
+    const label = { 'aria-label': `Log out ${name}, ${since}` }
+    return element('li', { class: 'row' }, text, !current && button('Log out', () => void end(id), label))
   }
   /** @param {number} [session_id] all others without one */
   const end = (session_id) =>
@@ -206,7 +244,7 @@ function sessionsPanel() {
             ? kennel.delete('/me/sessions/{session_id}', { path: { session_id }, signal: patience() })
             : kennel.delete('/me/sessions', { signal: patience() }),
         ),
-      () => told(session_id ? 'The session has ended.' : 'All other sessions have ended.', self),
+      () => told(session_id ? 'It is logged out.' : 'You are logged out everywhere else.', self),
     )
   return self
 }
@@ -228,6 +266,7 @@ function keysPanel() {
     for await (const key of kennel.list('/me/keys')) keys.push(key)
     return [
       element('p', { class: 'hint' }, 'For programs: a key opens your dogs, owners and tasks without a password.'),
+      element('p', { class: 'hint' }, 'That a key was used is noted within the hour.'),
       element('ul', { class: 'rows', 'aria-label': 'API keys' }, ...keys.map(show)),
       buttons(addButton('Make a key', () => void makeKey(() => void self.load()))),
     ]
@@ -240,7 +279,7 @@ function keysPanel() {
       scope === 'read' ? 'only reads' : 'reads and writes',
       element('code', {}, `…${hint}`),
       end,
-      last_used_on ? `used ${formatDate(last_used_on)}` : 'never used',
+      last_used_on ? `used ${formatDate(last_used_on)}` : 'no use noted yet',
     ]
     const text = rowText([written(name), ' ', isOver && badge('over', 'expired')], facts)
     const label = { 'aria-label': `Delete the key ${name}` }
@@ -303,37 +342,35 @@ async function makeKey(onMade) {
   showKey(key)
 }
 
-/** @param {Schemas['NewApiKey']} key */
-function showKey({ name, key }) {
-  const status = element('p', { role: 'status' })
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(key)
-      status.textContent = 'Copied.'
-    } catch {
-      getSelection()?.selectAllChildren(code)
-      status.textContent = 'The browser does not let this page copy. The key is selected: copy it yourself.'
-    }
-  }
+/** Shows a key, and not again: whoever closes it by mistake is asked. @param {Schemas['NewApiKey']} made */
+function showKey(made) {
+  const { name, key } = made
   const code = element('code', { class: 'key', tabindex: '0', 'aria-label': 'The key' }, key)
-  const text = element(
-    'p',
-    {},
+  const call = `curl -H "Authorization: Bearer ${key}" ${location.origin}/dogowner/dogs`
+  const line = element('code', { class: 'key', tabindex: '0', 'aria-label': 'The line' }, call)
+  const text = [
     'This is the key ',
     written(name),
     '. It is shown only now: put it where the program finds it.',
-  )
+  ]
+  const docs = element('a', { href: '/docs', target: '_blank' }, 'All that a program can ask for')
   const { close } = openDialog(
     ['Your new API key'],
     [
-      text,
+      element('p', {}, ...text),
       code,
-      buttons(
-        button('Copy', () => void copy(), { class: 'primary' }),
-        button('Done', () => close()),
-      ),
-      status,
+      buttons(...copyButton('Copy the key', code, { class: 'primary' })),
+      element('p', {}, 'This line lists your dogs where there is a command line. ', docs),
+      line,
+      buttons(...copyButton('Copy the line', line)),
+      buttons(button('I have kept it', () => close())),
     ],
+    {
+      async onCancel() {
+        const isKept = await confirm('Have you kept the key?', ['It is not shown again.'], 'I have kept it')
+        if (!isKept) showKey(made)
+      },
+    },
   )
 }
 
@@ -341,18 +378,15 @@ function showKey({ name, key }) {
 
 function dataPanel() {
   return panel('section', 'Your data', async () => [
-    element(
-      'p',
-      { class: 'hint' },
-      'All that is kept about you, as one file; and what such a file holds, added to what is here.',
-    ),
+    element('p', { class: 'hint' }, '“Export” saves all that is kept about you as one file.'),
+    element('p', { class: 'hint' }, '“Import” adds what is in such a file to what is here.'),
     buttons(
       button('Export', () => void exportAll()),
       button('Import', importFile),
     ),
     element('p', { class: 'hint' }, 'The history of your dogs, owners and tasks, by which changes are taken back.'),
     buttons(button('Forget the history', () => void forget())),
-    element('p', { class: 'hint' }, 'The account with everything in it.'),
+    element('p', { class: 'hint' }, 'Deletes the account, and everything in it, for good.'),
     buttons(button('Delete the account', deleteAccount, { class: 'danger' })),
   ])
 }
@@ -379,8 +413,14 @@ function importFile() {
       if (text !== sent.text) sent = { text, key: newKey() }
       const body = read(text)
       const check = { body, query: { dry_run: true }, signal: wait() }
-      const { data: found } = await asUser(() => kennel.post('/me/import', check))
-      const question = `${amounts(found)}. What is here already stays as it is.`
+      const { data: found } = await asUser(() => kennel.post('/me/import', check)).catch((error) => {
+        if (!isProblem(error, '/problems/validation-failed')) throw error
+        const errors = /** @type {{ pointer?: string, detail: string }[]} */ (error.errors.slice(0, 20))
+        throw new NoExport(errors.map(({ pointer, detail }) => `${pointer ?? ''}: ${detail}`))
+      })
+      const question =
+        `${amounts(found)}. They are added beside what is here: ` +
+        'importing the same file twice makes everything twice.'
       if (!(await confirm('Add what is in the file?', [question], 'Add'))) throw new Refusal('Nothing was added.')
       await book.write('import', undefined, async () => {
         const before = (await kennel.get('/dogowner/book')).data.last
@@ -392,12 +432,21 @@ function importFile() {
   })
 }
 
+/** A file that is none of an export, and what is wrong with it. */
+class NoExport extends Refusal {
+  /** @param {string[]} details */
+  constructor(details) {
+    super('This is no file of Kennel’s export.')
+    this.details = details
+  }
+}
+
 /** @param {string} text */
 function read(text) {
   try {
     return JSON.parse(text)
   } catch {
-    throw new Refusal('This is no file of Kennel: it is not JSON.')
+    throw new NoExport(['It is not JSON.'])
   }
 }
 
@@ -421,9 +470,14 @@ function deleteAccount() {
     'Your dogs, owners, tasks, keys and your public page are gone for good. Export them first if you may want them.'
   const field = passwordField({ name: 'password', label: 'Password', autocomplete: 'current-password' })
   const send = async (/** @type {Record<string, any>} */ { password }) => {
-    await login({ username: currentUser()?.username ?? '', password })
-    await asUser(() => kennel.delete('/me', { signal: AbortSignal.timeout(IMPORT) }))
-    await logout()
+    await orWrongPassword(login({ username: currentUser()?.username ?? '', password }))
+    expectEnd('Your account is deleted.')
+    try {
+      await asUser(() => kennel.delete('/me', { signal: AbortSignal.timeout(IMPORT) }))
+      await logout('Your account is deleted.')
+    } finally {
+      expectEnd('')
+    }
   }
   void ask('Delete the account?', { fields: [field], submit: 'Delete everything', isDangerous: true, send }, text)
 }

@@ -1,10 +1,10 @@
 // What went wrong, in words for people, and where it belongs.
 import { KennelError } from './kennel.js'
 
-const ENDED = 'Your session has ended. Load the page again to log in.'
+const ENDED = 'You were logged out meanwhile. Load the page again to log in.'
 /** Words for problems whose own are for programmers. The others' `detail` is shown as it is. */
 const WORDS = /** @type {Record<string, string>} */ ({
-  '/problems/too-many-attempts': 'Too many wrong passwords. Nobody can log in with this name for a while.',
+  '/problems/too-many-attempts': 'Too many wrong passwords. After some of them the next try has to wait.',
   '/problems/too-many-requests': 'This was a bit much at once.',
   '/problems/too-many-streams': 'Too many windows follow this book at once.',
   '/problems/unavailable': 'The server is not available at the moment.',
@@ -55,7 +55,8 @@ export function explain(error) {
   if (error.status === 0) return unanswered(navigator.onLine ? 'The server does not answer.' : 'You are offline.')
   const errors = error.errors.map(({ pointer, parameter, detail }) => ({
     field: (pointer ?? '').split('/')[1] ?? parameter ?? '',
-    detail: /^\/[^/]+\/[^/]/.test(pointer ?? '') ? `${pointer}: ${detail}` : detail,
+    // Programmers read backticks as marks, and others as letters.
+    detail: (/^\/[^/]+\/[^/]/.test(pointer ?? '') ? `${pointer}: ${detail}` : detail).replaceAll('`', ''),
   }))
   const isGateway = error.type === 'about:blank'
   return {

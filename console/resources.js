@@ -128,7 +128,7 @@ export const account = {
       type: 'email',
       value: email,
       isNeeded: true,
-      hint: 'Another one counts when the mail to it has been opened.',
+      hint: 'It changes once you open the link in the mail to the new address.',
     }),
   ],
 }
@@ -144,11 +144,13 @@ export const page = {
   fields: ({ description }) => [
     textField({
       name: 'description',
-      label: 'What it says',
+      label: 'About you and your dogs',
       value: description,
       isNeeded: true,
       rows: 4,
-      hint: 'Everybody sees it, your username, and the names and ages of your dogs. Nobody sees anything else.',
+      hint:
+        'Needed. Everybody sees it, your username, and the names and ages of your dogs. ' +
+        'Programs are told, too, when the page and each dog were added. Nobody sees anything else.',
     }),
   ],
 }

@@ -4,6 +4,7 @@ import { openHistory } from './changes.js'
 import { button, element, icon, present, rowButton, uniqueId, written } from './dom.js'
 import { openEditor } from './editor.js'
 import { choiceField, textField } from './fields.js'
+import { count } from './format.js'
 import { LiveList } from './list.js'
 import { attempt } from './overlays.js'
 import { explain } from './problems.js'
@@ -143,6 +144,55 @@ export function actions({ id, name }, kind, { remove, of } = {}) {
     rowButton('delete', 'Delete', called, remove ?? removeIt),
   )
 }
+
+/**
+ * A button that copies what an element says, and what tells whether it could.
+ *
+ * @param {string} label
+ * @param {HTMLElement} source
+ * @param {Record<string, unknown>} [attributes]
+ */
+export function copyButton(label, source, attributes) {
+  const status = element('span', { class: 'hint', role: 'status' })
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(source.textContent ?? '')
+      status.textContent = 'Copied.'
+    } catch {
+      getSelection()?.selectAllChildren(source)
+      status.textContent = 'The browser does not let this page copy. It is selected: copy it yourself.'
+    }
+  }
+  return [button(label, () => void copy(), attributes), status]
+}
+
+/**
+ * Where everybody sees somebody's dogs.
+ *
+ * @param {string} username
+ */
+export const publicAddress = (username) => `${location.origin}/app#/users/${username}`
+
+/**
+ * The link to a public page, and what copies its address.
+ *
+ * @param {string} username
+ */
+export function publicLink(username) {
+  const link = element('a', { href: `#/users/${username}` }, publicAddress(username))
+  return [element('p', {}, link), element('div', { class: 'buttons' }, ...copyButton('Copy the address', link))]
+}
+
+/**
+ * The rows of dogs as everybody sees them.
+ *
+ * @param {{ name: string, age: number | null }[]} dogs
+ */
+export const publicDogs = (dogs) =>
+  dogs.map(({ name, age }) => {
+    const years = age === null ? '' : age === 0 ? 'puppy' : count(age, 'year')
+    return element('li', {}, written(name), element('span', { class: 'faint' }, years))
+  })
 
 /**
  * A part of a screen that reads what it shows, and tells if that cannot be done.

@@ -7,6 +7,7 @@ import { Topic } from './topic.js'
 
 /** For how many seconds a call is held back rather than that somebody is told to wait. */
 const SOON = 3
+const ENDED = 'You were logged out elsewhere, or too much time has passed. Log in again.'
 const NOT_SENT = 'You are not logged in. Nothing was sent.'
 
 /** Is told whose screens are to be shown from now on: those of nobody, too. @type {Topic<User | null>} */
@@ -21,7 +22,10 @@ export const kennel = new Kennel(location.origin, { cookie: true, onUserChange: 
 
 /** The other tabs of this browser. No token goes this way, only the news that it is time to look. */
 const tabs = new BroadcastChannel('kennel session')
-tabs.addEventListener('message', () => void look())
+tabs.addEventListener('message', ({ data }) => {
+  isByTab = data === 'logout'
+  void look().finally(() => (isByTab = false))
+})
 
 /** @type {User | null} */
 let shown = null
@@ -30,9 +34,21 @@ let shown = null
 let wait = null
 let isHeld = () => false
 let isLeaving = false
+/** Why there is no session, in words; what is said of its end when it comes; whether another tab has ended it. */
+let reason = ''
+let expected = ''
+let isByTab = false
 
 /** Whose screens are shown. Once the session has ended this may be somebody who has to log in again. */
 export const currentUser = () => shown
+
+/** Why nobody is logged in any more, in words; nothing where nobody was. */
+export const reasonOfEnd = () => reason
+
+/** Says how an end of the session is explained that is on its way. @param {string} text */
+export function expectEnd(text) {
+  expected = text
+}
 
 /**
  * Says when the screens must stay though the session has ended: while something is typed that is not saved.
@@ -60,8 +76,10 @@ export async function login(credentials) {
   accept(user)
 }
 
-export async function logout() {
+/** @param {string} [text] why there is no session then */
+export async function logout(text = 'You are logged out.') {
   isLeaving = true
+  expected = text
   try {
     await kennel.logout()
     tabs.postMessage('logout')
@@ -69,6 +87,7 @@ export async function logout() {
     if (shown) leave()
   } finally {
     isLeaving = false
+    expected = ''
   }
 }
 
@@ -164,6 +183,8 @@ function accept(user) {
 
 /** @param {User | null} user */
 function show(user) {
+  if (user) reason = ''
+  else if (shown) reason = expected || (isByTab ? 'You are logged out.' : ENDED)
   shown = user
   userChanged.publish(user)
 }

@@ -3,7 +3,8 @@ import { button, element, find } from './dom.js'
 import { checkField, passwordField, textField } from './fields.js'
 import { Form, patience } from './forms.js'
 import { openDialog, tell } from './overlays.js'
-import { giveUpLogin, kennel, leave, login, look } from './session.js'
+import { isProblem, Refusal } from './problems.js'
+import { currentUser, giveUpLogin, kennel, leave, login, look, reasonOfEnd } from './session.js'
 
 /** @typedef {{ action: string, token: string }} MailAction */
 /** @typedef {{ title: string, content: HTMLElement }} View */
@@ -18,8 +19,15 @@ const usernameField = (value = '') =>
     isNeeded: true,
     attributes: { autocomplete: 'username', autocapitalize: 'off', spellcheck: 'false' },
   })
-const emailField = () =>
-  textField({ name: 'email', label: 'E-mail', type: 'email', isNeeded: true, attributes: { autocomplete: 'email' } })
+const emailField = (value = '') =>
+  textField({
+    name: 'email',
+    label: 'E-mail',
+    type: 'email',
+    value,
+    isNeeded: true,
+    attributes: { autocomplete: 'email' },
+  })
 const currentPassword = () => passwordField({ name: 'password', label: 'Password', autocomplete: 'current-password' })
 /**
  * @param {string} name
@@ -28,7 +36,21 @@ const currentPassword = () => passwordField({ name: 'password', label: 'Password
 export const newPasswordField = (name, label) =>
   passwordField({ name, label, autocomplete: 'new-password', hint: NEW_PASSWORD })
 export const keepKeysField = () =>
-  checkField({ name: 'keep_keys', label: 'API keys stay good', hint: 'Otherwise they end with the old password.' })
+  checkField({ name: 'keep_keys', label: 'API keys go on working', hint: 'Otherwise they end with the old password.' })
+
+/**
+ * Says plainly that a password is wrong where it is known whose it is.
+ *
+ * @template T
+ * @param {Promise<T>} work
+ */
+export const orWrongPassword = (work) =>
+  work.catch((error) => {
+    throw isProblem(error, '/problems/invalid-credentials') ? new Refusal('This password is wrong.') : error
+  })
+
+/** What was typed at the login, for who has forgotten the password. */
+let typedName = ''
 
 /**
  * The view of a path, for who is not logged in.
@@ -38,7 +60,7 @@ export const keepKeysField = () =>
  */
 export function signInView(path) {
   if (path === '/signup') return signUp()
-  return path === '/forgot' ? forgotten() : logIn()
+  return path === '/forgot' ? forgotten() : logIn(reasonOfEnd())
 }
 
 /**
@@ -52,9 +74,10 @@ function logIn(notice) {
     isFleeting: true,
     send: ({ username, password }) => login({ username, password }),
   })
+  form.element.addEventListener('input', () => (typedName = `${form.values().username}`.trim()))
   return card(
     'Log in',
-    notice && element('p', { class: 'notice', role: 'status' }, notice),
+    notice ? element('p', { class: 'notice', role: 'status' }, notice) : null,
     form.element,
     element('p', { class: 'links' }, link('#/signup', 'Sign up'), link('#/forgot', 'Forgotten your password?')),
   )
@@ -84,7 +107,7 @@ function signUp() {
 /** @returns {View} */
 export function forgotten() {
   const form = new Form({
-    fields: [emailField()],
+    fields: [emailField(typedName.includes('@') ? typedName : '')],
     submit: 'Send the mail',
     async send({ email }) {
       await kennel.post('/auth/password/forgot', { body: { email }, signal: patience() })
@@ -125,10 +148,11 @@ export function mailView({ action, token }, done) {
       fields: [newPasswordField('password', 'New password'), keepKeysField()],
       submit: 'Set the password',
       async send({ password, keep_keys }) {
-        await kennel.post('/auth/password/reset', { body: { token, password, keep_keys }, signal: patience() })
+        const body = { token, password, keep_keys }
+        if (!(await isGood(kennel.post('/auth/password/reset', { body, signal: patience() })))) return done(usedUp())
         // All sessions have ended by it, this browser's too.
         await look()
-        done(logIn('Your password is another one now. Log in with it.'))
+        done(logIn('Your password is changed. Log in with it.'))
       },
     })
     return card('New password', form.element)
@@ -139,7 +163,8 @@ export function mailView({ action, token }, done) {
       'This tells Kennel that the mail has reached you.',
       'Confirm',
       async () => {
-        await kennel.post('/auth/email/verify', { body: { token }, signal: patience() })
+        const sent = kennel.post('/auth/email/verify', { body: { token }, signal: patience() })
+        if (!(await isGood(sent))) return done(usedUp())
         await look()
         tell(['Your e-mail address is confirmed.'])
         done(null)
@@ -149,7 +174,8 @@ export function mailView({ action, token }, done) {
   if (action === 'cancel-email') {
     const text = 'Somebody asked for another e-mail address for your account. Here you keep the one that you have.'
     return oneStep('Keep your e-mail address', text, 'Keep the address', async () => {
-      await kennel.post('/auth/email/cancel', { body: { token }, signal: patience() })
+      const sent = kennel.post('/auth/email/cancel', { body: { token }, signal: patience() })
+      if (!(await isGood(sent))) return done(usedUp())
       await look()
       const advice = 'Your address stays. If it was not you who asked for another one, choose another password now.'
       done(
@@ -163,6 +189,29 @@ export function mailView({ action, token }, done) {
   }
   return null
 }
+
+/** Whether the link of a mail was still good. @param {Promise<unknown>} work */
+const isGood = (work) =>
+  work.then(
+    () => true,
+    (error) => {
+      if (isProblem(error, '/problems/invalid-or-used-token')) return false
+      throw error
+    },
+  )
+
+/** What is to be seen where a link is good no more. @returns {View} */
+const usedUp = () =>
+  card(
+    'Nothing to do here',
+    element('p', { role: 'status' }, 'This link is too old, or was used before.'),
+    element(
+      'p',
+      { class: 'links' },
+      currentUser() ? link('#/dogs', 'To the console') : link('#/login', 'Log in'),
+      link('#/forgot', 'Forgotten your password?'),
+    ),
+  )
 
 /**
  * A view with one thing to do. A mail is not enough to do it, as programs look into mails, too, and follow their links.
@@ -189,14 +238,15 @@ export function askToLogIn(user, isFresh, end) {
     fields: isFresh ? [currentPassword()] : [usernameField(user.username), currentPassword()],
     submit: isFresh ? 'Go on' : 'Log in',
     async send({ username = user.username, password }) {
-      await login({ username, password })
+      const work = login({ username, password })
+      await (isFresh ? orWrongPassword(work) : work)
     },
     isFleeting: true,
     buttons: [!isFresh && button('Leave', leave)],
   })
   const text = isFresh
     ? 'This wants your password once more, as you logged in some time ago.'
-    : 'Your session has ended. What you typed is still there, and goes on when you have logged in.'
+    : 'You were logged out meanwhile. What you typed is still there, and goes on when you have logged in.'
   // Password managers want to know whose it is.
   const whose = element('input', { type: 'hidden', autocomplete: 'username', value: user.username })
   form.element.append(whose)
