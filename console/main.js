@@ -10,7 +10,6 @@ import { explain, Refusal } from './problems.js'
 import { currentUser, holdScreensWhile, isLoginWanted, kennel, leave } from './session.js'
 import { loginWanted, logout, userChanged } from './session.js'
 import { askToLogIn, mailView, signInView } from './signin.js'
-import { tasksScreen } from './tasks.js'
 
 /**
  * What is on the page: its title, its elements, and what ends it.
@@ -21,9 +20,10 @@ import { tasksScreen } from './tasks.js'
 /** @typedef {(query: URLSearchParams) => Screen} Make makes a screen */
 
 /** @type {Record<string, Make>} */
-const SCREENS = { '/dogs': dogsScreen, '/owners': ownersScreen, '/tasks': tasksScreen }
-/** The screens that come when they are first opened, as most visits do without them. @type {Record<string, Load>} */
+const SCREENS = { '/dogs': dogsScreen, '/owners': ownersScreen }
+/** The screens that come when they are first opened: none is what people see first. @type {Record<string, Load>} */
 const LATER = {
+  '/tasks': async (again) => (await (again ? import(`./tasks.js#${again}`) : import('./tasks.js'))).tasksScreen,
   '/me': async (again) => (await (again ? import(`./me.js#${again}`) : import('./me.js'))).meScreen,
   '/users': async (again) => {
     /** @type {typeof import('./users.js')} */

@@ -89,7 +89,7 @@ describe('the account', () => {
     await beside.getByText('Copied.').waitFor()
     const address = await page.evaluate(() => navigator.clipboard.readText())
     assert.equal(address, `${stage.url}/app#/users/${username}`)
-    await click(page, 'Delete Rex')
+    await page.getByRole('button', { name: 'Delete Rex of' }).click()
     await beside.getByText('Rex').waitFor({ state: 'detached' })
     await click(page, 'Undo')
     await beside.getByText('Rex').waitFor()

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::path::Path;
 
 use crate::http::rate_limits::left;
 use crate::support::manners::{CONSOLE, NOTHING};
@@ -193,7 +194,7 @@ fn the_first_load_is_light(app: &App) {
     for name in sources().into_keys() {
         let bytes = size(&format!("{below}{name}"));
         in_all += bytes;
-        if first.contains(&name) || !name.ends_with(".js") {
+        if first.contains(&name) || Path::new(&name).extension().is_none_or(|extension| extension != "js") {
             at_first += bytes;
         }
     }
