@@ -267,7 +267,7 @@ fn history(most: usize) -> impl Strategy<Value = Vec<(usize, Write)>> {
 
 /// Leaves nothing but the accounts.
 fn empty(app: &App) {
-    for table in ["tasks", "dogs", "owners", "profiles", "books"] {
+    for table in ["tasks", "dogs", "owners", "profiles", "books", "changes"] {
         app.database.execute(&format!("DELETE FROM {table}")).expect("it is emptied");
     }
     app.database.execute("UPDATE users SET is_public = FALSE").expect("nobody is public");
