@@ -98,11 +98,11 @@ fn foreign_keys(shape: &[String]) -> Vec<ForeignKey> {
     keys
 }
 
-/// By a key of its own, or by one to rows that go with the user, which each of its rows names.
 /// The log, each of whose rows a key would be looked up for, at every write: the transaction that deletes the user's row
 /// deletes these after it (`src/me/deletion.rs`), and `kennel check` finds any that are left.
 const DELETED_WITH_THE_USER: &str = "changes";
 
+/// By a key of its own, or by one to rows that go with the user, which each of its rows names.
 fn every_row_of_a_user_goes_with_the_user(database: &Database) {
     let migrated = migrated(database.engine);
     let shape = schema::shape(&migrated);

@@ -608,38 +608,31 @@ fn what_breaks_a_rule_of_kennels_is_found(database: &Database) {
 
 fn a_log_of_changes_that_is_not_whole_is_found(database: &Database) {
     seed(database);
-    let change = "INSERT INTO changes (user_id, seq, batch, at, resource, row_id, action, version, was)";
     let copy = |user: i64, seq: i64| {
+        let same = "at, resource, row_id, action, version, was";
         format!(
-            "{change} SELECT {user}, {seq}, 1, at, resource, row_id, action, version, was FROM changes WHERE user_id = 1 AND seq = 7"
+            "INSERT INTO changes (user_id, seq, batch, {same}) \
+             SELECT {user}, {seq}, 1, {same} FROM changes WHERE user_id = 1 AND seq = 7"
         )
     };
-    let last = database.count("changes WHERE user_id = 1");
-    for (damage, mend, told) in [
-        ("DELETE FROM changes WHERE user_id = 1 AND seq = 9".to_owned(), copy(1, 9), "user 1 "),
-        (copy(1, last + 1), format!("DELETE FROM changes WHERE user_id = 1 AND seq = {}", last + 1), "user 1 "),
-        (copy(1, 0), "DELETE FROM changes WHERE seq = 0".to_owned(), "user 1 "),
-        (
-            "UPDATE books SET floor = 2 WHERE user_id = 1".to_owned(),
-            "UPDATE books SET floor = 0 WHERE user_id = 1".to_owned(),
-            "user 1 ",
-        ),
-        (copy(77, 1), "DELETE FROM changes WHERE user_id = 77".to_owned(), "user 77, who has no book"),
-    ] {
-        assert_eq!(database.execute(&damage), Ok(1), "{damage}");
+    let found = |damage: &str, mend: &str, told: &str| {
+        assert_eq!(database.execute(damage), Ok(1), "{damage}");
         let ended = kennel(database, &["check"]);
         assert!(ended.code == Some(1) && ended.stdout.contains(told), "{damage}: {ended:?}");
-        assert_eq!(database.execute(&mend), Ok(1), "{mend}");
+        assert_eq!(database.execute(mend), Ok(1), "{mend}");
         drop(good(database, &["check"]));
-    }
+    };
+    let beyond = database.count("changes WHERE user_id = 1") + 1;
+    found("DELETE FROM changes WHERE user_id = 1 AND seq = 9", &copy(1, 9), "user 1 ");
+    found(&copy(1, beyond), &format!("DELETE FROM changes WHERE user_id = 1 AND seq = {beyond}"), "user 1 ");
+    found(&copy(1, 0), "DELETE FROM changes WHERE seq = 0", "user 1 ");
+    let floor = |floor: i64| format!("UPDATE books SET floor = {floor} WHERE user_id = 1");
+    found(&floor(2), &floor(0), "user 1 ");
+    found(&copy(77, 1), "DELETE FROM changes WHERE user_id = 77", "user 77, who has no book");
+    let set = |columns: &str| format!("UPDATE changes SET {columns} WHERE user_id = 2 AND seq = 7");
+    let mend = set("batch = 7, undoes = NULL, resource = 'owner', action = 'created', was = NULL");
     for odd in ["batch = 8", "undoes = batch", "resource = 'cat'", "action = 'made'", "was = '{}'"] {
-        assert_eq!(database.execute(&format!("UPDATE changes SET {odd} WHERE user_id = 2 AND seq = 7")), Ok(1));
-        let ended = kennel(database, &["check"]);
-        assert!(ended.code == Some(1) && ended.stdout.contains("of user 2 "), "{odd}: {ended:?}");
-        let mend = "UPDATE changes SET batch = 7, undoes = NULL, resource = 'owner', action = 'created', was = NULL \
-                    WHERE user_id = 2 AND seq = 7";
-        assert_eq!(database.execute(mend), Ok(1));
-        drop(good(database, &["check"]));
+        found(&set(odd), &mend, "of user 2 ");
     }
 }
 
